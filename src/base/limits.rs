@@ -1,0 +1,57 @@
+//! Every limit that is not a setting, with its reason. `docs/limits.md` is made from this table.
+
+/// One limit: its name in messages, its value, and why it is that.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// The name a message uses.
+    pub name: &'static str,
+    /// How much is allowed.
+    pub value: usize,
+    /// Why this much.
+    pub why: &'static str,
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $const:ident = $value:expr, $name:literal, $why:literal;)*) => {
+        $($(#[$doc])* pub const $const: usize = $value;)*
+        /// All of them, for the generated table.
+        pub const ALL: &[Limit] = &[$(Limit { name: $name, value: $const, why: $why }),*];
+    };
+}
+
+limits! {
+    /// Longest file of a book, in bytes.
+    MAX_FILE = 1024 * 1024, "bytes of one file", "a runbook is written by people; a megabyte is a mistake or an attack";
+    /// Nodes of one YAML document after aliases are expanded.
+    MAX_NODES = 50_000, "nodes of one document, aliases expanded", "a billion-laughs document stays under a millisecond of work";
+    /// Depth of one YAML document.
+    MAX_DEPTH = 64, "depth of one document", "deeper than any group nesting that a person can follow";
+    /// Steps of one runbook, groups included.
+    MAX_STEPS = 1_000, "steps of one runbook", "a graph that no terminal can show is no runbook";
+    /// Depth of groups in groups.
+    MAX_NESTING = 8, "groups within groups", "eight indents of YAML are past reading";
+    /// Items of one `foreach`.
+    MAX_ITEMS = 10_000, "items of one foreach", "each is a row of the journal";
+    /// Bytes of one expression.
+    MAX_EXPR = 4 * 1024, "bytes of one expression", "a person wrote it; a page is generous";
+    /// Operations one expression may take.
+    MAX_EXPR_OPERATIONS = 100_000, "operations of one expression", "a tenth of a second at worst";
+    /// Bytes of one template.
+    MAX_TEMPLATE = 256 * 1024, "bytes of one template", "reports are long, scripts are not templates";
+    /// Bytes of one rendered text.
+    MAX_RENDERED = 1024 * 1024, "bytes of one rendered text", "it has to travel in a request";
+    /// Bytes of one stored event.
+    MAX_EVENT = 64 * 1024, "bytes of one stored event", "larger things are blobs that the event names";
+    /// Bytes of one batch of events.
+    MAX_BATCH = 1024 * 1024, "bytes of one batch", "one frame of the journal";
+    /// Bytes of output that ride in the event itself.
+    INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
+    /// Bytes of each output stream that expressions and templates see.
+    MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
+    /// Bytes of an HTTP body that a step reads.
+    MAX_BODY = 4 * 1024 * 1024, "bytes of a response body", "a health endpoint answers in kilobytes";
+    /// Attempts of one step.
+    MAX_ATTEMPTS = 1_000, "attempts of one step", "more is a watch, which is its own kind";
+    /// Depth of runbooks that call runbooks.
+    MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
+}

@@ -1,0 +1,1 @@
+//! How findings look: to people, as JSON, as SARIF, as GitHub annotations.

@@ -1,0 +1,11 @@
+//! stepladder: operators' runbooks as durable runs, unanswered trouble as pages that climb a ladder.
+//!
+//! The floors, lowest first, with what each may know, are in `ARCHITECTURE.md`; a test holds them.
+
+pub mod base;
+pub mod diagnostic;
+pub mod engine;
+pub mod expr;
+pub mod model;
+pub mod store;
+pub mod template;

@@ -1,0 +1,90 @@
+//! A book: settings, runbooks, thresholds, alerts, the ladder.
+
+use crate::base::ids::{Name, StepId};
+use crate::base::span::Span;
+use crate::base::value::Value;
+use crate::diagnostic::FileId;
+use crate::model::escalation::Escalation;
+use crate::model::measure::Threshold;
+use crate::model::param::Param;
+use crate::model::runbook::Runbook;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything of a book that passed its checks. What did not is not here; its findings are beside it.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// `stepladder.yaml`.
+    pub settings: Settings,
+    /// Runbooks by name.
+    pub runbooks: BTreeMap<Name, Arc<Runbook>>,
+    /// The file each runbook is in.
+    pub files: BTreeMap<Name, FileId>,
+    /// `thresholds.yaml`.
+    pub thresholds: BTreeMap<StepId, Threshold>,
+    /// `escalation.yaml`, where there is one.
+    pub escalation: Option<Escalation>,
+}
+
+/// `stepladder.yaml`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// IANA name; the default of every trigger and of `date`.
+    pub timezone: String,
+    /// The data directory, as written; relative to the book.
+    pub data: String,
+    /// Where secrets come from, first match wins.
+    pub secrets: Vec<SecretSource>,
+    /// Channels by name, decoded by the channel's table.
+    pub channels: BTreeMap<Name, Param>,
+    /// Named roots that `files`, `backup`, `restore`, `report` may touch.
+    pub roots: BTreeMap<Name, String>,
+    /// Where values from outside may lead an http step.
+    pub allow_hosts: Vec<String>,
+    /// Names of calendars.
+    pub calendars: Vec<Name>,
+    /// How much of a child's output is kept on disk, in bytes.
+    pub output_limit: u64,
+    /// Retention of finished runs.
+    pub keep_runs: u32,
+    /// Retention of finished runs.
+    pub keep_age: Span,
+    /// New runs are refused below this many free bytes.
+    pub min_free: u64,
+    /// Everything else as decoded (`http`, `dead_man`), for the daemon.
+    pub other: BTreeMap<String, Value>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timezone: "UTC".into(),
+            data: ".stepladder".into(),
+            secrets: vec![SecretSource::Env],
+            channels: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            allow_hosts: vec!["localhost".into()],
+            calendars: Vec::new(),
+            output_limit: 64 << 20,
+            keep_runs: 1_000,
+            keep_age: Span::from_secs(400 * 86_400),
+            min_free: 1 << 30,
+            other: BTreeMap::new(),
+        }
+    }
+}
+
+/// One provider of secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The environment of the owner.
+    Env,
+    /// A YAML file of names and values, mode 0600.
+    File(String),
+    /// `$CREDENTIALS_DIRECTORY/NAME`.
+    SystemdCredentials,
+    /// A command that prints the value; the name is its last argument.
+    Command(Vec<String>),
+    /// An age-encrypted YAML file.
+    Age(String),
+}

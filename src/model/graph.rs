@@ -1,0 +1,126 @@
+//! The order of the steps of one list: a graph that is acyclic and closed by its type.
+
+use crate::base::ids::StepId;
+use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+use std::collections::BTreeMap;
+
+/// What one step waits for in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wait {
+    /// Until it is satisfied: succeeded, recovered, skipped, or failed under `allow_failure`.
+    Satisfied,
+    /// Until it ended, however.
+    Ended,
+}
+
+/// Steps that wait for one another, in the order of waiting; the first waits for the second, the last for the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycle(pub Vec<StepId>);
+
+/// The order of one list.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    graph: DiGraph<StepId, Wait>,
+    index: BTreeMap<StepId, NodeIndex>,
+    order: Vec<StepId>,
+}
+
+impl Graph {
+    /// The graph over `steps`, each with what it waits for. Waits for ids outside the list are left out:
+    /// whoever calls has reported them.
+    ///
+    /// # Errors
+    /// The first [`Cycle`].
+    pub fn new(steps: &[(StepId, Vec<(StepId, Wait)>)]) -> Result<Self, Cycle> {
+        let mut graph = DiGraph::new();
+        let index: BTreeMap<StepId, NodeIndex> =
+            steps.iter().map(|(id, _)| (id.clone(), graph.add_node(id.clone()))).collect();
+        for (id, waits) in steps {
+            for (other, wait) in waits {
+                if let (Some(from), Some(to)) = (index.get(other), index.get(id)) {
+                    let stronger = graph.find_edge(*from, *to).map(|edge| graph[edge]);
+                    match stronger {
+                        Some(Wait::Satisfied) => {}
+                        Some(Wait::Ended) | None => drop(graph.update_edge(*from, *to, *wait)),
+                    }
+                }
+            }
+        }
+        let order = match toposort(&graph, None) {
+            Ok(order) => order.into_iter().map(|node| graph[node].clone()).collect(),
+            Err(_) => return Err(first_cycle(&graph)),
+        };
+        Ok(Self { graph, index, order })
+    }
+
+    /// What a step waits for, in the order written.
+    pub fn waits(&self, id: &StepId) -> impl Iterator<Item = (&StepId, Wait)> {
+        let edges = self.index.get(id).map(|node| self.graph.edges_directed(*node, petgraph::Direction::Incoming));
+        let mut waits: Vec<_> = edges.into_iter().flatten().map(|edge| (edge.source(), *edge.weight())).collect();
+        waits.sort();
+        waits.into_iter().map(|(node, wait)| (&self.graph[node], wait))
+    }
+
+    /// Every step behind everything it waits for.
+    #[must_use]
+    pub fn order(&self) -> &[StepId] {
+        &self.order
+    }
+}
+
+fn first_cycle(graph: &DiGraph<StepId, Wait>) -> Cycle {
+    let knot = tarjan_scc(graph)
+        .into_iter()
+        .find(|knot| knot.len() > 1 || knot.first().is_some_and(|node| graph.contains_edge(*node, *node)))
+        .unwrap_or_default();
+    let Some(start) = knot.iter().min().copied() else { return Cycle(Vec::new()) };
+    let mut path = vec![start];
+    loop {
+        let here = path[path.len() - 1];
+        let mut before: Vec<_> = graph.neighbors_directed(here, petgraph::Direction::Incoming).filter(|n| knot.contains(n)).collect();
+        before.sort();
+        match before.iter().find(|node| !path.contains(node)) {
+            Some(next) if !before.contains(&start) => path.push(*next),
+            Some(_) | None => {
+                // Either the way back to the start, or back into the path itself: keep that loop only.
+                let from = before.iter().filter_map(|node| path.iter().position(|seen| seen == node)).min().unwrap_or(0);
+                return Cycle(path[from..].iter().map(|node| graph[*node].clone()).collect());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(text: &str) -> Result<Graph, Cycle> {
+        let id = |text: &str| StepId::parse(text).expect(text);
+        let steps: Vec<_> = text
+            .split(", ")
+            .map(|step| {
+                let (name, waits) = step.split_once('<').unwrap_or((step, ""));
+                (id(name), waits.split_whitespace().map(|wait| (id(wait), Wait::Satisfied)).collect())
+            })
+            .collect();
+        Graph::new(&steps)
+    }
+
+    #[test]
+    fn order_puts_waits_first() {
+        let graph = graph("c<a b, b<a, a").expect("acyclic");
+        assert_eq!(graph.order().iter().map(StepId::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
+        let c = StepId::parse("c").expect("c");
+        assert_eq!(graph.waits(&c).count(), 2);
+    }
+
+    #[test]
+    fn a_cycle_is_shown_as_it_goes_round() {
+        let shown = |text| graph(text).expect_err(text).0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!(shown("a<c, b<a, c<b, d<c"), "a c b");
+        assert_eq!(shown("a<a"), "a");
+        assert_eq!(shown("x<a, a<b, b<a"), "a b");
+    }
+}

@@ -1,0 +1,17 @@
+//! What is valid, and only that: a value of a type here is proof that it was checked.
+//!
+//! Built by `lang` from text, read by `engine`. Knows no YAML, no storage, no clock.
+
+pub mod book;
+pub mod escalation;
+pub mod graph;
+pub mod input;
+pub mod kind;
+pub mod measure;
+pub mod param;
+pub mod perform;
+pub mod policy;
+pub mod runbook;
+pub mod shape;
+pub mod step;
+pub mod trigger;

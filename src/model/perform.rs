@@ -1,0 +1,95 @@
+//! What the engine asks of the outside world and what comes back: plain serialisable values.
+//!
+//! The one set of engine types that may be serialised as they are: they travel to a `step-host`
+//! process on its standard input and back on a pipe, and a rendered request is kept in its event.
+
+use crate::base::address::Place;
+use crate::base::arg::{Arg, Text};
+use crate::base::span::Span;
+use crate::base::value::Value;
+use crate::model::policy::{FailureKind, OutputForm};
+use serde::{Deserialize, Serialize};
+
+/// One attempt of one step, as `act` is asked to perform it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The run, as text.
+    pub run: String,
+    /// Where in the run.
+    pub place: Place,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The kind's name, as in the table.
+    pub kind: String,
+    /// Its rendered parameters.
+    pub params: Arg,
+    /// Environment beside the engine's own (`RUN_ID`, `RUN_DIR`, `STEP_ID`, `ATTEMPT`, `BOOK_DIR`, `STEPLADDER_KEY`).
+    pub env: Vec<(String, Text)>,
+    /// Working directory; the book where there is none.
+    pub workdir: Option<Text>,
+    /// How text becomes `output.value`.
+    pub output: OutputForm,
+    /// Bounds the attempt.
+    pub timeout: Option<Span>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It did what it says; the output fits the kind's table.
+    Done {
+        /// The output.
+        output: Value,
+        /// Findings that are no failure but lift the level (an `expect` with a `level:`), worst last.
+        #[serde(default)]
+        findings: Vec<Finding>,
+    },
+    /// It did not.
+    Failed(Failure),
+    /// It was stopped because the engine asked for it.
+    Stopped {
+        /// What there was of an output.
+        output: Value,
+    },
+    /// Its process was lost and nothing is provable.
+    Lost {
+        /// What is known, for a person.
+        known: String,
+    },
+}
+
+/// Something that lifts a step's level without failing it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The level's word.
+    pub level: String,
+    /// What was found.
+    pub message: String,
+}
+
+/// Why an attempt failed: data, not an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which kind of failure, as `retry.on` names it.
+    pub kind: FailureKind,
+    /// What happened, for a person: what, where, why.
+    pub message: String,
+    /// What there was of an output (a body of a wrong status, stderr of a command).
+    #[serde(default)]
+    pub output: Value,
+    /// How long the other side asked to wait (`Retry-After`).
+    #[serde(default)]
+    pub retry_after: Option<u64>,
+    /// Whether trying again could never help (4xx but 408 and 429, a missing command).
+    #[serde(default)]
+    pub lasting: bool,
+}
+
+impl Failure {
+    /// A failure with nothing but its kind and message.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), output: Value::Null, retry_after: None, lasting: false }
+    }
+}

@@ -1,0 +1,186 @@
+//! A step: what every step may ask for, around exactly one kind.
+
+use crate::base::ids::{Name, StepId};
+use crate::base::level::Level;
+use crate::base::span::Span;
+use crate::diagnostic::Spot;
+use crate::expr::Expr;
+use crate::model::graph::Graph;
+use crate::model::kind::Kind;
+use crate::model::measure::Measure;
+use crate::model::param::Param;
+use crate::model::policy::{Foreach, OnInterrupt, OutputForm, Retry};
+use crate::template::Template;
+use std::sync::Arc;
+
+/// A list of steps with its own order.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    /// As written.
+    pub steps: Vec<Arc<Step>>,
+    /// What waits for what, rules 1-5 of *Order* applied.
+    pub graph: Graph,
+    /// `parallel: N`.
+    pub parallel: Option<u32>,
+    /// Whether a failure cancels the rest.
+    pub fail_fast: bool,
+}
+
+impl List {
+    /// Whether nothing is written here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its id, unique in the runbook.
+    pub id: StepId,
+    /// What people read; the id where none is written.
+    pub title: Option<String>,
+    /// Where it is written.
+    pub spot: Spot,
+    /// What it does.
+    pub kind: StepKind,
+    /// Its own condition.
+    pub when: Option<Expr>,
+    /// Bounds one attempt.
+    pub timeout: Option<Span>,
+    /// Attempts.
+    pub retry: Option<Retry>,
+    /// Run on failure, then the step again.
+    pub recover: List,
+    /// Run once it failed for good.
+    pub on_error: List,
+    /// Run when the run fails after this started.
+    pub undo: List,
+    /// Failed, but the run goes on, at that level.
+    pub allow_failure: Option<Level>,
+    /// Samples to take.
+    pub measure: Vec<Measure>,
+    /// Once for each item.
+    pub foreach: Option<Foreach>,
+    /// Environment of its children.
+    pub env: Vec<(String, Template)>,
+    /// Working directory of its children.
+    pub workdir: Option<Template>,
+    /// What a lost attempt means.
+    pub on_interrupt: OnInterrupt,
+    /// Held while it runs.
+    pub mutex: Option<Name>,
+    /// What a dry run runs instead.
+    pub check: Option<Arc<Step>>,
+    /// Asked before it starts.
+    pub confirm: Option<String>,
+    /// How text becomes a value.
+    pub output: OutputForm,
+    /// Files kept with the run.
+    pub artifacts: Vec<String>,
+}
+
+impl Step {
+    /// What people read: the title, or the id.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.title.as_deref().unwrap_or_else(|| self.id.as_str())
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// Something in the outside world, performed by `act`.
+    Act(Action),
+    /// `steps:` a group.
+    Steps(List),
+    /// `watch:` rounds of steps for a time.
+    Watch(Watch),
+    /// `remedy:` remedies until healthy.
+    Remedy(Remedy),
+    /// `wait:` a duration, an instant, a probe.
+    Wait(Wait),
+    /// `runbook:` another runbook.
+    Call(Call),
+    /// `rhai:` computed values, by name.
+    Compute(Vec<(StepId, Expr)>),
+    /// `log:` a line in the run, at a level.
+    Log {
+        /// The line.
+        message: Template,
+        /// The level the step gets.
+        level: Level,
+    },
+    /// `fail:` ends failed with this message.
+    Fail(Template),
+    /// `pass:` ends the list it is in, well, with this message.
+    Pass(Template),
+}
+
+/// A kind performed by `act`, with its decoded parameters.
+#[derive(Debug, Clone)]
+pub struct Action {
+    /// The kind.
+    pub kind: Kind,
+    /// What stood behind its key, as a map by the kind's table (a short form is already put under its key).
+    pub params: Param,
+}
+
+/// `watch:`
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// For how long.
+    pub length: Span,
+    /// Pause between the starts of two rounds.
+    pub every: Span,
+    /// When a round is bad.
+    pub bad: Expr,
+    /// How many bad rounds are borne.
+    pub tolerate: u32,
+    /// How many rounds must have had data (all steps satisfied).
+    pub at_least: u32,
+    /// One round.
+    pub steps: List,
+}
+
+/// `remedy:`
+#[derive(Debug, Clone)]
+pub struct Remedy {
+    /// The probe: good = healthy.
+    pub until: Arc<Step>,
+    /// Remedies in order.
+    pub tries: List,
+    /// Pause after a remedy before the probe.
+    pub settle: Span,
+    /// How many good probes in a row are healthy.
+    pub stable: u32,
+    /// Pause between probes that have to be stable.
+    pub every: Span,
+}
+
+/// `wait:`
+#[derive(Debug, Clone)]
+pub enum Wait {
+    /// `for: 5m`
+    Span(Span),
+    /// `until: "2026-12-31T09:00"`: an instant as text, perhaps templated; a time without a zone is in the book's zone.
+    Until(Template),
+    /// A probe, every so often, until it is good.
+    Probe {
+        /// Good = done.
+        probe: Arc<Step>,
+        /// Pause between two probes.
+        every: Span,
+    },
+}
+
+/// `runbook:` a call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The runbook's name.
+    pub runbook: Name,
+    /// Its inputs.
+    pub inputs: Vec<(StepId, Param)>,
+}

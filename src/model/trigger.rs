@@ -1,0 +1,60 @@
+//! What starts a runbook by itself. Parsed and checked now; the daemon obeys it.
+
+use crate::base::ids::Name;
+use crate::base::span::Span;
+use crate::base::value::Value;
+use crate::diagnostic::Spot;
+use crate::model::param::Param;
+
+/// One entry of `triggers:`.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// `id:`, which keeps the ledger's identity when the expression changes.
+    pub id: Option<Name>,
+    /// Where it is written.
+    pub spot: Spot,
+    /// What it is.
+    pub kind: TriggerKind,
+    /// Inputs given to the run.
+    pub inputs: Vec<(String, Param)>,
+    /// The remaining keys of `LANGUAGE.md` (`missed`, `within`, `overlap`, `dst`, `jitter`, `except`, `deadline`), decoded and checked.
+    pub policy: Value,
+}
+
+/// The kinds of trigger.
+#[derive(Debug, Clone)]
+pub enum TriggerKind {
+    /// crontab(5) or six fields, in a zone.
+    Cron {
+        /// As written.
+        expression: String,
+        /// IANA name.
+        timezone: String,
+    },
+    /// Aligned to the epoch.
+    Every(Span),
+    /// A local date and time, once.
+    At {
+        /// As written.
+        when: String,
+        /// IANA name.
+        timezone: String,
+    },
+    /// A call from outside; the decoded map.
+    Webhook(Param),
+    /// A call that must come; the decoded map.
+    Heartbeat(Param),
+    /// An alert; the decoded map.
+    Alert(Param),
+    /// Another runbook's end.
+    RunEnded {
+        /// Which.
+        runbook: Name,
+        /// Which ends; empty = all.
+        outcome: Vec<String>,
+    },
+    /// A file that appears or changes; the decoded map.
+    File(Param),
+    /// The daemon's start.
+    Startup,
+}

@@ -1,0 +1,167 @@
+//! The journal: streams of events as bytes, durable before anyone is told, and an index made from them.
+//!
+//! Knows bytes, keys, versions and hashes; never what an event means. `codec` alone knows how the
+//! engine's events become bytes; `project` functions, handed in at opening, say which rows of the
+//! index an event puts and deletes.
+
+use crate::base::digest::Digest;
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a stream: `run/01k…`, `group/app`, `book`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(Arc<str>);
+
+impl StreamId {
+    /// The stream of that kind and key.
+    #[must_use]
+    pub fn new(kind: &str, key: &str) -> Self {
+        Self(format!("{kind}/{key}").into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The stream of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many events a stream has; the version before its first event is 0.
+pub type Version = u64;
+
+/// What must hold for a batch to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// The stream has exactly this version.
+    At(StreamId, Version),
+    /// The index has no such row.
+    Absent(Row),
+    /// The data directory is still held under this epoch.
+    Lease(u64),
+}
+
+/// A row of the index, by tree and key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    /// The tree.
+    pub tree: &'static str,
+    /// The key.
+    pub key: Vec<u8>,
+}
+
+/// One absolute change of the index: a row's value, or its absence. Never an increment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which row.
+    pub row: Row,
+    /// Its value from now on; `None` deletes it.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Events for one to many streams and what must hold for them: all or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// What must hold.
+    pub guards: Vec<Guard>,
+    /// Payloads by stream, in order; each at most `limits::MAX_EVENT` bytes, the batch `MAX_BATCH`.
+    pub appends: Vec<(StreamId, Vec<Vec<u8>>)>,
+}
+
+/// Why a batch was not taken, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// A guard did not hold: read and decide again.
+    #[error("somebody else was first: {0}")]
+    Conflict(String),
+    /// It may have committed: read the heads before anything else.
+    #[error("the store could not say whether it was written: {0}")]
+    Unknown(String),
+    /// No space; nothing was written.
+    #[error("no space left for the journal: {0}")]
+    Full(String),
+    /// The store can't go on; nothing more will be written until it is opened again.
+    #[error("the journal is broken: {0}")]
+    Broken(String),
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The bytes of this stream are not what was written. Other streams are unaffected.
+    #[error("stream `{stream}` is damaged: {what}")]
+    Corrupt {
+        /// The stream.
+        stream: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A blob that is named by an event is not there, or is not what its name says.
+    #[error("output {0} is missing or damaged")]
+    Blob(Digest),
+    /// The device said no.
+    #[error("cannot read the store: {0}")]
+    Io(String),
+}
+
+/// Called once, from the writer's thread, when a batch is durable (with the new versions, in the order
+/// of its appends) or was not taken.
+pub type Done = Box<dyn FnOnce(Result<Vec<Version>, AppendError>) + Send>;
+
+/// Says which rows of the index an event puts and deletes. Pure; total; handed in at opening.
+pub type Project = Arc<dyn Fn(&StreamId, Version, &[u8]) -> Vec<Change> + Send + Sync>;
+
+/// The port to durable storage. Shipped: memory, disk.
+pub trait Journal: Send + Sync {
+    /// Appends a batch; `done` is called once it is durable or refused. Batches of one stream are
+    /// answered in the order they were given.
+    fn append(&self, batch: Batch, done: Done);
+
+    /// The version of a stream; 0 when it has no event.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    fn version(&self, stream: &StreamId) -> Result<Version, ReadError>;
+
+    /// The events of a stream behind version `from` (0 = all), oldest first, verified.
+    ///
+    /// # Errors
+    /// [`ReadError::Corrupt`] for this stream alone.
+    fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError>;
+
+    /// The value of a row of the index.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// At most `limit` rows of a tree with keys in `from..to` (`to` empty = to the end), in order, or
+    /// newest first where `backwards`.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    fn scan(&self, tree: &'static str, from: &[u8], to: &[u8], backwards: bool, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
+
+    /// Stores bytes under their hash, durably; the event that names them must be appended afterwards.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`] or [`AppendError::Broken`].
+    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError>;
+
+    /// The bytes of that hash, verified.
+    ///
+    /// # Errors
+    /// [`ReadError::Blob`] when they are not there or not what they should be.
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError>;
+}
