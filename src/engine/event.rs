@@ -79,6 +79,8 @@ pub struct Started {
     pub texts: BTreeMap<String, Digest>,
     /// Accepted inputs; secret ones as `{"sealed": …}`.
     pub inputs: Map<String, Value>,
+    /// The runbook's `vars`, computed once.
+    pub vars: Map<String, Value>,
     /// The names of the environment the runbook lists, as they were.
     pub env: BTreeMap<String, String>,
     /// Who started it.
@@ -181,6 +183,13 @@ pub enum StepEvent {
     },
     /// A composite step begins another of its lists.
     Lane(Lane),
+    /// A round of a `watch`, or a probe of a `wait` or `remedy`, was judged.
+    Judged {
+        /// Whether it was good.
+        good: bool,
+        /// Whether it had data: all its steps were satisfied.
+        data: bool,
+    },
     /// A composite step pauses before its next list.
     Rest {
         /// Until when.
@@ -188,6 +197,8 @@ pub enum StepEvent {
     },
     /// It passed its timeout.
     TimedOut,
+    /// It ended as it did in the run that this one repeats; its output is in it.
+    TakenOver(Box<StepEnded>),
     /// It ended.
     Ended(Box<StepEnded>),
 }
