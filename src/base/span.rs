@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A length of time with the precision of a millisecond: `250ms`, `10s`, `1h30m`, `2d`, `1w`, `2y`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     millis: u64,
 }

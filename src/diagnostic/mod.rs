@@ -9,5 +9,5 @@ pub mod render;
 mod source;
 
 pub use code::Code;
-pub use finding::{Diagnostic, Diagnostics, Note, Severity};
+pub use finding::{Diagnostic, Diagnostics, Note, Severity, closest};
 pub use source::{FileId, Source, Sources, Spot};

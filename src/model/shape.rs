@@ -90,7 +90,7 @@ pub struct Field {
 }
 
 /// The type of an output field.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum FieldType {
     /// JSON from outside.
     Any,

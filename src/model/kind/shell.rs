@@ -13,7 +13,7 @@ const OUTPUT: &[Field] = &[
 ];
 
 /// `shell: df -h`, `shell: { bash: 'set -x; …' }`.
-pub const SHELL: KindSpec = KindSpec {
+pub(super) const SHELL: KindSpec = KindSpec {
     name: "shell",
     doc: "A shell line, run as `sh -eu -c` (or `bash -euo pipefail -c`) in a clean environment.",
     example: "shell: df -h /",
@@ -28,7 +28,7 @@ pub const SHELL: KindSpec = KindSpec {
 };
 
 /// `exec: [redis-cli, ping]`.
-pub const EXEC: KindSpec = KindSpec {
+pub(super) const EXEC: KindSpec = KindSpec {
     name: "exec",
     doc: "A command and its arguments, without a shell: nothing is split, expanded or interpreted.",
     example: "exec: [systemctl, status, nginx]",
@@ -43,7 +43,7 @@ pub const EXEC: KindSpec = KindSpec {
 };
 
 /// `script: { run: python3, body: … }`.
-pub const SCRIPT: KindSpec = KindSpec {
+pub(super) const SCRIPT: KindSpec = KindSpec {
     name: "script",
     doc: "A script for a named interpreter. The body is never templated: values go by `params` (JSON in $PARAMS) or `env`.",
     example: "script: { run: python3, body: 'import os, json; print(json.loads(os.environ[\"PARAMS\"])[\"n\"])', params: { n: 3 } }",
