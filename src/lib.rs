@@ -6,6 +6,7 @@ pub mod base;
 pub mod diagnostic;
 pub mod engine;
 pub mod expr;
+pub mod lang;
 pub mod model;
 pub mod store;
 pub mod template;

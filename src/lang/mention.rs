@@ -1,0 +1,151 @@
+//! Where expressions and templates stand, and how a place in their text becomes a place in the file.
+//!
+//! A scalar is decoded before it is compiled: quotes go, lines are folded, indents fall away. A
+//! [`TextSpot`] finds the way back, so that a finding points at the very word in the file.
+
+use crate::base::ids::{Name, StepId};
+use crate::diagnostic::{Code, Diagnostic, Spot};
+use crate::expr::{Expr, Problem, ProblemKind, Read};
+use crate::template::Template;
+use std::sync::Arc;
+
+/// What stands at a place.
+#[derive(Debug, Clone)]
+pub enum Formula {
+    /// An expression.
+    Expr(Expr),
+    /// A template.
+    Template(Template),
+}
+
+impl Formula {
+    /// Every path it reads, secrets of a template left out.
+    #[must_use]
+    pub fn reads(&self) -> &[Read] {
+        match self {
+            Self::Expr(expr) => expr.reads(),
+            Self::Template(template) => template.reads(),
+        }
+    }
+}
+
+/// A place where an expression or a template stands.
+#[derive(Debug, Clone)]
+pub struct Mention {
+    /// The runbook; `None` for the files of the whole book.
+    pub runbook: Option<Name>,
+    /// The step, where it stands in one.
+    pub step: Option<StepId>,
+    /// The key of the step (its kind's name included) or of the runbook.
+    pub key: &'static str,
+    /// All keys from there on, `measure.api_latency.value`; list items as `[0]`.
+    pub path: String,
+    /// What stands there.
+    pub what: Formula,
+    /// Its text in the file.
+    pub text: TextSpot,
+}
+
+impl Mention {
+    /// A problem of this formula as a finding at its place in the file.
+    #[must_use]
+    pub fn finding(&self, problem: &Problem) -> Diagnostic {
+        finding(problem, &self.text, matches!(self.what, Formula::Template(_)))
+    }
+}
+
+/// A problem of an expression or template as a finding.
+pub(crate) fn finding(problem: &Problem, text: &TextSpot, template: bool) -> Diagnostic {
+    let code = match (problem.kind, template) {
+        (ProblemKind::Syntax, false) => Code::ExprSyntax,
+        (ProblemKind::Syntax, true) => Code::TemplateSyntax,
+        (ProblemKind::Name, false) => Code::ExprName,
+        (ProblemKind::Name, true) => Code::TemplateName,
+        (ProblemKind::Field, _) => Code::UnknownField,
+        (ProblemKind::Type, _) => Code::ExprType,
+        (ProblemKind::Secret, false) => Code::ExprSecret,
+        (ProblemKind::Secret, true) => Code::SecretPlace,
+        (ProblemKind::Place, _) => Code::TemplatePlace,
+        (ProblemKind::Limit, _) => Code::TooLarge,
+        (ProblemKind::Unguarded, _) => Code::UnguardedOutput,
+    };
+    let finding = Diagnostic::error(code, text.spot(problem.offset, problem.len), problem.message.clone());
+    match &problem.help {
+        Some(help) => finding.help(help.clone()),
+        None => finding,
+    }
+}
+
+/// A decoded scalar's text in its file.
+#[derive(Debug, Clone)]
+pub struct TextSpot {
+    /// The whole scalar, quotes included.
+    pub whole: Spot,
+    pub(crate) file: Arc<str>,
+    pub(crate) decoded: Arc<str>,
+    pub(crate) begin: usize,
+    pub(crate) double: bool,
+}
+
+impl TextSpot {
+    /// The place of `len` bytes at `offset` of the decoded text.
+    #[must_use]
+    pub fn spot(&self, offset: usize, len: usize) -> Spot {
+        let from = self.source_offset(offset);
+        let to = if len == 0 { from } else { self.source_offset(offset + len - 1) + 1 };
+        let end = to.min(self.whole.end).max(from);
+        Spot { file: self.whole.file, start: from, end: self.boundary(end) }
+    }
+
+    fn boundary(&self, at: usize) -> usize {
+        (at..=self.file.len()).find(|at| self.file.is_char_boundary(*at)).unwrap_or(self.file.len())
+    }
+
+    /// Walks decoded and written text side by side: what differs between them is blanks, line breaks and escapes.
+    fn source_offset(&self, offset: usize) -> usize {
+        let source = self.file.as_bytes();
+        let mut at = self.begin;
+        for (index, wanted) in self.decoded.char_indices() {
+            at = self.skip_to(at, wanted);
+            if index + wanted.len_utf8() > offset || at >= self.whole.end {
+                return at.min(self.whole.end);
+            }
+            at += match source.get(at) {
+                Some(b'\\') if self.double => escape_len(&source[at..]),
+                Some(b'\'') if source.get(at + 1) == Some(&b'\'') && wanted == '\'' && !self.double => 2,
+                Some(_) | None if wanted == ' ' || wanted == '\n' => 1,
+                Some(_) | None => self.file[self.boundary(at)..].chars().next().map_or(1, char::len_utf8),
+            };
+        }
+        at.min(self.whole.end)
+    }
+
+    fn skip_to(&self, mut at: usize, wanted: char) -> usize {
+        let source = self.file.as_bytes();
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        if wanted == ' ' && source.get(at).is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+            // A folded line break: its last blank stands for the space.
+            while source.get(at + 1).is_some_and(|byte| blank(*byte)) {
+                at += 1;
+            }
+            return at;
+        }
+        if wanted != ' ' && wanted != '\t' {
+            while at < self.whole.end && source.get(at).is_some_and(|byte| blank(*byte) && char::from(*byte) != wanted) {
+                at += 1;
+            }
+        }
+        at
+    }
+}
+
+/// How many bytes an escape of a double-quoted scalar has.
+fn escape_len(source: &[u8]) -> usize {
+    match source.get(1) {
+        Some(b'x') => 4,
+        Some(b'u') => 6,
+        Some(b'U') => 10,
+        Some(_) => 2,
+        None => 1,
+    }
+}
