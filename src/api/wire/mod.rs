@@ -1,0 +1,20 @@
+//! What is sent over the socket and printed by `--json`: one set of shapes for both.
+//!
+//! Flat, in the operators' words, every instant in RFC 3339, every place in its text form. A shape
+//! here is a promise: fields are added, never renamed or taken away, and a reader ignores what it
+//! does not know. Golden files in `tests/fixtures/wire` hold it.
+
+mod convert;
+mod event;
+mod outline;
+mod output;
+mod problem;
+mod request;
+mod run;
+
+pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
+pub use outline::{Outline, OutlineStep};
+pub use output::{OutputChunk, OutputRequest, OutputStream};
+pub use problem::Problem;
+pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
+pub use run::{RunDetail, RunRow, RunState};

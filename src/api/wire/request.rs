@@ -1,0 +1,96 @@
+//! What is asked of the service.
+
+use crate::api::wire::Outline;
+use crate::base::value::{Map, Value};
+use serde::{Deserialize, Serialize};
+
+/// Start a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// The runbook's name.
+    pub runbook: String,
+    /// Its inputs, typed.
+    #[serde(default)]
+    pub inputs: Map<String, Value>,
+    /// Whether it only shows what it would do.
+    #[serde(default)]
+    pub dry: bool,
+    /// Begin at this step of the main list: what is written above it does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of the main list only these steps; empty = all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Not these steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+}
+
+/// What came of a start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartReply {
+    /// The run's id.
+    pub run: String,
+    /// Its runbook as a tree, to draw the events on.
+    pub outline: Outline,
+}
+
+/// Run again what failed, with the same pinned text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryRequest {
+    /// The run to repeat.
+    pub run: String,
+}
+
+/// End a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// The run.
+    pub run: String,
+    /// Why, for the record.
+    pub reason: String,
+    /// How much patience its children get.
+    #[serde(default)]
+    pub mode: CancelMode,
+}
+
+/// How a cancel stops the children of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelMode {
+    /// TERM, a grace period, KILL; `undo` and `finally` run.
+    #[default]
+    Gentle,
+    /// KILL at once; `undo` and `finally` still run.
+    Now,
+}
+
+/// Answer a question that a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRequest {
+    /// The run.
+    pub run: String,
+    /// The place that asks.
+    pub place: String,
+    /// `go`, `stop`, `succeeded`, `failed` or `again`.
+    pub answer: String,
+}
+
+/// List runs, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunsRequest {
+    /// Of this runbook only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// With these outcomes only; empty = all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcome: Vec<String>,
+    /// Started at or after this instant only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<jiff::Timestamp>,
+    /// Whether dry runs are listed too.
+    #[serde(default)]
+    pub dry: bool,
+    /// At most so many.
+    pub limit: u32,
+}
