@@ -1,9 +1,22 @@
 //! The kinds that `act` performs, one file each: the row of the table that decoder, schema, checker
 //! and manual read. A new kind is a variant here, its row, and its file in `act`; the compiler leads.
 
-use crate::model::shape::KindSpec;
+use crate::model::shape::{Effects, KindSpec};
 
+mod dns;
+mod expect;
+mod http;
+mod logs;
+mod notify;
+mod prometheus;
+mod redis;
+mod report;
+mod scrape;
 mod shell;
+mod sql;
+mod system;
+mod tcp;
+mod tls;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident => $spec:expr;)*) => {
@@ -31,7 +44,37 @@ kinds! {
     Exec => shell::EXEC;
     /// `script:` a script for a named interpreter.
     Script => shell::SCRIPT;
+    /// `http:` a request.
+    Http => http::HTTP;
+    /// `tcp:` a connection.
+    Tcp => tcp::TCP;
+    /// `dns:` a name resolved.
+    Dns => dns::DNS;
+    /// `tls:` a certificate chain.
+    Tls => tls::TLS;
+    /// `redis:` a Redis server.
+    Redis => redis::REDIS;
+    /// `sql:` a query of SQLite or PostgreSQL.
+    Sql => sql::SQL;
+    /// `prometheus:` a PromQL query.
+    Prometheus => prometheus::PROMETHEUS;
+    /// `scrape:` a `/metrics` page.
+    Scrape => scrape::SCRAPE;
+    /// `system:` the machine.
+    System => system::SYSTEM;
+    /// `logs:` lines of log files.
+    Logs => logs::LOGS;
+    /// `report:` a file for people or programs.
+    Report => report::REPORT;
+    /// `notify:` a message.
+    Notify => notify::NOTIFY;
+    /// `escalate:` trouble for the ladder.
+    Escalate => notify::ESCALATE;
 }
+
+/// Kinds the language promises and this release does not have: said so, never guessed at.
+pub const LATER: &[&str] =
+    &["sip", "service", "livekit", "files", "backup", "restore", "resolve", "silence", "approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -44,5 +87,121 @@ impl Kind {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == text)
+    }
+
+    /// Keys of which exactly one has to be there; empty = no such rule.
+    #[must_use]
+    pub fn one_of(self) -> &'static [&'static str] {
+        match self {
+            Self::Shell => &["sh", "bash"],
+            Self::Http => http::METHODS,
+            Self::Tls => &["connect", "file"],
+            Self::Sql => &["sqlite", "postgres"],
+            Self::Report => &["json", "markdown", "html", "text"],
+            Self::Exec
+            | Self::Script
+            | Self::Tcp
+            | Self::Dns
+            | Self::Redis
+            | Self::Prometheus
+            | Self::Scrape
+            | Self::System
+            | Self::Logs
+            | Self::Notify
+            | Self::Escalate => &[],
+        }
+    }
+
+    /// Keys whose templates may name `secrets.X` (`env` of the step may always).
+    #[must_use]
+    pub fn secret_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Http => &["headers", "auth", "body", "json", "form"],
+            Self::Prometheus | Self::Scrape => &["headers", "auth"],
+            Self::Redis | Self::Sql => &["password"],
+            Self::Shell
+            | Self::Exec
+            | Self::Script
+            | Self::Tcp
+            | Self::Dns
+            | Self::Tls
+            | Self::System
+            | Self::Logs
+            | Self::Report
+            | Self::Notify
+            | Self::Escalate => &[],
+        }
+    }
+
+    /// Whether a step with these keys only reads; `has` says whether a key is written.
+    #[must_use]
+    pub fn reads(self, has: &dyn Fn(&str) -> bool) -> bool {
+        match self.spec().effects {
+            Effects::Reads => true,
+            Effects::Changes => false,
+            Effects::Depends => !match self {
+                Self::Http => ["post", "put", "patch", "delete"].iter().any(|key| has(key)),
+                Self::Redis => has("delete"),
+                Self::Sql => has("execute"),
+                Self::Tcp => has("send"),
+                Self::Shell
+                | Self::Exec
+                | Self::Script
+                | Self::Dns
+                | Self::Tls
+                | Self::Prometheus
+                | Self::Scrape
+                | Self::System
+                | Self::Logs
+                | Self::Report
+                | Self::Notify
+                | Self::Escalate => true,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::shape::Shape;
+
+    fn keys(kind: Kind) -> Vec<&'static str> {
+        match kind.spec().shape {
+            Shape::Record(keys) => keys.iter().map(|key| key.name).collect(),
+            other => panic!("`{}` is no record but {other:?}", kind.name()),
+        }
+    }
+
+    #[test]
+    fn rows_only_speak_of_keys_they_have() {
+        for kind in Kind::ALL.iter().copied() {
+            let keys = keys(kind);
+            let named = kind.one_of().iter().chain(kind.secret_keys()).copied().chain(kind.spec().short);
+            for key in named {
+                assert!(keys.contains(&key), "`{}` has no key `{key}`", kind.name());
+            }
+            assert!(!LATER.contains(&kind.name()), "`{}` is here and yet later", kind.name());
+            assert!(kind.spec().example.starts_with(&format!("{}:", kind.name())), "example of `{}`", kind.name());
+        }
+    }
+
+    #[test]
+    fn only_what_reads_is_repeated() {
+        let keys = |list: &'static [&'static str]| move |key: &str| list.contains(&key);
+        for (kind, written, reads) in [
+            (Kind::Http, &["get"][..], true),
+            (Kind::Http, &["post"][..], false),
+            (Kind::Redis, &["connect"][..], true),
+            (Kind::Redis, &["delete"][..], false),
+            (Kind::Sql, &["query"][..], true),
+            (Kind::Sql, &["execute"][..], false),
+            (Kind::Tcp, &["connect"][..], true),
+            (Kind::Tcp, &["send"][..], false),
+            (Kind::Shell, &["sh"][..], false),
+            (Kind::Logs, &["files"][..], true),
+        ] {
+            assert_eq!(kind.reads(&keys(written)), reads, "{} {written:?}", kind.name());
+        }
     }
 }

@@ -5,8 +5,16 @@ use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, requi
 
 /// What every child process puts out.
 const OUTPUT: &[Field] = &[
-    Field { name: "exit_code", ty: FieldType::Int, doc: "The exit status; 127 is a command that was not found, 128 + n a signal." },
-    Field { name: "stdout", ty: FieldType::Text, doc: "What it printed, the last 64 KiB; the whole is on disk (`stepladder logs`)." },
+    Field {
+        name: "exit_code",
+        ty: FieldType::Int,
+        doc: "The exit status; 127 is a command that was not found, 128 + n a signal.",
+    },
+    Field {
+        name: "stdout",
+        ty: FieldType::Text,
+        doc: "What it printed, the last 64 KiB; the whole is on disk (`stepladder logs`).",
+    },
     Field { name: "stderr", ty: FieldType::Text, doc: "What it printed as errors, the last 64 KiB." },
     Field { name: "value", ty: FieldType::Any, doc: "stdout parsed as the step's `output:` says (text by default)." },
     Field { name: "duration_ms", ty: FieldType::Int, doc: "How long the child ran." },
@@ -33,7 +41,11 @@ pub(super) const EXEC: KindSpec = KindSpec {
     doc: "A command and its arguments, without a shell: nothing is split, expanded or interpreted.",
     example: "exec: [systemctl, status, nginx]",
     shape: Shape::Record(&[
-        required("argv", Shape::List(&Shape::Text(Landing::Argv)), "The command and its arguments. `exec: [a, b]` is short for this."),
+        required(
+            "argv",
+            Shape::List(&Shape::Text(Landing::Argv)),
+            "The command and its arguments. `exec: [a, b]` is short for this.",
+        ),
         key("stdin", Shape::Text(Landing::Plain), "Text given to the command on standard input."),
         key("exit", Shape::Many(&Shape::Int(0, 255)), "Exit codes that are good; 0 alone by default."),
     ]),
@@ -48,9 +60,17 @@ pub(super) const SCRIPT: KindSpec = KindSpec {
     doc: "A script for a named interpreter. The body is never templated: values go by `params` (JSON in $PARAMS) or `env`.",
     example: "script: { run: python3, body: 'import os, json; print(json.loads(os.environ[\"PARAMS\"])[\"n\"])', params: { n: 3 } }",
     shape: Shape::Record(&[
-        required("run", Shape::Either(&[Shape::Verbatim, Shape::List(&Shape::Verbatim)]), "The interpreter, with arguments if a list: `python3`, `[perl, -w]`."),
+        required(
+            "run",
+            Shape::Either(&[Shape::Verbatim, Shape::List(&Shape::Verbatim)]),
+            "The interpreter, with arguments if a list: `python3`, `[perl, -w]`.",
+        ),
         required("body", Shape::Prose, "The script, as it is."),
-        key("params", Shape::Map(&Shape::Any(Landing::Json)), "Values for the script: a JSON object in the environment variable PARAMS."),
+        key(
+            "params",
+            Shape::Map(&Shape::Any(Landing::Json)),
+            "Values for the script: a JSON object in the environment variable PARAMS.",
+        ),
         key("exit", Shape::Many(&Shape::Int(0, 255)), "Exit codes that are good; 0 alone by default."),
     ]),
     short: None,

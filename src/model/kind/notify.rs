@@ -1,0 +1,69 @@
+//! `notify` and `escalate`: words for people.
+
+use crate::base::arg::Landing;
+use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
+
+const DELIVERY: &[Field] = &[
+    Field { name: "channel", ty: FieldType::Text, doc: "The channel, as written." },
+    Field { name: "state", ty: FieldType::Text, doc: "`delivered`, `queued` or `not delivered`." },
+    Field { name: "reason", ty: FieldType::Text, doc: "Why not; empty when it was." },
+];
+
+/// `notify: { channel: terminal, message: "…" }`.
+pub(super) const NOTIFY: KindSpec = KindSpec {
+    name: "notify",
+    doc: "A message to a channel or a contact. Never a failure: what could not be delivered lifts the level to warning. `terminal` and `file:NAME` (a line of JSON appended below `reports/`) need no settings; this release has no other sender, and says so.",
+    example: "notify: { channel: terminal, message: \"{{ run.title }}: {{ level }}\" }",
+    shape: Shape::Record(&[
+        key(
+            "channel",
+            Shape::Many(&Shape::Text(Landing::Plain)),
+            "`terminal` (the default), `file:alerts.jsonl`, or a channel of `stepladder.yaml` with an address: `slack:#alerts`.",
+        ),
+        key("contact", Shape::Many(&Shape::Text(Landing::Plain)), "Contacts or `on_call.NAME` of `escalation.yaml`."),
+        required("message", Shape::Text(Landing::Plain), "What to say."),
+        key("title", Shape::Text(Landing::Plain), "A heading."),
+        key("fields", Shape::Map(&Shape::Text(Landing::Plain)), "Facts shown beside the message."),
+        key(
+            "level",
+            Shape::Choice(&["ok", "notice", "warning", "critical"]),
+            "How it is coloured; `notice` by default.",
+        ),
+        key("wait", Shape::Choice(&["queued", "delivered"]), "When the step ends; `queued` by default."),
+    ]),
+    short: Some("message"),
+    output: &[
+        Field { name: "delivered", ty: FieldType::Bool, doc: "Whether every address got it." },
+        Field {
+            name: "deliveries",
+            ty: FieldType::List(&FieldType::Record(DELIVERY)),
+            doc: "One entry for each address.",
+        },
+    ],
+    effects: Effects::Changes,
+};
+
+/// `escalate: { severity: P1, message: "…" }`.
+pub(super) const ESCALATE: KindSpec = KindSpec {
+    name: "escalate",
+    doc: "Opens or updates an incident, which climbs the ladder of `escalation.yaml`. This release records it in the run and opens none.",
+    example: "escalate: { severity: P2, message: \"the API does not answer\" }",
+    shape: Shape::Record(&[
+        key(
+            "severity",
+            Shape::Text(Landing::Plain),
+            "A severity of `escalation.yaml`: `P1`; what the routes say by default.",
+        ),
+        required("message", Shape::Text(Landing::Plain), "What is wrong. `escalate: TEXT` is short for this."),
+        key("title", Shape::Text(Landing::Plain), "A heading; the runbook's title by default."),
+        key("key", Shape::Text(Landing::Plain), "One open incident per key; the runbook's `incident.key` by default."),
+        key("type", Shape::Text(Landing::Plain), "The type of incident: `api`, `sip`, …"),
+        key("labels", Shape::Map(&Shape::Text(Landing::Plain)), "Labels for the routes, beside the runbook's."),
+    ]),
+    short: Some("message"),
+    output: &[
+        Field { name: "opened", ty: FieldType::Bool, doc: "Whether an incident was opened." },
+        Field { name: "incident", ty: FieldType::Text, doc: "The incident; empty when none was opened." },
+    ],
+    effects: Effects::Changes,
+};
