@@ -4,6 +4,10 @@
 //! engine's events become bytes; `project` functions, handed in at opening, say which rows of the
 //! index an event puts and deletes.
 
+pub mod codec;
+mod admit;
+pub mod memory;
+
 use crate::base::digest::Digest;
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +92,12 @@ pub enum AppendError {
     /// It may have committed: read the heads before anything else.
     #[error("the store could not say whether it was written: {0}")]
     Unknown(String),
+    /// Too many batches wait for the writer; nothing was written. Try again a little later.
+    #[error("the journal's writer is behind: {0}")]
+    Busy(String),
+    /// The batch breaks a limit and never can be taken as it is; nothing was written.
+    #[error("the journal does not take this: {0}")]
+    Refused(String),
     /// No space; nothing was written.
     #[error("no space left for the journal: {0}")]
     Full(String),
@@ -122,11 +132,27 @@ pub type Done = Box<dyn FnOnce(Result<Vec<Version>, AppendError>) + Send>;
 /// Says which rows of the index an event puts and deletes. Pure; total; handed in at opening.
 pub type Project = Arc<dyn Fn(&StreamId, Version, &[u8]) -> Vec<Change> + Send + Sync>;
 
+/// A projection that makes no rows.
+#[must_use]
+pub fn no_rows() -> Project {
+    Arc::new(|_, _, _| Vec::new())
+}
+
 /// The port to durable storage. Shipped: memory, disk.
 pub trait Journal: Send + Sync {
     /// Appends a batch; `done` is called once it is durable or refused. Batches of one stream are
-    /// answered in the order they were given.
+    /// answered in the order they were given. Never waits for the disk: the batch is queued, and
+    /// where the queue is full `done` hears [`AppendError::Busy`] at once.
     fn append(&self, batch: Batch, done: Done);
+
+    /// The epoch under which this journal is held, for [`Guard::Lease`]; each opening has a higher one.
+    fn epoch(&self) -> u64;
+
+    /// The streams whose names begin with `prefix`, and their versions, by name.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    fn streams(&self, prefix: &str) -> Result<Vec<(StreamId, Version)>, ReadError>;
 
     /// The version of a stream; 0 when it has no event.
     ///

@@ -1,0 +1,249 @@
+//! The shapes of version 1: what stands in the journal, field by field.
+
+use crate::base::value::{Map, Value};
+use crate::store::codec::held::{Held, Holding};
+use crate::store::codec::v1::request::{Failure, Finding, Request};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An event with its version and instant.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Envelope {
+    pub(super) v: u32,
+    pub(super) at: String,
+    #[serde(rename = "e")]
+    pub(super) event: Event,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Event {
+    Started(Box<Started>),
+    Queued { group: String, holders: Vec<String> },
+    Admitted,
+    CancelAsked { actor: Actor, reason: String },
+    TimedOut,
+    Entered(Stage),
+    Step { place: String, event: StepEvent },
+    Ended(Box<Ended>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    Steps,
+    Undo,
+    OnFailure,
+    Finally,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Actor {
+    pub(super) id: String,
+    pub(super) via: String,
+    pub(super) role: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Started {
+    pub(super) run: String,
+    pub(super) runbook: String,
+    pub(super) texts: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) inputs: Held<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) vars: Held<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) env: Held<BTreeMap<String, String>>,
+    pub(super) actor: Actor,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) trigger: Held<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<Parent>,
+    pub(super) depth: u32,
+    pub(super) seed: u64,
+    pub(super) node: String,
+    pub(super) dry: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) only: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) skip: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) repeats: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parent {
+    pub(super) run: String,
+    pub(super) place: String,
+    pub(super) attempt: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum StepEvent {
+    Held {
+        mutex: String,
+        holder: Option<String>,
+    },
+    Asked {
+        question: String,
+        known: String,
+    },
+    Answered {
+        actor: Actor,
+        answer: Answer,
+    },
+    Attempt {
+        number: u32,
+        #[serde(default, skip_serializing_if = "Held::is_empty")]
+        request: Held<Option<Box<Request>>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        child: Option<String>,
+    },
+    Attempted {
+        number: u32,
+        result: Box<AttemptResult>,
+    },
+    Backoff {
+        until: String,
+    },
+    Opened {
+        pass: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+        #[serde(default, skip_serializing_if = "Held::is_empty")]
+        items: Held<Option<Vec<Value>>>,
+    },
+    Lane(Lane),
+    Judged {
+        good: bool,
+        data: bool,
+    },
+    Rest {
+        until: String,
+    },
+    TimedOut,
+    TakenOver(Box<StepEnded>),
+    Ended(Box<StepEnded>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Go,
+    Stop,
+    Succeeded,
+    Failed,
+    Again,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Lane {
+    Body(u32),
+    Recover,
+    OnError,
+    Undo,
+    OnFailure,
+    Finally,
+    Until(u32),
+    Try(u32),
+    Round(u32),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AttemptResult {
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) output: Held<Value>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) failure: Held<Option<Failure>>,
+    pub(super) stopped: bool,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) findings: Held<Vec<Finding>>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) samples: Held<Vec<Sample>>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sample {
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) labels: BTreeMap<String, String>,
+    /// As text: JSON has no infinity, and every digit comes back.
+    pub(super) value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unit: Option<String>,
+    pub(super) level: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepEnded {
+    pub(super) outcome: String,
+    pub(super) level: String,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) failure: Held<Option<Failure>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// None or one: a null is an output too.
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) output: Held<Vec<Value>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ended {
+    pub(super) outcome: String,
+    pub(super) level: String,
+    pub(super) reason: String,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) outputs: Held<Map<String, Value>>,
+}
+
+impl Envelope {
+    /// Every value that may be elsewhere.
+    pub(super) fn held(&mut self) -> Vec<&mut dyn Holding> {
+        match &mut self.event {
+            Event::Started(started) => {
+                vec![&mut started.inputs, &mut started.vars, &mut started.env, &mut started.trigger]
+            }
+            Event::Step { event, .. } => event.held(),
+            Event::Ended(ended) => vec![&mut ended.outputs],
+            Event::Queued { .. } | Event::Admitted | Event::CancelAsked { .. } | Event::TimedOut | Event::Entered(_) => Vec::new(),
+        }
+    }
+}
+
+impl StepEvent {
+    fn held(&mut self) -> Vec<&mut dyn Holding> {
+        match self {
+            Self::Attempt { request, .. } => vec![request],
+            Self::Attempted { result, .. } => {
+                vec![&mut result.output, &mut result.failure, &mut result.findings, &mut result.samples]
+            }
+            Self::Opened { items, .. } => vec![items],
+            Self::TakenOver(ended) | Self::Ended(ended) => vec![&mut ended.failure, &mut ended.output],
+            Self::Held { .. }
+            | Self::Asked { .. }
+            | Self::Answered { .. }
+            | Self::Backoff { .. }
+            | Self::Lane(_)
+            | Self::Judged { .. }
+            | Self::Rest { .. }
+            | Self::TimedOut => Vec::new(),
+        }
+    }
+}

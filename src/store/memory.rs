@@ -1,0 +1,208 @@
+//! The journal without a disk: for tests, simulations and dry runs. Answers before `append` returns.
+//!
+//! Knows the same rules as the disk and how to fail on purpose; never survives its process.
+
+use crate::base::digest::Digest;
+use crate::store::admit::{Held, admit};
+use crate::store::{
+    AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows,
+};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What goes wrong with one append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The answer is lost and nothing was written.
+    Before,
+    /// The answer is lost and everything was written.
+    After,
+    /// There is no space; nothing was written.
+    Full,
+    /// The journal breaks; nothing is written from now on.
+    Broken,
+}
+
+/// Says what goes wrong with the n-th append, from 0.
+pub type Faults = Arc<dyn Fn(u64) -> Option<Fault> + Send + Sync>;
+
+/// A journal in memory.
+pub struct Memory {
+    project: Project,
+    faults: Faults,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    streams: BTreeMap<StreamId, Vec<Vec<u8>>>,
+    rows: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>,
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    appends: u64,
+    epoch: u64,
+    broken: bool,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(no_rows())
+    }
+}
+
+impl Memory {
+    /// An empty journal with that projection.
+    #[must_use]
+    pub fn new(project: Project) -> Self {
+        Self::failing(project, Arc::new(|_| None))
+    }
+
+    /// An empty journal that fails as `faults` says.
+    #[must_use]
+    pub fn failing(project: Project, faults: Faults) -> Self {
+        Self { project, faults, state: Mutex::new(State { epoch: 1, ..State::default() }) }
+    }
+
+    /// What the next process would find: the same events, rows and blobs, a new epoch, no faults.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        let mut state = self.state().clone();
+        state.epoch += 1;
+        state.appends = 0;
+        state.broken = false;
+        Self { project: Arc::clone(&self.project), faults: Arc::new(|_| None), state: Mutex::new(state) }
+    }
+
+    /// How many appends there were, refused ones included.
+    #[must_use]
+    pub fn appends(&self) -> u64 {
+        self.state().appends
+    }
+
+    /// Throws the index away and makes it again from the events.
+    pub fn rebuild(&self) {
+        let mut state = self.state();
+        state.rows.clear();
+        let streams = state.streams.clone();
+        for (stream, payloads) in &streams {
+            for (version, payload) in (1..).zip(payloads) {
+                state.apply(&self.project, stream, version, payload);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn take(&self, batch: Batch) -> Result<Vec<Version>, AppendError> {
+        let mut state = self.state();
+        let number = state.appends;
+        state.appends += 1;
+        if state.broken {
+            return Err(AppendError::Broken("an earlier fault".into()));
+        }
+        let fault = (self.faults)(number);
+        match fault {
+            Some(Fault::Before) => return Err(AppendError::Unknown("a fault on purpose".into())),
+            Some(Fault::Full) => return Err(AppendError::Full("a fault on purpose".into())),
+            Some(Fault::Broken) => {
+                state.broken = true;
+                return Err(AppendError::Broken("a fault on purpose".into()));
+            }
+            Some(Fault::After) | None => {}
+        }
+        admit(&batch, &*state)?;
+        let mut versions = Vec::new();
+        for (stream, payloads) in batch.appends {
+            for payload in payloads {
+                let events = state.streams.entry(stream.clone()).or_default();
+                events.push(payload.clone());
+                let version = events.len() as Version;
+                state.apply(&self.project, &stream, version, &payload);
+            }
+            versions.push(state.streams.get(&stream).map_or(0, Vec::len) as Version);
+        }
+        if fault == Some(Fault::After) { Err(AppendError::Unknown("a fault on purpose".into())) } else { Ok(versions) }
+    }
+}
+
+impl State {
+    fn apply(&mut self, project: &Project, stream: &StreamId, version: Version, payload: &[u8]) {
+        for change in project(stream, version, payload) {
+            let tree = self.rows.entry(change.row.tree).or_default();
+            match change.value {
+                Some(value) => tree.insert(change.row.key, value),
+                None => tree.remove(&change.row.key),
+            };
+        }
+    }
+}
+
+impl Held for State {
+    fn version(&self, stream: &StreamId) -> Result<Version, AppendError> {
+        Ok(self.streams.get(stream).map_or(0, Vec::len) as Version)
+    }
+
+    fn has(&self, row: &Row) -> Result<bool, AppendError> {
+        Ok(self.rows.get(row.tree).is_some_and(|tree| tree.contains_key(&row.key)))
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+impl Journal for Memory {
+    fn append(&self, batch: Batch, done: Done) {
+        let answer = self.take(batch);
+        done(answer);
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state().epoch
+    }
+
+    fn streams(&self, prefix: &str) -> Result<Vec<(StreamId, Version)>, ReadError> {
+        let state = self.state();
+        let from = state.streams.range(StreamId::from_name(prefix)..);
+        Ok(from
+            .take_while(|(stream, _)| stream.as_str().starts_with(prefix))
+            .map(|(stream, events)| (stream.clone(), events.len() as Version))
+            .collect())
+    }
+
+    fn version(&self, stream: &StreamId) -> Result<Version, ReadError> {
+        Ok(self.state().streams.get(stream).map_or(0, Vec::len) as Version)
+    }
+
+    fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.state().streams.get(stream).map(|events| events.iter().skip(from).cloned().collect()).unwrap_or_default())
+    }
+
+    fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.state().rows.get(row.tree).and_then(|tree| tree.get(&row.key)).cloned())
+    }
+
+    fn scan(&self, tree: &'static str, from: &[u8], to: &[u8], backwards: bool, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+        let state = self.state();
+        let Some(rows) = state.rows.get(tree) else { return Ok(Vec::new()) };
+        let rows = rows.range(from.to_vec()..).take_while(|(key, _)| to.is_empty() || key.as_slice() < to);
+        let own = |(key, value): (&Vec<u8>, &Vec<u8>)| (key.clone(), value.clone());
+        if backwards {
+            let all: Vec<_> = rows.collect();
+            return Ok(all.into_iter().rev().take(limit).map(own).collect());
+        }
+        Ok(rows.take(limit).map(own).collect())
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError> {
+        let digest = Digest::of(bytes);
+        self.state().blobs.insert(digest, bytes.to_vec());
+        Ok(digest)
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {
+        self.state().blobs.get(digest).cloned().ok_or(ReadError::Blob(*digest))
+    }
+}
