@@ -51,18 +51,28 @@ fn check_limits(batch: &Batch) -> Result<(), AppendError> {
 
 fn too_large(what: &str, stream: &StreamId, is: usize, most: usize) -> AppendError {
     let (is, most) = (show_size(is as u64), show_size(most as u64));
-    AppendError::Refused(format!("{what} for stream `{stream}` has {is}, at most {most} are taken: keep large values as blobs"))
+    AppendError::Refused(format!(
+        "{what} for stream `{stream}` has {is}, at most {most} are taken: keep large values as blobs"
+    ))
 }
 
 fn check_guard(guard: &Guard, held: &dyn Held) -> Result<(), AppendError> {
     match guard {
         Guard::At(stream, want) => {
             let found = held.version(stream)?;
-            if found == *want { Ok(()) } else { Err(AppendError::Conflict(format!("stream `{stream}` is at version {found}, not {want}"))) }
+            if found == *want {
+                Ok(())
+            } else {
+                Err(AppendError::Conflict(format!("stream `{stream}` is at version {found}, not {want}")))
+            }
         }
         Guard::Absent(row) => {
             if held.has(row)? {
-                Err(AppendError::Conflict(format!("`{}` already has the row `{}`", row.tree, String::from_utf8_lossy(&row.key))))
+                Err(AppendError::Conflict(format!(
+                    "`{}` already has the row `{}`",
+                    row.tree,
+                    String::from_utf8_lossy(&row.key)
+                )))
             } else {
                 Ok(())
             }

@@ -4,9 +4,7 @@
 
 use crate::base::digest::Digest;
 use crate::store::admit::{Held, admit};
-use crate::store::{
-    AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows,
-};
+use crate::store::{AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -177,14 +175,26 @@ impl Journal for Memory {
 
     fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        Ok(self.state().streams.get(stream).map(|events| events.iter().skip(from).cloned().collect()).unwrap_or_default())
+        Ok(self
+            .state()
+            .streams
+            .get(stream)
+            .map(|events| events.iter().skip(from).cloned().collect())
+            .unwrap_or_default())
     }
 
     fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {
         Ok(self.state().rows.get(row.tree).and_then(|tree| tree.get(&row.key)).cloned())
     }
 
-    fn scan(&self, tree: &'static str, from: &[u8], to: &[u8], backwards: bool, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    fn scan(
+        &self,
+        tree: &'static str,
+        from: &[u8],
+        to: &[u8],
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
         let state = self.state();
         let Some(rows) = state.rows.get(tree) else { return Ok(Vec::new()) };
         let rows = rows.range(from.to_vec()..).take_while(|(key, _)| to.is_empty() || key.as_slice() < to);

@@ -4,8 +4,8 @@
 //! engine's events become bytes; `project` functions, handed in at opening, say which rows of the
 //! index an event puts and deletes.
 
-pub mod codec;
 mod admit;
+pub mod codec;
 pub mod memory;
 
 use crate::base::digest::Digest;
@@ -177,7 +177,14 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// [`ReadError`] when the store cannot be read.
-    fn scan(&self, tree: &'static str, from: &[u8], to: &[u8], backwards: bool, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
+    fn scan(
+        &self,
+        tree: &'static str,
+        from: &[u8],
+        to: &[u8],
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
 
     /// Stores bytes under their hash, durably; the event that names them must be appended afterwards.
     ///

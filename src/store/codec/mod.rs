@@ -21,7 +21,9 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// A later release wrote it.
-    #[error("this event has version {found} and was written by a newer stepladder; this one reads up to version {VERSION}: use the newer binary")]
+    #[error(
+        "this event has version {found} and was written by a newer stepladder; this one reads up to version {VERSION}: use the newer binary"
+    )]
     Newer {
         /// Its version.
         found: u64,

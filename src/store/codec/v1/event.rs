@@ -222,7 +222,11 @@ impl Envelope {
             }
             Event::Step { event, .. } => event.held(),
             Event::Ended(ended) => vec![&mut ended.outputs],
-            Event::Queued { .. } | Event::Admitted | Event::CancelAsked { .. } | Event::TimedOut | Event::Entered(_) => Vec::new(),
+            Event::Queued { .. }
+            | Event::Admitted
+            | Event::CancelAsked { .. }
+            | Event::TimedOut
+            | Event::Entered(_) => Vec::new(),
         }
     }
 }

@@ -29,7 +29,9 @@ impl From<&domain::Event> for Event {
                 Self::Queued { group: group.to_string(), holders: holders.iter().map(RunId::to_string).collect() }
             }
             domain::Event::Admitted => Self::Admitted,
-            domain::Event::CancelAsked { actor, reason } => Self::CancelAsked { actor: actor.into(), reason: reason.clone() },
+            domain::Event::CancelAsked { actor, reason } => {
+                Self::CancelAsked { actor: actor.into(), reason: reason.clone() }
+            }
             domain::Event::TimedOut => Self::TimedOut,
             domain::Event::Entered(stage) => Self::Entered(stage.into()),
             domain::Event::Step { place, event } => Self::Step { place: place.to_string(), event: event.into() },
@@ -48,7 +50,21 @@ impl From<&actor::Actor> for Actor {
 impl From<&domain::Started> for Started {
     fn from(started: &domain::Started) -> Self {
         let domain::Started {
-            run, runbook, texts, inputs, vars, env, actor, trigger, parent, depth, seed, node, dry, selection, repeats,
+            run,
+            runbook,
+            texts,
+            inputs,
+            vars,
+            env,
+            actor,
+            trigger,
+            parent,
+            depth,
+            seed,
+            node,
+            dry,
+            selection,
+            repeats,
         } = started;
         let domain::Selection { only, skip } = selection;
         Self {
@@ -86,8 +102,12 @@ impl From<&domain::StepEvent> for StepEvent {
             domain::StepEvent::Held { mutex, holder } => {
                 Self::Held { mutex: mutex.to_string(), holder: holder.as_ref().map(RunId::to_string) }
             }
-            domain::StepEvent::Asked { question, known } => Self::Asked { question: question.clone(), known: known.clone() },
-            domain::StepEvent::Answered { actor, answer } => Self::Answered { actor: actor.into(), answer: answer.into() },
+            domain::StepEvent::Asked { question, known } => {
+                Self::Asked { question: question.clone(), known: known.clone() }
+            }
+            domain::StepEvent::Answered { actor, answer } => {
+                Self::Answered { actor: actor.into(), answer: answer.into() }
+            }
             domain::StepEvent::Attempt { number, request, deadline, child } => Self::Attempt {
                 number: *number,
                 request: Held::Is(request.as_ref().map(|request| Box::new((&**request).into()))),

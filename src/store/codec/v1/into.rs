@@ -65,9 +65,10 @@ impl TryFrom<Event> for domain::Event {
     fn try_from(event: Event) -> Result<Self, CodecError> {
         Ok(match event {
             Event::Started(started) => Self::Started(Box::new((*started).try_into()?)),
-            Event::Queued { group, holders } => {
-                Self::Queued { group: name(&group)?, holders: holders.iter().map(|id| run(id)).collect::<Result<_, _>>()? }
-            }
+            Event::Queued { group, holders } => Self::Queued {
+                group: name(&group)?,
+                holders: holders.iter().map(|id| run(id)).collect::<Result<_, _>>()?,
+            },
             Event::Admitted => Self::Admitted,
             Event::CancelAsked { actor, reason } => Self::CancelAsked { actor: actor.try_into()?, reason },
             Event::TimedOut => Self::TimedOut,
@@ -94,7 +95,22 @@ impl TryFrom<Started> for domain::Started {
 
     fn try_from(started: Started) -> Result<Self, CodecError> {
         let Started {
-            run: id, runbook, texts, inputs, vars, env, actor, trigger, parent, depth, seed, node, dry, only, skip, repeats,
+            run: id,
+            runbook,
+            texts,
+            inputs,
+            vars,
+            env,
+            actor,
+            trigger,
+            parent,
+            depth,
+            seed,
+            node,
+            dry,
+            only,
+            skip,
+            repeats,
         } = started;
         let digest = |(file, text): (String, String)| {
             let digest = Digest::parse(&text).ok_or_else(|| malformed(format!("`{text}` is no hash")))?;
@@ -147,7 +163,9 @@ impl TryFrom<StepEvent> for domain::StepEvent {
                 deadline: instants(deadline)?,
                 child: child.as_deref().map(run).transpose()?,
             },
-            StepEvent::Attempted { number, result } => Self::Attempted { number, result: Box::new((*result).try_into()?) },
+            StepEvent::Attempted { number, result } => {
+                Self::Attempted { number, result: Box::new((*result).try_into()?) }
+            }
             StepEvent::Backoff { until } => Self::Backoff { until: instant(&until)? },
             StepEvent::Opened { pass, deadline, until, items } => {
                 Self::Opened { pass, deadline: instants(deadline)?, until: instants(until)?, items: items.value() }
@@ -198,7 +216,14 @@ impl TryFrom<Sample> for domain::Sample {
 
     fn try_from(sample: Sample) -> Result<Self, CodecError> {
         let Sample { name: id, labels, value, unit, level: word, note } = sample;
-        Ok(Self { name: step(&id)?, labels, value: value.parse().map_err(malformed)?, unit, level: level(&word)?, note })
+        Ok(Self {
+            name: step(&id)?,
+            labels,
+            value: value.parse().map_err(malformed)?,
+            unit,
+            level: level(&word)?,
+            note,
+        })
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn write_spilling(mut envelope: Envelope, put: &mut Spill<'_>) -> Res
 }
 
 pub(crate) fn read(bytes: &[u8], get: &mut Fetch<'_>) -> Result<Recorded, CodecError> {
-    let mut envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let mut envelope: Envelope =
+        serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
     for held in envelope.held() {
         held.fetch(get)?;
     }

@@ -192,7 +192,8 @@ impl TryFrom<Failure> for perform::Failure {
 
     fn try_from(failure: Failure) -> Result<Self, CodecError> {
         let Failure { kind, message, output, retry_after, lasting } = failure;
-        let kind = FailureKind::parse(&kind).ok_or_else(|| CodecError::Malformed(format!("`{kind}` is no kind of failure")))?;
+        let kind = FailureKind::parse(&kind)
+            .ok_or_else(|| CodecError::Malformed(format!("`{kind}` is no kind of failure")))?;
         Ok(Self { kind, message, output, retry_after, lasting })
     }
 }
