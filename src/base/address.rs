@@ -127,6 +127,12 @@ impl Place {
         (!segments.is_empty()).then_some(Self(segments))
     }
 
+    /// The `foreach` this is one item of.
+    #[must_use]
+    pub fn item_of(&self) -> Option<Self> {
+        self.last().item.and_then(|_| self.parent())
+    }
+
     /// Outermost first.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {

@@ -1,7 +1,27 @@
 //! The run machine: pure, synchronous, the heart of the product.
 //!
-//! [`decide`](run::Run) takes a state, an input and the time and says what happens: events up to
-//! the next wait, and effects. `evolve` is a closed table from (state, event) to state. Nothing here
-//! reads a clock, draws a random number, waits, or touches the world.
+//! [`decide`](decide::decide) takes a run, an input and the time and says what happens: events up to
+//! the next wait, and effects. [`evolve`](evolve::evolve) is a closed table from (state, event) to
+//! state. Nothing here reads a clock, draws a random number, waits, or touches the world.
+//!
+//! `start` makes the first event; `turn` walks the lists; `gate` says whether a step may begin;
+//! `begin`, `composite`, `rounds` do what the kinds ask; `conclude` retries, recovers and ends;
+//! `stages` takes the run from its steps through undo and handlers to its end.
 
+mod begin;
+mod composite;
+mod conclude;
+pub mod decide;
 pub mod event;
+pub mod evolve;
+mod gate;
+pub mod group;
+mod measure;
+pub mod project;
+mod retry;
+mod rounds;
+pub mod run;
+pub mod scope;
+mod stages;
+pub mod start;
+mod turn;

@@ -1,0 +1,294 @@
+//! A step begins, or tries again: what it asks first, and the request its kind makes of the world.
+
+use crate::base::address::Place;
+use crate::base::digest::Digest;
+use crate::base::ids::RunId;
+use crate::base::level::{Level, Outcome};
+use crate::base::value::{Map, Value};
+use crate::engine::decide::Effect;
+use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
+use crate::engine::evolve::IllegalEvent;
+use crate::engine::run::Run;
+use crate::engine::scope;
+use crate::engine::turn::{Turn, ended};
+use crate::expr::EvalError;
+use crate::model::kind::Kind;
+use crate::model::param::Param;
+use crate::model::perform::{Failure, Request};
+use crate::model::policy::{FailureKind, Full};
+use crate::model::runbook::Runbook;
+use crate::model::step::{Action, Call, Step, StepKind};
+use crate::template::RenderError;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+impl<'a> Turn<'a> {
+    /// Begins a step whose gate is open.
+    pub(super) fn begin(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
+        let whole = place.last().item.is_none();
+        let confirmed = self.run.steps.get(place).is_some_and(|run| run.confirmed);
+        if whole && !self.run.started.dry {
+            if let (Some(question), false) = (&step.confirm, confirmed) {
+                let known = format!("the run waits before `{}`", step.id);
+                return self.emit_step(place, StepEvent::Asked { question: question.clone(), known });
+            }
+            if let Some(mutex) = self.wanted_mutex(place, step) {
+                self.emit_step(place, StepEvent::Held { mutex: mutex.clone(), holder: None })?;
+                self.order(Effect::Acquire { group: mutex, place: Some(place.clone()), limit: 1, full: Full::Queue });
+                return Ok(());
+            }
+        }
+        self.try_again(place, step)
+    }
+
+    /// The first or the next attempt of a step.
+    pub(super) fn try_again(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
+        if place.last().item.is_none() && step.foreach.is_some() {
+            return self.open_items(place, step);
+        }
+        match &step.kind {
+            StepKind::Act(action) => self.act(place, step, action),
+            StepKind::Call(call) => self.call(place, step, call),
+            StepKind::Steps(_) | StepKind::Watch(_) | StepKind::Remedy(_) | StepKind::Wait(_) => {
+                self.open_composite(place, step)
+            }
+            StepKind::Compute(values) => {
+                let mut output = Map::new();
+                for (name, expr) in values {
+                    let scope = scope::Builder::new(self.book, self.run, place).computed(&output).build(expr.reads());
+                    match expr.eval(&scope) {
+                        Ok(value) => drop(output.insert(name.as_str().into(), value)),
+                        Err(error) => return self.fail_at_once(place, step, template_failure(name.as_str(), &error.into())),
+                    }
+                }
+                self.succeed_at_once(place, step, Value::Object(output), Level::Ok, None)
+            }
+            StepKind::Log { message, level } => match self.say(place, message) {
+                Ok(said) => self.succeed_at_once(place, step, serde_json::json!({ "message": said }), *level, Some(said)),
+                Err(error) => self.fail_at_once(place, step, template_failure("log", &error)),
+            },
+            StepKind::Pass(message) => match self.say(place, message) {
+                Ok(said) => self.succeed_at_once(place, step, serde_json::json!({ "message": said }), Level::Ok, Some(said)),
+                Err(error) => self.fail_at_once(place, step, template_failure("pass", &error)),
+            },
+            StepKind::Fail(message) => {
+                let said = self.say(place, message).unwrap_or_else(|error| format!("{} ({error})", message.source()));
+                self.fail_at_once(place, step, Failure { lasting: true, ..Failure::new(FailureKind::Fail, said) })
+            }
+        }
+    }
+
+    fn say(&self, place: &Place, template: &crate::template::Template) -> Result<String, RenderError> {
+        let scope = scope::Builder::new(self.book, self.run, place).build(template.reads());
+        template.render(&scope).map(|text| text.to_string())
+    }
+
+    /// A step that the engine itself did, well.
+    fn succeed_at_once(&mut self, place: &Place, step: &Step, output: Value, level: Level, reason: Option<String>) -> Result<(), IllegalEvent> {
+        let output = Some(output);
+        self.end(place, step, StepEnded { level, reason, output, ..ended(Outcome::Succeeded, None) })
+    }
+
+    /// A step that failed before anything was asked of the world; it still has an attempt, so that handlers run.
+    pub(super) fn fail_at_once(&mut self, place: &Place, step: &'a Arc<Step>, failure: Failure) -> Result<(), IllegalEvent> {
+        let number = self.next_try(place);
+        self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
+        self.attempted(place, step, number, AttemptResult { failure: Some(failure), ..nothing() })
+    }
+
+    /// A step whose `when` could not be evaluated.
+    pub(super) fn fail_unstarted(&mut self, place: &Place, step: &'a Arc<Step>, failure: Failure) -> Result<(), IllegalEvent> {
+        self.fail_at_once(place, step, failure)
+    }
+
+    pub(super) fn next_try(&self, place: &Place) -> u32 {
+        self.run.steps.get(place).map_or(1, |run| run.tries + 1)
+    }
+
+    /// When an attempt that begins now times out.
+    pub(super) fn deadline(&self, step: &Step) -> Option<Timestamp> {
+        step.timeout.and_then(|timeout| self.now.checked_add(jiff::SignedDuration::from(timeout)).ok())
+    }
+
+    fn act(&mut self, place: &Place, step: &'a Arc<Step>, action: &'a Action) -> Result<(), IllegalEvent> {
+        let (step, action) = match self.rehearsed(step, action) {
+            Rehearsal::Perform(step, action) => (step, action),
+            Rehearsal::Print => return self.print_only(place, step, action),
+        };
+        let number = self.next_try(place);
+        let request = match self.request(place, step, action, number) {
+            Ok(request) => request,
+            Err(error) if self.run.started.dry => {
+                let reason = format!("unknown in a dry run: {error}");
+                return self.end(place, step, ended(Outcome::Skipped, Some(reason)));
+            }
+            Err(error) => match self.spoken_anyway(place, step, action, number, &error) {
+                Some(request) => request,
+                None => return self.fail_at_once(place, step, template_failure(action.kind.name(), &error)),
+            },
+        };
+        let deadline = self.deadline(step);
+        let request = Box::new(request);
+        self.emit_step(place, StepEvent::Attempt { number, request: Some(request.clone()), deadline, child: None })?;
+        self.order(Effect::Perform { place: place.clone(), attempt: number, request, deadline });
+        Ok(())
+    }
+
+    fn request(&self, place: &Place, step: &Step, action: &Action, number: u32) -> Result<Request, RenderError> {
+        let builder = scope::Builder::new(self.book, self.run, place);
+        let scope = builder.build_for(&|found| {
+            action.params.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
+            step.env.iter().for_each(|(_, template)| found(template.reads()));
+            step.workdir.iter().for_each(|template| found(template.reads()));
+        });
+        let env = step.env.iter().map(|(name, template)| Ok((name.clone(), template.render(&scope)?)));
+        Ok(Request {
+            run: self.run.started.run.to_string(),
+            place: place.clone(),
+            attempt: number,
+            kind: action.kind.name().into(),
+            params: action.params.render(&scope)?,
+            env: env.collect::<Result<_, RenderError>>()?,
+            workdir: step.workdir.as_ref().map(|template| template.render(&scope)).transpose()?,
+            output: step.output,
+            timeout: step.timeout,
+        })
+    }
+
+    /// Pages never die of a template: a message that cannot be rendered is sent in built-in words.
+    fn spoken_anyway(&self, place: &Place, step: &Step, action: &Action, number: u32, error: &RenderError) -> Option<Request> {
+        let message = |map: &[(String, Param)]| {
+            let said = format!(
+                "{}: `{}` reached `{}`, whose own message could not be written: {error}",
+                self.book.shown(), self.run.started.run, step.id
+            );
+            let plain = map.iter().filter_map(|(key, param)| match param {
+                Param::Value(value) => Some((key.clone(), crate::base::arg::Arg::Value(value.clone()))),
+                Param::Text(text) => text.literal().map(|text| (key.clone(), crate::base::arg::Arg::Text(crate::base::arg::Text::lit(text)))),
+                Param::Expr(_) | Param::List(_) | Param::Map(_) => None,
+            });
+            let mut plain: Vec<_> = plain.filter(|(key, _)| key != "message").collect();
+            plain.push(("message".into(), crate::base::arg::Arg::Text(crate::base::arg::Text::lit(said))));
+            crate::base::arg::Arg::Map(plain)
+        };
+        let speaks = matches!(action.kind, Kind::Notify | Kind::Escalate);
+        let params = match (&action.params, speaks) {
+            (Param::Map(map), true) => message(map),
+            _ => return None,
+        };
+        Some(Request {
+            run: self.run.started.run.to_string(),
+            place: place.clone(),
+            attempt: number,
+            kind: action.kind.name().into(),
+            params,
+            env: Vec::new(),
+            workdir: None,
+            output: step.output,
+            timeout: step.timeout,
+        })
+    }
+
+    /// In a dry run, what changes something is only printed, unless the step says what to run instead.
+    fn rehearsed(&self, step: &'a Arc<Step>, action: &'a Action) -> Rehearsal<'a> {
+        let dry = self.run.started.dry;
+        match (&step.check, action.kind.reads(&|key| action.params.get(key).is_some())) {
+            _ if !dry => Rehearsal::Perform(step, action),
+            (Some(check), _) => match &check.kind {
+                StepKind::Act(instead) => Rehearsal::Perform(check, instead),
+                StepKind::Steps(_)
+                | StepKind::Watch(_)
+                | StepKind::Remedy(_)
+                | StepKind::Wait(_)
+                | StepKind::Call(_)
+                | StepKind::Compute(_)
+                | StepKind::Log { .. }
+                | StepKind::Fail(_)
+                | StepKind::Pass(_) => Rehearsal::Print,
+            },
+            (None, true) => Rehearsal::Perform(step, action),
+            (None, false) => Rehearsal::Print,
+        }
+    }
+
+    fn print_only(&mut self, place: &Place, step: &'a Arc<Step>, action: &Action) -> Result<(), IllegalEvent> {
+        let shown = match self.request(place, step, action, 1) {
+            Ok(request) => format!("would run: {}", crate::base::value::plain(&request.params.shown())),
+            Err(error) => format!("would run `{}`, with values that are unknown in a dry run ({error})", action.kind.name()),
+        };
+        self.end(place, step, ended(Outcome::Skipped, Some(shown)))
+    }
+
+    fn call(&mut self, place: &Place, step: &'a Arc<Step>, call: &Call) -> Result<(), IllegalEvent> {
+        if self.run.started.depth + 1 >= u32::try_from(crate::base::limits::MAX_CALL_DEPTH).unwrap_or(u32::MAX) {
+            let message = format!("runbooks have called one another {} deep", self.run.started.depth + 1);
+            return self.fail_at_once(place, step, Failure { lasting: true, ..Failure::new(FailureKind::Other, message) });
+        }
+        let inputs = match call_inputs(self.book, self.run, place, call) {
+            Ok(inputs) => inputs,
+            Err(error) => return self.fail_at_once(place, step, template_failure("runbook", &error)),
+        };
+        let attempt = self.next_try(place);
+        let child = child_id(self.run, place, attempt, self.now);
+        let deadline = self.deadline(step);
+        self.emit_step(place, StepEvent::Attempt { number: attempt, request: None, deadline, child: Some(child) })?;
+        let (place, runbook) = (place.clone(), call.runbook.clone());
+        self.order(Effect::StartChild { place, attempt, child, runbook, inputs });
+        Ok(())
+    }
+}
+
+/// What a dry run does with a step.
+enum Rehearsal<'a> {
+    /// It performs this.
+    Perform(&'a Arc<Step>, &'a Action),
+    /// It says what would be done.
+    Print,
+}
+
+/// A result with nothing in it.
+pub(super) fn nothing() -> AttemptResult {
+    AttemptResult { output: Value::Null, failure: None, stopped: false, findings: Vec::new(), samples: Vec::new() }
+}
+
+pub(super) fn template_failure(what: &str, error: &RenderError) -> Failure {
+    Failure { lasting: true, ..Failure::new(FailureKind::Template, format!("{what}: {error}")) }
+}
+
+fn call_inputs(book: &Runbook, run: &Run, place: &Place, call: &Call) -> Result<Map<String, Value>, RenderError> {
+    let scope = scope::Builder::new(book, run, place).build_for(&|found| {
+        for (_, param) in &call.inputs {
+            param.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
+        }
+    });
+    let filled = |param: &Param| {
+        let arg = param.render(&scope)?;
+        arg.fill(&mut |secret| Err(RenderError(format!("`secrets.{}` can't be an input of a runbook", secret.name))))
+    };
+    call.inputs.iter().map(|(name, param)| Ok((name.as_str().to_owned(), filled(param)?))).collect()
+}
+
+/// The start of a child run, ordered again after a crash.
+pub(super) fn child_start(book: &Runbook, run: &Run, place: &Place, attempt: u32, child: RunId) -> Option<Effect> {
+    let StepKind::Call(call) = &book.step(place.step())?.kind else { return None };
+    let inputs = call_inputs(book, run, place, call).ok()?;
+    Some(Effect::StartChild { place: place.clone(), attempt, child, runbook: call.runbook.clone(), inputs })
+}
+
+/// The same child for the same attempt, however often it is ordered.
+fn child_id(run: &Run, place: &Place, attempt: u32, now: Timestamp) -> RunId {
+    let digest = Digest::of_parts(&[
+        run.started.run.to_string().as_bytes(),
+        place.to_string().as_bytes(),
+        &attempt.to_le_bytes(),
+    ]);
+    let mut chance = [0; 16];
+    chance.copy_from_slice(&digest.bytes()[..16]);
+    RunId::new(u64::try_from(now.as_millisecond()).unwrap_or_default(), u128::from_le_bytes(chance))
+}
+
+impl From<EvalError> for Failure {
+    fn from(error: EvalError) -> Self {
+        Self { lasting: true, ..Self::new(FailureKind::Template, error.to_string()) }
+    }
+}

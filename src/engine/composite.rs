@@ -1,0 +1,212 @@
+//! Steps made of steps: groups and `foreach`, and what all composites share.
+
+use crate::base::address::{Lane, Place};
+use crate::base::level::{Level, Outcome};
+use crate::base::limits;
+use crate::base::value::{Map, Value};
+use crate::engine::begin::{nothing, template_failure};
+use crate::engine::event::{AttemptResult, StepEvent};
+use crate::engine::evolve::IllegalEvent;
+use crate::engine::run::{Open, StepRun};
+use crate::engine::scope;
+use crate::engine::turn::{Halt, Sum, Turn, ended};
+use crate::model::perform::Failure;
+use crate::model::policy::{FailureKind, Foreach};
+use crate::model::step::{Step, StepKind};
+use std::sync::Arc;
+
+/// What a pass of a composite came to.
+pub(super) struct Pass {
+    pub(super) output: Value,
+    pub(super) failure: Option<Failure>,
+    pub(super) recovered: bool,
+    pub(super) cancelled: bool,
+    pub(super) level: Level,
+}
+
+impl<'a> Turn<'a> {
+    /// Opens a composite step for its first or next pass.
+    pub(super) fn open_composite(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
+        let until = match self.opening(place, step) {
+            Ok(until) => until,
+            Err(failure) => return self.fail_at_once(place, step, failure),
+        };
+        let (pass, deadline) = (self.next_try(place), self.deadline(step));
+        self.emit_step(place, StepEvent::Opened { pass, deadline, until, items: None })?;
+        self.go_on(place, step, None)
+    }
+
+    /// Opens a `foreach`: its items are computed once a pass; a retry runs only those that failed.
+    pub(super) fn open_items(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
+        let Some(foreach) = &step.foreach else { return Ok(()) };
+        let items = match self.items(place, foreach) {
+            Ok(items) => items,
+            Err(failure) if self.run.started.dry => {
+                return self.end_unstarted(place, Outcome::Skipped, format!("unknown in a dry run: {}", failure.message));
+            }
+            Err(failure) => return self.fail_at_once(place, step, failure),
+        };
+        let (pass, deadline) = (self.next_try(place), self.deadline(step).filter(|_| false));
+        self.emit_step(place, StepEvent::Opened { pass, deadline, until: None, items: Some(items) })?;
+        self.go_on(place, step, None)
+    }
+
+    fn items(&self, place: &Place, foreach: &Foreach) -> Result<Vec<Value>, Failure> {
+        let scope = scope::Builder::new(self.book, self.run, place).build_for(&|found| {
+            foreach.items.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
+        });
+        let rendered = foreach.items.render(&scope).map_err(|error| template_failure("foreach", &error))?;
+        let wrong = |message: String| Failure { lasting: true, ..Failure::new(FailureKind::Template, message) };
+        match rendered.shown() {
+            Value::Array(items) if items.is_empty() && !foreach.allow_empty => {
+                Err(wrong("foreach: the list is empty (say `allow_empty: true` if that is good)".into()))
+            }
+            Value::Array(items) if items.len() > limits::MAX_ITEMS => {
+                Err(wrong(format!("foreach: {} items, at most {} are allowed", items.len(), limits::MAX_ITEMS)))
+            }
+            Value::Array(items) => Ok(items),
+            other => Err(wrong(format!("foreach needs a list, not {}", crate::base::value::type_name(&other)))),
+        }
+    }
+
+    /// Takes an open composite as far as it goes.
+    pub(super) fn open(&mut self, place: &Place, step: &'a Arc<Step>, open: &Open, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+        let mut timed_out = open.timed_out;
+        if !timed_out && open.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.emit_step(place, StepEvent::TimedOut)?;
+            timed_out = true;
+        }
+        let late = timed_out.then(|| Halt { outcome: Outcome::Cancelled, reason: format!("`{}` took too long", step.id) });
+        let halt = halt.cloned().or(late);
+        let pass = match &step.kind {
+            _ if place.last().item.is_none() && step.foreach.is_some() => self.walk_items(place, step, halt.as_ref())?,
+            StepKind::Watch(watch) => self.watch_round(place, watch, open, halt.as_ref())?,
+            StepKind::Remedy(remedy) => self.remedy_round(place, remedy, open, halt.as_ref())?,
+            StepKind::Wait(wait) => self.wait_on(place, wait, open, halt.as_ref())?,
+            StepKind::Steps(_)
+            | StepKind::Act(_)
+            | StepKind::Call(_)
+            | StepKind::Compute(_)
+            | StepKind::Log { .. }
+            | StepKind::Fail(_)
+            | StepKind::Pass(_) => self.walk_group(place, open, halt.as_ref())?,
+        };
+        match pass {
+            None => Ok(()),
+            Some(pass) => self.close(place, step, open, pass, halt.as_ref(), timed_out),
+        }
+    }
+
+    /// A pass is through: its result is recorded and it goes the way of every attempt.
+    fn close(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        open: &Open,
+        mut pass: Pass,
+        halt: Option<&Halt>,
+        timed_out: bool,
+    ) -> Result<(), IllegalEvent> {
+        if timed_out {
+            let limit = step.timeout.map_or(String::new(), |limit| format!(" {limit}"));
+            pass.failure = Some(Failure::new(FailureKind::Timeout, format!("its timeout of{limit} has passed")));
+        }
+        let (samples, problem) = match pass.failure {
+            None if !pass.cancelled => self.samples(place, step, &pass.output),
+            None | Some(_) => (Vec::new(), None),
+        };
+        let failure = pass.failure.or(problem);
+        let stopped = pass.cancelled && failure.is_none();
+        let result = AttemptResult { output: pass.output, failure, stopped, samples, ..nothing() };
+        self.emit_step(place, StepEvent::Attempted { number: open.pass, result: Box::new(result.clone()) })?;
+        match (&result.failure, stopped, halt) {
+            (None, true, halt) => {
+                let reason = halt.map_or_else(|| "a step inside it was stopped".into(), |halt| halt.reason.clone());
+                self.end(place, step, ended(Outcome::Cancelled, Some(reason)))
+            }
+            (None, false, _) => self.succeeded(place, step, &result, pass.recovered, pass.level),
+            (Some(failure), _, Some(_)) if !timed_out => self.end(place, step, super::conclude::failed(step, failure)),
+            (Some(failure), _, _) => self.failed(place, step, failure),
+        }
+    }
+
+    fn walk_group(&mut self, place: &Place, open: &Open, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
+        let sum = self.walk(Some(place), Lane::Body(open.pass), halt)?;
+        Ok(sum.done.then(|| Pass::of(sum, Value::Null)))
+    }
+
+    fn walk_items(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
+        let Some(foreach) = &step.foreach else { return Ok(None) };
+        for number in 0..u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX) {
+            let item = place.item(number);
+            if self.run.step_ended(&item).is_some() {
+                continue;
+            }
+            let full = self.items_halt(place, foreach);
+            let stop = halt.cloned().or(full);
+            if self.run.steps.contains_key(&item) {
+                self.go_on(&item, step, halt)?;
+            } else if let Some(stop) = stop {
+                self.end_unstarted(&item, stop.outcome, stop.reason)?;
+            } else if self.item_runs(place).filter(|run| run.works()).count() < foreach.max_parallel as usize {
+                self.try_again(&item, step)?;
+            }
+        }
+        let ended = self.item_runs(place).filter(|run| run.ended().is_some()).count();
+        Ok((ended == self.items_of(place).len()).then(|| self.sum_items(place)))
+    }
+
+    fn items_of(&self, place: &Place) -> &[Value] {
+        self.run.steps.get(place).map(|run| run.items.as_slice()).unwrap_or_default()
+    }
+
+    fn item_runs<'b>(&'b self, place: &Place) -> impl Iterator<Item = &'b StepRun> {
+        let count = u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX);
+        let place = place.clone();
+        (0..count).filter_map(move |number| self.run.steps.get(&place.item(number)))
+    }
+
+    /// `max_failures`: at the limit no new item starts.
+    fn items_halt(&self, place: &Place, foreach: &Foreach) -> Option<Halt> {
+        let limit = foreach.max_failures?;
+        let failed = self.item_runs(place).filter_map(StepRun::verdict);
+        let failed = failed.filter(|(outcome, _)| matches!(outcome, Outcome::Failed | Outcome::Interrupted)).count();
+        let reason = format!("{failed} of {} items failed, the limit is {limit}", self.items_of(place).len());
+        (failed >= limit as usize).then_some(Halt { outcome: Outcome::Unreached, reason })
+    }
+
+    fn sum_items(&self, place: &Place) -> Pass {
+        let (mut level, mut recovered, mut cancelled, mut failed) = (Level::Ok, false, false, Vec::new());
+        for (number, item) in (0u32..).zip(self.items_of(place)) {
+            let Some(ended) = self.run.step_ended(&place.item(number)) else { continue };
+            level = level.max(ended.level);
+            recovered |= ended.outcome == Outcome::Recovered;
+            cancelled |= ended.outcome == Outcome::Cancelled;
+            if matches!(ended.outcome, Outcome::Failed | Outcome::Interrupted) {
+                failed.push((crate::base::value::plain(item), ended.failure.as_ref().map(|failure| failure.message.clone())));
+            }
+        }
+        let failure = failed.first().map(|(item, message)| {
+            let message = message.as_deref().unwrap_or("failed");
+            let others = if failed.len() > 1 { format!(" (and {} more)", failed.len() - 1) } else { String::new() };
+            Failure::new(FailureKind::Steps, format!("item `{item}`: {message}{others}"))
+        });
+        let count = |number: usize| Value::from(number as u64);
+        let output = Map::from_iter([
+            ("count".to_owned(), count(self.items_of(place).len())),
+            ("failed".to_owned(), Value::from(failed.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>())),
+        ]);
+        Pass { output: Value::Object(output), failure, recovered, cancelled, level }
+    }
+}
+
+impl Pass {
+    /// What a list came to, with this output.
+    pub(super) fn of(sum: Sum, output: Value) -> Self {
+        let failure = sum.failed.map(|(place, failure)| {
+            let message = failure.map_or_else(|| "failed".into(), |failure| failure.message);
+            Failure::new(FailureKind::Steps, format!("`{}`: {message}", place.step()))
+        });
+        Self { output, failure, recovered: sum.recovered, cancelled: sum.cancelled, level: sum.level }
+    }
+}

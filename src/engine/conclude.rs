@@ -1,0 +1,260 @@
+//! An attempt has ended: tried again, recovered, handled, or over.
+
+use crate::base::address::{Lane, Place};
+use crate::base::ids::RunId;
+use crate::base::level::{Level, Outcome};
+use crate::base::value::{Map, Value};
+use crate::engine::begin::nothing;
+use crate::engine::decide::Effect;
+use crate::engine::event::{Answer, AttemptResult, StepEnded, StepEvent};
+use crate::engine::evolve::IllegalEvent;
+use crate::engine::retry;
+use crate::engine::run::{Running, StepPhase};
+use crate::engine::scope;
+use crate::engine::turn::{Halt, Turn, ended};
+use crate::model::perform::{Failure, Reply};
+use crate::model::policy::{FailureKind, OnInterrupt};
+use crate::model::step::Step;
+use std::sync::Arc;
+
+impl<'a> Turn<'a> {
+    /// The world has answered.
+    pub(super) fn replied(&mut self, place: &Place, attempt: u32, reply: Reply) -> Result<(), IllegalEvent> {
+        let book = self.book;
+        let (Some(StepPhase::Running(running)), Some(step)) = (self.run.phase(place), book.step(place.step())) else {
+            return Ok(());
+        };
+        if running.attempt != attempt {
+            return Ok(());
+        }
+        let result = match reply {
+            Reply::Done { output, findings } => {
+                let (samples, problem) = self.samples(place, step, &output);
+                let failure = problem.map(|problem| Failure { output: output.clone(), ..problem });
+                AttemptResult { output, failure, stopped: false, findings, samples }
+            }
+            Reply::Failed(failure) => AttemptResult { output: failure.output.clone(), failure: Some(failure), ..nothing() },
+            Reply::Stopped { output } => AttemptResult { output, stopped: true, ..nothing() },
+            Reply::Lost { known } => return self.lost(place, step, attempt, known),
+        };
+        self.attempted(place, step, attempt, result)
+    }
+
+    /// Nobody can say what the attempt did: `on_interrupt` decides.
+    fn lost(&mut self, place: &Place, step: &'a Arc<Step>, attempt: u32, known: String) -> Result<(), IllegalEvent> {
+        let failure = Failure::new(FailureKind::Interrupted, known.clone());
+        match step.on_interrupt {
+            OnInterrupt::Ask => {
+                let question = format!("what did attempt {attempt} of `{}` do before it was lost?", step.id);
+                self.emit_step(place, StepEvent::Asked { question, known })
+            }
+            OnInterrupt::Retry => {
+                let result = AttemptResult { failure: Some(failure), ..nothing() };
+                self.emit_step(place, StepEvent::Attempted { number: attempt, result: Box::new(result) })?;
+                self.emit_step(place, StepEvent::Backoff { until: self.now })
+            }
+            OnInterrupt::Fail => {
+                let result = AttemptResult { failure: Some(failure.clone()), ..nothing() };
+                self.emit_step(place, StepEvent::Attempted { number: attempt, result: Box::new(result) })?;
+                self.give_up(place, step, &failure)
+            }
+        }
+    }
+
+    /// A person has said what a lost attempt did, or whether to start.
+    pub(super) fn answered(&mut self, place: &Place, answer: Answer) -> Result<(), IllegalEvent> {
+        let book = self.book;
+        let Some(step) = book.step(place.step()) else { return Ok(()) };
+        match answer {
+            Answer::Go => Ok(()),
+            Answer::Again => self.emit_step(place, StepEvent::Backoff { until: self.now }),
+            Answer::Succeeded => self.end(place, step, ended(Outcome::Succeeded, Some("a person said it had succeeded".into()))),
+            Answer::Failed => self.give_up(place, step, &Failure::new(FailureKind::Interrupted, "a person said it had failed")),
+            Answer::Stop => {
+                self.end(place, step, ended(Outcome::Cancelled, Some("a person said no".into())))?;
+                let actor = crate::base::actor::Actor::engine("confirm");
+                let reason = format!("`{}` was not confirmed", step.id);
+                self.emit(crate::engine::event::Event::CancelAsked { actor, reason })
+            }
+        }
+    }
+
+    /// A child run has ended.
+    pub(super) fn child_ended(
+        &mut self,
+        place: &Place,
+        attempt: u32,
+        outcome: Outcome,
+        level: Level,
+        reason: &str,
+        outputs: Map<String, Value>,
+    ) -> Result<(), IllegalEvent> {
+        let book = self.book;
+        let (Some(StepPhase::Running(running)), Some(step)) = (self.run.phase(place), book.step(place.step())) else {
+            return Ok(());
+        };
+        let (Some(child), true) = (running.child, running.attempt == attempt) else { return Ok(()) };
+        let timed_out = running.timed_out;
+        let output = child_output(child, outcome, level, outputs);
+        let findings = (level > Level::Ok && outcome != Outcome::Failed)
+            .then(|| crate::model::perform::Finding { level: level.to_string(), message: reason.into() });
+        let failure = match outcome {
+            Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
+            Outcome::Cancelled if timed_out => Some(Failure::new(FailureKind::Timeout, "the runbook it called took too long")),
+            Outcome::Cancelled => None,
+            Outcome::Failed | Outcome::Unreached | Outcome::Interrupted => Some(Failure::new(FailureKind::Steps, reason)),
+        };
+        let stopped = outcome == Outcome::Cancelled && !timed_out;
+        let (samples, problem) = if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
+        let failure = failure.or(problem);
+        let findings = findings.into_iter().collect();
+        self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples })
+    }
+
+    /// Records how an attempt ended and goes on from there.
+    pub(super) fn attempted(&mut self, place: &Place, step: &'a Arc<Step>, number: u32, result: AttemptResult) -> Result<(), IllegalEvent> {
+        self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
+        match (&result.failure, result.stopped) {
+            (_, true) => self.end(place, step, ended(Outcome::Cancelled, Some("it was stopped".into()))),
+            (Some(failure), false) => self.failed(place, step, failure),
+            (None, false) => self.succeeded(place, step, &result, false, Level::Ok),
+        }
+    }
+
+    /// An attempt did what it says. `recovered` and `inner` are what the steps inside it came to.
+    pub(super) fn succeeded(&mut self, place: &Place, step: &Step, result: &AttemptResult, recovered: bool, inner: Level) -> Result<(), IllegalEvent> {
+        let recovered = recovered || self.run.steps.get(place).is_some_and(|run| run.recovering);
+        let found = result.findings.iter().filter_map(|finding| Some((Level::parse(&finding.level)?, finding.message.clone())));
+        let measured = result.samples.iter().map(|sample| (sample.level, describe(sample)));
+        let worst = found.chain(measured).filter(|(level, _)| *level > Level::Ok).max_by_key(|(level, _)| *level);
+        let (own, reason) = worst.map_or((Level::Ok, None), |(level, reason)| (level, Some(reason)));
+        let least = if recovered { Level::Notice } else { Level::Ok };
+        let outcome = if recovered { Outcome::Recovered } else { Outcome::Succeeded };
+        let ended = StepEnded { level: own.max(inner).max(least), ..ended(outcome, reason) };
+        self.end(place, step, ended)
+    }
+
+    /// An attempt failed: again, recover, or give up.
+    pub(super) fn failed(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
+        let Some(run) = self.run.steps.get(place) else { return Ok(()) };
+        let recovered = run.recovering;
+        if let Some(retry) = &step.retry {
+            let attempted = retry::Attempted {
+                seed: self.run.started.seed,
+                place,
+                nth: run.tries + 1 - run.turn,
+                began: run.turn_began,
+                run_ends: self.run_ends(),
+                now: self.now,
+            };
+            if let Some(until) = retry::next(retry, failure, &attempted) {
+                if !self.refuses_again(place, step, failure) {
+                    return self.emit_step(place, StepEvent::Backoff { until });
+                }
+            }
+        }
+        if !step.recover.is_empty() && !recovered && place_allows_handlers(place, step) {
+            self.emit_step(place, StepEvent::Lane(Lane::Recover))?;
+            return self.go_on(place, step, None);
+        }
+        self.give_up(place, step, failure)
+    }
+
+    /// `retry.unless`; what cannot be evaluated refuses nothing.
+    fn refuses_again(&self, place: &Place, step: &Step, failure: &Failure) -> bool {
+        let unless = step.retry.as_ref().and_then(|retry| retry.unless.as_ref());
+        unless.is_some_and(|expr| {
+            let scope = scope::Builder::new(self.book, self.run, place).error(failure).build(expr.reads());
+            expr.eval_bool(&scope).unwrap_or(false)
+        })
+    }
+
+    /// It failed for good: `on_error`, then the end.
+    pub(super) fn give_up(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
+        if !step.on_error.is_empty() && place.last().item.is_none() {
+            self.emit_step(place, StepEvent::Lane(Lane::OnError))?;
+            return self.go_on(place, step, None);
+        }
+        self.end(place, step, failed(step, failure))
+    }
+
+    /// Its `recover` steps are at work.
+    pub(super) fn recovering(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+        let sum = self.walk(Some(place), Lane::Recover, halt)?;
+        if !sum.done {
+            return Ok(());
+        }
+        match halt {
+            Some(halt) => self.end(place, step, ended(Outcome::Cancelled, Some(halt.reason.clone()))),
+            None if sum.failed.is_none() && !sum.cancelled => self.try_again(place, step),
+            None => {
+                let mut failure = self.last_failure(place);
+                if let Some((inner, _)) = &sum.failed {
+                    failure.message = format!("{}; its recovery failed too, at `{}`", failure.message, inner.step());
+                }
+                self.give_up(place, step, &failure)
+            }
+        }
+    }
+
+    /// Its `on_error` steps are at work; whatever they do, it stays failed.
+    pub(super) fn erring(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+        let sum = self.walk(Some(place), Lane::OnError, halt)?;
+        if sum.done {
+            let failure = self.last_failure(place);
+            return self.end(place, step, failed(step, &failure));
+        }
+        Ok(())
+    }
+
+    pub(super) fn last_failure(&self, place: &Place) -> Failure {
+        let last = self.run.steps.get(place).and_then(|run| run.last.as_ref()).and_then(|last| last.failure.clone());
+        last.unwrap_or_else(|| Failure::new(FailureKind::Other, "it failed"))
+    }
+
+    /// An attempt is under way: stop it when asked, or when a child run takes too long.
+    pub(super) fn watch_running(&mut self, place: &Place, running: &Running, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+        let late = running.child.is_some() && running.deadline.is_some_and(|deadline| deadline <= self.now);
+        match (running.child, halt) {
+            (Some(child), Some(halt)) => self.order(Effect::CancelChild { child, reason: halt.reason.clone() }),
+            (Some(child), None) if late && !running.timed_out => {
+                self.emit_step(place, StepEvent::TimedOut)?;
+                self.order(Effect::CancelChild { child, reason: "its caller's timeout has passed".into() });
+            }
+            (None, Some(_)) => self.order(Effect::Stop { place: place.clone(), attempt: running.attempt }),
+            (_, None) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Items of a `foreach` recover each by itself; handlers of the whole belong to the whole.
+fn place_allows_handlers(place: &Place, step: &Step) -> bool {
+    step.foreach.is_none() || place.last().item.is_some()
+}
+
+/// The ending of a step that failed for good.
+pub(super) fn failed(step: &Step, failure: &Failure) -> StepEnded {
+    let outcome = if failure.kind == FailureKind::Interrupted { Outcome::Interrupted } else { Outcome::Failed };
+    let level = step.allow_failure.unwrap_or(Level::Critical);
+    StepEnded { level, failure: Some(failure.clone()), ..ended(outcome, None) }
+}
+
+fn child_output(child: RunId, outcome: Outcome, level: Level, outputs: Map<String, Value>) -> Value {
+    let mut output = outputs;
+    output.insert("run".into(), child.to_string().into());
+    output.insert("outcome".into(), outcome.as_str().into());
+    output.insert("level".into(), level.as_str().into());
+    Value::Object(output)
+}
+
+/// A sample in a line: `disk_used{mount="/"} = 91 % (> 90)`.
+pub(super) fn describe(sample: &crate::engine::event::Sample) -> String {
+    let labels: Vec<_> = sample.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let labels = if labels.is_empty() { String::new() } else { format!("[{}]", labels.join(" ")) };
+    let unit = sample.unit.as_deref().map_or(String::new(), |unit| format!(" {unit}"));
+    let note = sample.note.as_deref().map_or(String::new(), |note| format!(" ({note})"));
+    let value = format!("{:.3}", sample.value);
+    let value = value.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{labels} is {value}{unit}{note}", sample.name)
+}

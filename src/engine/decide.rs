@@ -1,0 +1,260 @@
+//! The one door into the run machine: an input goes in, events and effects come out.
+
+use crate::base::actor::Actor;
+use crate::base::address::Place;
+use crate::base::ids::{Name, RunId};
+use crate::base::level::{Level, Outcome};
+use crate::base::value::{Map, Value};
+use crate::engine::event::{Answer, Event, Recorded, StepEvent};
+use crate::engine::evolve::IllegalEvent;
+use crate::engine::run::{Run, RunPhase, StepPhase};
+use crate::engine::turn::Turn;
+use crate::model::perform::{Reply, Request};
+use crate::model::policy::Full;
+use crate::model::runbook::Runbook;
+use jiff::Timestamp;
+
+/// What reaches a run from outside. Every input may come twice, late or out of order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Time has passed, or the run was just loaded: look what is due.
+    Tick,
+    /// A group or mutex is held now: the run's own (`None`) or a step's.
+    Granted {
+        /// The step that waited for it.
+        place: Option<Place>,
+    },
+    /// A group or mutex is held by another run; the wait goes on, and shows why.
+    Waiting {
+        /// The step that waits.
+        place: Option<Place>,
+        /// Who holds it.
+        holders: Vec<RunId>,
+    },
+    /// The run's group is full and it does not queue.
+    GroupFull {
+        /// Fail or skip.
+        full: Full,
+        /// Who holds it.
+        holders: Vec<RunId>,
+    },
+    /// An attempt ended.
+    Replied {
+        /// Whose.
+        place: Place,
+        /// Which.
+        attempt: u32,
+        /// How.
+        reply: Reply,
+    },
+    /// A child run ended.
+    ChildEnded {
+        /// The `runbook` step.
+        place: Place,
+        /// Which attempt of it.
+        attempt: u32,
+        /// The child's outcome.
+        outcome: Outcome,
+        /// The child's level.
+        level: Level,
+        /// Why.
+        reason: String,
+        /// The child's outputs.
+        outputs: Map<String, Value>,
+    },
+    /// Somebody asks for the end of the run.
+    Cancel {
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// A person answers a question.
+    Answer {
+        /// Which step asked.
+        place: Place,
+        /// Who.
+        actor: Actor,
+        /// What.
+        answer: Answer,
+    },
+}
+
+/// What is to be done in the world, once the events before it are durable. Every effect may be
+/// ordered again after a crash; whoever performs it makes that harmless.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Perform an attempt.
+    Perform {
+        /// Whose.
+        place: Place,
+        /// Which.
+        attempt: u32,
+        /// What.
+        request: Box<Request>,
+        /// Until when.
+        deadline: Option<Timestamp>,
+    },
+    /// Stop an attempt.
+    Stop {
+        /// Whose.
+        place: Place,
+        /// Which.
+        attempt: u32,
+    },
+    /// Start a child run.
+    StartChild {
+        /// The `runbook` step.
+        place: Place,
+        /// Its attempt.
+        attempt: u32,
+        /// The child's id, derived from the caller's.
+        child: RunId,
+        /// What to run.
+        runbook: Name,
+        /// With what.
+        inputs: Map<String, Value>,
+    },
+    /// Cancel a child run.
+    CancelChild {
+        /// Which.
+        child: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// Ask for a group (`place` is `None`) or a mutex.
+    Acquire {
+        /// Its name.
+        group: Name,
+        /// Whose.
+        place: Option<Place>,
+        /// How many may hold it.
+        limit: u32,
+        /// What happens when it is full.
+        full: Full,
+    },
+    /// Give it back.
+    Release {
+        /// Its name.
+        group: Name,
+        /// Whose.
+        place: Option<Place>,
+    },
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decision {
+    /// What happens, to be made durable together.
+    pub events: Vec<Recorded>,
+    /// What is to be done afterwards.
+    pub effects: Vec<Effect>,
+}
+
+/// Decides what an input means. `run` moves along with the events; drop it if they can't be made durable.
+///
+/// # Errors
+/// [`IllegalEvent`] when the machine made an event that its own table refuses: a bug, kept from spreading.
+pub fn decide(book: &Runbook, run: &mut Run, input: Input, now: Timestamp) -> Result<Decision, IllegalEvent> {
+    let mut turn = Turn::new(book, run, now);
+    if turn.run.ended().is_some() {
+        return Ok(Decision::default());
+    }
+    take(&mut turn, input)?;
+    turn.settle()?;
+    Ok(turn.finish())
+}
+
+/// The events and effects with which a run goes on that was just loaded: everything not yet done is ordered again.
+///
+/// # Errors
+/// As [`decide`].
+pub fn resume(book: &Runbook, run: &mut Run, now: Timestamp) -> Result<Decision, IllegalEvent> {
+    let mut decision = decide(book, run, Input::Tick, now)?;
+    let outstanding = outstanding(book, run);
+    for effect in outstanding {
+        if !decision.effects.contains(&effect) {
+            decision.effects.push(effect);
+        }
+    }
+    Ok(decision)
+}
+
+/// Effects ordered earlier of which no end is known.
+fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if let (RunPhase::Queued { .. }, Some(group)) = (&run.phase, &book.concurrency) {
+        let (limit, full) = (group.limit, group.full);
+        effects.push(Effect::Acquire { group: group.group.clone(), place: None, limit, full });
+    }
+    for (place, step) in &run.steps {
+        match &step.phase {
+            StepPhase::Held { mutex, .. } => effects.push(Effect::Acquire {
+                group: mutex.clone(),
+                place: Some(place.clone()),
+                limit: 1,
+                full: Full::Queue,
+            }),
+            StepPhase::Running(running) => match (&running.request, running.child) {
+                (Some(request), _) => effects.push(Effect::Perform {
+                    place: place.clone(),
+                    attempt: running.attempt,
+                    request: request.clone(),
+                    deadline: running.deadline,
+                }),
+                (None, Some(child)) => effects.extend(crate::engine::begin::child_start(book, run, place, running.attempt, child)),
+                (None, None) => {}
+            },
+            StepPhase::Asked { .. }
+            | StepPhase::Ready
+            | StepPhase::Backoff { .. }
+            | StepPhase::Open(_)
+            | StepPhase::Recovering
+            | StepPhase::Erring
+            | StepPhase::Ended(_) => {}
+        }
+    }
+    effects
+}
+
+/// Writes down what the input itself says; what follows from it is `settle`'s.
+fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
+    match input {
+        Input::Tick => Ok(()),
+        Input::Granted { place: None } => match &turn.run.phase {
+            RunPhase::Queued { .. } => turn.emit(Event::Admitted),
+            RunPhase::At(_) | RunPhase::Ended(_) => Ok(()),
+        },
+        Input::Granted { place: Some(place) } => turn.granted(&place),
+        Input::Waiting { place, holders } => turn.waiting(place, holders),
+        Input::GroupFull { full, holders } => turn.group_full(full, &holders),
+        Input::Replied { place, attempt, reply } => turn.replied(&place, attempt, reply),
+        Input::ChildEnded { place, attempt, outcome, level, reason, outputs } => {
+            turn.child_ended(&place, attempt, outcome, level, &reason, outputs)
+        }
+        Input::Cancel { actor, reason } => match turn.run.stop {
+            Some(crate::engine::run::Stop::Cancelled { .. }) => Ok(()),
+            Some(crate::engine::run::Stop::TimedOut) | None => turn.emit(Event::CancelAsked { actor, reason }),
+        },
+        Input::Answer { place, actor, answer } => {
+            let fits = match turn.run.phase(&place) {
+                Some(StepPhase::Asked { attempt: None, .. }) => matches!(answer, Answer::Go | Answer::Stop),
+                Some(StepPhase::Asked { attempt: Some(_), .. }) => {
+                    matches!(answer, Answer::Again | Answer::Succeeded | Answer::Failed)
+                }
+                _ => false,
+            };
+            if !fits {
+                return Ok(());
+            }
+            turn.emit_step(&place, StepEvent::Answered { actor, answer })?;
+            turn.answered(&place, answer)
+        }
+    }
+}
+
+/// When a run is next to be looked at by itself; `None` = only when something reaches it.
+#[must_use]
+pub fn next_due(book: &Runbook, run: &Run) -> Option<Timestamp> {
+    crate::engine::stages::next_due(book, run)
+}

@@ -1,0 +1,170 @@
+//! The machine of a concurrency group or mutex: a set of holders and a queue, never a number (invariant 7).
+
+use crate::base::address::Place;
+use crate::base::ids::RunId;
+use crate::model::policy::Full;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Who holds a group (a run) or a mutex (one step of a run).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// The run.
+    pub run: RunId,
+    /// The step, for a mutex.
+    pub place: Option<Place>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}/{place}", self.run),
+            None => write!(f, "{}", self.run),
+        }
+    }
+}
+
+/// What happened in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupEvent {
+    /// It waits.
+    Joined(Holder),
+    /// It holds the group.
+    Granted(Holder),
+    /// It neither waits nor holds any more.
+    Left(Holder),
+}
+
+/// A group, folded from its events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// How many events it is made of.
+    pub version: u64,
+    /// Who holds it.
+    pub holders: BTreeSet<Holder>,
+    /// Who waits, first come first served.
+    pub waiters: Vec<Holder>,
+}
+
+/// An event that the group cannot have seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot do that in its group")]
+pub struct IllegalGroupEvent(String);
+
+/// The answer to who asks for a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It holds it now.
+    Granted,
+    /// It waits; these hold it.
+    Wait(Vec<RunId>),
+    /// It is full and it does not wait.
+    Full(Vec<RunId>),
+}
+
+impl Group {
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// [`IllegalGroupEvent`]; the group is then as it was.
+    pub fn evolve(&mut self, event: &GroupEvent) -> Result<(), IllegalGroupEvent> {
+        let waits = |holder: &Holder, group: &Self| group.waiters.contains(holder);
+        let legal = match event {
+            GroupEvent::Joined(holder) => {
+                let new = !waits(holder, self) && !self.holders.contains(holder);
+                if new {
+                    self.waiters.push(holder.clone());
+                }
+                new
+            }
+            GroupEvent::Granted(holder) => {
+                self.waiters.retain(|waiter| waiter != holder);
+                self.holders.insert(holder.clone())
+            }
+            GroupEvent::Left(holder) => {
+                let waited = waits(holder, self);
+                self.waiters.retain(|waiter| waiter != holder);
+                self.holders.remove(holder) || waited
+            }
+        };
+        if !legal {
+            let (GroupEvent::Joined(holder) | GroupEvent::Granted(holder) | GroupEvent::Left(holder)) = event;
+            return Err(IllegalGroupEvent(holder.to_string()));
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Somebody asks for the group; asking again changes nothing.
+    #[must_use]
+    pub fn ask(&self, holder: &Holder, limit: u32, full: Full) -> (Vec<GroupEvent>, Answer) {
+        let holders = || self.holders.iter().map(|holder| holder.run).collect::<Vec<_>>();
+        if self.holders.contains(holder) {
+            return (Vec::new(), Answer::Granted);
+        }
+        let ahead = self.waiters.iter().take_while(|waiter| *waiter != holder).count();
+        let room = (limit as usize).saturating_sub(self.holders.len());
+        let waits = self.waiters.contains(holder);
+        match full {
+            _ if room > ahead => (vec![GroupEvent::Granted(holder.clone())], Answer::Granted),
+            Full::Queue if waits => (Vec::new(), Answer::Wait(holders())),
+            Full::Queue => (vec![GroupEvent::Joined(holder.clone())], Answer::Wait(holders())),
+            Full::Skip | Full::Fail => (Vec::new(), Answer::Full(holders())),
+        }
+    }
+
+    /// Somebody leaves, holding or waiting; leaving again changes nothing.
+    #[must_use]
+    pub fn leave(&self, holder: &Holder) -> Vec<GroupEvent> {
+        let there = self.holders.contains(holder) || self.waiters.contains(holder);
+        if there { vec![GroupEvent::Left(holder.clone())] } else { Vec::new() }
+    }
+
+    /// Who should ask again now that there may be room.
+    #[must_use]
+    pub fn next(&self) -> Option<&Holder> {
+        self.waiters.first()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(n: u64) -> Holder {
+        Holder { run: RunId::new(n, 0), place: None }
+    }
+
+    fn ask(group: &mut Group, n: u64, full: Full) -> Answer {
+        let (events, answer) = group.ask(&holder(n), 1, full);
+        events.iter().for_each(|event| group.evolve(event).expect("legal"));
+        answer
+    }
+
+    #[test]
+    fn first_come_first_served_and_nobody_twice() {
+        let mut group = Group::default();
+        assert_eq!(ask(&mut group, 1, Full::Queue), Answer::Granted);
+        assert_eq!(ask(&mut group, 1, Full::Queue), Answer::Granted, "asking again changes nothing");
+        assert_eq!(ask(&mut group, 2, Full::Queue), Answer::Wait(vec![holder(1).run]));
+        assert_eq!(ask(&mut group, 3, Full::Queue), Answer::Wait(vec![holder(1).run]));
+        assert_eq!(ask(&mut group, 4, Full::Skip), Answer::Full(vec![holder(1).run]));
+        for event in group.leave(&holder(1)) {
+            group.evolve(&event).expect("legal");
+        }
+        assert_eq!(group.next(), Some(&holder(2)));
+        assert_eq!(ask(&mut group, 3, Full::Queue), Answer::Wait(vec![]), "the one before it is not passed over");
+        assert_eq!(ask(&mut group, 2, Full::Queue), Answer::Granted);
+        assert!(group.leave(&holder(9)).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_have_happened_is_refused() {
+        let mut group = Group::default();
+        assert!(group.evolve(&GroupEvent::Left(holder(1))).is_err());
+        group.evolve(&GroupEvent::Granted(holder(1))).expect("legal");
+        assert!(group.evolve(&GroupEvent::Granted(holder(1))).is_err());
+        assert!(group.evolve(&GroupEvent::Joined(holder(1))).is_err());
+        assert_eq!(group.version, 1);
+    }
+}

@@ -1,0 +1,280 @@
+//! The state of one run: what its events so far add up to, and nothing else.
+
+use crate::base::actor::Actor;
+use crate::base::address::{Lane, Place};
+use crate::base::ids::{Name, RunId};
+use crate::base::level::{Level, Outcome};
+use crate::base::value::Value;
+use crate::engine::event::{AttemptResult, Ended, Stage, Started, StepEnded};
+use crate::model::perform::Request;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A run, folded from its events. Made by [`crate::engine::evolve`], read by `decide`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// How many events it is made of: the version of its stream.
+    pub version: u64,
+    /// How it began.
+    pub started: Started,
+    /// When it was asked for.
+    pub began: Timestamp,
+    /// Which part of it is at work.
+    pub phase: RunPhase,
+    /// When the part at work began; timeouts count from here.
+    pub since: Timestamp,
+    /// What was asked to stop it, first wish first.
+    pub stop: Option<Stop>,
+    /// Every execution of every step that is not merely waiting.
+    pub steps: BTreeMap<Place, StepRun>,
+}
+
+/// Which part of a run is at work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunPhase {
+    /// Waiting for its concurrency group.
+    Queued {
+        /// The group.
+        group: Name,
+        /// Runs that hold it.
+        holders: Vec<RunId>,
+    },
+    /// At work.
+    At(Stage),
+    /// Over.
+    Ended(Box<Ended>),
+}
+
+/// What was asked to stop a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// A person or the engine asked.
+    Cancelled {
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// It passed its own timeout.
+    TimedOut,
+}
+
+/// One execution of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRun {
+    /// What it is doing.
+    pub phase: StepPhase,
+    /// When it first did anything but wait.
+    pub began: Timestamp,
+    /// When anything last happened to it.
+    pub touched: Timestamp,
+    /// The version of the run at that moment: the order of beginnings.
+    pub order: u64,
+    /// Attempts of a leaf, passes of a composite, so far.
+    pub tries: u32,
+    /// The first attempt of this turn; a turn ends with `recover`.
+    pub turn: u32,
+    /// When the first attempt of this turn began: `retry.for` counts from here.
+    pub turn_began: Timestamp,
+    /// The items of a `foreach`, kept for whoever asks after its end.
+    pub items: Vec<Value>,
+    /// The last attempt that ended.
+    pub last: Option<Box<AttemptResult>>,
+    /// Whether its `recover` steps have been run.
+    pub recovering: bool,
+    /// Whether a person has said yes to its `confirm`.
+    pub confirmed: bool,
+    /// Whether it holds its mutex.
+    pub holds: bool,
+}
+
+/// What one execution of one step is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepPhase {
+    /// It waits for its mutex.
+    Held {
+        /// The mutex.
+        mutex: Name,
+        /// Who holds it.
+        holder: Option<RunId>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It waits for a person.
+    Asked {
+        /// The question.
+        question: String,
+        /// What is known.
+        known: String,
+        /// Since when.
+        since: Timestamp,
+        /// The lost attempt it is about; `None` for a `confirm`.
+        attempt: Option<u32>,
+    },
+    /// It may begin: its person said go, or its mutex is held.
+    Ready,
+    /// An attempt is under way.
+    Running(Running),
+    /// It waits for its next attempt.
+    Backoff {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A composite step is open.
+    Open(Open),
+    /// Its `recover` steps run.
+    Recovering,
+    /// Its `on_error` steps run.
+    Erring,
+    /// It ended.
+    Ended(Box<StepEnded>),
+}
+
+/// An attempt under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// Which, from 1.
+    pub attempt: u32,
+    /// When it was ordered.
+    pub since: Timestamp,
+    /// What was asked; `None` for a child run.
+    pub request: Option<Box<Request>>,
+    /// When it times out.
+    pub deadline: Option<Timestamp>,
+    /// The child run.
+    pub child: Option<RunId>,
+    /// Whether its timeout has passed (a child run is being cancelled).
+    pub timed_out: bool,
+}
+
+/// An open composite step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// Which pass, from 1.
+    pub pass: u32,
+    /// When this pass began.
+    pub since: Timestamp,
+    /// The list at work; `None` for a `foreach` (its items are) and a `wait` for an instant.
+    pub lane: Option<Lane>,
+    /// When it times out.
+    pub deadline: Option<Timestamp>,
+    /// When a `wait` is over or a `watch` ends.
+    pub until: Option<Timestamp>,
+    /// It pauses until then.
+    pub rest: Option<Timestamp>,
+    /// Whether its timeout has passed.
+    pub timed_out: bool,
+    /// What its rounds came to.
+    pub tally: Tally,
+}
+
+/// What the rounds of a composite came to in this pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Judged rounds or probes.
+    pub rounds: u32,
+    /// Bad ones.
+    pub bad: u32,
+    /// Rounds that had data.
+    pub data: u32,
+    /// Good ones in a row, up to now.
+    pub row: u32,
+}
+
+impl Run {
+    /// Whether it is over.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        match &self.phase {
+            RunPhase::Ended(ended) => Some(ended),
+            RunPhase::Queued { .. } | RunPhase::At(_) => None,
+        }
+    }
+
+    /// What the execution at `place` is doing; `None` = it waits for others.
+    #[must_use]
+    pub fn phase(&self, place: &Place) -> Option<&StepPhase> {
+        self.steps.get(place).map(|step| &step.phase)
+    }
+
+    /// How the execution at `place` ended, if it has.
+    #[must_use]
+    pub fn step_ended(&self, place: &Place) -> Option<&StepEnded> {
+        self.steps.get(place).and_then(StepRun::ended)
+    }
+
+    /// The earliest instant at which anything is due by itself, timeouts of children included.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        if self.ended().is_some() {
+            return None;
+        }
+        self.steps.values().flat_map(StepRun::due).min()
+    }
+
+    /// Executions strictly inside `place`, outermost first.
+    pub fn inside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = (&'a Place, &'a StepRun)> {
+        self.steps.iter().filter(move |(other, _)| *other != place && place.holds(other))
+    }
+}
+
+impl StepRun {
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&StepEnded> {
+        match &self.phase {
+            StepPhase::Ended(ended) => Some(ended),
+            StepPhase::Held { .. }
+            | StepPhase::Asked { .. }
+            | StepPhase::Ready
+            | StepPhase::Running(_)
+            | StepPhase::Backoff { .. }
+            | StepPhase::Open(_)
+            | StepPhase::Recovering
+            | StepPhase::Erring => None,
+        }
+    }
+
+    /// Whether it takes up one of its list's `parallel` places: it does in work, not in a wait.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        match &self.phase {
+            StepPhase::Running(_) | StepPhase::Recovering | StepPhase::Erring | StepPhase::Ready => true,
+            StepPhase::Open(open) => open.rest.is_none(),
+            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } | StepPhase::Ended(_) => false,
+        }
+    }
+
+    /// The output its users see: a composite's own, else its last attempt's.
+    #[must_use]
+    pub fn output(&self) -> Value {
+        match self.ended().and_then(|ended| ended.output.clone()) {
+            Some(output) => output,
+            None => self.last.as_ref().map(|last| last.output.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The outcome and level, if it has ended.
+    #[must_use]
+    pub fn verdict(&self) -> Option<(Outcome, Level)> {
+        self.ended().map(|ended| (ended.outcome, ended.level))
+    }
+
+    fn due(&self) -> Vec<Timestamp> {
+        match &self.phase {
+            StepPhase::Backoff { until } => vec![*until],
+            StepPhase::Running(running) if !running.timed_out => running.child.and(running.deadline).into_iter().collect(),
+            StepPhase::Open(open) => {
+                let deadline = open.deadline.filter(|_| !open.timed_out);
+                [deadline, open.until, open.rest].into_iter().flatten().collect()
+            }
+            StepPhase::Held { .. }
+            | StepPhase::Asked { .. }
+            | StepPhase::Ready
+            | StepPhase::Running(_)
+            | StepPhase::Recovering
+            | StepPhase::Erring
+            | StepPhase::Ended(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The run as a whole: steps, then `undo`, `on_failure` and `finally`, then the end.
+
+use crate::base::address::{Lane, Place};
+use crate::base::ids::RunId;
+use crate::base::level::{Level, Outcome};
+use crate::base::span::Span;
+use crate::base::value::{Map, Value};
+use crate::engine::decide::Effect;
+use crate::engine::event::{Ended, Event, Stage, StepEvent};
+use crate::engine::evolve::IllegalEvent;
+use crate::engine::run::{Run, RunPhase, StepPhase, Stop};
+use crate::engine::scope;
+use crate::engine::turn::{Halt, Sum, Turn};
+use crate::model::policy::Full;
+use crate::model::runbook::Runbook;
+use jiff::Timestamp;
+
+impl Turn<'_> {
+    /// Takes the run as far as it goes.
+    pub(super) fn settle(&mut self) -> Result<(), IllegalEvent> {
+        self.ask_for_group()?;
+        if self.is_queued() {
+            return match self.run.stop {
+                Some(_) => self.finish_run(Outcome::Cancelled, Level::Ok, scope::reason(self.book, self.run)),
+                None => Ok(()),
+            };
+        }
+        if self.run.stop.is_none() && self.run_ends().is_some_and(|end| end <= self.now) {
+            self.emit(Event::TimedOut)?;
+        }
+        while let RunPhase::At(stage) = self.run.phase {
+            if !self.stage(stage)? {
+                return Ok(());
+            }
+            match self.following(stage) {
+                Some(next) => self.emit(Event::Entered(next))?,
+                None => return self.conclude_run(),
+            }
+        }
+        Ok(())
+    }
+
+    /// A run with a `concurrency` group asks for it before its first step; a child shares its parent's.
+    fn ask_for_group(&mut self) -> Result<(), IllegalEvent> {
+        let fresh = self.run.version == 1 && self.run.steps.is_empty();
+        let Some(group) = self.book.concurrency.as_ref().filter(|_| fresh && !self.run.started.dry) else { return Ok(()) };
+        self.emit(Event::Queued { group: group.group.clone(), holders: Vec::new() })?;
+        self.order(Effect::Acquire { group: group.group.clone(), place: None, limit: group.limit, full: group.full });
+        Ok(())
+    }
+
+    /// Walks one stage; true = it is through.
+    fn stage(&mut self, stage: Stage) -> Result<bool, IllegalEvent> {
+        let late = self.cleanup_ends().is_some_and(|end| end <= self.now);
+        let late = late.then(|| Halt { outcome: Outcome::Cancelled, reason: "the cleanup took too long".into() });
+        match stage {
+            Stage::Steps => {
+                let halt = self.run.stop.is_some().then(|| Halt {
+                    outcome: Outcome::Cancelled,
+                    reason: scope::reason(self.book, self.run),
+                });
+                Ok(self.walk(None, Lane::Body(1), halt.as_ref())?.done)
+            }
+            Stage::Undo => {
+                for place in self.undoable() {
+                    if !self.walk(Some(&place), Lane::Undo, late.as_ref())?.done {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Stage::OnFailure => Ok(self.walk(None, Lane::OnFailure, late.as_ref())?.done),
+            Stage::Finally => Ok(self.walk(None, Lane::Finally, late.as_ref())?.done),
+        }
+    }
+
+    /// Steps and groups that began and say how to undo them, newest first.
+    fn undoable(&self) -> Vec<Place> {
+        let began = self.run.steps.iter().filter(|(place, run)| {
+            let main = place.segments().iter().all(|segment| !matches!(segment.lane, Lane::Undo | Lane::OnFailure | Lane::Finally));
+            let undo = self.book.step(place.step()).is_some_and(|step| !step.undo.is_empty());
+            main && undo && run.tries > 0 && place.last().item.is_none()
+        });
+        let mut began: Vec<_> = began.map(|(place, run)| (run.order, place.clone())).collect();
+        began.sort_by(|a, b| b.cmp(a));
+        began.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn following(&self, stage: Stage) -> Option<Stage> {
+        let main = self.main();
+        let failed = main.failed.is_some() || matches!(self.run.stop, Some(Stop::TimedOut));
+        let undone = failed || main.cancelled || self.run.stop.is_some();
+        let has = |next: Stage| match next {
+            Stage::Steps => false,
+            Stage::Undo => undone && !self.undoable().is_empty(),
+            Stage::OnFailure => failed && !matches!(self.run.stop, Some(Stop::Cancelled { .. })) && !self.book.on_failure.is_empty(),
+            Stage::Finally => !self.book.finally.is_empty(),
+        };
+        [Stage::Undo, Stage::OnFailure, Stage::Finally].into_iter().find(|next| *next > stage && has(*next))
+    }
+
+    fn main(&self) -> Sum {
+        self.sum(None, Lane::Body(1), &self.list(None, Lane::Body(1)))
+    }
+
+    /// Every stage is through: what did it all come to?
+    fn conclude_run(&mut self) -> Result<(), IllegalEvent> {
+        let main = self.main();
+        let finally = self.sum(None, Lane::Finally, &self.list(None, Lane::Finally));
+        let undone: Vec<_> = self.undoable().into_iter().map(|place| {
+            let sum = self.sum(Some(&place), Lane::Undo, &self.list(Some(&place), Lane::Undo));
+            (place, sum)
+        }).collect();
+        let bad_undo = undone.iter().find(|(_, sum)| sum.failed.is_some() && matches!(self.run.phase, RunPhase::At(_)));
+        let outcome = match &self.run.stop {
+            Some(Stop::Cancelled { .. }) => Outcome::Cancelled,
+            Some(Stop::TimedOut) => Outcome::Failed,
+            None if main.failed.is_some() || finally.failed.is_some() => Outcome::Failed,
+            None if main.cancelled => Outcome::Cancelled,
+            None if main.recovered => Outcome::Recovered,
+            None => Outcome::Succeeded,
+        };
+        let mut reason = scope::reason(self.book, self.run);
+        if let (Some((place, failure)), None) = (&finally.failed, &main.failed) {
+            let message = failure.as_ref().map_or("", |failure| failure.message.as_str());
+            reason = format!("`{}` in `finally` failed: {message}", place.step());
+        }
+        if let Some((place, _)) = bad_undo {
+            reason = format!("{reason}; undoing `{}` failed too", place.step());
+        }
+        let failed = outcome == Outcome::Failed || bad_undo.is_some();
+        let level = if failed { Level::Critical } else { main.level.max(finally.level) };
+        self.finish_run(outcome, level, reason)
+    }
+
+    fn finish_run(&mut self, outcome: Outcome, level: Level, reason: String) -> Result<(), IllegalEvent> {
+        let queued = self.is_queued();
+        let outputs = self.outputs();
+        self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs })))?;
+        if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry) {
+            let _ = queued;
+            self.order(Effect::Release { group: group.group.clone(), place: None });
+        }
+        Ok(())
+    }
+
+    /// The typed outputs; what cannot be computed any more is null.
+    fn outputs(&self) -> Map<String, Value> {
+        let value = |expr: &crate::expr::Expr| {
+            let scope = scope::Builder::of_run(self.book, self.run).build(expr.reads());
+            expr.eval(&scope).unwrap_or_default()
+        };
+        self.book.outputs.iter().map(|(name, expr)| (name.to_string(), value(expr))).collect()
+    }
+
+    /// When the run times out.
+    pub(super) fn run_ends(&self) -> Option<Timestamp> {
+        run_ends(self.book, self.run)
+    }
+
+    fn cleanup_ends(&self) -> Option<Timestamp> {
+        cleanup_ends(self.book, self.run)
+    }
+
+    /// A mutex is held now.
+    pub(super) fn granted(&mut self, place: &Place) -> Result<(), IllegalEvent> {
+        let book = self.book;
+        let held = matches!(self.run.phase(place), Some(StepPhase::Held { .. }));
+        match (held, book.step(place.step())) {
+            (true, Some(step)) => self.try_again(place, step),
+            (true, None) | (false, _) => Ok(()),
+        }
+    }
+
+    /// Somebody else holds the group or mutex.
+    pub(super) fn waiting(&mut self, place: Option<Place>, holders: Vec<RunId>) -> Result<(), IllegalEvent> {
+        match place {
+            None => match &self.run.phase {
+                RunPhase::Queued { group, holders: known } if *known != holders => {
+                    let group = group.clone();
+                    self.emit(Event::Queued { group, holders })
+                }
+                RunPhase::Queued { .. } | RunPhase::At(_) | RunPhase::Ended(_) => Ok(()),
+            },
+            Some(place) => match self.run.phase(&place) {
+                Some(StepPhase::Held { mutex, holder, .. }) if *holder != holders.first().copied() => {
+                    let mutex = mutex.clone();
+                    self.emit_step(&place, StepEvent::Held { mutex, holder: holders.first().copied() })
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The group is full and the run does not wait for it.
+    pub(super) fn group_full(&mut self, full: Full, holders: &[RunId]) -> Result<(), IllegalEvent> {
+        if !self.is_queued() {
+            return Ok(());
+        }
+        let holders = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match full {
+            Full::Queue => Ok(()),
+            Full::Skip => self.finish_run(Outcome::Cancelled, Level::Ok, format!("its group is full (held by {holders}) and it says `full: skip`")),
+            Full::Fail => self.finish_run(Outcome::Failed, Level::Critical, format!("its group is full (held by {holders}) and it says `full: fail`")),
+        }
+    }
+}
+
+fn later(at: Timestamp, span: Span) -> Option<Timestamp> {
+    at.checked_add(jiff::SignedDuration::from(span)).ok()
+}
+
+fn run_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
+    match run.phase {
+        RunPhase::At(Stage::Steps) => book.timeout.and_then(|timeout| later(run.since, timeout)),
+        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally) | RunPhase::Queued { .. } | RunPhase::Ended(_) => None,
+    }
+}
+
+fn cleanup_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
+    match run.phase {
+        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally) => later(run.since, book.cleanup_timeout),
+        RunPhase::At(Stage::Steps) | RunPhase::Queued { .. } | RunPhase::Ended(_) => None,
+    }
+}
+
+/// When a run is next to be looked at by itself.
+#[must_use]
+pub(super) fn next_due(book: &Runbook, run: &Run) -> Option<Timestamp> {
+    let ends = run_ends(book, run).filter(|_| run.stop.is_none());
+    [run.next_due(), ends, cleanup_ends(book, run)].into_iter().flatten().min()
+}

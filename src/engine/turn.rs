@@ -1,0 +1,310 @@
+//! One decision under way: the run as it moves, the events and effects so far, and the walk over lists.
+
+use crate::base::address::{Lane, Place};
+use crate::base::ids::{Name, StepId};
+use crate::base::level::{Level, Outcome};
+use crate::engine::decide::{Decision, Effect};
+use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
+use crate::engine::evolve::{IllegalEvent, evolve};
+use crate::engine::gate::Gate;
+use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
+use crate::model::graph::Graph;
+use crate::model::perform::Failure;
+use crate::model::runbook::Runbook;
+use crate::model::step::{List, Step, StepKind, Wait};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// A decision under way.
+pub(super) struct Turn<'a> {
+    pub(super) book: &'a Runbook,
+    pub(super) run: &'a mut Run,
+    pub(super) now: Timestamp,
+    events: Vec<Recorded>,
+    effects: Vec<Effect>,
+}
+
+/// Why nothing new may start, and what has not started ends as.
+#[derive(Debug, Clone)]
+pub(super) struct Halt {
+    pub(super) outcome: Outcome,
+    pub(super) reason: String,
+}
+
+/// The steps of one list as they are walked.
+pub(super) struct Steps<'a> {
+    pub(super) steps: &'a [Arc<Step>],
+    pub(super) graph: Option<&'a Graph>,
+    pub(super) parallel: Option<u32>,
+    pub(super) fail_fast: bool,
+}
+
+/// What a list has come to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sum {
+    /// Every step has ended.
+    pub(super) done: bool,
+    /// The worst level.
+    pub(super) level: Level,
+    /// A step recovered.
+    pub(super) recovered: bool,
+    /// A step was stopped.
+    pub(super) cancelled: bool,
+    /// The first step that did not do what it says, and is not allowed to.
+    pub(super) failed: Option<(Place, Option<Failure>)>,
+    /// All steps are satisfied.
+    pub(super) satisfied: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(book: &'a Runbook, run: &'a mut Run, now: Timestamp) -> Self {
+        Self { book, run, now, events: Vec::new(), effects: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> Decision {
+        Decision { events: self.events, effects: self.effects }
+    }
+
+    /// Records an event; the state moves with it.
+    pub(super) fn emit(&mut self, event: Event) -> Result<(), IllegalEvent> {
+        let recorded = Recorded { at: self.now, event };
+        evolve(self.run, &recorded)?;
+        self.events.push(recorded);
+        Ok(())
+    }
+
+    /// Records an event of one step.
+    pub(super) fn emit_step(&mut self, place: &Place, event: StepEvent) -> Result<(), IllegalEvent> {
+        self.emit(Event::Step { place: place.clone(), event })
+    }
+
+    /// Orders an effect.
+    pub(super) fn order(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// The steps executed in `lane` of `owner`, or of the run.
+    pub(super) fn list(&self, owner: Option<&Place>, lane: Lane) -> Steps<'a> {
+        let book = self.book;
+        let Some(owner) = owner else {
+            return Steps::of(match lane {
+                Lane::OnFailure => &book.on_failure,
+                Lane::Finally => &book.finally,
+                Lane::Body(_) | Lane::Recover | Lane::OnError | Lane::Undo | Lane::Until(_) | Lane::Try(_) | Lane::Round(_) => {
+                    &book.steps
+                }
+            });
+        };
+        let Some(step) = book.step(owner.step()) else { return Steps::none() };
+        match (lane, &step.kind) {
+            (Lane::Recover, _) => Steps::of(&step.recover),
+            (Lane::OnError, _) => Steps::of(&step.on_error),
+            (Lane::Undo, _) => Steps::of(&step.undo),
+            (Lane::Body(_), StepKind::Steps(list)) => Steps::of(list),
+            (Lane::Round(_), StepKind::Watch(watch)) => Steps::of(&watch.steps),
+            (Lane::Until(_), StepKind::Remedy(remedy)) => Steps::one(&remedy.until),
+            (Lane::Until(_), StepKind::Wait(Wait::Probe { probe, .. })) => Steps::one(probe),
+            (Lane::Try(n), StepKind::Remedy(remedy)) => {
+                remedy.tries.steps.get(n as usize - 1).map_or_else(Steps::none, Steps::one)
+            }
+            (
+                Lane::Body(_) | Lane::Until(_) | Lane::Try(_) | Lane::Round(_) | Lane::OnFailure | Lane::Finally,
+                StepKind::Act(_)
+                | StepKind::Steps(_)
+                | StepKind::Watch(_)
+                | StepKind::Remedy(_)
+                | StepKind::Wait(_)
+                | StepKind::Call(_)
+                | StepKind::Compute(_)
+                | StepKind::Log { .. }
+                | StepKind::Fail(_)
+                | StepKind::Pass(_),
+            ) => Steps::none(),
+        }
+    }
+
+    /// Takes every step of a list as far as it goes and says what the list has come to.
+    pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
+        let steps = self.list(owner, lane);
+        for step in steps.ordered() {
+            let place = Place::within(owner, lane, step.id.clone());
+            if self.run.step_ended(&place).is_some() {
+                continue;
+            }
+            let halt = halt.cloned().or_else(|| self.list_halt(owner, lane, &steps));
+            let begun = self.run.steps.contains_key(&place);
+            if begun || halt.is_some() || self.has_room(owner, lane, &steps) {
+                self.advance(&place, step, (owner, lane, &steps), halt.as_ref())?;
+            }
+        }
+        Ok(self.sum(owner, lane, &steps))
+    }
+
+    /// What stops a list from within: `fail_fast`, or a `pass` step.
+    fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
+        let children = || steps.steps.iter().filter_map(|step| {
+            let place = Place::within(owner, lane, step.id.clone());
+            self.run.step_ended(&place).map(|ended| (step, ended))
+        });
+        let passed = children().find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
+        if let Some((step, _)) = passed {
+            return Some(Halt { outcome: Outcome::Skipped, reason: format!("`{}` ended the list well", step.id) });
+        }
+        let failed = steps.fail_fast.then(|| children().find(|(step, ended)| is_bad(step, ended))).flatten();
+        failed.map(|(step, _)| Halt { outcome: Outcome::Cancelled, reason: format!("`{}` failed and the list is fail_fast", step.id) })
+    }
+
+    fn has_room(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> bool {
+        let Some(limit) = steps.parallel else { return true };
+        let places = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone()));
+        let busy = places.filter(|place| self.run.steps.get(place).is_some_and(StepRun::works)).count();
+        busy < limit as usize
+    }
+
+    /// Takes one step as far as it goes.
+    fn advance(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        (owner, lane, steps): (Option<&Place>, Lane, &Steps<'_>),
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
+        if self.run.steps.contains_key(place) {
+            return self.go_on(place, step, halt);
+        }
+        if let Some(halt) = halt {
+            return self.end_unstarted(place, halt.outcome, halt.reason.clone());
+        }
+        match self.gate(owner, lane, steps, place, step) {
+            Gate::Closed => Ok(()),
+            Gate::Unreached(reason) => self.end_unstarted(place, Outcome::Unreached, reason),
+            Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
+            Gate::Broken(failure) => self.fail_unstarted(place, step, failure),
+            Gate::Open => self.begin(place, step),
+        }
+    }
+
+    /// Takes a step that has begun as far as it goes.
+    pub(super) fn go_on(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+        let Some(phase) = self.run.phase(place).cloned() else { return Ok(()) };
+        match (phase, halt) {
+            (StepPhase::Ended(_), _) => Ok(()),
+            (StepPhase::Running(running), halt) => self.watch_running(place, &running, halt),
+            (StepPhase::Open(open), halt) => self.open(place, step, &open, halt),
+            (StepPhase::Recovering, halt) => self.recovering(place, step, halt),
+            (StepPhase::Erring, halt) => self.erring(place, step, halt),
+            (StepPhase::Held { .. } | StepPhase::Asked { attempt: None, .. } | StepPhase::Backoff { .. } | StepPhase::Ready, Some(halt)) => {
+                self.end(place, step, ended(Outcome::Cancelled, Some(halt.reason.clone())))
+            }
+            (StepPhase::Asked { attempt: Some(_), .. }, Some(halt)) => {
+                let reason = format!("nobody said what the lost attempt did: {}", halt.reason);
+                self.end(place, step, StepEnded { level: Level::Critical, ..ended(Outcome::Interrupted, Some(reason)) })
+            }
+            (StepPhase::Backoff { until }, None) if until <= self.now => self.try_again(place, step),
+            (StepPhase::Ready, None) => self.begin(place, step),
+            (StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. }, None) => Ok(()),
+        }
+    }
+
+    /// Ends a step that never began.
+    pub(super) fn end_unstarted(&mut self, place: &Place, outcome: Outcome, reason: String) -> Result<(), IllegalEvent> {
+        self.emit_step(place, StepEvent::Ended(Box::new(ended(outcome, Some(reason)))))
+    }
+
+    /// Ends a step, giving back what it holds.
+    pub(super) fn end(&mut self, place: &Place, step: &Step, ended: StepEnded) -> Result<(), IllegalEvent> {
+        let held = self.run.steps.get(place).filter(|run| run.holds || matches!(run.phase, StepPhase::Held { .. })).and(step.mutex.clone());
+        self.emit_step(place, StepEvent::Ended(Box::new(ended)))?;
+        if let Some(group) = held {
+            self.order(Effect::Release { group, place: Some(place.clone()) });
+        }
+        Ok(())
+    }
+
+    /// What the steps of a list have come to so far.
+    pub(super) fn sum(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Sum {
+        let mut sum = Sum { done: true, satisfied: true, ..Sum::default() };
+        for step in steps.steps {
+            let place = Place::within(owner, lane, step.id.clone());
+            match self.run.step_ended(&place) {
+                Some(ended) => sum.add(&place, step, ended),
+                None => sum.done = false,
+            }
+        }
+        sum.satisfied &= sum.done;
+        sum
+    }
+
+    /// Whether the run is held up by its group.
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.run.phase, RunPhase::Queued { .. })
+    }
+
+    /// The mutex of a step, where it still has to be asked for.
+    pub(super) fn wanted_mutex(&self, place: &Place, step: &Step) -> Option<Name> {
+        let held = self.run.steps.get(place).is_some_and(|run| run.holds);
+        step.mutex.clone().filter(|_| !held)
+    }
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn of(list: &'a List) -> Self {
+        Self { steps: &list.steps, graph: Some(&list.graph), parallel: list.parallel, fail_fast: list.fail_fast }
+    }
+
+    pub(super) fn one(step: &'a Arc<Step>) -> Self {
+        Self { steps: std::slice::from_ref(step), graph: None, parallel: None, fail_fast: false }
+    }
+
+    fn none() -> Self {
+        Self { steps: &[], graph: None, parallel: None, fail_fast: false }
+    }
+
+    /// Behind everything they wait for, so that one walk takes each as far as it goes.
+    fn ordered(&self) -> Vec<&'a Arc<Step>> {
+        let order: &[StepId] = self.graph.map_or(&[], Graph::order);
+        if order.len() == self.steps.len() && !order.is_empty() {
+            let written = order.iter().zip(self.steps).all(|(id, step)| *id == step.id);
+            if !written {
+                let find = |id: &StepId| self.steps.iter().find(|step| step.id == *id);
+                return order.iter().filter_map(find).collect();
+            }
+        }
+        self.steps.iter().collect()
+    }
+}
+
+impl Sum {
+    fn add(&mut self, place: &Place, step: &Step, ended: &StepEnded) {
+        self.level = self.level.max(ended.level);
+        self.recovered |= ended.outcome == Outcome::Recovered;
+        self.cancelled |= ended.outcome == Outcome::Cancelled;
+        self.satisfied &= is_satisfied(step, ended);
+        if is_bad(step, ended) && self.failed.is_none() {
+            self.failed = Some((place.clone(), ended.failure.clone()));
+        }
+    }
+}
+
+/// Rule 3: whether what needs this step may go on.
+pub(super) fn is_satisfied(step: &Step, ended: &StepEnded) -> bool {
+    match ended.outcome {
+        Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => true,
+        Outcome::Failed => step.allow_failure.is_some(),
+        Outcome::Unreached | Outcome::Cancelled | Outcome::Interrupted => false,
+    }
+}
+
+/// Whether the step makes its list fail. What was unreached or cancelled did so because of something else.
+pub(super) fn is_bad(step: &Step, ended: &StepEnded) -> bool {
+    match ended.outcome {
+        Outcome::Failed => step.allow_failure.is_none(),
+        Outcome::Interrupted => true,
+        Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped | Outcome::Unreached | Outcome::Cancelled => false,
+    }
+}
+
+/// An ending with nothing but its outcome and reason.
+pub(super) fn ended(outcome: Outcome, reason: Option<String>) -> StepEnded {
+    StepEnded { outcome, level: Level::Ok, failure: None, reason, output: None }
+}
