@@ -2,11 +2,92 @@
 //!
 //! Sees what [`crate::lang::Loaded`] holds and nothing of YAML.
 
-use crate::diagnostic::Diagnostics;
-use crate::lang::Loaded;
+mod calls;
+mod choices;
+mod cron;
+mod inputs;
+mod ladder;
+mod measures;
+mod names;
+mod order;
+mod outline;
+mod outside;
+mod scope;
+mod secrets;
+mod settings;
+mod triggers;
+mod when;
+
+use crate::base::ids::{Name, StepId};
+use crate::diagnostic::{Diagnostics, Spot};
+use crate::lang::{Loaded, Mention};
+use outline::Outline;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is wrong with a book that parses.
 pub(crate) fn run(loaded: &Loaded) -> Diagnostics {
-    let _ = loaded;
-    Diagnostics::default()
+    let mut findings = Diagnostics::default();
+    let mut mentions: BTreeMap<&Name, Vec<&Mention>> = BTreeMap::new();
+    for mention in &loaded.mentions {
+        match &mention.runbook {
+            Some(runbook) => mentions.entry(runbook).or_default().push(mention),
+            None => {
+                names::check_book(mention, &mut findings);
+                secrets::check_book(mention, &mut findings);
+            }
+        }
+    }
+    for (name, runbook) in &loaded.book.runbooks {
+        let outline = Outline::new(runbook);
+        let mentions = mentions.get(name).map_or(&[][..], Vec::as_slice);
+        names::check(loaded, &outline, mentions, &mut findings);
+        choices::check(&outline, mentions, &mut findings);
+        secrets::check(loaded, &outline, mentions, &mut findings);
+        outside::check(loaded, &outline, mentions, &mut findings);
+        when::check(loaded, &outline, &mut findings);
+        order::check(loaded, &outline, &mut findings);
+        inputs::check(loaded, &outline, &mut findings);
+        calls::check(loaded, &outline, &mut findings);
+        measures::check(loaded, &outline, &mut findings);
+        triggers::check(loaded, &outline, &mut findings);
+        ladder::check(loaded, &outline, &mut findings);
+    }
+    calls::cycles(loaded, &mut findings);
+    settings::check(loaded, &mut findings);
+    findings
+}
+
+/// Where the value at a path of keys stands; the step, or the runbook's name, where that is not known.
+fn place(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, path: &str) -> Spot {
+    let whole = step.and_then(|id| outline.get(id)).map_or(outline.runbook.spot, |standing| standing.step.spot);
+    // A short form has no keys of its own: `wait: 5m` stands for `wait: { for: 5m }`.
+    let mut path = path;
+    loop {
+        if let Some(spot) = loaded.spots.get(&outline.runbook.name, step, path) {
+            return spot;
+        }
+        match path.rfind(['.', '[']) {
+            Some(cut) => path = &path[..cut],
+            None => return whole,
+        }
+    }
+}
+
+/// The names of all runbooks, those that could not be read for other mistakes included.
+fn known_runbooks(loaded: &Loaded) -> BTreeSet<&str> {
+    let files = loaded.sources.iter().filter_map(|(_, source)| {
+        source
+            .name
+            .strip_prefix("runbooks/")
+            .and_then(|name| name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")))
+    });
+    let unread = files.filter(|name| !loaded.book.runbooks.keys().any(|known| known.as_str() == *name));
+    // A file whose runbook has another name is known by that name.
+    let unread = unread.filter(|name| {
+        !loaded.book.files.values().any(|file| {
+            let stem = loaded.sources.get(*file).name.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+            stem.is_some_and(|(stem, _)| stem == *name)
+        })
+    });
+    loaded.book.runbooks.keys().map(Name::as_str).chain(unread).collect()
 }

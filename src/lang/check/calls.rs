@@ -1,0 +1,175 @@
+//! Runbooks that start runbooks: they exist, get what they ask for, and do not go round in a circle.
+
+use super::inputs::fits;
+use super::outline::Outline;
+use super::{known_runbooks, place};
+use crate::base::ids::Name;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
+use crate::lang::Loaded;
+use crate::model::runbook::Runbook;
+use crate::model::step::{Call, Step, StepKind};
+use crate::model::trigger::TriggerKind;
+use std::collections::BTreeMap;
+
+/// Checks the calls of one runbook.
+pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
+    for standing in outline.iter() {
+        if let StepKind::Call(call) = &standing.step.kind {
+            one(loaded, outline, standing.step, call, findings);
+        }
+    }
+    for (index, trigger) in outline.runbook.triggers.iter().enumerate() {
+        if let TriggerKind::RunEnded { runbook, .. } = &trigger.kind {
+            let spot = place(loaded, outline, None, &format!("triggers[{index}].run_ended.runbook"));
+            let spot = if spot == outline.runbook.spot { trigger.spot } else { spot };
+            unknown(loaded, runbook, spot, findings);
+        }
+    }
+}
+
+/// Reports a runbook that does not exist; whether it did.
+pub(super) fn unknown(loaded: &Loaded, name: &Name, spot: Spot, findings: &mut Diagnostics) -> bool {
+    let known = known_runbooks(loaded);
+    if known.contains(name.as_str()) {
+        return false;
+    }
+    let finding = Diagnostic::error(Code::UnknownRunbook, spot, format!("unknown runbook `{name}`"));
+    let near = crate::diagnostic::closest(name.as_str(), known.iter().copied());
+    findings.push(match near {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None if known.len() <= 8 => {
+            let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            finding.help(format!("runbooks of this book: {}", names.join(", ")))
+        }
+        None => finding.help("`stepladder list` shows the runbooks of this book"),
+    });
+    true
+}
+
+fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &mut Diagnostics) {
+    let spot = place(loaded, outline, Some(&step.id), "runbook.run");
+    if unknown(loaded, &call.runbook, spot, findings) {
+        return;
+    }
+    let Some(called) = loaded.book.runbooks.get(&call.runbook) else { return };
+    for (name, param) in &call.inputs {
+        let spot = place(loaded, outline, Some(&step.id), &format!("runbook.inputs.{name}"));
+        let Some(input) = called.inputs.iter().find(|input| input.name == *name) else {
+            let known: Vec<&str> = called.inputs.iter().map(|input| input.name.as_str()).collect();
+            findings.push(unknown_input(called, name.as_str(), &known, spot));
+            continue;
+        };
+        if let Some(reason) = fits(input, param) {
+            findings.push(
+                Diagnostic::error(Code::WrongType, spot, format!("`{name}` of `{}` {reason}", called.name))
+                    .note_in(called, "declared here"),
+            );
+        }
+    }
+    let missing = called
+        .inputs
+        .iter()
+        .filter(|input| input.default.is_none() && !call.inputs.iter().any(|(name, _)| *name == input.name));
+    for input in missing {
+        findings.push(
+            Diagnostic::error(
+                Code::MissingKey,
+                spot,
+                format!("`{}` needs the input `{}`, which is not given", called.name, input.name),
+            )
+            .help(format!(
+                "write `inputs: {{ {}: … }}` (a {}), or give it a default in `{}`",
+                input.name,
+                input.ty.word(),
+                called.name
+            )),
+        );
+    }
+}
+
+trait NoteIn {
+    fn note_in(self, runbook: &Runbook, text: &str) -> Self;
+}
+
+impl NoteIn for Diagnostic {
+    fn note_in(self, runbook: &Runbook, text: &str) -> Self {
+        self.note(runbook.spot, text)
+    }
+}
+
+/// An input that the called runbook does not have.
+pub(super) fn unknown_input(called: &Runbook, name: &str, known: &[&str], spot: Spot) -> Diagnostic {
+    let finding = Diagnostic::error(Code::UnknownName, spot, format!("`{}` has no input `{name}`", called.name));
+    let near = crate::diagnostic::closest(name, known.iter().copied());
+    match near {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => finding.help("it takes no inputs"),
+        None => finding.help(format!("its inputs are {}", known.join(", "))),
+    }
+}
+
+/// Who starts whom, with the place that says so.
+fn starts(loaded: &Loaded) -> BTreeMap<&Name, Vec<(&Name, Spot)>> {
+    let mut starts: BTreeMap<&Name, Vec<(&Name, Spot)>> = BTreeMap::new();
+    for (name, runbook) in &loaded.book.runbooks {
+        let outline = Outline::new(runbook);
+        for standing in outline.iter() {
+            if let StepKind::Call(call) = &standing.step.kind {
+                let spot = place(loaded, &outline, Some(&standing.step.id), "runbook.run");
+                starts.entry(name).or_default().push((&call.runbook, spot));
+            }
+        }
+        for trigger in &runbook.triggers {
+            if let TriggerKind::RunEnded { runbook: ended, .. } = &trigger.kind {
+                starts.entry(ended).or_default().push((name, trigger.spot));
+            }
+        }
+    }
+    starts
+}
+
+/// Finds runbooks that start one another.
+pub(super) fn cycles(loaded: &Loaded, findings: &mut Diagnostics) {
+    let starts = starts(loaded);
+    let mut done: Vec<&Name> = Vec::new();
+    for name in starts.keys() {
+        let mut path = Vec::new();
+        walk(name, &starts, &mut path, &mut done, findings);
+    }
+}
+
+fn walk<'a>(
+    name: &'a Name,
+    starts: &BTreeMap<&'a Name, Vec<(&'a Name, Spot)>>,
+    path: &mut Vec<(&'a Name, Spot)>,
+    done: &mut Vec<&'a Name>,
+    findings: &mut Diagnostics,
+) {
+    if done.contains(&name) {
+        return;
+    }
+    for (next, spot) in starts.get(name).into_iter().flatten() {
+        path.push((name, *spot));
+        match path.iter().position(|(seen, _)| seen == next) {
+            Some(from) => findings.push(circle(&path[from..])),
+            None => walk(next, starts, path, done, findings),
+        }
+        path.pop();
+    }
+    done.push(name);
+}
+
+fn circle(path: &[(&Name, Spot)]) -> Diagnostic {
+    let names: Vec<String> = path.iter().chain(path.first()).map(|(name, _)| format!("`{name}`")).collect();
+    let spot = path[path.len() - 1].1;
+    let message = match path {
+        [(name, _)] => format!("`{name}` starts itself"),
+        _ => format!("runbooks that start one another: {}", names.join(" starts ")),
+    };
+    let finding = Diagnostic::error(Code::RunbookCycle, spot, message)
+        .label("closes the circle")
+        .help("take one of the calls out; to try again and again, use `retry`, `watch` or `remedy`");
+    path.iter()
+        .take(path.len() - 1)
+        .fold(finding, |finding, (name, spot)| finding.note(*spot, format!("`{name}` starts the next")))
+}

@@ -1,0 +1,142 @@
+//! Measures: declared in `thresholds.yaml`, in a unit that is known, with labels that are declared.
+
+use super::outline::Outline;
+use super::place;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
+use crate::lang::Loaded;
+use crate::model::measure::{Measure, Threshold, convert};
+use crate::model::step::Step;
+
+/// Checks the measures that one runbook takes.
+pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
+    for standing in outline.iter() {
+        for measure in &standing.step.measure {
+            one(loaded, outline, standing.step, measure, findings);
+        }
+    }
+}
+
+fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findings: &mut Diagnostics) {
+    let path = |rest: &str| format!("measure.{}{rest}", measure.name);
+    let whole = place(loaded, outline, Some(&step.id), &path(""));
+    let Some(threshold) = loaded.book.thresholds.get(&measure.name) else {
+        let known = loaded.book.thresholds.keys().map(crate::base::ids::StepId::as_str);
+        let message = format!("`{}` is not declared in thresholds.yaml", measure.name);
+        let finding = Diagnostic::error(Code::UnknownThreshold, whole, message);
+        findings.push(match crate::diagnostic::closest(measure.name.as_str(), known) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding
+                .help(format!("add it there: `{}: {{}}` is enough, `warning:` and `critical:` judge it", measure.name)),
+        });
+        return;
+    };
+    let value = loaded.spots.get(&outline.runbook.name, Some(&step.id), &path(".value")).unwrap_or(whole);
+    let unit = loaded.spots.get(&outline.runbook.name, Some(&step.id), &path(".unit")).unwrap_or(value);
+    units(measure, threshold, value, unit, findings);
+    for (label, _) in &measure.labels {
+        if !threshold.labels.contains(label) {
+            let spot = place(loaded, outline, Some(&step.id), &path(&format!(".labels.{label}")));
+            let message = format!("`{}` is not declared with a label `{label}`", measure.name);
+            let known: Vec<&str> = threshold.labels.iter().map(crate::base::ids::StepId::as_str).collect();
+            let finding = Diagnostic::error(Code::UnknownName, spot, message);
+            findings.push(match crate::diagnostic::closest(label.as_str(), known.iter().copied()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding.help(format!(
+                    "declare it in thresholds.yaml: `labels: [{}]`",
+                    known.iter().copied().chain([label.as_str()]).collect::<Vec<_>>().join(", ")
+                )),
+            });
+        }
+    }
+}
+
+fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, findings: &mut Diagnostics) {
+    let name = &measure.name;
+    match (&threshold.unit, &measure.unit) {
+        (None, None) => {}
+        (None, Some(given)) => findings.push(
+            Diagnostic::error(
+                Code::BadUnit,
+                unit,
+                format!("`{name}` is declared without a unit, so `{given}` cannot be converted"),
+            )
+            .help(format!("declare it in thresholds.yaml: `unit: {given}`")),
+        ),
+        (Some(declared), Some(given)) if convert(given, declared).is_none() => findings.push(
+            Diagnostic::error(
+                Code::BadUnit,
+                unit,
+                format!("`{given}` cannot be converted to `{declared}`, the unit of `{name}`"),
+            )
+            .help("give the unit the value really has; time, bytes and shares convert among themselves"),
+        ),
+        (Some(_), Some(_)) => {}
+        (Some(declared), None) => bare(measure, declared, value, findings),
+    }
+}
+
+/// A value without a unit under a threshold that has one: its field's name may say it.
+fn bare(measure: &Measure, declared: &str, value: Spot, findings: &mut Diagnostics) {
+    let name = &measure.name;
+    let reads = measure.value.reads();
+    let known = match reads {
+        [read] => read.path.last().and_then(|field| unit_of(field)),
+        _ => None,
+    };
+    match known {
+        Some(known) if known == declared => {}
+        Some(known) if convert(known, declared).is_some() => findings.push(
+            Diagnostic::error(
+                Code::BadUnit,
+                value,
+                format!("this is in `{known}`, and `{name}` is kept in `{declared}`"),
+            )
+            .help(format!(
+                "say so and it is converted: `{name}: {{ value: {}, unit: {known} }}`",
+                measure.value.source()
+            )),
+        ),
+        Some(_) | None => findings.push(
+            Diagnostic::error(
+                Code::BadUnit,
+                value,
+                format!("a number without a unit: `{name}` is kept in `{declared}`"),
+            )
+            .help(format!("say what it is in: `{name}: {{ value: {}, unit: {declared} }}`", measure.value.source())),
+        ),
+    }
+}
+
+/// The unit that an output field carries in its name.
+fn unit_of(field: &str) -> Option<&'static str> {
+    const ENDINGS: &[(&str, &str)] = &[
+        ("_ms", "ms"),
+        ("_seconds", "s"),
+        ("_s", "s"),
+        ("_percent", "%"),
+        ("_bytes", "B"),
+        ("_days", "d"),
+        ("days_left", "d"),
+    ];
+    let percent = field == "percent";
+    let found = ENDINGS.iter().find(|(ending, _)| field.ends_with(ending) || field == ending.trim_start_matches('_'));
+    if percent { Some("%") } else { found.map(|(_, unit)| *unit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_fields_carry_units() {
+        for (field, unit) in [
+            ("latency_ms", Some("ms")),
+            ("used_percent", Some("%")),
+            ("days_left", Some("d")),
+            ("free_bytes", Some("B")),
+            ("status", None),
+        ] {
+            assert_eq!(unit_of(field), unit, "{field}");
+        }
+    }
+}

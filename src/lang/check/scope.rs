@@ -1,0 +1,396 @@
+//! The names that a place in a runbook can see, with their types.
+//!
+//! Says what the engine will put there: change one, change the other (`engine/scope.rs`).
+
+use super::outline::{Lane, Outline, Standing};
+use crate::base::ids::StepId;
+use crate::expr::{Type, Types};
+use crate::lang::{Loaded, Mention};
+use crate::model::input::{Input, InputType};
+use crate::model::kind::Kind;
+use crate::model::param::Param;
+use crate::model::shape::{Field, FieldType};
+use crate::model::step::{Step, StepKind};
+use std::collections::BTreeMap;
+
+/// A step that a place may mention.
+pub(super) struct Visible<'a> {
+    /// Where it stands.
+    pub(super) standing: &'a Standing<'a>,
+    /// Why its output may be missing there; `None` = it is certain.
+    pub(super) unsure: Option<String>,
+}
+
+/// What a place asks of its scope beside the step it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Own {
+    /// Not even the item of its own `foreach` (`when`, `foreach`).
+    Outside,
+    /// Nothing of its own step.
+    Before,
+    /// Its own output (`measure`, `retry.unless`).
+    Output,
+    /// Its own output, the items of `each:` as `it`.
+    Item,
+    /// The steps of one of its rounds (`watch.bad`).
+    Round,
+}
+
+/// The scope at one step, or at the runbook's own keys where there is none.
+pub(super) fn types(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, own: Own) -> Types {
+    let mut types = roots(outline);
+    let mut visible = visible(outline, step);
+    if own == Own::Round {
+        rounds(outline, step, &mut visible);
+    }
+    let records = visible.iter().map(|seen| {
+        (seen.standing.step.id.to_string(), record(loaded, outline, seen.standing, seen.unsure.as_deref()))
+    });
+    types.insert("steps".into(), Type::Record(records.collect()));
+    if let Some(step) = step {
+        inside(loaded, outline, step, own, &mut types);
+    }
+    types
+}
+
+/// The names that every place of a runbook sees.
+fn roots(outline: &Outline) -> Types {
+    let runbook = outline.runbook;
+    let mut types = Types::new();
+    let inputs = runbook.inputs.iter().filter(|input| input.ty != InputType::Secret);
+    types.insert(
+        "inputs".into(),
+        Type::Record(inputs.map(|input| (input.name.to_string(), input_type(input))).collect()),
+    );
+    let env = runbook.env.iter().map(|name| (name.clone(), Type::Text));
+    types.insert("env".into(), Type::Record(env.collect()));
+    types.insert("run".into(), fixed(&run_fields()));
+    types.insert("book".into(), fixed(&[("timezone", Type::Text)]));
+    types.insert("trigger".into(), Type::Any);
+    types.insert("incident".into(), maybe(Type::Any, "a run that no incident started has none"));
+    types.insert("level".into(), Type::Level);
+    types.insert("failed".into(), Type::Bool);
+    let mut vars = BTreeMap::new();
+    for (name, expr) in &runbook.vars {
+        types.insert("vars".into(), Type::Record(vars.clone()));
+        vars.insert(name.to_string(), expr.type_of(&types));
+    }
+    types.insert("vars".into(), Type::Record(vars));
+    types
+}
+
+/// The scope of the `index`th entry of `vars:`: inputs and the vars above it.
+pub(super) fn of_var(outline: &Outline, index: usize) -> Types {
+    let mut types = roots(outline);
+    let names = outline.runbook.vars.iter().take(index).map(|(name, _)| name.to_string());
+    let known: Vec<String> = names.collect();
+    if let Some(Type::Record(vars)) = types.get_mut("vars") {
+        vars.retain(|name, _| known.contains(name));
+    }
+    for later in ["level", "failed", "incident"] {
+        types.remove(later);
+    }
+    types
+}
+
+fn run_fields() -> [(&'static str, Type); 12] {
+    let actor = fixed(&[("id", Type::Text), ("via", Type::Text), ("role", Type::Text)]);
+    [
+        ("id", Type::Text),
+        ("runbook", Type::Text),
+        ("title", Type::Text),
+        ("started", Type::Text),
+        ("actor", actor),
+        ("dry", Type::Bool),
+        ("outcome", Type::Text),
+        ("level", Type::Level),
+        ("reason", Type::Text),
+        ("failed_steps", Type::List(Box::new(Type::Text))),
+        ("failed_step", maybe(Type::Text, "a run may end without a failed step")),
+        ("duration_ms", Type::Int),
+    ]
+}
+
+/// The scope of `inputs:` of a trigger: what came from outside.
+pub(super) fn of_trigger() -> Types {
+    ["body", "headers", "query", "alert", "trigger", "incident", "run", "file"]
+        .map(|root| (root.to_owned(), Type::Any))
+        .into()
+}
+
+/// The scope of `incident.key`.
+pub(super) fn of_incident(outline: &Outline) -> Types {
+    let mut types = roots(outline);
+    let names = ["id", "name", "title", "owner"].map(|name| (name, Type::Text));
+    types.insert("runbook".into(), fixed(&names));
+    types.insert("labels".into(), Type::Any);
+    types
+}
+
+/// The steps that a mention may read: those of its step, and the rounds of its own `watch`.
+pub(super) fn visible_to<'a>(outline: &'a Outline<'a>, mention: &Mention) -> Vec<Visible<'a>> {
+    let mut seen = visible(outline, mention.step.as_ref());
+    if mention.key == "watch" && mention.path.ends_with("bad") {
+        rounds(outline, mention.step.as_ref(), &mut seen);
+    }
+    seen
+}
+
+/// The steps of a round, which the `bad:` of their `watch` may ask about.
+fn rounds<'a>(outline: &'a Outline<'a>, watch: Option<&StepId>, seen: &mut Vec<Visible<'a>>) {
+    let inner = outline.iter().filter(|standing| {
+        standing.lane == Lane::Body && standing.parent.is_some_and(|parent| Some(&parent.id) == watch)
+    });
+    seen.extend(inner.map(|standing| Visible { standing, unsure: Some("a round may fail before it".into()) }));
+}
+
+/// What a step sees of itself and of what it is inside of.
+fn inside(loaded: &Loaded, outline: &Outline, step: &StepId, own: Own, types: &mut Types) {
+    let upwards = outline.upwards(step);
+    for (depth, standing) in upwards.iter().enumerate().rev() {
+        let owner = standing.step;
+        if let Some(foreach) = owner.foreach.as_ref().filter(|_| depth > 0 || own != Own::Outside) {
+            types.insert(foreach.item.to_string(), item_type(&foreach.items, types));
+        }
+        let fails = match depth.checked_sub(1).and_then(|inner| upwards.get(inner)) {
+            Some(inner) => matches!(inner.lane, Lane::Recover | Lane::OnError),
+            None => own == Own::Output,
+        };
+        if fails {
+            types.insert("error".into(), error());
+        }
+    }
+    if let (Own::Output | Own::Item, Some(standing)) = (own, outline.get(step)) {
+        types.insert("output".into(), output(loaded, outline, standing.step));
+    }
+    if own == Own::Item {
+        types.insert("it".into(), Type::Any);
+    }
+}
+
+fn item_type(items: &Param, types: &Types) -> Type {
+    match items {
+        Param::Expr(expr) => match expr.type_of(types) {
+            Type::List(item) => *item,
+            Type::Any
+            | Type::Bool
+            | Type::Int
+            | Type::Number
+            | Type::Text
+            | Type::Map(_)
+            | Type::Record(_)
+            | Type::Level
+            | Type::Maybe(..) => Type::Any,
+        },
+        Param::List(list) if list.iter().all(|item| matches!(item, Param::Text(_))) => Type::Text,
+        Param::Value(_) | Param::Text(_) | Param::List(_) | Param::Map(_) => Type::Any,
+    }
+}
+
+/// The steps a place may mention: those above it in its list and in every list around it; in handlers, what ran before.
+pub(super) fn visible<'a>(outline: &'a Outline<'a>, step: Option<&StepId>) -> Vec<Visible<'a>> {
+    let mut seen = Vec::new();
+    let Some(step) = step else {
+        all_of(outline, Lane::Body, "the run may have ended before it", &mut seen);
+        return seen;
+    };
+    for at in outline.upwards(step) {
+        above(outline, at, &mut seen);
+        let Some(parent) = at.parent else {
+            match at.lane {
+                Lane::OnFailure => all_of(outline, Lane::Body, "this runs however far the steps came", &mut seen),
+                Lane::Finally => {
+                    all_of(outline, Lane::Body, "this runs however far the steps came", &mut seen);
+                    all_of(outline, Lane::OnFailure, "this runs when nothing failed too", &mut seen);
+                }
+                Lane::Body | Lane::Recover | Lane::OnError | Lane::Undo | Lane::Probe | Lane::Try | Lane::Check => {}
+            }
+            continue;
+        };
+        // `on_error` and `undo` run once their step has ended.
+        if let (Lane::OnError | Lane::Undo, Some(standing)) = (at.lane, outline.get(&parent.id)) {
+            let unsure = Some(format!("`{}` may have failed before it put anything out", parent.id));
+            seen.push(Visible { standing, unsure });
+        }
+    }
+    seen
+}
+
+fn all_of<'a>(outline: &'a Outline<'a>, lane: Lane, why: &str, seen: &mut Vec<Visible<'a>>) {
+    for standing in outline.iter().filter(|standing| standing.parent.is_none() && standing.lane == lane) {
+        seen.push(Visible { standing, unsure: Some(why.into()) });
+    }
+}
+
+fn above<'a>(outline: &'a Outline<'a>, at: &Standing, seen: &mut Vec<Visible<'a>>) {
+    let Some(list) = at.list else { return };
+    let relaxed = at.step.when.as_ref().is_some_and(super::when::asks_about_failing);
+    let sure = super::when::sure_of(at.step);
+    for other in list.steps.iter().take(at.index) {
+        let Some(standing) = outline.get(&other.id) else { continue };
+        let id = &other.id;
+        let unsure = if sure.contains(id.as_str()) {
+            None
+        } else if other.when.is_some() {
+            Some(format!("`{id}` is skipped when its `when` is false"))
+        } else if other.allow_failure.is_some() {
+            Some(format!("`{id}` may fail: it has `allow_failure`"))
+        } else if relaxed {
+            Some(format!("`{id}` may have failed: the `when` of `{}` asks about that", at.step.id))
+        } else {
+            None
+        };
+        seen.push(Visible { standing, unsure });
+    }
+}
+
+/// What `steps.ID` is.
+fn record(loaded: &Loaded, outline: &Outline, standing: &Standing, unsure: Option<&str>) -> Type {
+    let step = standing.step;
+    let may = |ty: Type| match unsure {
+        Some(why) => Type::Maybe(Box::new(ty), why.into()),
+        None => ty,
+    };
+    let mut fields = vec![
+        ("outcome", Type::Text),
+        ("ok", Type::Bool),
+        ("failed", Type::Bool),
+        ("skipped", Type::Bool),
+        ("level", Type::Level),
+        ("attempts", Type::Int),
+        ("duration_ms", Type::Int),
+        ("error", maybe(error(), &format!("`{}` has one only if it failed", step.id))),
+    ];
+    match (&step.kind, &step.foreach) {
+        (_, Some(_)) => fields.push(("items", may(Type::Map(Box::new(item(loaded, outline, step)))))),
+        (StepKind::Watch(_), None) => {
+            fields.extend([
+                ("rounds", may(Type::Int)),
+                ("bad", may(Type::Int)),
+                ("output", may(output(loaded, outline, step))),
+            ]);
+        }
+        (StepKind::Remedy(_), None) => {
+            fields.extend([
+                ("tried", may(Type::List(Box::new(Type::Text)))),
+                ("output", may(output(loaded, outline, step))),
+            ]);
+            fields.push(("helped", maybe(Type::Text, "no remedy was needed, or none helped")));
+        }
+        (_, None) => fields.push(("output", may(output(loaded, outline, step)))),
+    }
+    fixed(&fields)
+}
+
+/// One item of a `foreach`: for a group its steps by id, for anything else the step's own record.
+fn item(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
+    let single = |step: &Step| {
+        vec![
+            ("outcome", Type::Text),
+            ("ok", Type::Bool),
+            ("failed", Type::Bool),
+            ("skipped", Type::Bool),
+            ("level", Type::Level),
+            ("attempts", Type::Int),
+            ("duration_ms", Type::Int),
+            ("error", maybe(error(), "an item has one only if it failed")),
+            ("output", maybe(output(loaded, outline, step), "an item may have failed")),
+        ]
+    };
+    let mut fields: BTreeMap<String, Type> = single(step).into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect();
+    if let StepKind::Steps(list) = &step.kind {
+        fields.extend(list.steps.iter().map(|inner| (inner.id.to_string(), fixed(&single(inner)))));
+    }
+    Type::Record(fields)
+}
+
+/// What a step puts out.
+pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
+    if loaded.broken.contains(&(outline.runbook.name.clone(), step.id.clone())) {
+        return Type::Any;
+    }
+    match &step.kind {
+        StepKind::Act(action) => output_of(action.kind, step),
+        StepKind::Call(call) => match loaded.book.runbooks.get(&call.runbook) {
+            Some(called) => {
+                let outline = Outline::new(called);
+                let mut types = roots(&outline);
+                types.insert("steps".into(), Type::Any);
+                let outputs = called.outputs.iter().map(|(name, expr)| (name.to_string(), expr.type_of(&types)));
+                Type::Record(outputs.collect())
+            }
+            None => Type::Any,
+        },
+        StepKind::Compute(values) => {
+            // A value may use those above it; their types are found one by one in `names`.
+            Type::Record(values.iter().map(|(name, _)| (name.to_string(), Type::Any)).collect())
+        }
+        StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int)]),
+        StepKind::Remedy(_) => fixed(&[
+            ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
+            ("tried", Type::List(Box::new(Type::Text))),
+        ]),
+        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
+            Type::Record(BTreeMap::new())
+        }
+    }
+}
+
+/// What a kind puts out; `value` of a child process has the type its `output:` gives it.
+fn output_of(kind: Kind, step: &Step) -> Type {
+    use crate::model::policy::OutputForm;
+    let spec = kind.spec();
+    let mut fields = fields(spec.output);
+    let child = spec.output.iter().any(|field| field.name == "stdout");
+    if let (true, Some(value)) = (child, fields.get_mut("value")) {
+        *value = match step.output {
+            OutputForm::Text => Type::Text,
+            OutputForm::Lines => Type::List(Box::new(Type::Text)),
+            OutputForm::Number => Type::Number,
+            OutputForm::Json | OutputForm::Kv => Type::Any,
+        };
+    }
+    Type::Record(fields)
+}
+
+fn fields(table: &[Field]) -> BTreeMap<String, Type> {
+    table.iter().map(|field| (field.name.to_owned(), field_type(&field.ty))).collect()
+}
+
+fn field_type(ty: &FieldType) -> Type {
+    match ty {
+        FieldType::Any => Type::Any,
+        FieldType::Bool => Type::Bool,
+        FieldType::Int => Type::Int,
+        FieldType::Number => Type::Number,
+        FieldType::Text => Type::Text,
+        FieldType::List(item) => Type::List(Box::new(field_type(item))),
+        FieldType::Map(value) => Type::Map(Box::new(field_type(value))),
+        FieldType::Record(table) => Type::Record(fields(table)),
+        FieldType::Maybe(inner) => maybe(field_type(inner), "it is not always there"),
+    }
+}
+
+/// The type of an input as expressions see it.
+pub(super) fn input_type(input: &Input) -> Type {
+    match input.ty {
+        InputType::Text { .. } | InputType::Choice(_) | InputType::Url => Type::Text,
+        InputType::Integer { .. } => Type::Int,
+        InputType::Number { .. } | InputType::Duration => Type::Number,
+        InputType::Boolean => Type::Bool,
+        InputType::List => Type::List(Box::new(Type::Text)),
+        InputType::Json | InputType::Secret => Type::Any,
+    }
+}
+
+fn error() -> Type {
+    fixed(&[("kind", Type::Text), ("message", Type::Text), ("attempts", Type::Int)])
+}
+
+fn maybe(ty: Type, why: &str) -> Type {
+    Type::Maybe(Box::new(ty), why.into())
+}
+
+fn fixed(fields: &[(&str, Type)]) -> Type {
+    Type::Record(fields.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect())
+}

@@ -1,0 +1,77 @@
+//! Secrets: only where `act` may put one, and only those the runbook lists.
+
+use super::outline::Outline;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::lang::{Formula, Loaded, Mention};
+use crate::model::kind::Kind;
+
+/// Checks the secrets that the templates of one runbook name.
+pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], findings: &mut Diagnostics) {
+    let listed = &outline.runbook.secrets;
+    for mention in mentions {
+        let Formula::Template(template) = &mention.what else { continue };
+        for read in template.secrets() {
+            let spot = mention.text.spot(read.offset, read.len);
+            let name = read.path.get(1).map_or("", String::as_str);
+            if !may_hold(mention) {
+                findings.push(misplaced(mention, name, spot));
+            }
+            if !listed.iter().any(|known| known == name) {
+                let finding = Diagnostic::error(
+                    Code::UnknownSecret,
+                    spot,
+                    format!("the secret `{name}` is not listed in `secrets:` of this runbook"),
+                );
+                let finding = match loaded.spots.get(&outline.runbook.name, None, "secrets") {
+                    Some(list) => finding.note(list, "the list"),
+                    None => finding,
+                };
+                findings.push(match crate::diagnostic::closest(name, listed.iter().map(String::as_str)) {
+                    Some(near) => finding.help(format!("did you mean `{near}`?")),
+                    None => finding.help(format!("add it: `secrets: [{}]`", with(listed, name))),
+                });
+            }
+        }
+    }
+}
+
+/// Checks the secrets that templates of the whole book name: only settings of channels hold any.
+pub(super) fn check_book(mention: &Mention, findings: &mut Diagnostics) {
+    let Formula::Template(template) = &mention.what else { return };
+    if mention.key == "channels" {
+        return;
+    }
+    for read in template.secrets() {
+        let name = read.path.get(1).map_or("", String::as_str);
+        findings.push(misplaced(mention, name, mention.text.spot(read.offset, read.len)));
+    }
+}
+
+fn with(listed: &[String], name: &str) -> String {
+    listed.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a value that stands here is given to the world without being seen on the way.
+fn may_hold(mention: &Mention) -> bool {
+    if mention.key == "env" {
+        return true;
+    }
+    let Some(kind) = Kind::parse(mention.key) else { return false };
+    let key = mention.path.split(['.', '[']).nth(1).unwrap_or_default();
+    kind.secret_keys().contains(&key)
+}
+
+fn misplaced(mention: &Mention, name: &str, spot: crate::diagnostic::Spot) -> Diagnostic {
+    let help = match mention.key {
+        "shell" | "exec" => {
+            format!(
+                "put it into `env: {{ {name}: \"{{{{ secrets.{name} }}}}\" }}` of the step and use \"${name}\" in the command"
+            )
+        }
+        "script" | "sql" => format!("put it into `env: {{ {name}: \"{{{{ secrets.{name} }}}}\" }}` of the step"),
+        _ => "secrets go into `env`, HTTP headers, body and auth, passwords, and settings of channels, nowhere else"
+            .into(),
+    };
+    let message = format!("the secret `{name}` may not stand in `{}`: it would be seen", mention.path);
+    Diagnostic::error(Code::SecretPlace, spot, message).label("not here").help(help)
+}

@@ -1,0 +1,126 @@
+//! What a `when` asks, and conditions that can never be true.
+
+use super::outline::{Outline, Standing};
+use super::place;
+use crate::base::level::Outcome;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::expr::Expr;
+use crate::lang::Loaded;
+use crate::model::graph::Wait;
+use crate::model::step::Step;
+use std::collections::BTreeSet;
+
+/// Whether it asks about failing, which turns the need of rule 1 into `after: all`.
+pub(crate) fn asks_about_failing(when: &Expr) -> bool {
+    when.reads().iter().any(|read| {
+        let path: Vec<&str> = read.path.iter().map(String::as_str).collect();
+        matches!(path[..], ["failed" | "level", ..] | ["steps", _, "failed" | "outcome" | "level" | "error", ..])
+    })
+}
+
+/// The parts of a condition that must all be true; a condition with alternatives is one part.
+fn conjuncts(when: &Expr) -> Vec<&str> {
+    let source = when.source();
+    if source.contains("||") || source.contains('(') {
+        return vec![source.trim()];
+    }
+    source.split("&&").map(str::trim).collect()
+}
+
+/// The steps that its `when` only lets through when they did what they say.
+pub(super) fn sure_of(step: &Step) -> BTreeSet<&str> {
+    let parts = step.when.iter().flat_map(conjuncts);
+    parts
+        .filter_map(|part| {
+            let (id, rest) = part.strip_prefix("steps.")?.split_once('.')?;
+            let rest: String = rest.split_whitespace().collect();
+            let good = ["ok", "ok==true", "outcome==\"succeeded\"", "outcome==\"recovered\""];
+            good.contains(&rest.as_str()).then_some(id)
+        })
+        .collect()
+}
+
+/// The steps that its `when` only lets through when they failed; `failed` alone is `None`.
+fn wants_failed(part: &str) -> Option<Option<&str>> {
+    let squeezed = part.strip_suffix("== true").map_or(part, str::trim_end);
+    if squeezed == "failed" {
+        return Some(None);
+    }
+    if let Some(id) = squeezed.strip_prefix("steps.").and_then(|rest| rest.strip_suffix(".failed")) {
+        return Some(Some(id));
+    }
+    let (left, right) = squeezed.split_once("==")?;
+    let id = left.trim().strip_prefix("steps.")?.strip_suffix(".outcome")?;
+    let outcome = Outcome::parse(right.trim().trim_matches('"'))?;
+    match outcome {
+        Outcome::Failed | Outcome::Unreached | Outcome::Cancelled | Outcome::Interrupted => Some(Some(id)),
+        Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
+    }
+}
+
+/// Finds conditions that can never be true: a written need of what has to fail.
+pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
+    for standing in outline.iter() {
+        let Some(when) = &standing.step.when else { continue };
+        for part in conjuncts(when) {
+            if let Some(asked) = wants_failed(part) {
+                never(loaded, outline, standing, asked, findings);
+            }
+            if part == "false" {
+                let spot = place(loaded, outline, Some(&standing.step.id), "when");
+                findings.push(
+                    Diagnostic::warning(
+                        Code::NeverTrue,
+                        spot,
+                        format!("`{}` never runs: its `when` is `false`", standing.step.id),
+                    )
+                    .help("remove the step, or the `when`"),
+                );
+            }
+        }
+    }
+}
+
+fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Option<&str>, findings: &mut Diagnostics) {
+    let step = standing.step;
+    let Some(list) = standing.list else { return };
+    let waits: Vec<_> = list.graph.waits(&step.id).collect();
+    let may_fail =
+        |id: &crate::base::ids::StepId| outline.get(id).is_none_or(|other| other.step.allow_failure.is_some());
+    let culprit = match asked {
+        Some(id) => {
+            waits.iter().find(|(other, wait)| other.as_str() == id && *wait == Wait::Satisfied && !may_fail(other))
+        }
+        // Bare `failed` ranges over what it waits for: never true where all of that has to be good.
+        None if waits.iter().all(|(other, wait)| *wait == Wait::Satisfied && !may_fail(other)) => waits.first(),
+        None => None,
+    };
+    let Some((other, _)) = culprit else { return };
+    let spot = place(loaded, outline, Some(&step.id), "when");
+    let written = loaded.spots.get(&outline.runbook.name, Some(&step.id), "needs");
+    let message = format!("this is never true: `{}` needs `{other}`, so it only runs when that did not fail", step.id);
+    let finding = Diagnostic::error(Code::NeverTrue, spot, message).label("never true");
+    findings.push(match written {
+        Some(needs) => finding
+            .note(needs, format!("a need of `{other}`"))
+            .help(format!("write `after: [{other}]` instead of `needs`: it waits for the end, good or bad")),
+        None => finding.help(format!(
+            "`{}` uses the output of `{other}`, which is a need; guard it: `steps.{other}.ok && …` or `{{{{#if steps.{other}.ok}}}}`",
+            step.id
+        )),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_ask_for_a_failure() {
+        assert_eq!(wants_failed("steps.build.failed"), Some(Some("build")));
+        assert_eq!(wants_failed("steps.build.outcome == \"failed\""), Some(Some("build")));
+        assert_eq!(wants_failed("failed"), Some(None));
+        assert_eq!(wants_failed("steps.build.outcome == \"skipped\""), None);
+        assert_eq!(wants_failed("!steps.build.failed"), None);
+    }
+}
