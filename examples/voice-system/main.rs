@@ -1,0 +1,86 @@
+//! A stand-in for the watched voice system: health endpoints, metrics, a log, a database, faults.
+//!
+//! `cargo run --example voice-system -- --port 8000 --dir /tmp/voice`. For trying out and for tests;
+//! the runbooks know nothing of it but a URL. It ends on TERM or INT, when a pipe on its standard
+//! input closes, when whoever started it is gone, and in any case after `--for`.
+#![expect(clippy::print_stdout, reason = "a program to try things on talks to whoever started it")]
+
+use clap::Parser;
+use rustix::fs::FileType;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+mod system;
+
+/// What it may be told.
+#[derive(Parser)]
+#[command(about = "A stand-in for the watched voice system")]
+struct Args {
+    /// Port of the health endpoints and metrics; 0 takes any free one.
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Port on which it answers PING as Redis would; 0 takes any free one.
+    #[arg(long, default_value_t = 6379)]
+    redis_port: u16,
+    /// Where `logs/` and `data/` are made.
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Faults that are on from the start.
+    #[arg(long)]
+    fault: Vec<system::Fault>,
+    /// The longest it may live, in minutes.
+    #[arg(long = "for", default_value_t = 480)]
+    minutes: u64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let config = system::Config { port: args.port, redis_port: args.redis_port, dir: args.dir, faults: args.fault };
+    let running = system::start(config).await?;
+    println!("voice system: {}", running.url());
+    println!("redis: {}", running.redis());
+    println!("log: {}", running.log().display());
+    println!("database: {}", running.database().display());
+    println!("faults: GET {0}/faults, POST {0}/faults/NAME?on=true", running.url());
+    let why = end(Duration::from_secs(args.minutes * 60)).await?;
+    println!("stopping: {why}");
+    Ok(())
+}
+
+/// Waits for a reason to end.
+async fn end(longest: Duration) -> anyhow::Result<&'static str> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = term.recv() => "told to",
+        _ = int.recv() => "interrupted",
+        () = input_closed() => "the pipe on standard input closed",
+        () = orphaned() => "whoever started it is gone",
+        () = tokio::time::sleep(longest) => "it has lived long enough",
+    })
+}
+
+/// Ends when a pipe on standard input closes; a terminal or /dev/null never does.
+async fn input_closed() {
+    let piped =
+        rustix::fs::fstat(std::io::stdin()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
+    if !piped {
+        return std::future::pending().await;
+    }
+    let (closed, wait) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _all = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _gone = closed.send(());
+    });
+    let _closed = wait.await;
+}
+
+/// Ends when another process has become the parent.
+async fn orphaned() {
+    let parent = rustix::process::getppid();
+    while rustix::process::getppid() == parent {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
