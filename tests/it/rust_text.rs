@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file below `dir` of the repository with that extension, as (path from the root, text), in order.
-pub fn files(dir: &str, extension: &str) -> Vec<(String, String)> {
+pub(crate) fn files(dir: &str, extension: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     gather(&root().join(dir), extension, &mut found);
     found.sort();
@@ -30,7 +30,7 @@ fn gather(dir: &Path, extension: &str, found: &mut Vec<(String, String)>) {
 }
 
 /// The text with the inside of comments and of string and character literals blanked; lines stay where they are.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -94,7 +94,7 @@ fn raw_end(chars: &[char], at: usize) -> usize {
 }
 
 /// The code (as [`code`] gives it) with every item behind `#[cfg(test)]` taken out, its lines too.
-pub fn without_tests(code: &str) -> String {
+pub(crate) fn without_tests(code: &str) -> String {
     let mut rest = code;
     let mut out = String::new();
     while let Some(start) = rest.find("#[cfg(test)]") {
@@ -121,7 +121,7 @@ fn block_len(code: &str) -> usize {
 }
 
 /// Every function of the code: its name and how many lines it takes from `fn` to its closing brace.
-pub fn functions(code: &str) -> Vec<(String, usize)> {
+pub(crate) fn functions(code: &str) -> Vec<(String, usize)> {
     let head = regex::Regex::new(r"\bfn\s+(\w+)").unwrap();
     let body = |from: usize| -> Option<usize> {
         let brackets = |c: char| matches!(c, '{' | ';' | '(' | '[' | ')' | ']');
@@ -147,7 +147,7 @@ pub fn functions(code: &str) -> Vec<(String, usize)> {
 }
 
 /// The line (from 1) of a byte of the code.
-pub fn line(code: &str, byte: usize) -> usize {
+pub(crate) fn line(code: &str, byte: usize) -> usize {
     code[..byte].matches('\n').count() + 1
 }
 

@@ -127,7 +127,7 @@ async fn metrics(State(it): State<Arc<Shared>>) -> Response {
 }
 
 async fn list(State(it): State<Arc<Shared>>) -> Json<Value> {
-    Json(Fault::ALL.iter().map(|(fault, name)| ((*name).to_owned(), it.faults.on(*fault).into())).collect())
+    Json(Fault::ALL.iter().map(|(fault, name)| ((*name).to_owned(), Value::Bool(it.faults.on(*fault)))).collect())
 }
 
 #[derive(serde::Deserialize)]
