@@ -76,7 +76,7 @@ impl Traffic {
         3 + self.ticks / 10 % 4
     }
 
-    /// The text of `/metrics`. `cpu` and `memory` are what the host says, in percent.
+    /// The text of `/metrics`; the host's `cpu` and `memory`, in percent, are handed in.
     pub(crate) fn page(&self, cpu: f64, memory: f64) -> String {
         let mut page = String::new();
         let mut one = |name: &str, kind: &str, help: &str, samples: &[(&str, String)]| {
