@@ -1,3 +1,5 @@
+//! The renderings, golden: a finding in, the text of each form out.
+
 use super::*;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Sources, Spot};
 
