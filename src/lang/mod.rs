@@ -5,6 +5,7 @@
 
 mod check;
 mod mention;
+mod yaml;
 
 use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Diagnostics, Sources, Spot};

@@ -4,6 +4,7 @@
 //! texts of editors, `did you mean` and the manual all read these tables; none has a list of its own.
 
 use crate::base::arg::Landing;
+use crate::diagnostic::Code;
 
 /// One key of a map that operators write.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,23 @@ pub enum Shape {
     Literal,
     /// A list of steps.
     Steps,
+    /// One step.
+    Step,
+    /// Text with a syntax of its own, never templated.
+    Syntax(&'static Syntax),
+}
+
+/// Text with a syntax of its own: a cron expression, a time zone, a band.
+#[derive(Debug, Clone, Copy)]
+pub struct Syntax {
+    /// With its article, as a message names it: `a time zone`.
+    pub name: &'static str,
+    /// One that is good.
+    pub example: &'static str,
+    /// What is reported when the test fails.
+    pub code: Code,
+    /// Why a text is none.
+    pub test: fn(&str) -> Result<(), String>,
 }
 
 /// A field of what a kind puts out, with its type for the checker.

@@ -1,0 +1,238 @@
+//! From a YAML node to a [`Param`], by its row in the tables of keys, saying everything that is wrong on the way.
+//!
+//! Knows shapes and nothing of what a runbook means: that is `lower`.
+
+mod record;
+mod scalar;
+mod words;
+
+use crate::base::arg::Landing;
+use crate::base::ids::{Name, StepId};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
+use crate::expr::Expr;
+use crate::lang::mention::{Formula, Mention, TextSpot, finding};
+use crate::lang::yaml::{Core, Node, NodeKind, Scalar, Style};
+use crate::model::param::Param;
+use crate::model::shape::Shape;
+use crate::template::Template;
+pub(crate) use record::Fields;
+use std::sync::Arc;
+pub(crate) use words::wanted;
+
+/// What was found while decoding, and where the decoder stands.
+pub(crate) struct Ctx {
+    /// The file.
+    pub(crate) file: FileId,
+    /// Its text.
+    pub(crate) text: Arc<str>,
+    /// What is wrong.
+    pub(crate) findings: Diagnostics,
+    /// Where expressions and templates stand.
+    pub(crate) mentions: Vec<Mention>,
+    /// The runbook being read.
+    pub(crate) runbook: Option<Name>,
+    /// The step being read.
+    pub(crate) step: Option<StepId>,
+    /// The key of the step or runbook being read.
+    pub(crate) key: &'static str,
+    /// The keys from there on.
+    path: String,
+    /// Whether numbers and booleans may be templates here (they may in what a kind does).
+    pub(crate) templated: bool,
+}
+
+impl Ctx {
+    /// Nothing found yet in this file.
+    pub(crate) fn new(file: FileId, text: Arc<str>) -> Self {
+        Self {
+            file,
+            text,
+            findings: Diagnostics::default(),
+            mentions: Vec::new(),
+            runbook: None,
+            step: None,
+            key: "",
+            path: String::new(),
+            templated: false,
+        }
+    }
+
+    /// Adds an error.
+    pub(crate) fn error(&mut self, code: Code, spot: Spot, message: impl Into<String>) {
+        self.findings.push(Diagnostic::error(code, spot, message));
+    }
+
+    /// Adds an error with a way out.
+    pub(crate) fn error_help(&mut self, code: Code, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.push(Diagnostic::error(code, spot, message).help(help));
+    }
+
+    /// What `work` does, with the path one key longer; at the top the key is also the mention's key.
+    pub(crate) fn under<T>(&mut self, key: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        if length > 0 && !key.starts_with('[') {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        let result = work(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// What `work` does, at a key of a step or of a runbook.
+    pub(crate) fn at_key<T>(&mut self, key: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.key, key);
+        let path = std::mem::take(&mut self.path);
+        let result = self.under(key, work);
+        self.key = outer;
+        self.path = path;
+        result
+    }
+
+    /// The keys that lead here, for a message: `retry.attempts`.
+    pub(crate) fn here(&self) -> &str {
+        if self.path.is_empty() { "this" } else { &self.path }
+    }
+
+    /// The decoded text's way back to the file.
+    pub(crate) fn text_spot(&self, node: &Node, scalar: &Scalar) -> TextSpot {
+        let begin = match scalar.style {
+            Style::Plain => node.spot.start,
+            Style::Single | Style::Double => node.spot.start + 1,
+            Style::Literal | Style::Folded => {
+                let rest = self.text.get(node.spot.start..).unwrap_or("");
+                let header = rest.starts_with(['|', '>']);
+                node.spot.start + if header { rest.find('\n').map_or(rest.len(), |line| line + 1) } else { 0 }
+            }
+        };
+        TextSpot {
+            whole: node.spot,
+            file: Arc::clone(&self.text),
+            decoded: Arc::clone(&scalar.text),
+            begin,
+            double: scalar.style == Style::Double,
+        }
+    }
+
+    /// Compiles a template and notes where it stands.
+    pub(crate) fn template(&mut self, node: &Node, scalar: &Scalar, landing: Landing) -> Option<Template> {
+        let text = self.text_spot(node, scalar);
+        match Template::compile(&scalar.text, landing) {
+            Ok(template) => {
+                if scalar.text.contains("{{") {
+                    self.mention(Formula::Template(template.clone()), text);
+                }
+                Some(template)
+            }
+            Err(problems) => {
+                problems.iter().for_each(|problem| self.findings.push(finding(problem, &text, true)));
+                None
+            }
+        }
+    }
+
+    /// Compiles an expression and notes where it stands.
+    pub(crate) fn expr(&mut self, node: &Node, scalar: &Scalar) -> Option<Expr> {
+        let text = self.text_spot(node, scalar);
+        match Expr::compile(&scalar.text) {
+            Ok(expr) => {
+                self.mention(Formula::Expr(expr.clone()), text);
+                Some(expr)
+            }
+            Err(problems) => {
+                problems.iter().for_each(|problem| self.findings.push(finding(problem, &text, false)));
+                None
+            }
+        }
+    }
+
+    fn mention(&mut self, what: Formula, text: TextSpot) {
+        let (runbook, step) = (self.runbook.clone(), self.step.clone());
+        self.mentions.push(Mention { runbook, step, key: self.key, path: self.path.clone(), what, text });
+    }
+
+    /// The node decoded by its shape; `None` when it is wrong, which has been said.
+    pub(crate) fn decode(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
+        match (shape, &node.kind) {
+            (Shape::Any(landing), _) => self.any(node, *landing),
+            (Shape::Literal, _) => Some(Param::Value(node.value())),
+            (Shape::Either(shapes), _) => self.either(node, shapes),
+            (Shape::Many(shape), NodeKind::Seq(items, _)) => self.list(items, shape),
+            (Shape::Many(shape), NodeKind::Scalar(_) | NodeKind::Map(..)) if !node.is_null() => {
+                Some(Param::List(vec![self.decode(node, shape)?]))
+            }
+            (Shape::List(shape), NodeKind::Seq(items, _)) => self.list(items, shape),
+            (Shape::Map(shape), NodeKind::Map(pairs, _)) => self.map(pairs, shape),
+            (Shape::Record(keys), NodeKind::Map(..)) => self.record(node, keys, None).map(Fields::into_param),
+            // Lists of steps and single steps are read by `lower`, which knows where their keys are.
+            (Shape::Steps | Shape::Step, NodeKind::Seq(..) | NodeKind::Map(..)) => Some(Param::Value(crate::base::value::Value::Null)),
+            (_, NodeKind::Scalar(scalar)) => self.scalar(node, scalar, shape),
+            (_, NodeKind::Seq(..) | NodeKind::Map(..)) => self.wrong_type(node, shape),
+        }
+    }
+
+    fn list(&mut self, items: &[Node], shape: &Shape) -> Option<Param> {
+        let mut good = true;
+        let mut list = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match self.under(&format!("[{index}]"), |ctx| ctx.decode(item, shape)) {
+                Some(param) => list.push(param),
+                None => good = false,
+            }
+        }
+        good.then_some(Param::List(list))
+    }
+
+    fn map(&mut self, pairs: &[(Node, Node)], shape: &Shape) -> Option<Param> {
+        let mut good = true;
+        let mut map = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let name = key.name().unwrap_or_default();
+            match self.under(name, |ctx| ctx.decode(value, shape)) {
+                Some(param) => map.push((name.to_owned(), param)),
+                None => good = false,
+            }
+        }
+        good.then_some(Param::Map(map))
+    }
+
+    /// Any YAML whose texts are templates.
+    fn any(&mut self, node: &Node, landing: Landing) -> Option<Param> {
+        match &node.kind {
+            NodeKind::Seq(items, _) => self.list(items, &Shape::Any(landing)),
+            NodeKind::Map(pairs, _) => self.map(pairs, &Shape::Any(landing)),
+            NodeKind::Scalar(scalar) if scalar.text.contains("{{") => {
+                self.template(node, scalar, landing).map(Param::Text)
+            }
+            NodeKind::Scalar(scalar) => Some(Param::Value(scalar.value())),
+        }
+    }
+
+    /// The first shape that fits the node's kind; among scalars, the one whose form it has.
+    fn either(&mut self, node: &Node, shapes: &'static [Shape]) -> Option<Param> {
+        let fits = |shape: &&Shape| words::fits(shape, node);
+        let mut fitting = shapes.iter().filter(fits);
+        let (Some(first), second) = (fitting.next(), fitting.next()) else {
+            return self.wrong_type(node, &Shape::Either(shapes));
+        };
+        let (None, _) | (Some(_), None) = (second, node.scalar()) else {
+            let core = node.scalar().map(Scalar::core);
+            let old = node.scalar().is_some_and(|scalar| scalar.is_old_boolean().is_some());
+            let exact = shapes.iter().filter(fits).find(|shape| match shape {
+                Shape::Bool => matches!(core, Some(Core::Bool(_))) || old,
+                Shape::Int(..) => matches!(core, Some(Core::Int(_))),
+                Shape::Number => matches!(core, Some(Core::Int(_) | Core::Float(_))),
+                _ => false,
+            });
+            let texts = shapes.iter().filter(fits).find(|shape| !matches!(shape, Shape::Bool | Shape::Int(..) | Shape::Number));
+            return self.decode(node, exact.or(texts).unwrap_or(first));
+        };
+        self.decode(node, first)
+    }
+
+    fn wrong_type(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
+        let message = format!("`{}` must be {}, not {}", self.here(), wanted(shape), node.is_a());
+        self.error(Code::WrongType, node.spot, message);
+        None
+    }
+}

@@ -1,0 +1,150 @@
+//! Scalars by their shape: words, numbers, lengths of time, names, expressions, templates.
+
+use crate::base::arg::Landing;
+use crate::base::ids::{Name, StepId};
+use crate::base::span::{Span, parse_size};
+use crate::base::value::Value;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lang::decode::{Ctx, wanted};
+use crate::lang::yaml::{Core, Node, Scalar};
+use crate::model::param::Param;
+use crate::model::shape::{Shape, Syntax};
+
+impl Ctx {
+    pub(super) fn scalar(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
+        let core = scalar.core();
+        if core == Core::Null {
+            return self.nothing(node, shape);
+        }
+        let whole_template = scalar.text.starts_with("{{") && scalar.text.ends_with("}}");
+        match shape {
+            Shape::Text(landing) => self.template(node, scalar, *landing).map(Param::Text),
+            Shape::Any(_) | Shape::Literal | Shape::Prose => Some(text(scalar)),
+            Shape::Expr => self.expr(node, scalar).map(Param::Expr),
+            Shape::Int(..) | Shape::Number | Shape::Bool if whole_template && self.templated => {
+                self.template(node, scalar, Landing::Plain).map(Param::Text)
+            }
+            Shape::Int(low, high) => self.int(node, scalar, *low, *high),
+            Shape::Number => match core {
+                Core::Int(_) | Core::Float(_) => Some(Param::Value(scalar.value())),
+                Core::Null | Core::Bool(_) | Core::Text => self.mistyped(node, scalar, shape),
+            },
+            Shape::Bool => self.boolean(node, scalar),
+            Shape::Steps | Shape::Step | Shape::List(_) | Shape::Map(_) | Shape::Record(_) => self.mistyped(node, scalar, shape),
+            Shape::Many(inner) => Some(Param::List(vec![self.decode(node, inner)?])),
+            Shape::Either(_) => self.mistyped(node, scalar, shape),
+            Shape::Verbatim
+            | Shape::Id
+            | Shape::Name
+            | Shape::Duration
+            | Shape::Size
+            | Shape::Choice(_)
+            | Shape::Regex
+            | Shape::Syntax(_) => self.verbatim(node, scalar, shape),
+        }
+    }
+
+    /// Texts that are taken as they stand: none may hold a template.
+    fn verbatim(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
+        if scalar.text.contains("{{") && !matches!(shape, Shape::Regex) {
+            let message = format!("`{}` is not templated: it takes {} as it stands", self.here(), wanted(shape));
+            self.error_help(Code::NotTemplated, node.spot, message, "write the value itself");
+            return None;
+        }
+        let failed = match shape {
+            Shape::Id => StepId::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
+            Shape::Name => Name::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
+            Shape::Duration => match Span::parse(&scalar.text) {
+                Ok(span) => return Some(Param::Value(span.millis().into())),
+                Err(bad) => Some((Code::BadDuration, bad.to_string())),
+            },
+            Shape::Size => match parse_size(&scalar.text) {
+                Ok(size) => return Some(Param::Value(size.into())),
+                Err(bad) => Some((Code::BadSize, bad)),
+            },
+            Shape::Regex => regex::Regex::new(&scalar.text).err().map(|bad| (Code::BadPattern, regex_trouble(&bad))),
+            Shape::Choice(words) => return self.choice(node, scalar, words),
+            Shape::Syntax(Syntax { code, test, .. }) => test(&scalar.text).err().map(|bad| (*code, bad)),
+            _ => None,
+        };
+        match failed {
+            None => Some(text(scalar)),
+            Some((code, message)) => {
+                self.error(code, node.spot, format!("{message} (at `{}`)", self.here()));
+                None
+            }
+        }
+    }
+
+    fn choice(&mut self, node: &Node, scalar: &Scalar, words: &'static [&'static str]) -> Option<Param> {
+        if words.contains(&&*scalar.text) {
+            return Some(text(scalar));
+        }
+        let message = format!("`{}` is none of the words for `{}`: {}", scalar.text, self.here(), words.join(", "));
+        let finding = Diagnostic::error(Code::UnknownChoice, node.spot, message);
+        self.findings.push(finding.did_you_mean(&scalar.text, words.iter().copied()));
+        None
+    }
+
+    fn int(&mut self, node: &Node, scalar: &Scalar, low: i64, high: i64) -> Option<Param> {
+        match scalar.core() {
+            Core::Int(int) if (low..=high).contains(&int) => Some(Param::Value(int.into())),
+            Core::Int(_) => {
+                let message = format!("`{}` must be {}, not {}", self.here(), wanted(&Shape::Int(low, high)), scalar.text);
+                self.error(Code::BadNumber, node.spot, message);
+                None
+            }
+            Core::Null | Core::Bool(_) | Core::Float(_) | Core::Text => self.mistyped(node, scalar, &Shape::Int(low, high)),
+        }
+    }
+
+    fn boolean(&mut self, node: &Node, scalar: &Scalar) -> Option<Param> {
+        match (scalar.core(), scalar.is_old_boolean()) {
+            (Core::Bool(word), _) => Some(Param::Value(Value::Bool(word))),
+            (_, Some(word)) => {
+                let message = format!("`{}` is text, not a boolean, in YAML 1.2", scalar.text);
+                self.error_help(Code::Yaml11Boolean, node.spot, message, format!("write `{word}`"));
+                None
+            }
+            (Core::Null | Core::Int(_) | Core::Float(_) | Core::Text, None) => self.mistyped(node, scalar, &Shape::Bool),
+        }
+    }
+
+    fn mistyped(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
+        let quoted = matches!(scalar.core(), Core::Text) && !scalar.text.contains('\n');
+        let shown = if quoted { format!("the text `{}`", scalar.text) } else { node.is_a().into() };
+        let finding = Diagnostic::error(Code::WrongType, node.spot, format!("`{}` must be {}, not {shown}", self.here(), wanted(shape)));
+        let number = matches!(shape, Shape::Int(..) | Shape::Number);
+        let unquoted = quoted && number && scalar.text.trim().parse::<f64>().is_ok();
+        self.findings.push(if unquoted { finding.help("take the quotes away") } else { finding });
+        None
+    }
+
+    /// A key with nothing behind it: fine where nothing is a value, else its own message.
+    fn nothing(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
+        match shape {
+            Shape::Any(_) | Shape::Literal => Some(Param::Value(Value::Null)),
+            Shape::Record(keys) if keys.iter().all(|key| !key.required) => Some(Param::Map(Vec::new())),
+            _ => {
+                let message = format!("`{}` is empty: it must be {}", self.here(), wanted(shape));
+                self.error(Code::WrongType, node.spot, message);
+                None
+            }
+        }
+    }
+}
+
+fn text(scalar: &Scalar) -> Param {
+    Param::Value(Value::String(scalar.text.to_string()))
+}
+
+pub(crate) fn name_trouble(text: &str, reason: &str) -> String {
+    if reason.starts_with('`') || reason.starts_with("an empty") { reason.to_owned() } else { format!("`{text}` is not a name here: {reason}") }
+}
+
+/// The last line of the message: the first ones draw the pattern.
+fn regex_trouble(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
+    format!("the pattern does not parse: {reason}")
+}
