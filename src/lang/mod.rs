@@ -4,14 +4,19 @@
 //! Never knows how anything is run or stored.
 
 mod check;
+mod decode;
+mod keys;
+mod lower;
 mod mention;
+mod spots;
 mod yaml;
 
 use crate::base::ids::{Name, StepId};
-use crate::diagnostic::{Diagnostics, Sources, Spot};
+use crate::diagnostic::{Diagnostics, FileId, Severity, Sources};
 use crate::model::book::Book;
 pub use mention::{Formula, Mention, TextSpot};
-use std::collections::{BTreeMap, BTreeSet};
+pub use spots::Spots;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What came of reading the files of a book.
@@ -31,23 +36,6 @@ pub struct Loaded {
     pub broken: BTreeSet<(Name, StepId)>,
 }
 
-/// Where values are written, for rules that find fault with one.
-#[derive(Debug, Clone, Default)]
-pub struct Spots(BTreeMap<(Name, Option<StepId>, String), Spot>);
-
-impl Spots {
-    /// Where the value at a path of keys stands: `("daily-check", Some(step), "retry.on")`, `("daily-check", None, "owner")`.
-    /// Items of lists are `triggers[0].cron`.
-    #[must_use]
-    pub fn get(&self, runbook: &Name, step: Option<&StepId>, path: &str) -> Option<Spot> {
-        self.0.get(&(runbook.clone(), step.cloned(), path.to_owned())).copied()
-    }
-
-    pub(crate) fn put(&mut self, runbook: &Name, step: Option<&StepId>, path: String, spot: Spot) {
-        self.0.insert((runbook.clone(), step.cloned(), path), spot);
-    }
-}
-
 /// Reads the files of a book: their names relative to it (with `/`) and their texts. Finds everything that is wrong in
 /// all of them at once; a runbook with errors is left out of the book.
 #[must_use]
@@ -56,7 +44,17 @@ pub fn load(files: &[(String, Arc<str>)]) -> Loaded {
     for (name, text) in files {
         loaded.sources.add(name.clone(), Arc::clone(text));
     }
+    lower::lower(&mut loaded);
     let found = check::run(&loaded);
     loaded.findings.append(found);
+    let wrong: BTreeSet<FileId> = loaded
+        .findings
+        .sorted()
+        .into_iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| finding.spot.file)
+        .collect();
+    let files = &loaded.book.files;
+    loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
     loaded
 }

@@ -16,6 +16,7 @@ use crate::model::param::Param;
 use crate::model::shape::Shape;
 use crate::template::Template;
 pub(crate) use record::Fields;
+pub(crate) use scalar::name_trouble;
 use std::sync::Arc;
 pub(crate) use words::wanted;
 
@@ -210,24 +211,22 @@ impl Ctx {
 
     /// The first shape that fits the node's kind; among scalars, the one whose form it has.
     fn either(&mut self, node: &Node, shapes: &'static [Shape]) -> Option<Param> {
-        let fits = |shape: &&Shape| words::fits(shape, node);
-        let mut fitting = shapes.iter().filter(fits);
-        let (Some(first), second) = (fitting.next(), fitting.next()) else {
-            return self.wrong_type(node, &Shape::Either(shapes));
-        };
-        let (None, _) | (Some(_), None) = (second, node.scalar()) else {
-            let core = node.scalar().map(Scalar::core);
-            let old = node.scalar().is_some_and(|scalar| scalar.is_old_boolean().is_some());
-            let exact = shapes.iter().filter(fits).find(|shape| match shape {
-                Shape::Bool => matches!(core, Some(Core::Bool(_))) || old,
-                Shape::Int(..) => matches!(core, Some(Core::Int(_))),
-                Shape::Number => matches!(core, Some(Core::Int(_) | Core::Float(_))),
+        let fitting: Vec<&Shape> = shapes.iter().filter(|shape| words::fits(shape, node)).collect();
+        let exact = node.scalar().and_then(|scalar| {
+            let core = scalar.core();
+            let by_form = fitting.iter().find(|shape| match shape {
+                Shape::Bool => matches!(core, Core::Bool(_)) || scalar.is_old_boolean().is_some(),
+                Shape::Int(..) => matches!(core, Core::Int(_)),
+                Shape::Number => matches!(core, Core::Int(_) | Core::Float(_)),
                 _ => false,
             });
-            let texts = shapes.iter().filter(fits).find(|shape| !matches!(shape, Shape::Bool | Shape::Int(..) | Shape::Number));
-            return self.decode(node, exact.or(texts).unwrap_or(first));
-        };
-        self.decode(node, first)
+            let texts = || fitting.iter().find(|shape| !matches!(shape, Shape::Bool | Shape::Int(..) | Shape::Number));
+            by_form.or_else(texts)
+        });
+        match exact.or(fitting.first()) {
+            Some(shape) => self.decode(node, shape),
+            None => self.wrong_type(node, &Shape::Either(shapes)),
+        }
     }
 
     fn wrong_type(&mut self, node: &Node, shape: &Shape) -> Option<Param> {

@@ -1,0 +1,127 @@
+//! Texts with a syntax of their own: cron, time zones, dates, globs, bands.
+
+use crate::base::span::Span;
+use crate::diagnostic::Code;
+use crate::model::measure::Band;
+use crate::model::shape::Syntax;
+
+/// An IANA time zone.
+pub(crate) const ZONE: Syntax = Syntax { name: "a time zone", example: "Europe/Moscow", code: Code::BadZone, test: zone };
+/// A cron expression.
+pub(crate) const CRON: Syntax = Syntax { name: "a cron expression", example: "30 6 * * *", code: Code::BadCron, test: cron };
+/// A local date and time.
+pub(crate) const DATE_TIME: Syntax =
+    Syntax { name: "a date and time", example: "2026-12-31 09:00", code: Code::BadDate, test: date_time };
+/// A date.
+pub(crate) const DATE: Syntax = Syntax { name: "a date", example: "2026-12-31", code: Code::BadDate, test: date };
+/// A time of day.
+pub(crate) const TIME: Syntax = Syntax { name: "a time of day", example: "07:00", code: Code::BadDate, test: time };
+/// A day of the week and a time.
+pub(crate) const HANDOFF: Syntax = Syntax { name: "a weekday and a time", example: "mon 09:00", code: Code::BadDate, test: handoff };
+/// A wait or a range of waits.
+pub(crate) const BACKOFF: Syntax = Syntax { name: "a wait or a range of waits", example: "5s..30s", code: Code::BadDuration, test: backoff };
+/// A band of a threshold.
+pub(crate) const BAND: Syntax = Syntax { name: "a band", example: ">= 80", code: Code::BadBand, test: band };
+/// A pattern of file names.
+pub(crate) const GLOB: Syntax = Syntax { name: "a pattern of file names", example: "*.log", code: Code::BadPattern, test: glob };
+/// The name of an environment variable or a secret.
+pub(crate) const VARIABLE: Syntax = Syntax { name: "the name of a variable", example: "DEPLOY_HOOK", code: Code::BadName, test: variable };
+/// An address of a channel.
+pub(crate) const ADDRESS: Syntax = Syntax { name: "an address of a channel", example: "slack:#incidents", code: Code::BadName, test: address };
+/// A URL.
+pub(crate) const URL: Syntax = Syntax { name: "a URL", example: "https://steps.example.com", code: Code::BadUrl, test: url };
+/// A host and port.
+pub(crate) const LISTEN: Syntax = Syntax { name: "an address and port", example: "127.0.0.1:8320", code: Code::BadUrl, test: listen };
+
+fn zone(text: &str) -> Result<(), String> {
+    if jiff::tz::TimeZone::get(text).is_ok() {
+        return Ok(());
+    }
+    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let near = crate::diagnostic::closest(text, known.iter().map(String::as_str));
+    let near = near.map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+    Err(format!("`{text}` is no time zone of this system{near}"))
+}
+
+fn cron(text: &str) -> Result<(), String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("@reboot") {
+        return Err("`@reboot` is `startup: true` here".into());
+    }
+    if let Some(word) = text.strip_prefix('@') {
+        let words = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
+        return match words.contains(&word.to_ascii_lowercase().as_str()) {
+            true => Ok(()),
+            false => Err(format!("`{text}` is none of the words of cron: @{}", words.join(", @"))),
+        };
+    }
+    let fields = text.split_whitespace().count();
+    if !(5..=6).contains(&fields) {
+        return Err(format!("`{text}` has {fields} fields, a cron expression has five (minute hour day month weekday), or six with seconds first"));
+    }
+    let parser = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Optional).build();
+    match parser.parse(text) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(format!("`{text}` does not parse as cron: {reason}")),
+    }
+}
+
+fn date(text: &str) -> Result<(), String> {
+    text.parse::<jiff::civil::Date>().map(drop).map_err(|_| format!("`{text}` is not a date: write it like 2026-12-31"))
+}
+
+fn date_time(text: &str) -> Result<(), String> {
+    let good = text.parse::<jiff::civil::DateTime>().is_ok() || text.parse::<jiff::Timestamp>().is_ok();
+    good.then_some(()).ok_or_else(|| format!("`{text}` is not a date and time: write it like 2026-12-31 09:00"))
+}
+
+fn time(text: &str) -> Result<(), String> {
+    text.parse::<jiff::civil::Time>().map(drop).map_err(|_| format!("`{text}` is not a time of day: write it like 07:00"))
+}
+
+fn handoff(text: &str) -> Result<(), String> {
+    let (day, at) = text.split_once(' ').unwrap_or((text, ""));
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    if days.contains(&day) && time(at.trim()).is_ok() { Ok(()) } else { Err(format!("`{text}` is not a weekday and a time: write it like mon 09:00")) }
+}
+
+fn backoff(text: &str) -> Result<(), String> {
+    let (first, cap) = text.split_once("..").unwrap_or((text, text));
+    let (first, cap) = (Span::parse(first).map_err(|bad| bad.to_string())?, Span::parse(cap).map_err(|bad| bad.to_string())?);
+    if first <= cap { Ok(()) } else { Err(format!("`{text}` goes down: the first wait must not be longer than the last")) }
+}
+
+fn band(text: &str) -> Result<(), String> {
+    Band::parse(text).map(drop)
+}
+
+fn glob(text: &str) -> Result<(), String> {
+    let open = text.matches('[').count();
+    if text.is_empty() || open != text.matches(']').count() || text.matches('{').count() != text.matches('}').count() {
+        return Err(format!("`{text}` is no pattern of file names: a bracket is not closed"));
+    }
+    Ok(())
+}
+
+fn variable(text: &str) -> Result<(), String> {
+    let good = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    good.then_some(()).ok_or_else(|| format!("`{text}` is no name of a variable: letters, digits and `_`, no digit first"))
+}
+
+fn address(text: &str) -> Result<(), String> {
+    match text.split_once(':') {
+        Some((channel, to)) if !channel.is_empty() && !to.is_empty() => Ok(()),
+        Some(_) | None => Err(format!("`{text}` is no address: write the channel first, as in slack:#incidents")),
+    }
+}
+
+fn url(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace));
+    good.then_some(()).ok_or_else(|| format!("`{text}` is not an http or https URL"))
+}
+
+fn listen(text: &str) -> Result<(), String> {
+    let good = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    good.then_some(()).ok_or_else(|| format!("`{text}` is not an address and port: write it like 127.0.0.1:8320"))
+}

@@ -1,0 +1,106 @@
+//! `stepladder.yaml`.
+
+use crate::base::ids::Name;
+use crate::base::value::Value;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::keys::settings::SETTINGS;
+use crate::lang::lower::policy::{pairs, span, text};
+use crate::lang::lower::triggers::plain;
+use crate::lang::yaml::Node;
+use crate::model::book::{SecretSource, Settings};
+use crate::model::param::Param;
+
+/// The providers a channel may have, of which it has one.
+const PROVIDERS: &[&str] = &["webhook", "smtp", "twilio", "file", "terminal"];
+
+/// The settings; the default for whatever is wrong.
+pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
+    let default = Settings::default();
+    if root.pairs().is_none() {
+        ctx.error(Code::WrongType, root.spot, format!("stepladder.yaml must be a map, not {}", root.is_a()));
+        return default;
+    }
+    let fields = ctx.fields(root, SETTINGS, Some("stepladder.yaml"));
+    one_provider(ctx, &fields);
+    let keep = |key: &str| fields.param("keep").and_then(|keep| keep.get(key));
+    let whole = |param: Option<&Param>| param.and_then(Param::value).and_then(Value::as_u64);
+    let others = ["http", "dead_man", "calendars", "keep"];
+    let other = others.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
+    Settings {
+        timezone: fields.string("timezone").unwrap_or(default.timezone),
+        data: fields.string("data").unwrap_or(default.data),
+        secrets: secrets(ctx, &fields).unwrap_or(default.secrets),
+        channels: named(ctx, &fields, "channels").into_iter().map(|(name, param)| (name, param.clone())).collect(),
+        roots: named(ctx, &fields, "roots").into_iter().filter_map(|(name, param)| Some((name, text(param)?.to_owned()))).collect(),
+        allow_hosts: if fields.has("allow_hosts") { fields.texts("allow_hosts") } else { default.allow_hosts },
+        calendars: named(ctx, &fields, "calendars").into_iter().map(|(name, _)| name).collect(),
+        output_limit: whole(fields.param("output_limit")).unwrap_or(default.output_limit),
+        keep_runs: whole(keep("runs")).and_then(|runs| u32::try_from(runs).ok()).unwrap_or(default.keep_runs),
+        keep_age: keep("age").and_then(span).unwrap_or(default.keep_age),
+        min_free: whole(keep("min_free")).unwrap_or(default.min_free),
+        other,
+    }
+}
+
+/// The pairs of a map whose keys are names.
+fn named<'f>(ctx: &mut Ctx, fields: &'f Fields<'_>, key: &str) -> Vec<(Name, &'f Param)> {
+    let mut named = Vec::new();
+    for (text, param) in fields.map(key) {
+        match Name::parse(text) {
+            Ok(name) => named.push((name, param)),
+            Err(bad) => {
+                let entry = fields.node(key).and_then(|node| node.entry(text));
+                if let Some((key, _)) = entry {
+                    ctx.error(Code::BadName, key.spot, name_trouble(text, &bad.to_string()));
+                }
+            }
+        }
+    }
+    named
+}
+
+fn one_provider(ctx: &mut Ctx, fields: &Fields<'_>) {
+    for (key, node) in fields.node("channels").and_then(Node::pairs).unwrap_or_default() {
+        let written: Vec<_> = PROVIDERS.iter().filter(|provider| node.get(provider).is_some()).collect();
+        let name = key.name().unwrap_or_default();
+        match written.as_slice() {
+            [_] => {}
+            [] => ctx.error_help(Code::KindCount, key.spot, format!("the channel `{name}` has no provider"), format!("add one of {}", PROVIDERS.join(", "))),
+            [first, second, ..] => {
+                ctx.findings.push(Diagnostic::error(Code::KindCount, key.spot, format!("the channel `{name}` has two providers: `{first}` and `{second}`")));
+            }
+        }
+    }
+}
+
+fn secrets(ctx: &mut Ctx, fields: &Fields<'_>) -> Option<Vec<SecretSource>> {
+    let Some(Param::List(list)) = fields.param("secrets") else { return None };
+    let items = fields.node("secrets").and_then(Node::items).unwrap_or_default();
+    let mut sources = Vec::new();
+    for (param, node) in list.iter().zip(items) {
+        match pairs(Some(param)) {
+            [(name, value)] => sources.extend(source(name, value)),
+            others => {
+                let trouble = if others.is_empty() { "names no provider" } else { "names two providers" };
+                ctx.error_help(Code::KindCount, node.spot, format!("this entry of `secrets` {trouble}"), "write one in each item: `- env: {}`");
+            }
+        }
+    }
+    Some(sources)
+}
+
+fn source(name: &str, value: &Param) -> Option<SecretSource> {
+    let path = || text(value).map(str::to_owned);
+    match name {
+        "env" => Some(SecretSource::Env),
+        "file" => path().map(SecretSource::File),
+        "systemd_credentials" => Some(SecretSource::SystemdCredentials),
+        "age" => path().map(SecretSource::Age),
+        "command" => {
+            let Param::List(words) = value else { return None };
+            Some(SecretSource::Command(words.iter().filter_map(text).map(str::to_owned).collect()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,110 @@
+//! `thresholds.yaml`: every name that may be measured.
+
+use crate::base::ids::StepId;
+use crate::base::level::Level;
+use crate::base::span::Span;
+use crate::base::value::Value;
+use crate::diagnostic::Code;
+use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::keys::thresholds::THRESHOLD;
+use crate::lang::lower::policy::{span, text};
+use crate::lang::yaml::Node;
+use crate::model::measure::{Band, Baseline, MetricType, Missing, Threshold};
+use crate::model::param::Param;
+use std::collections::BTreeMap;
+
+/// Worst first, as bands are tested.
+const TESTED: [Level; 3] = [Level::Critical, Level::Warning, Level::Notice];
+
+/// Every threshold that is right.
+pub(super) fn thresholds(ctx: &mut Ctx, root: &Node) -> BTreeMap<StepId, Threshold> {
+    let mut thresholds = BTreeMap::new();
+    let Some(pairs) = root.pairs() else {
+        ctx.error(Code::WrongType, root.spot, format!("thresholds.yaml must be a map of measures, not {}", root.is_a()));
+        return thresholds;
+    };
+    for (key, node) in pairs {
+        let text = key.name().unwrap_or_default();
+        match StepId::parse(text) {
+            Ok(name) => {
+                if let Some(threshold) = ctx.under(text, |ctx| threshold(ctx, &name, node)) {
+                    thresholds.insert(name, threshold);
+                }
+            }
+            Err(bad) => ctx.error(Code::BadName, key.spot, name_trouble(text, &bad.to_string())),
+        }
+    }
+    thresholds
+}
+
+fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
+    if node.pairs().is_none() && !node.is_null() {
+        ctx.error_help(Code::WrongType, node.spot, format!("`{name}` must be a map, not {}", node.is_a()), "write `{ unit: ms, warning: \">= 100\" }`");
+        return None;
+    }
+    let context = format!("the threshold `{name}`");
+    let fields = ctx.fields(node, THRESHOLD, Some(&context));
+    let bands = |get: &dyn Fn(&str) -> Option<String>| -> Vec<(Level, Band)> {
+        TESTED.iter().filter_map(|level| Some((*level, Band::parse(&get(level.as_str())?).ok()?))).collect()
+    };
+    let threshold = Threshold {
+        name: name.clone(),
+        metric: match fields.text("type") {
+            Some("counter") => MetricType::Counter,
+            Some("histogram") => MetricType::Histogram,
+            _ => MetricType::Gauge,
+        },
+        help: fields.string("help"),
+        unit: fields.string("unit"),
+        labels: fields.texts("labels").iter().filter_map(|label| StepId::parse(label).ok()).collect(),
+        bands: bands(&|level| fields.string(level)),
+        missing: missing(fields.value("missing")),
+        stale_after: fields.span("stale_after"),
+        clear: bands(&|level| fields.param("clear")?.get(level).and_then(text).map(str::to_owned)),
+        baseline: fields.param("baseline").map(baseline),
+    };
+    clear_has_band(ctx, &threshold, &fields, node);
+    baseline_is_there(ctx, &threshold, &fields, node);
+    Some(threshold)
+}
+
+fn missing(value: Option<&Value>) -> Option<Missing> {
+    match value? {
+        Value::String(word) => Level::parse(word).map(Missing::Level),
+        Value::Number(number) => number.as_f64().map(Missing::Value),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn baseline(param: &Param) -> Baseline {
+    let word = |key: &str, default: &str| param.get(key).and_then(text).unwrap_or(default).to_owned();
+    let at_least = param.get("at_least").and_then(Param::value).and_then(Value::as_u64);
+    Baseline {
+        same: word("same", "hour"),
+        of: word("of", "every_day"),
+        over: param.get("over").and_then(span).unwrap_or(Span::from_secs(28 * 86_400)),
+        by: word("by", "median"),
+        at_least: at_least.and_then(|count| u32::try_from(count).ok()).unwrap_or(7),
+    }
+}
+
+/// A level can only be left late if it is entered at all.
+fn clear_has_band(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
+    for (level, _) in &threshold.clear {
+        if !threshold.bands.iter().any(|(band, _)| band == level) {
+            let map = fields.node("clear").and_then(|clear| clear.entry(level.as_str()));
+            let spot = map.map_or(node.spot, |(key, _)| key.spot);
+            ctx.error(Code::BadBand, spot, format!("`clear` names `{level}`, which has no band of its own"));
+        }
+    }
+}
+
+/// `of baseline` without `baseline:` would never hold.
+fn baseline_is_there(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
+    for (level, band) in &threshold.bands {
+        if band.needs_baseline() && threshold.baseline.is_none() {
+            let spot = fields.spot(level.as_str(), node.spot);
+            ctx.error_help(Code::BadBand, spot, "this band compares with a baseline, and none is described", "add `baseline: { same: hour, over: 28d }`");
+        }
+    }
+}

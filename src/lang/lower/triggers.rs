@@ -1,0 +1,117 @@
+//! `triggers:` of a runbook.
+
+use crate::base::ids::Name;
+use crate::base::span::Span;
+use crate::base::value::{Map, Value};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lang::decode::Fields;
+use crate::lang::keys::trigger::{KINDS, TRIGGER};
+use crate::lang::lower::policy::{pairs, text};
+use crate::lang::lower::reader::Reader;
+use crate::lang::yaml::Node;
+use crate::model::param::Param;
+use crate::model::trigger::{Trigger, TriggerKind};
+
+/// The keys that say when and how a trigger counts.
+const POLICY: &[&str] = &["missed", "within", "overlap", "dst", "jitter", "except", "deadline"];
+
+impl Reader {
+    /// Every trigger. What the table says has been said; the rest is here.
+    pub(super) fn triggers(&mut self, node: Option<&Node>, zone: &str) -> Vec<Trigger> {
+        let items = node.and_then(Node::items).unwrap_or_default();
+        items.iter().filter_map(|item| self.trigger(item, zone)).collect()
+    }
+
+    fn trigger(&mut self, node: &Node, zone: &str) -> Option<Trigger> {
+        node.pairs()?;
+        let (said, mentioned) = (std::mem::take(&mut self.ctx.findings), self.ctx.mentions.len());
+        let fields = self.ctx.fields(node, TRIGGER, None);
+        self.ctx.findings = said;
+        self.ctx.mentions.truncate(mentioned);
+        let kinds: Vec<_> = fields.iter().filter(|field| KINDS.contains(&field.name)).collect();
+        let field = match kinds.as_slice() {
+            [one] => *one,
+            [] => {
+                let help = format!("add one of {}", KINDS.join(", "));
+                self.ctx.error_help(Code::KindCount, node.spot, "a trigger that nothing sets off", help);
+                return None;
+            }
+            [first, second, ..] => {
+                let message = format!("a trigger is either `{}` or `{}`", first.name, second.name);
+                let finding = Diagnostic::error(Code::KindCount, second.key, message).note(first.key, "the other one");
+                self.ctx.findings.push(finding.help("make an item of each"));
+                *first
+            }
+        };
+        let name = field.name;
+        self.fitting_policy(name, &fields);
+        let kind = self.trigger_kind(name, &fields, zone)?;
+        let given = pairs(fields.param("inputs")).iter();
+        let mapped = pairs(fields.param(name).and_then(|kind| kind.get("inputs"))).iter();
+        let policy: Map<String, Value> = POLICY.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
+        Some(Trigger {
+            id: fields.text("id").and_then(|id| Name::parse(id).ok()),
+            spot: node.spot,
+            kind,
+            inputs: given.chain(mapped).cloned().collect(),
+            policy: Value::Object(policy),
+        })
+    }
+
+    fn trigger_kind(&mut self, name: &str, fields: &Fields<'_>, zone: &str) -> Option<TriggerKind> {
+        let timezone = fields.text("timezone").unwrap_or(zone).to_owned();
+        Some(match name {
+            "cron" => TriggerKind::Cron { expression: fields.string("cron")?, timezone },
+            "every" => {
+                let every = fields.span("every")?;
+                if every < Span::from_secs(1) {
+                    self.ctx.error(Code::BadDuration, fields.field("every")?.node.spot, "`every` must be at least 1s");
+                }
+                TriggerKind::Every(every)
+            }
+            "at" => TriggerKind::At { when: fields.string("at")?, timezone },
+            "webhook" => TriggerKind::Webhook(fields.param(name)?.clone()),
+            "heartbeat" => TriggerKind::Heartbeat(fields.param(name)?.clone()),
+            "alert" => TriggerKind::Alert(fields.param(name)?.clone()),
+            "run_ended" => {
+                let ended = fields.param(name)?;
+                let outcome = match ended.get("outcome") {
+                    Some(Param::List(list)) => list.iter().filter_map(text).map(str::to_owned).collect(),
+                    _ => Vec::new(),
+                };
+                TriggerKind::RunEnded { runbook: Name::parse(text(ended.get("runbook")?)?).ok()?, outcome }
+            }
+            "file" => TriggerKind::File(fields.param(name)?.clone()),
+            "startup" => TriggerKind::Startup,
+            _ => return None,
+        })
+    }
+
+    /// Keys that mean something for a clock only.
+    fn fitting_policy(&mut self, kind: &str, fields: &Fields<'_>) {
+        let clock = ["cron", "every", "at"].contains(&kind);
+        for field in fields.iter() {
+            let needs_clock = ["missed", "within", "jitter", "except"].contains(&field.name);
+            let needs_zone = ["timezone", "dst"].contains(&field.name);
+            if needs_clock && !clock || needs_zone && !["cron", "at"].contains(&kind) {
+                let message = format!("`{}` means nothing for a `{kind}` trigger", field.name);
+                self.ctx.error(Code::UnknownKey, field.key, message);
+            }
+        }
+        let deadline = fields.node("deadline");
+        if let Some(node) = deadline.filter(|node| node.get("by").is_some() == node.get("after").is_some()) {
+            self.ctx.error(Code::MissingKey, node.spot, "`deadline` needs either `by` or `after`");
+        }
+    }
+}
+
+/// A decoded parameter as plain data.
+pub(super) fn plain(param: &Param) -> Value {
+    match param {
+        Param::Value(value) => value.clone(),
+        Param::Text(template) => Value::String(template.source().to_owned()),
+        Param::Expr(expr) => Value::String(expr.source().to_owned()),
+        Param::List(list) => Value::Array(list.iter().map(plain).collect()),
+        Param::Map(map) => Value::Object(map.iter().map(|(key, param)| (key.clone(), plain(param))).collect()),
+    }
+}
