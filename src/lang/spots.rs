@@ -16,7 +16,7 @@ impl Spots {
     /// Where the value at a path of keys stands: `("daily-check", Some(step), "retry.on")`, `("daily-check", None, "owner")`.
     /// Items of lists are `triggers[0].cron`. `None` where nothing is written there (a value from `defaults:`).
     #[must_use]
-    pub fn value(&self, runbook: &Name, step: Option<&StepId>, path: &str) -> Option<Spot> {
+    pub fn get(&self, runbook: &Name, step: Option<&StepId>, path: &str) -> Option<Spot> {
         Some(follow(self.node(runbook, step)?, path)?.1.spot)
     }
 
