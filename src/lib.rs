@@ -9,5 +9,6 @@ pub mod engine;
 pub mod expr;
 pub mod lang;
 pub mod model;
+pub mod runtime;
 pub mod store;
 pub mod template;

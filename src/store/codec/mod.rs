@@ -4,9 +4,11 @@
 //! never edited once released, only followed by another. Knows nothing of streams or disks: large
 //! values go through a callback and leave their hash behind ([`Spill`]).
 
+mod group;
 mod held;
 mod v1;
 
+pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
 
 use crate::base::digest::Digest;

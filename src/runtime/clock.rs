@@ -1,0 +1,32 @@
+//! The only doorway to clocks and chance.
+
+use crate::base::ids::RunId;
+use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Wall time.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the only doorway to the clock")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Monotonic time since some fixed instant, for latencies.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the only doorway to the clock")]
+pub fn ticks() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// A new id for a run that begins at `now`.
+#[must_use]
+pub fn new_run(now: Timestamp) -> RunId {
+    let mut chance = [0; 16];
+    if getrandom::fill(&mut chance).is_err() {
+        // No source of chance at all: the clock's nanoseconds and our own number still tell runs of one machine apart.
+        let nanos = ticks().as_nanos() ^ (u128::from(std::process::id()) << 64);
+        chance = nanos.to_le_bytes();
+    }
+    RunId::new(u64::try_from(now.as_millisecond()).unwrap_or_default(), u128::from_le_bytes(chance))
+}

@@ -1,0 +1,43 @@
+//! What the index holds of each stream: the injected projection.
+
+use crate::base::ids::RunId;
+use crate::engine::project;
+use crate::store::{Change, Project, Row, StreamId, Version, codec};
+use std::sync::Arc;
+
+/// Names of group streams, so that they are found again.
+pub const GROUPS: &str = "groups";
+
+/// The stream of a run.
+#[must_use]
+pub fn run_stream(run: RunId) -> StreamId {
+    StreamId::new("run", &run.to_string())
+}
+
+/// The stream of a concurrency group or mutex.
+#[must_use]
+pub fn group_stream(group: &str) -> StreamId {
+    StreamId::new("group", group)
+}
+
+/// The projection of every stream there is. An event that does not read puts nothing: its stream is
+/// quarantined when somebody reads it.
+#[must_use]
+pub fn projection() -> Project {
+    Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
+        Some(("run", run)) => run_rows(run, bytes),
+        Some(("group", group)) if version == 1 => vec![Change {
+            row: Row { tree: GROUPS, key: group.as_bytes().to_vec() },
+            value: Some(Vec::new()),
+        }],
+        Some(_) | None => Vec::new(),
+    })
+}
+
+fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
+    let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
+    project::project(run, &recorded)
+        .into_iter()
+        .map(|(tree, key, value)| Change { row: Row { tree, key }, value: value.map(|value| value.to_string().into_bytes()) })
+        .collect()
+}

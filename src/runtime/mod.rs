@@ -1,0 +1,12 @@
+//! Where tokio lives: clock, driver, performing, recovery, the keeper's client, ownership.
+//!
+//! `driver` is synchronous and knows no clock; `pump` is the thread that feeds it, makes its batches
+//! durable and only then lets effects out (invariant 1). `perform` does the effects. `owner` opens a
+//! data directory and brings back what an earlier owner left.
+
+pub mod clock;
+pub mod driver;
+pub mod index;
+pub mod pump;
+pub mod recover;
+pub mod shelf;

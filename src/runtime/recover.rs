@@ -1,0 +1,97 @@
+//! Recovery: what an earlier owner left unfinished, read back and taken up.
+
+use crate::base::ids::{Name, RunId};
+use crate::engine::evolve::replay;
+use crate::engine::group::Group;
+use crate::engine::project::UNFINISHED;
+use crate::engine::run::Run;
+use crate::runtime::driver::{Driver, Order};
+use crate::runtime::index::{GROUPS, group_stream, run_stream};
+use crate::runtime::shelf::{BUNDLE, Shelf};
+use crate::store::{Journal, codec};
+use jiff::Timestamp;
+
+/// How many rows one look into the index takes.
+const PAGE: usize = 1_000;
+
+/// Takes up every unfinished run. What does not read is left alone, loudly, and stops nothing else.
+pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: Timestamp) -> Vec<Order> {
+    for key in keys(journal, GROUPS) {
+        let name = String::from_utf8_lossy(&key).into_owned();
+        match Name::parse(&name).map_err(|error| error.to_string()).and_then(|name| Ok((name.clone(), read_group(journal, &name)?))) {
+            Ok((name, group)) => driver.restore_group(name, group),
+            Err(error) => tracing::error!(group = %name, %error, "a group can't be read; it is taken for empty"),
+        }
+    }
+    let mut orders = Vec::new();
+    for key in keys(journal, UNFINISHED) {
+        let text = String::from_utf8_lossy(&key).into_owned();
+        match RunId::parse(&text).map_err(|error| error.to_string()).and_then(|run| take_up(driver, journal, shelf, run, now)) {
+            Ok(more) => orders.extend(more),
+            Err(error) => tracing::error!(run = %text, %error, "a run can't be taken up; it is left as it is"),
+        }
+    }
+    orders
+}
+
+fn take_up(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, id: RunId, now: Timestamp) -> Result<Vec<Order>, String> {
+    let run = read_run(journal, id)?.ok_or("its stream is empty")?;
+    if run.ended().is_some() {
+        return Ok(Vec::new());
+    }
+    let digest = run.started.texts.get(BUNDLE).ok_or("it is pinned to no texts")?;
+    let book = shelf.book(journal, digest).map_err(|error| error.to_string())?;
+    let name = &run.started.runbook;
+    let runbook = book.runbooks.get(name).cloned().ok_or_else(|| format!("`{name}` does not pass this binary's checks"))?;
+    Ok(driver.restore(runbook, run, now))
+}
+
+/// The run of that id; `None` = it has no event.
+///
+/// # Errors
+/// A sentence, when its stream does not read or does not add up.
+pub fn read_run(journal: &dyn Journal, id: RunId) -> Result<Option<Run>, String> {
+    let events = read_events(journal, id, 0)?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let recorded: Vec<_> = events.into_iter().map(|(_, recorded)| recorded).collect();
+    replay(&recorded).map(Some).map_err(|illegal| illegal.to_string())
+}
+
+/// The events of a run behind version `from`, each with its version.
+///
+/// # Errors
+/// A sentence, when its stream does not read.
+pub fn read_events(journal: &dyn Journal, id: RunId, from: u64) -> Result<Vec<(u64, crate::engine::event::Recorded)>, String> {
+    let mut get = |digest: &crate::base::digest::Digest| journal.blob(digest).map(Some);
+    let events = journal.read(&run_stream(id), from).map_err(|error| error.to_string())?;
+    (from + 1..)
+        .zip(events)
+        .map(|(version, bytes)| Ok((version, codec::decode_fetching(&bytes, &mut get).map_err(|error| error.to_string())?)))
+        .collect()
+}
+
+fn read_group(journal: &dyn Journal, name: &Name) -> Result<Group, String> {
+    let mut group = Group::default();
+    for bytes in journal.read(&group_stream(name.as_str()), 0).map_err(|error| error.to_string())? {
+        let event = codec::decode_group(&bytes).map_err(|error| error.to_string())?;
+        group.evolve(&event).map_err(|error| error.to_string())?;
+    }
+    Ok(group)
+}
+
+fn keys(journal: &dyn Journal, tree: &'static str) -> Vec<Vec<u8>> {
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let from = keys.last().map(|last| [last.as_slice(), &[0]].concat()).unwrap_or_default();
+        match journal.scan(tree, &from, &[], false, PAGE) {
+            Ok(rows) if rows.is_empty() => return keys,
+            Ok(rows) => keys.extend(rows.into_iter().map(|(key, _)| key)),
+            Err(error) => {
+                tracing::error!(tree, %error, "the index can't be read");
+                return keys;
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Texts that runs are pinned to: one blob holds every text of a book as it was at a start.
+
+use crate::base::digest::Digest;
+use crate::lang;
+use crate::model::book::Book;
+use crate::store::{AppendError, Journal, ReadError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The name under which `Started.texts` holds the bundle.
+pub const BUNDLE: &str = "book";
+
+/// Files of a book by name.
+pub type Texts = BTreeMap<String, Arc<str>>;
+
+/// A pinned book that can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShelfError {
+    /// Its texts are gone or damaged.
+    #[error("the texts this run is pinned to can't be read: {0}")]
+    Read(#[from] ReadError),
+    /// They are not what this binary can read.
+    #[error("the texts this run is pinned to are no book: {0}")]
+    Text(String),
+    /// They could not be kept.
+    #[error("the texts of the run could not be kept: {0}")]
+    Keep(#[from] AppendError),
+}
+
+/// Books by the hash of their texts, each parsed once.
+#[derive(Default)]
+pub struct Shelf {
+    books: Mutex<BTreeMap<Digest, Arc<Book>>>,
+}
+
+impl Shelf {
+    /// Keeps the texts, durably, and remembers the book they make.
+    ///
+    /// # Errors
+    /// [`ShelfError::Keep`].
+    pub fn pin(&self, journal: &dyn Journal, texts: &Texts, book: &Arc<Book>) -> Result<Digest, ShelfError> {
+        let plain: BTreeMap<&str, &str> = texts.iter().map(|(name, text)| (name.as_str(), text.as_ref())).collect();
+        let bytes = serde_json::to_vec(&plain).map_err(|error| ShelfError::Text(error.to_string()))?;
+        let digest = Digest::of(&bytes);
+        let known = self.lock().contains_key(&digest);
+        if !known {
+            journal.put_blob(&bytes)?;
+            self.lock().insert(digest, Arc::clone(book));
+        }
+        Ok(digest)
+    }
+
+    /// The book of those texts.
+    ///
+    /// # Errors
+    /// [`ShelfError`] when they are gone, damaged, or of no use to this binary.
+    pub fn book(&self, journal: &dyn Journal, digest: &Digest) -> Result<Arc<Book>, ShelfError> {
+        if let Some(book) = self.lock().get(digest) {
+            return Ok(Arc::clone(book));
+        }
+        let texts = texts(journal, digest)?;
+        let files: Vec<_> = texts.into_iter().collect();
+        let book = Arc::new(lang::load(&files).book);
+        self.lock().insert(*digest, Arc::clone(&book));
+        Ok(book)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Arc<Book>>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pinned texts themselves, by file name.
+///
+/// # Errors
+/// [`ShelfError`] when they are gone or damaged.
+pub fn texts(journal: &dyn Journal, digest: &Digest) -> Result<Texts, ShelfError> {
+    let plain: BTreeMap<String, String> =
+        serde_json::from_slice(&journal.blob(digest)?).map_err(|error| ShelfError::Text(error.to_string()))?;
+    Ok(plain.into_iter().map(|(name, text)| (name, text.into())).collect())
+}
