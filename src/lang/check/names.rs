@@ -66,7 +66,8 @@ fn own(outline: &Outline, mention: &Mention) -> Own {
             });
             if each && !mention.path.ends_with(".each") { Own::Item } else { Own::Output }
         }
-        "retry" => Own::Output,
+        "retry" => Own::Failure,
+        "rhai" => Own::Output,
         "watch" if mention.path.ends_with("bad") => Own::Round,
         "when" | "foreach" => Own::Outside,
         _ => Own::Before,
@@ -85,7 +86,6 @@ fn special(outline: &Outline, mention: &Mention) -> Option<Types> {
             Some(scope::of_var(outline, index))
         }
         "triggers" => Some(scope::of_trigger()),
-        "incident" => Some(scope::of_incident(outline)),
         _ => None,
     }
 }

@@ -28,8 +28,10 @@ pub(super) enum Own {
     Outside,
     /// Nothing of its own step.
     Before,
-    /// Its own output (`measure`, `retry.unless`).
+    /// Its own output (`measure`; of a `rhai` step what it computed so far).
     Output,
+    /// Its own output and why it failed (`retry.unless`).
+    Failure,
     /// Its own output, the items of `each:` as `it`.
     Item,
     /// The steps of one of its rounds (`watch.bad`).
@@ -66,6 +68,7 @@ fn roots(outline: &Outline) -> Types {
     types.insert("env".into(), Type::Record(env.collect()));
     types.insert("run".into(), fixed(&run_fields()));
     types.insert("book".into(), fixed(&[("timezone", Type::Text)]));
+    types.insert("runbook".into(), fixed(&[("id", Type::Text), ("title", Type::Text)]));
     types.insert("trigger".into(), Type::Any);
     types.insert("incident".into(), maybe(Type::Any, "a run that no incident started has none"));
     types.insert("level".into(), Type::Level);
@@ -87,27 +90,26 @@ pub(super) fn of_var(outline: &Outline, index: usize) -> Types {
     if let Some(Type::Record(vars)) = types.get_mut("vars") {
         vars.retain(|name, _| known.contains(name));
     }
-    for later in ["level", "failed", "incident"] {
+    for later in ["level", "failed", "incident", "book", "runbook"] {
         types.remove(later);
     }
+    types.insert("run".into(), fixed(&[("id", Type::Text), ("runbook", Type::Text), ("title", Type::Text)]));
     types
 }
 
-fn run_fields() -> [(&'static str, Type); 12] {
-    let actor = fixed(&[("id", Type::Text), ("via", Type::Text), ("role", Type::Text)]);
+fn run_fields() -> [(&'static str, Type); 11] {
     [
         ("id", Type::Text),
         ("runbook", Type::Text),
         ("title", Type::Text),
         ("started", Type::Text),
-        ("actor", actor),
+        ("actor", Type::Text),
         ("dry", Type::Bool),
         ("outcome", Type::Text),
         ("level", Type::Level),
         ("reason", Type::Text),
         ("failed_steps", Type::List(Box::new(Type::Text))),
         ("failed_step", maybe(Type::Text, "a run may end without a failed step")),
-        ("duration_ms", Type::Int),
     ]
 }
 
@@ -116,15 +118,6 @@ pub(super) fn of_trigger() -> Types {
     ["body", "headers", "query", "alert", "trigger", "incident", "run", "file"]
         .map(|root| (root.to_owned(), Type::Any))
         .into()
-}
-
-/// The scope of `incident.key`.
-pub(super) fn of_incident(outline: &Outline) -> Types {
-    let mut types = roots(outline);
-    let names = ["id", "name", "title", "owner"].map(|name| (name, Type::Text));
-    types.insert("runbook".into(), fixed(&names));
-    types.insert("labels".into(), Type::Any);
-    types
 }
 
 /// The steps that a mention may read: those of its step, and the rounds of its own `watch`.
@@ -154,13 +147,13 @@ fn inside(loaded: &Loaded, outline: &Outline, step: &StepId, own: Own, types: &m
         }
         let fails = match depth.checked_sub(1).and_then(|inner| upwards.get(inner)) {
             Some(inner) => matches!(inner.lane, Lane::Recover | Lane::OnError),
-            None => own == Own::Output,
+            None => own == Own::Failure,
         };
         if fails {
             types.insert("error".into(), error());
         }
     }
-    if let (Own::Output | Own::Item, Some(standing)) = (own, outline.get(step)) {
+    if let (Own::Output | Own::Failure | Own::Item, Some(standing)) = (own, outline.get(step)) {
         types.insert("output".into(), output(loaded, outline, standing.step));
     }
     if own == Own::Item {
@@ -260,24 +253,12 @@ fn record(loaded: &Loaded, outline: &Outline, standing: &Standing, unsure: Optio
         ("attempts", Type::Int),
         ("duration_ms", Type::Int),
         ("error", maybe(error(), &format!("`{}` has one only if it failed", step.id))),
+        ("reason", maybe(Type::Text, "not every end has one")),
     ];
-    match (&step.kind, &step.foreach) {
-        (_, Some(_)) => fields.push(("items", may(Type::Map(Box::new(item(loaded, outline, step)))))),
-        (StepKind::Watch(_), None) => {
-            fields.extend([
-                ("rounds", may(Type::Int)),
-                ("bad", may(Type::Int)),
-                ("output", may(output(loaded, outline, step))),
-            ]);
-        }
-        (StepKind::Remedy(_), None) => {
-            fields.extend([
-                ("tried", may(Type::List(Box::new(Type::Text)))),
-                ("output", may(output(loaded, outline, step))),
-            ]);
-            fields.push(("helped", maybe(Type::Text, "no remedy was needed, or none helped")));
-        }
-        (_, None) => fields.push(("output", may(output(loaded, outline, step)))),
+    if step.foreach.is_some() {
+        fields.push(("items", may(Type::Map(Box::new(item(loaded, outline, step))))));
+    } else {
+        fields.push(("output", may(output(loaded, outline, step))));
     }
     fixed(&fields)
 }
@@ -322,17 +303,18 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
             None => Type::Any,
         },
         StepKind::Compute(values) => {
-            // A value may use those above it; their types are found one by one in `names`.
             Type::Record(values.iter().map(|(name, _)| (name.to_string(), Type::Any)).collect())
         }
-        StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int)]),
-        StepKind::Remedy(_) => fixed(&[
-            ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
-            ("tried", Type::List(Box::new(Type::Text))),
-        ]),
-        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
-            Type::Record(BTreeMap::new())
+        StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
+        StepKind::Remedy(_) => {
+            let tried = fixed(&[("step", Type::Text), ("outcome", Type::Text)]);
+            fixed(&[
+                ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
+                ("tried", Type::List(Box::new(tried))),
+            ])
         }
+        StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
+        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::Record(BTreeMap::new()),
     }
 }
 
