@@ -1,0 +1,70 @@
+//! `check`: everything that is wrong in the book, each with its place and a way out.
+
+use crate::cli::args::{Check, CheckFormat};
+use crate::cli::exit::Exit;
+use crate::cli::settings::Settings;
+use crate::cli::trouble::Trouble;
+use crate::cli::{output, shelf};
+use crate::diagnostic::render::{github, json, people, sarif};
+use crate::diagnostic::{Diagnostics, Sources};
+use std::path::Path;
+
+/// Checks the book; shows what is wrong in all of it or in some files.
+pub fn run(args: &Check, settings: &Settings) -> Result<Exit, Trouble> {
+    let book = settings.book()?;
+    let wanted = wanted(args, settings, &book)?;
+    let loaded = shelf::load(&book)?;
+    for name in &wanted {
+        if !loaded.sources.iter().any(|(_, source)| source.name == *name) {
+            return Err(Trouble::new(format!("`{name}` is not a file that a book has"))
+                .help("a book has stepladder.yaml, runbooks/*.yaml, thresholds.yaml, alerts.yaml, escalation.yaml and tests/*.yaml"));
+        }
+    }
+    let findings = only(&loaded.findings, &loaded.sources, &wanted);
+    let runbooks = loaded.book.runbooks.len();
+    show(args.format, &loaded.sources, &findings, settings, runbooks)?;
+    let (errors, warnings) = findings.counts();
+    Ok(match (errors, warnings) {
+        (0, 0) => Exit::Fine,
+        (0, _) if args.strict => Exit::Warning,
+        (0, _) => Exit::Fine,
+        (_, _) => Exit::NotStarted,
+    })
+}
+
+fn wanted(args: &Check, settings: &Settings, book: &Path) -> Result<Vec<String>, Trouble> {
+    args.files.iter().map(|file| shelf::name_of(book, settings.cwd(), file)).collect()
+}
+
+/// The findings of those files; all where none is named.
+fn only(findings: &Diagnostics, sources: &Sources, files: &[String]) -> Diagnostics {
+    let mut left = Diagnostics::default();
+    for finding in findings.sorted() {
+        if files.is_empty() || files.contains(&sources.get(finding.spot.file).name) {
+            left.push(finding.clone());
+        }
+    }
+    left
+}
+
+fn show(form: CheckFormat, sources: &Sources, findings: &Diagnostics, settings: &Settings, runbooks: usize) -> Result<(), Trouble> {
+    match form {
+        CheckFormat::People if findings.is_empty() => {
+            let files = sources.iter().count();
+            output::line(&format!("{}, {}: nothing is wrong", many(files, "file"), many(runbooks, "runbook")))
+        }
+        CheckFormat::People => output::data(&people(sources, findings, settings.out)),
+        CheckFormat::Json => output::data(&ended(json(sources, findings))),
+        CheckFormat::Sarif => output::data(&ended(sarif(sources, findings))),
+        CheckFormat::Github => output::data(&github(sources, findings)),
+    }
+}
+
+/// The text with one line break at its end.
+fn ended(text: String) -> String {
+    if text.ends_with('\n') { text } else { text + "\n" }
+}
+
+fn many(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}

@@ -1,0 +1,18 @@
+//! What a person types and sees: arguments, settings, one file per command, one printing file.
+//!
+//! Knows the shapes that are sent (`api::wire`), the checker and the model. Never runs a step and
+//! never opens the store: that is behind [`door`].
+
+pub mod args;
+pub mod clock;
+pub mod command;
+pub mod exit;
+pub mod graph;
+pub mod log;
+pub mod output;
+pub mod settings;
+pub mod shelf;
+pub mod start;
+pub mod trouble;
+
+pub use start::main;

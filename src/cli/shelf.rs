@@ -1,0 +1,118 @@
+//! The files of a book, from disk into `lang::load`.
+
+use crate::base::limits::MAX_FILE;
+use crate::cli::settings::BOOK_FILE;
+use crate::cli::trouble::Trouble;
+use crate::diagnostic::closest;
+use crate::lang::{self, Loaded};
+use crate::model::runbook::Runbook;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files of a book with names of their own.
+const SINGLE: &[&str] =
+    &[BOOK_FILE, "thresholds.yaml", "alerts.yaml", "escalation.yaml", "config/incident_contacts.yaml"];
+
+/// Directories of which every `.yaml` file belongs to the book.
+const FOLDERS: &[&str] = &["runbooks", "tests"];
+
+/// Names (relative to the book, with `/`) and texts of all files of a book, in the order of their names.
+///
+/// # Errors
+/// A sentence for the first file that cannot be read.
+pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
+    let mut names: Vec<String> =
+        SINGLE.iter().filter(|name| book.join(name).is_file()).map(|name| (*name).to_owned()).collect();
+    for folder in FOLDERS {
+        names.extend(yaml_files(book, folder)?);
+    }
+    names.into_iter().map(|name| read(book, name)).collect()
+}
+
+/// The names of the YAML files of one folder; those of `tests` only where they are tests of runbooks.
+fn yaml_files(book: &Path, folder: &str) -> Result<Vec<String>, Trouble> {
+    let dir = book.join(folder);
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&dir).map_err(|reason| Trouble::io("read", &dir, &reason))? {
+        let entry = entry.map_err(|reason| Trouble::io("read", &dir, &reason))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let yaml = Path::new(&name).extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if yaml && !name.starts_with('.') && entry.path().is_file() {
+            names.push(format!("{folder}/{name}"));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read(book: &Path, name: String) -> Result<(String, Arc<str>), Trouble> {
+    let path = book.join(&name);
+    let failed = |reason: &std::io::Error| {
+        Trouble::io("read", &path, reason).help("every file of the book must be readable by whoever runs it")
+    };
+    let size = std::fs::metadata(&path).map_err(|reason| failed(&reason))?.len();
+    if size > MAX_FILE as u64 {
+        return Err(Trouble::new(format!("`{}` is too large: {size} bytes, {MAX_FILE} are allowed", path.display())));
+    }
+    let bytes = std::fs::read(&path).map_err(|reason| failed(&reason))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text.into())),
+        Err(reason) => {
+            let good = reason.utf8_error().valid_up_to();
+            let line = reason.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(Trouble::new(format!("`{}` is not UTF-8: line {line} has a byte that is no text", path.display()))
+                .help("save the file as UTF-8"))
+        }
+    }
+}
+
+/// The book in that directory with everything that is wrong with it.
+///
+/// # Errors
+/// As [`files`].
+pub fn load(book: &Path) -> Result<Loaded, Trouble> {
+    Ok(lang::load(&files(book)?))
+}
+
+/// The runbook of that name.
+///
+/// # Errors
+/// A sentence that says whether it does not exist or does not pass its checks.
+pub fn runbook(loaded: &Loaded, name: &str) -> Result<Arc<Runbook>, Trouble> {
+    let found = loaded.book.runbooks.iter().find(|(known, _)| known.as_str() == name);
+    if let Some((_, runbook)) = found {
+        return Ok(Arc::clone(runbook));
+    }
+    let file = format!("runbooks/{name}.yaml");
+    if loaded.sources.iter().any(|(_, source)| source.name == file) {
+        return Err(Trouble::new(format!("runbook `{name}` does not pass its checks"))
+            .help(format!("`stepladder check {file}` shows what is wrong")));
+    }
+    let known: Vec<&str> = loaded.book.runbooks.keys().map(crate::base::ids::Name::as_str).collect();
+    let help = match closest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "the book has no runbook yet: `stepladder new NAME` starts one".into(),
+        None => "`stepladder list` shows those there are".into(),
+    };
+    Err(Trouble::new(format!("no runbook `{name}` in this book")).help(help))
+}
+
+/// A file named on the command line as the book names it.
+///
+/// # Errors
+/// A sentence when it is not in the book.
+pub fn name_of(book: &Path, cwd: &Path, file: &Path) -> Result<String, Trouble> {
+    let path = cwd.join(file);
+    let whole = |path: &Path| -> Result<PathBuf, Trouble> {
+        std::fs::canonicalize(path).map_err(|reason| Trouble::io("read", path, &reason))
+    };
+    let (path, book) = (whole(&path)?, whole(book)?);
+    match path.strip_prefix(&book) {
+        Ok(inside) => Ok(inside.to_string_lossy().replace('\\', "/")),
+        Err(_) => Err(Trouble::new(format!("`{}` is not in the book `{}`", file.display(), book.display()))
+            .help("name its own book with `--book DIR`")),
+    }
+}
