@@ -11,5 +11,6 @@ pub mod expr;
 pub mod lang;
 pub mod model;
 pub mod runtime;
+pub mod service;
 pub mod store;
 pub mod template;

@@ -32,6 +32,7 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
             started: (**started).clone(),
             began: recorded.at,
             phase: RunPhase::At(Stage::Steps),
+            asked: false,
             since: recorded.at,
             stop: None,
             steps: std::collections::BTreeMap::new(),
@@ -68,7 +69,8 @@ pub fn replay(events: &[Recorded]) -> Result<Run, IllegalEvent> {
 pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
     let at = recorded.at;
     let legal = match (&recorded.event, &run.phase) {
-        (Event::Queued { group, holders }, RunPhase::At(Stage::Steps)) if run.steps.is_empty() => {
+        (Event::Queued { group, holders }, RunPhase::At(Stage::Steps)) if !run.asked => {
+            run.asked = true;
             run.phase = RunPhase::Queued { group: group.clone(), holders: holders.clone() };
             true
         }

@@ -21,6 +21,8 @@ pub struct Run {
     pub began: Timestamp,
     /// Which part of it is at work.
     pub phase: RunPhase,
+    /// Whether it has asked for its concurrency group.
+    pub asked: bool,
     /// When the part at work began; timeouts count from here.
     pub since: Timestamp,
     /// What was asked to stop it, first wish first.

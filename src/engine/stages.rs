@@ -42,7 +42,7 @@ impl Turn<'_> {
 
     /// A run with a `concurrency` group asks for it before its first step; a child shares its parent's.
     fn ask_for_group(&mut self) -> Result<(), IllegalEvent> {
-        let fresh = self.run.version == 1 && self.run.steps.is_empty();
+        let fresh = !self.run.asked && self.run.stop.is_none() && matches!(self.run.phase, RunPhase::At(Stage::Steps));
         let Some(group) = self.book.concurrency.as_ref().filter(|_| fresh && !self.run.started.dry) else { return Ok(()) };
         self.emit(Event::Queued { group: group.group.clone(), holders: Vec::new() })?;
         self.order(Effect::Acquire { group: group.group.clone(), place: None, limit: group.limit, full: group.full });

@@ -1,11 +1,14 @@
 //! The first event of a run: inputs accepted, vars computed, everything from outside written down.
 
 use crate::base::actor::Actor;
+use crate::base::address::{Lane, Place};
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::base::level::Outcome;
 use crate::base::value::{Map, Value};
 use crate::diagnostic::closest;
-use crate::engine::event::{Event, Parent, Recorded, Selection, Started};
+use crate::engine::event::{Event, Parent, Recorded, Selection, Started, StepEnded, StepEvent};
+use crate::engine::run::Run;
 use crate::expr::Scope;
 use crate::model::input::InputType;
 use crate::model::runbook::Runbook;
@@ -118,4 +121,26 @@ fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<St
         }
     }
     Ok(vars)
+}
+
+/// What a run that repeats another takes over: every step that was good, with its output, outermost only.
+#[must_use]
+pub fn take_over(book: &Runbook, old: &Run) -> Vec<Event> {
+    let mut taken: Vec<Place> = Vec::new();
+    let mut events = Vec::new();
+    for (place, step) in &old.steps {
+        let main = place.segments().iter().all(|segment| segment.lane == Lane::Body(1));
+        let known = book.step(place.step()).is_some();
+        let inside = taken.iter().any(|outer| outer.holds(place));
+        let Some(ended) = step.ended().filter(|ended| main && known && !inside && is_good(ended.outcome)) else { continue };
+        taken.push(place.clone());
+        let output = Some(step.output()).filter(|output| !output.is_null());
+        let ended = StepEnded { output, ..ended.clone() };
+        events.push(Event::Step { place: place.clone(), event: StepEvent::TakenOver(Box::new(ended)) });
+    }
+    events
+}
+
+fn is_good(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Succeeded | Outcome::Recovered)
 }

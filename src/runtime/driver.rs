@@ -7,7 +7,7 @@ use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::engine::decide::{Decision, Effect, Input, decide, next_due, resume};
 use crate::engine::event::{Ended, Parent, Recorded};
-use crate::engine::evolve::{IllegalEvent, begin};
+use crate::engine::evolve::{IllegalEvent, replay};
 use crate::engine::group::{Answer, Group, GroupEvent, Holder};
 use crate::engine::run::Run;
 use crate::model::policy::Full;
@@ -107,19 +107,16 @@ impl Driver {
         }
     }
 
-    /// Starts a run with its first event; what follows from it is in the same batch.
-    pub fn start(&mut self, book: Arc<Runbook>, first: Recorded, now: Timestamp) -> Vec<Order> {
-        let mut run = match begin(&first) {
-            Ok(run) => run,
-            Err(_) => return Vec::new(),
-        };
+    /// Starts a run with its first events; what follows from them is in the same batch.
+    pub fn start(&mut self, book: Arc<Runbook>, first: Vec<Recorded>, now: Timestamp) -> Vec<Order> {
+        let Ok(mut run) = replay(&first) else { return Vec::new() };
         let id = run.started.run;
         if self.runs.contains_key(&id) {
             return Vec::new();
         }
         match decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
-                decision.events.insert(0, first);
+                decision.events.splice(0..0, first);
                 self.runs.insert(id, Live { book, run, inbox: VecDeque::new(), flight: None });
                 self.depart(id, 0, decision, false)
             }

@@ -10,3 +10,4 @@ pub mod index;
 pub mod pump;
 pub mod recover;
 pub mod shelf;
+pub mod spool;

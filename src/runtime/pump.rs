@@ -43,8 +43,8 @@ pub enum Message {
     Start {
         /// By this.
         book: Arc<Runbook>,
-        /// With this.
-        first: Box<Recorded>,
+        /// With these first events: `Started`, and what it takes over.
+        first: Vec<Recorded>,
         /// The answer.
         told: oneshot::Sender<Result<(), String>>,
     },
@@ -165,10 +165,10 @@ impl Pump {
                 let _ = told.send(Err("the owner is shutting down".into()));
             }
             Message::Start { book, first, told } => {
-                if let Event::Started(started) = &first.event {
+                if let Some(Event::Started(started)) = first.first().map(|first| &first.event) {
                     self.starting.insert(started.run, told);
                 }
-                let orders = self.driver.start(book, *first, now);
+                let orders = self.driver.start(book, first, now);
                 self.carry_out(orders);
             }
             Message::Input { .. } if self.stopping.is_some() => {}
@@ -286,7 +286,7 @@ impl Pump {
         }
         let Some(caller) = self.driver.run(parent.run).map(|run| run.started.clone()) else { return Vec::new() };
         match self.first_of_child(&caller, &parent, child, name, inputs, now) {
-            Ok((book, first)) => self.driver.start(book, first, now),
+            Ok((book, first)) => self.driver.start(book, vec![first], now),
             Err(reason) => self.child_failed(&parent, &reason, now),
         }
     }

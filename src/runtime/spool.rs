@@ -1,0 +1,50 @@
+//! Where what attempts print is kept: `<data>/spool/<run>/<place>.<attempt>/`.
+
+use crate::base::address::Place;
+use crate::base::digest::Digest;
+use std::path::{Path, PathBuf};
+
+/// Longest readable part of a directory's name; longer addresses end in their hash.
+const MAX_SLUG: usize = 120;
+
+/// The spool directory of one attempt.
+#[must_use]
+pub fn dir(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
+    let text = place.to_string();
+    let mut slug: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '.' }).collect();
+    if slug.len() > MAX_SLUG || slug.contains('.') {
+        let hash = Digest::of(text.as_bytes()).to_string();
+        slug.truncate(MAX_SLUG);
+        slug = format!("{slug}-{}", &hash[..12]);
+    }
+    run_dir(data, run).join(format!("{slug}.{attempt}"))
+}
+
+/// The spool directory of a run.
+#[must_use]
+pub fn run_dir(data: &Path, run: &str) -> PathBuf {
+    data.join("spool").join(run)
+}
+
+/// The id of an attempt under the keeper: the same for the same attempt, whoever orders it.
+#[must_use]
+pub fn attempt_id(run: &str, place: &Place, attempt: u32) -> String {
+    format!("{run}/{place}.{attempt}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_places_never_share_a_directory() {
+        let dir = |text: &str| dir(Path::new("/d"), "r", &Place::parse(text).expect(text), 1);
+        assert_eq!(dir("check"), Path::new("/d/spool/r/check.1"));
+        assert_ne!(dir("a[1]/b"), dir("a/b"));
+        assert_ne!(dir("a[1]/b"), dir("a/recover/b"));
+        let long = format!("{}/{}", "a".repeat(64), "b".repeat(64));
+        let other = format!("{}/{}", "a".repeat(64), "b".repeat(63));
+        assert_ne!(dir(&long), dir(&other));
+        assert!(dir(&long).file_name().is_some_and(|name| name.len() < 255));
+    }
+}

@@ -1,0 +1,261 @@
+//! What happened: lists of runs, one run's events, and what its steps printed.
+
+use crate::base::address::Place;
+use crate::base::ids::RunId;
+use crate::base::value::Value;
+use crate::engine::event::Recorded;
+use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
+use crate::runtime::pump::{Feed, Message};
+use crate::runtime::recover;
+use crate::runtime::spool;
+use crate::service::{Service, Trouble};
+use crate::store::Row;
+use jiff::Timestamp;
+use std::io::{Read, Seek, SeekFrom};
+use tokio::sync::{mpsc, oneshot};
+
+/// A run in a line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// The runbook.
+    pub runbook: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it was asked for.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How.
+    pub outcome: Option<String>,
+    /// How bad.
+    pub level: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asked for it.
+    pub actor: String,
+    /// Whether it only showed what it would do.
+    pub dry: bool,
+    /// The run it repeats.
+    pub repeats: Option<String>,
+    /// The run that called it.
+    pub parent: Option<String>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Somebody drives it.
+    Running,
+    /// Unfinished, and nobody drives it: the next owner will.
+    Stranded,
+    /// Over.
+    Ended,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct Runs {
+    /// Only of this runbook.
+    pub runbook: Option<String>,
+    /// Only those that ended so; empty = all.
+    pub outcome: Vec<String>,
+    /// Only those asked for since then.
+    pub since: Option<Timestamp>,
+    /// Dry runs too.
+    pub dry: bool,
+    /// At most so many, newest first.
+    pub limit: usize,
+}
+
+/// The events of a run: what there is, and what comes.
+pub struct Follow {
+    /// So far, each with its version.
+    pub past: Vec<(u64, Recorded)>,
+    /// From now on; may repeat what is in `past` (compare versions). `None` = nobody drives the run, or it is over.
+    pub feed: Option<Feed>,
+}
+
+/// Which stream of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A piece of what one attempt printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Which step.
+    pub place: Place,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Which stream.
+    pub stream: Stream,
+    /// Where in the file the piece begins.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// How many bytes there are in all by now.
+    pub total: u64,
+}
+
+/// The most that one call returns of one stream.
+const MAX_PIECE: u64 = 4 * 1024 * 1024;
+
+impl Service {
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`].
+    pub fn runs(&self, wanted: &Runs) -> Result<Vec<RunRow>, Trouble> {
+        let limit = wanted.limit.max(1);
+        let mut rows = Vec::new();
+        let mut before: Option<Vec<u8>> = None;
+        loop {
+            let page = self.page(wanted, before.as_deref())?;
+            let Some((last, _)) = page.last() else { return Ok(rows) };
+            before = Some(last.clone());
+            for (_, run) in &page {
+                let Some(row) = self.row(*run)? else { continue };
+                if wanted.since.is_some_and(|since| row.started < since) {
+                    return Ok(rows);
+                }
+                let outcome = row.outcome.as_deref().unwrap_or("running");
+                let fits = (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome)) && (wanted.dry || !row.dry);
+                if fits {
+                    rows.push(row);
+                }
+                if rows.len() == limit {
+                    return Ok(rows);
+                }
+            }
+        }
+    }
+
+    /// A page of ids before a key, newest first, each with its key.
+    fn page(&self, wanted: &Runs, before: Option<&[u8]>) -> Result<Vec<(Vec<u8>, RunId)>, Trouble> {
+        let (tree, from) = match &wanted.runbook {
+            Some(name) => (BY_RUNBOOK, [name.as_bytes(), &[0]].concat()),
+            None => (STARTED, Vec::new()),
+        };
+        let end = match (&wanted.runbook, before) {
+            (_, Some(before)) => before.to_vec(),
+            (Some(name), None) => [name.as_bytes(), &[1]].concat(),
+            (None, None) => Vec::new(),
+        };
+        let rows = self.journal.scan(tree, &from, &end, true, 200).map_err(|error| Trouble::Store(error.to_string()))?;
+        let id = |key: &[u8]| RunId::parse(&String::from_utf8_lossy(&key[key.len().saturating_sub(26)..])).ok();
+        Ok(rows.into_iter().filter_map(|(key, _)| id(&key).map(|run| (key, run))).collect())
+    }
+
+    /// A run in a line.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`].
+    pub fn row(&self, run: RunId) -> Result<Option<RunRow>, Trouble> {
+        let get = |tree| -> Result<Option<Value>, Trouble> {
+            let row = Row { tree, key: run.to_string().into_bytes() };
+            let bytes = self.journal.get(&row).map_err(|error| Trouble::Store(error.to_string()))?;
+            Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        };
+        let Some(started) = get(STARTED)? else { return Ok(None) };
+        let ended = get(ENDED)?;
+        let text = |value: &Value, key: &str| value[key].as_str().map(ToOwned::to_owned);
+        let instant = |value: &Value| text(value, "at").and_then(|at| at.parse().ok());
+        let state = match (&ended, &self.pump) {
+            (Some(_), _) => RunState::Ended,
+            (None, Some(_)) => RunState::Running,
+            (None, None) => RunState::Stranded,
+        };
+        Ok(Some(RunRow {
+            run,
+            runbook: text(&started, "runbook").unwrap_or_default(),
+            state,
+            started: instant(&started).unwrap_or_default(),
+            ended: ended.as_ref().and_then(instant),
+            outcome: ended.as_ref().and_then(|ended| text(ended, "outcome")),
+            level: ended.as_ref().and_then(|ended| text(ended, "level")),
+            reason: ended.as_ref().and_then(|ended| text(ended, "reason")),
+            actor: text(&started, "actor").unwrap_or_default(),
+            dry: started["dry"].as_bool().unwrap_or_default(),
+            repeats: text(&started, "repeats"),
+            parent: text(&started, "parent"),
+        }))
+    }
+
+    /// The one run whose id begins or ends with `text`, or the newest for `last`.
+    ///
+    /// # Errors
+    /// [`Trouble::NoRun`], or a sentence naming several that fit.
+    pub fn find_run(&self, text: &str) -> Result<RunId, Trouble> {
+        if let Ok(run) = RunId::parse(text) {
+            return Ok(run);
+        }
+        let wanted = Runs { dry: true, limit: 2_000, ..Runs::default() };
+        let text = text.to_ascii_lowercase();
+        let rows = self.runs(&wanted)?;
+        if text == "last" {
+            return rows.first().map(|row| row.run).ok_or(Trouble::NoRun(text));
+        }
+        let fits = |id: &str| id.starts_with(&text) || id.ends_with(&text);
+        let found: Vec<_> = rows.iter().filter(|row| fits(&row.run.to_string())).collect();
+        match found.as_slice() {
+            [] => {
+                let newest = rows.iter().find(|row| row.runbook == text);
+                newest.map(|row| row.run).ok_or(Trouble::NoRun(text))
+            }
+            [one] => Ok(one.run),
+            [first, second, ..] => Err(Trouble::Input(format!("`{text}` could be {} or {}: write more of it", first.run, second.run))),
+        }
+    }
+
+    /// The events of a run behind version `from`, and those to come.
+    ///
+    /// # Errors
+    /// [`Trouble::NoRun`] or [`Trouble::Store`].
+    pub async fn follow(&self, run: RunId, from: u64) -> Result<Follow, Trouble> {
+        let mut feed = None;
+        if let Some(pump) = &self.pump {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let (held, answer) = oneshot::channel();
+            let sent = pump.send(Message::Follow { run, feed: sender, held });
+            if sent.is_ok() && answer.await.unwrap_or_default() {
+                feed = Some(receiver);
+            }
+        }
+        let past = recover::read_events(self.journal.as_ref(), run, from).map_err(Trouble::Store)?;
+        if past.is_empty() && from == 0 && feed.is_none() {
+            return Err(Trouble::NoRun(run.to_string()));
+        }
+        Ok(Follow { past, feed })
+    }
+
+    /// What an attempt printed on one stream, from an offset on; a negative `from` counts from the end.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`] when the file is there and can't be read.
+    pub fn output(&self, run: RunId, place: &Place, attempt: u32, stream: Stream, from: i64) -> Result<Output, Trouble> {
+        let name = match stream {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        };
+        let path = spool::dir(&self.data, &run.to_string(), place, attempt).join(name);
+        let mut output = Output { place: place.clone(), attempt, stream, offset: 0, bytes: Vec::new(), total: 0 };
+        let cannot = |error: std::io::Error| Trouble::Store(format!("cannot read `{}`: {error}", path.display()));
+        let mut file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(output),
+            Err(error) => return Err(cannot(error)),
+        };
+        output.total = file.metadata().map_err(cannot)?.len();
+        let back = output.total.saturating_sub(from.unsigned_abs());
+        output.offset = u64::try_from(from).unwrap_or(back).min(output.total);
+        file.seek(SeekFrom::Start(output.offset)).map_err(cannot)?;
+        file.take(MAX_PIECE).read_to_end(&mut output.bytes).map_err(cannot)?;
+        Ok(output)
+    }
+}

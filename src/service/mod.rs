@@ -1,0 +1,113 @@
+//! Use cases in plain data: start, cancel, answer, follow, list, show, output.
+//!
+//! Everything that any door (command line, socket, API) can ask goes through here, with an
+//! [`Actor`](crate::base::actor::Actor) whose right is checked here and nowhere else (invariant 16).
+//! Knows no HTTP, no terminal.
+
+mod history;
+mod start;
+mod trouble;
+
+pub use history::{Follow, Output, RunRow, RunState, Runs, Stream};
+pub use start::StartRun;
+pub use trouble::Trouble;
+
+use crate::base::actor::{Actor, Role};
+use crate::base::address::Place;
+use crate::base::ids::RunId;
+use crate::engine::decide::Input;
+use crate::engine::event::Answer;
+use crate::engine::run::Run;
+use crate::model::runbook::Runbook;
+use crate::runtime::pump::Message;
+use crate::runtime::recover;
+use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
+use crate::store::Journal;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+/// Reads the files of the book as they are now: names and texts, or a sentence why not.
+pub type Files = Arc<dyn Fn() -> Result<Texts, String> + Send + Sync>;
+
+/// The doors' one way in.
+#[derive(Clone)]
+pub struct Service {
+    /// The journal of the data directory.
+    pub journal: Arc<dyn Journal>,
+    /// Pinned books.
+    pub shelf: Arc<Shelf>,
+    /// The pump, where this process drives runs; `None` = it only looks.
+    pub pump: Option<Sender<Message>>,
+    /// The book's files.
+    pub files: Files,
+    /// The environment that runbooks may list names of.
+    pub env: BTreeMap<String, String>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// This node.
+    pub node: String,
+}
+
+impl Service {
+    /// Asks for the end of a run: undo and `finally` still run.
+    ///
+    /// # Errors
+    /// [`Trouble`] when there is no such run, it has ended, or the actor may not.
+    pub fn cancel(&self, run: RunId, actor: Actor, reason: &str) -> Result<(), Trouble> {
+        let (runbook, state) = self.unfinished(run)?;
+        self.allow(&actor, runbook.allow.cancel, "cancel", &state)?;
+        self.send(Message::Input { run, input: Input::Cancel { actor, reason: reason.into() } })
+    }
+
+    /// Answers a question that a step waits with.
+    ///
+    /// # Errors
+    /// As [`Self::cancel`].
+    pub fn answer(&self, run: RunId, place: Place, actor: Actor, answer: Answer) -> Result<(), Trouble> {
+        let (_, state) = self.unfinished(run)?;
+        self.allow(&actor, Role::Operator, "answer", &state)?;
+        self.send(Message::Input { run, input: Input::Answer { place, actor, answer } })
+    }
+
+    fn allow(&self, actor: &Actor, least: Role, verb: &'static str, run: &Run) -> Result<(), Trouble> {
+        if actor.role >= least {
+            return Ok(());
+        }
+        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what: run.started.runbook.to_string(), least })
+    }
+
+    fn send(&self, message: Message) -> Result<(), Trouble> {
+        let pump = self.pump.as_ref().ok_or(Trouble::NoOwner)?;
+        pump.send(message).map_err(|_| Trouble::Stopped("the owner has stopped".into()))
+    }
+
+    /// A run as its events add up to.
+    ///
+    /// # Errors
+    /// [`Trouble`] when there is none, or it does not read.
+    pub fn run(&self, run: RunId) -> Result<Run, Trouble> {
+        recover::read_run(self.journal.as_ref(), run).map_err(Trouble::Store)?.ok_or_else(|| Trouble::NoRun(run.to_string()))
+    }
+
+    /// The runbook a run is pinned to.
+    ///
+    /// # Errors
+    /// [`Trouble`] when its texts are gone or this binary refuses them.
+    pub fn pinned(&self, run: &Run) -> Result<Arc<Runbook>, Trouble> {
+        let digest = run.started.texts.get(BUNDLE).ok_or_else(|| Trouble::Store("the run is pinned to no texts".into()))?;
+        let book = self.shelf.book(self.journal.as_ref(), digest).map_err(|error| Trouble::Store(error.to_string()))?;
+        let name = &run.started.runbook;
+        let found = book.runbooks.get(name).cloned();
+        found.ok_or_else(|| Trouble::Store(format!("the text of `{name}` that this run is pinned to does not pass this binary's checks")))
+    }
+
+    fn unfinished(&self, run: RunId) -> Result<(Arc<Runbook>, Run), Trouble> {
+        let state = self.run(run)?;
+        if let Some(ended) = state.ended() {
+            return Err(Trouble::Ended { run: run.to_string(), outcome: ended.outcome.to_string() });
+        }
+        Ok((self.pinned(&state)?, state))
+    }
+}

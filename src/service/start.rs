@@ -1,0 +1,186 @@
+//! Starting a run, and starting it again from where it failed.
+
+use crate::base::actor::Actor;
+use crate::base::ids::{Name, RunId, StepId};
+use crate::base::value::{Map, Value};
+use crate::diagnostic::{Severity, closest};
+use crate::engine::event::{Event, Recorded, Selection};
+use crate::engine::start::{Ask, start, take_over};
+use crate::lang::{self, Loaded};
+use crate::model::runbook::Runbook;
+use crate::runtime::clock;
+use crate::runtime::pump::Message;
+use crate::runtime::shelf::BUNDLE;
+use crate::service::{Service, Trouble};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A wish to run something.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// What.
+    pub runbook: String,
+    /// With what.
+    pub inputs: Map<String, Value>,
+    /// Only show what would be done.
+    pub dry: bool,
+    /// Begin at this step.
+    pub from: Option<String>,
+    /// Only these steps.
+    pub only: Vec<String>,
+    /// Not these.
+    pub skip: Vec<String>,
+    /// Who.
+    pub actor: Actor,
+}
+
+impl Service {
+    /// Starts a run; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Trouble`], in a sentence for whoever asked.
+    pub async fn start(&self, wish: StartRun) -> Result<(RunId, Arc<Runbook>), Trouble> {
+        let texts = (self.files)().map_err(Trouble::Book)?;
+        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+        let loaded = lang::load(&files);
+        let runbook = find(&loaded, &wish.runbook)?;
+        self.may_start(&wish.actor, &runbook)?;
+        self.has_space(loaded.book.settings.min_free)?;
+        let selection = select(&runbook, &wish)?;
+        let book = Arc::new(loaded.book);
+        let digest = self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
+        let now = clock::now();
+        let run = clock::new_run(now);
+        let ask = Ask {
+            run,
+            texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
+            inputs: wish.inputs,
+            env: self.listed_env(&runbook),
+            trigger: serde_json::json!({ "kind": "manual", "by": wish.actor.id }),
+            actor: wish.actor,
+            parent: None,
+            depth: 0,
+            node: self.node.clone(),
+            dry: wish.dry,
+            selection,
+            repeats: None,
+        };
+        let first = start(&runbook, ask, now).map_err(|cannot| Trouble::Input(cannot.to_string()))?;
+        self.send_start(&runbook, vec![first]).await?;
+        Ok((run, runbook))
+    }
+
+    /// Starts an ended run again: the same pinned text and inputs, good steps taken over as they ended.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn retry(&self, old: RunId, actor: Actor) -> Result<(RunId, Arc<Runbook>), Trouble> {
+        let old = self.run(old)?;
+        if old.ended().is_none() {
+            return Err(Trouble::Input(format!("run `{}` has not ended; cancel it first or wait", old.started.run)));
+        }
+        let runbook = self.pinned(&old)?;
+        self.may_start(&actor, &runbook)?;
+        let now = clock::now();
+        let run = clock::new_run(now);
+        let before = &old.started;
+        let ask = Ask {
+            run,
+            texts: before.texts.clone(),
+            inputs: before.inputs.clone(),
+            env: before.env.clone(),
+            trigger: serde_json::json!({ "kind": "retry", "by": actor.id, "run": before.run.to_string() }),
+            actor,
+            parent: None,
+            depth: 0,
+            node: self.node.clone(),
+            dry: before.dry,
+            selection: before.selection.clone(),
+            repeats: Some(before.run),
+        };
+        let first = start(&runbook, ask, now).map_err(|cannot| Trouble::Input(cannot.to_string()))?;
+        let mut events = vec![first];
+        events.extend(take_over(&runbook, &old).into_iter().map(|event| Recorded { at: now, event }));
+        self.send_start(&runbook, events).await?;
+        Ok((run, runbook))
+    }
+
+    async fn send_start(&self, runbook: &Arc<Runbook>, first: Vec<Recorded>) -> Result<(), Trouble> {
+        let (told, answer) = oneshot::channel();
+        debug_assert!(matches!(first.first().map(|first| &first.event), Some(Event::Started(_))));
+        self.send(Message::Start { book: Arc::clone(runbook), first, told })?;
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(Trouble::Stopped(format!("the run could not be started: {reason}"))),
+            Err(_) => Err(Trouble::Stopped("the owner stopped before the run was durable".into())),
+        }
+    }
+
+    fn may_start(&self, actor: &Actor, runbook: &Runbook) -> Result<(), Trouble> {
+        let least = runbook.allow.start;
+        if actor.role >= least {
+            return Ok(());
+        }
+        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb: "start", what: runbook.name.to_string(), least })
+    }
+
+    fn has_space(&self, least: u64) -> Result<(), Trouble> {
+        match rustix::fs::statvfs(&self.data) {
+            Ok(at) if at.f_bavail.saturating_mul(at.f_frsize) < least => {
+                Err(Trouble::NoSpace { free: at.f_bavail.saturating_mul(at.f_frsize), least })
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn listed_env(&self, runbook: &Runbook) -> BTreeMap<String, String> {
+        let found = runbook.env.iter().filter_map(|name| Some((name.clone(), self.env.get(name)?.clone())));
+        found.collect()
+    }
+}
+
+fn find(loaded: &Loaded, wanted: &str) -> Result<Arc<Runbook>, Trouble> {
+    let known = || loaded.book.runbooks.keys().map(Name::as_str);
+    if let Some((_, runbook)) = loaded.book.runbooks.iter().find(|(name, _)| name.as_str() == wanted) {
+        return Ok(Arc::clone(runbook));
+    }
+    let file = loaded.sources.iter().find(|(_, source)| {
+        source.name.strip_suffix(".yaml").is_some_and(|name| name.ends_with(&format!("/{wanted}")))
+    });
+    if let Some((id, source)) = file {
+        let errors = loaded.findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Error);
+        let own: Vec<_> = errors.filter(|finding| finding.spot.file == id).collect();
+        let lines = own.iter().take(5).map(|finding| {
+            let (line, column) = loaded.sources.line_column(finding.spot);
+            format!("  {}:{line}:{column}: {} {}", source.name, finding.code.as_str(), finding.message)
+        });
+        let findings = lines.collect::<Vec<_>>().join("\n");
+        return Err(Trouble::BadRunbook { name: wanted.into(), findings });
+    }
+    let hint = match closest(wanted, known()) {
+        Some(near) => format!(": did you mean `{near}`?"),
+        None if loaded.book.runbooks.is_empty() => ": it has no runbook yet; `stepladder new NAME` starts one".into(),
+        None => ": `stepladder list` shows those there are".into(),
+    };
+    Err(Trouble::NoRunbook { name: wanted.into(), hint })
+}
+
+/// `--from`, `--only`, `--skip` as a selection of the runbook's own steps.
+fn select(runbook: &Runbook, wish: &StartRun) -> Result<Selection, Trouble> {
+    let ids: Vec<&StepId> = runbook.steps.steps.iter().map(|step| &step.id).collect();
+    let find = |wanted: &String| {
+        ids.iter().find(|id| id.as_str() == wanted).map(|id| (*id).clone()).ok_or_else(|| {
+            let hint = closest(wanted, ids.iter().map(|id| id.as_str())).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+            Trouble::Input(format!("`{}` has no step `{wanted}` of its own{hint}", runbook.name))
+        })
+    };
+    let mut only = wish.only.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let skip = wish.skip.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    if let Some(from) = &wish.from {
+        let from = find(from)?;
+        let rest: Vec<StepId> = ids.iter().skip_while(|id| ***id != from).map(|id| (*id).clone()).collect();
+        only = if only.is_empty() { rest } else { only.into_iter().filter(|id| rest.contains(id)).collect() };
+    }
+    Ok(Selection { only, skip })
+}

@@ -1,0 +1,72 @@
+//! Why a use case can't be: sentences, split where a caller branches.
+
+use crate::base::actor::Role;
+
+/// Why not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// No such runbook in the book.
+    #[error("no runbook `{name}` in this book{hint}")]
+    NoRunbook {
+        /// As asked.
+        name: String,
+        /// The way out, with its own punctuation.
+        hint: String,
+    },
+    /// The runbook is there and refused.
+    #[error("runbook `{name}` does not pass its checks; `stepladder check` shows what is wrong:\n{findings}")]
+    BadRunbook {
+        /// Its name.
+        name: String,
+        /// The errors, one a line.
+        findings: String,
+    },
+    /// The book can't be read.
+    #[error("{0}")]
+    Book(String),
+    /// Inputs that are not right.
+    #[error("{0}")]
+    Input(String),
+    /// The actor may not.
+    #[error("`{actor}` is {role} and may not {verb} `{what}`: that needs {least}", role = role.as_str(), least = least.as_str())]
+    Forbidden {
+        /// Who.
+        actor: String,
+        /// What they are.
+        role: Role,
+        /// What they wanted.
+        verb: &'static str,
+        /// Of what.
+        what: String,
+        /// What it needs.
+        least: Role,
+    },
+    /// No such run.
+    #[error("no run `{0}`: `stepladder runs` shows those there are")]
+    NoRun(String),
+    /// The run is over.
+    #[error("run `{run}` is over: it ended {outcome}")]
+    Ended {
+        /// Which.
+        run: String,
+        /// How.
+        outcome: String,
+    },
+    /// Too little space for a new run.
+    #[error("{free} bytes are free where the data is, less than the {least} of `keep.min_free`: no new runs are started")]
+    NoSpace {
+        /// Free.
+        free: u64,
+        /// Needed.
+        least: u64,
+    },
+    /// Nobody drives runs here.
+    #[error("nobody drives the runs of this data directory right now: `stepladder run` or a daemon would")]
+    NoOwner,
+    /// The owner ended meanwhile.
+    #[error("{0}")]
+    Stopped(String),
+    /// The store said no.
+    #[error("{0}")]
+    Store(String),
+}
