@@ -8,6 +8,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod engine;
 pub mod expr;
+pub mod keeper;
 pub mod lang;
 pub mod model;
 pub mod runtime;

@@ -1,7 +1,24 @@
-//! The one binary. What it is this time is decided by how it was called.
+//! The one binary. A keeper is made before anything else exists in the process.
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stepladder::cli::main()
+    let args: Vec<_> = std::env::args_os().take(5).collect();
+    match args.as_slice() {
+        [_, keeper, flag, dir] if keeper == stepladder::keeper::ARGUMENT && flag == "--dir" => keep(Path::new(dir)),
+        _ => stepladder::cli::main(),
+    }
+}
+
+fn keep(dir: &Path) -> ExitCode {
+    match stepladder::keeper::main_loop(dir) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Its standard error is its log.
+            let _ = writeln!(std::io::stderr(), "the keeper cannot go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

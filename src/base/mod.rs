@@ -10,5 +10,6 @@ pub mod digest;
 pub mod ids;
 pub mod level;
 pub mod limits;
+pub mod mask;
 pub mod span;
 pub mod value;

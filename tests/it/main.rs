@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has nothing better to do than panic")]
 
 mod floors;
+mod keeper;
 mod rust_text;
 mod tidy;

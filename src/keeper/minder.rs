@@ -1,0 +1,194 @@
+//! The keeper's state and what it does when an owner asks: attempts that run, attempts that are over.
+
+use crate::base::mask::Masker;
+use crate::keeper::child::Child;
+use crate::keeper::protocol::{Ask, Exit, Listed, Process, Spawn, Tell};
+use crate::keeper::record::{self, Seen, Started, Survive};
+use crate::keeper::start::Ground;
+use crate::keeper::sys;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// When an end that could not be recorded is tried again.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// All attempts of this keeper.
+#[derive(Debug)]
+pub(crate) struct Minder {
+    me: Process,
+    hello: Tell,
+    ground: Ground,
+    /// Running, by attempt.
+    pub(crate) children: BTreeMap<String, Child>,
+    /// Over, but the record could not be written yet (no space): nobody is told before it is.
+    unrecorded: BTreeMap<String, Over>,
+    again_at: Duration,
+    /// Over, recorded, not forgotten.
+    over: BTreeMap<String, Over>,
+}
+
+#[derive(Debug)]
+struct Over {
+    dir: PathBuf,
+    exit: Exit,
+}
+
+impl Minder {
+    /// A keeper without children.
+    pub(crate) fn new(me: Process, hello: Tell, ground: Ground) -> Self {
+        let (children, unrecorded, over) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { me, hello, ground, children, unrecorded, again_at: Duration::ZERO, over }
+    }
+
+    /// Whether nothing would be lost if it ended now.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.children.is_empty() && self.unrecorded.is_empty()
+    }
+
+    /// What to answer to the one who asks.
+    pub(crate) fn ask(&mut self, ask: Ask, stdin: &[u8], now: Duration) -> Option<Tell> {
+        match ask {
+            Ask::Hello { .. } => Some(self.hello.clone()),
+            Ask::Spawn(spawn) => Some(match self.spawn(&spawn, stdin, now) {
+                Ok(process) => Tell::Spawned { attempt: spawn.attempt, process },
+                Err(why) => Tell::Refused { attempt: spawn.attempt, why },
+            }),
+            Ask::Stop { attempt, grace_ms } => {
+                if let Some(child) = self.children.get_mut(&attempt) {
+                    child.stop(Duration::from_millis(grace_ms), now);
+                }
+                None
+            }
+            Ask::List => Some(Tell::Listed { attempts: self.list() }),
+            Ask::Forget { attempt } => {
+                self.over.remove(&attempt);
+                None
+            }
+        }
+    }
+
+    /// Does what is due and returns what every owner must hear.
+    pub(crate) fn turn(&mut self, now: Duration) -> Vec<Tell> {
+        // Whoever is buried may have hidden others from us: look again until nobody is.
+        while self.bury(now) {}
+        if self.unrecorded.is_empty() || now < self.again_at {
+            return Vec::new();
+        }
+        self.again_at = now + RECORD_AGAIN;
+        self.record()
+    }
+
+    /// When [`Minder::turn`] has something to do at the latest.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let again = (!self.unrecorded.is_empty()).then_some(self.again_at);
+        self.children.values().filter_map(Child::due).chain(again).min()
+    }
+
+    /// Buries those that are over; whether there were any.
+    fn bury(&mut self, now: Duration) -> bool {
+        self.look(now);
+        let over: Vec<String> =
+            self.children.iter_mut().filter_map(|(attempt, child)| child.turn(now).then(|| attempt.clone())).collect();
+        for attempt in &over {
+            if let Some(child) = self.children.remove(attempt) {
+                let exit = child.bury();
+                self.unrecorded.insert(attempt.clone(), Over { dir: child.dir, exit });
+                self.again_at = now;
+            }
+        }
+        !over.is_empty()
+    }
+
+    /// Looks who has ended, ours or one that came to us when its parent ended.
+    fn look(&mut self, now: Duration) {
+        self.children.values_mut().for_each(|child| child.look(now));
+        // An unburied leader would be shown to us again and again: then orphans wait for its burial.
+        while let Some(ended) = sys::first_ended() {
+            if self.children.values().any(|child| child.pid() == ended) {
+                return self.children.values_mut().for_each(|child| child.look(now));
+            }
+            if sys::bury(ended).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let mut attempts: Vec<Listed> = Vec::new();
+        let dir = |dir: &Path| dir.to_string_lossy().into_owned();
+        for (attempt, child) in &self.children {
+            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&child.dir), exit: None });
+        }
+        for (attempt, over) in &self.unrecorded {
+            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&over.dir), exit: None });
+        }
+        for (attempt, over) in &self.over {
+            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&over.dir), exit: Some(over.exit.clone()) });
+        }
+        attempts.sort_by(|a, b| a.attempt.cmp(&b.attempt));
+        attempts
+    }
+
+    fn spawn(&mut self, spawn: &Spawn, stdin: &[u8], now: Duration) -> Result<Option<Process>, String> {
+        let again = || format!("attempt `{}` was seen before; it is never started twice", spawn.attempt);
+        let known = [self.children.contains_key(&spawn.attempt), self.unrecorded.contains_key(&spawn.attempt)];
+        if known.contains(&true) || self.over.contains_key(&spawn.attempt) {
+            return Err(again());
+        }
+        let maskers = [Masker::new(&spawn.masks)?, Masker::new(&spawn.masks)?];
+        let dir = Path::new(&spawn.dir);
+        let cannot = |error: std::io::Error| format!("cannot write in the spool directory `{}`: {error}", spawn.dir);
+        record::make_dir(dir).map_err(cannot)?;
+        let seen = Seen { attempt: spawn.attempt.clone(), keeper: self.me.clone() };
+        record::claim(dir, record::SEEN, &seen).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => again(),
+            _ => cannot(error),
+        })?;
+        match self.ground.start(spawn, stdin) {
+            Ok((pid, pipes)) => {
+                let process = Process::now(pid);
+                let session = self.me.pid;
+                let started = Started { child: process.clone(), session };
+                // Without this record the attempt is told from its keeper; it costs certainty, not truth.
+                let _ = record::replace(dir, record::CHILD, &started, Survive::Crash);
+                match Child::new(spawn, pid, session, pipes, maskers, now) {
+                    Ok(child) => drop(self.children.insert(spawn.attempt.clone(), child)),
+                    Err(error) => {
+                        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+                        self.fail(spawn, Exit { start_error: Some(cannot(error)), ..Exit::default() }, now);
+                    }
+                }
+                Ok(Some(process))
+            }
+            Err(error) => {
+                self.fail(spawn, error.into_exit(), now);
+                Ok(None)
+            }
+        }
+    }
+
+    fn fail(&mut self, spawn: &Spawn, exit: Exit, now: Duration) {
+        self.unrecorded.insert(spawn.attempt.clone(), Over { dir: PathBuf::from(&spawn.dir), exit });
+        self.again_at = now;
+    }
+
+    fn record(&mut self) -> Vec<Tell> {
+        let mut told = Vec::new();
+        for (attempt, over) in std::mem::take(&mut self.unrecorded) {
+            match record::replace(&over.dir, record::EXIT, &over.exit, Survive::PowerLoss) {
+                Ok(()) => {
+                    told.push(Tell::Ended { attempt: attempt.clone(), exit: over.exit.clone() });
+                    self.over.insert(attempt, over);
+                }
+                // A directory that was taken away has nobody who would read the record.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    told.push(Tell::Ended { attempt, exit: over.exit });
+                }
+                Err(_) => drop(self.unrecorded.insert(attempt, over)),
+            }
+        }
+        told
+    }
+}

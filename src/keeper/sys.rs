@@ -1,0 +1,125 @@
+//! The few things of the kernel that no safe wrapper covers. The only file that may say `unsafe`.
+//!
+//! Everything here is called by the keeper, which has one thread.
+#![expect(unsafe_code, reason = "close_range, wait4 and signal handlers have no safe wrapper")]
+
+use rustix::process::Pid;
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+/// Closes every descriptor but the three standard ones. For the very beginning of the process only.
+pub(crate) fn close_inherited() -> io::Result<()> {
+    // SAFETY: nothing in this process owns a descriptor above 2 yet: this is the first thing `main` does.
+    match unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Puts `file` in the place of standard input.
+pub(crate) fn replace_stdin(file: &File) -> io::Result<()> {
+    // SAFETY: descriptor 0 belongs to the process and is owned by nothing in it.
+    match unsafe { libc::dup2(file.as_raw_fd(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// What the kernel counted for a child and the children it had waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) user_ms: u64,
+    pub(crate) system_ms: u64,
+    pub(crate) max_rss_kib: u64,
+}
+
+/// Buries a child that has ended.
+pub(crate) fn bury(pid: Pid) -> io::Result<Usage> {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let mut status = 0;
+    // SAFETY: both pointers are valid for the call; an all-zero rusage is a valid one.
+    let (found, usage) = unsafe {
+        let found = libc::wait4(pid.as_raw_nonzero().get(), &raw mut status, libc::WNOHANG, usage.as_mut_ptr());
+        (found, usage.assume_init())
+    };
+    if found < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let number = |value: libc::c_long| u64::try_from(value).unwrap_or(0);
+    let millis = |time: libc::timeval| number(time.tv_sec) * 1000 + number(time.tv_usec) / 1000;
+    Ok(Usage {
+        user_ms: millis(usage.ru_utime),
+        system_ms: millis(usage.ru_stime),
+        max_rss_kib: number(usage.ru_maxrss),
+    })
+}
+
+/// The first of our children that has ended and is not buried, whoever started it.
+pub(crate) fn first_ended() -> Option<Pid> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is valid for the call; an all-zero siginfo is a valid one, whose pid is 0.
+    let (found, pid) = unsafe {
+        let found = libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options);
+        (found, info.assume_init().si_pid())
+    };
+    if found == 0 { Pid::from_raw(pid) } else { None }
+}
+
+/// Where the handlers write; -1 = nowhere yet.
+static BELL: AtomicI32 = AtomicI32::new(-1);
+/// Whether somebody asked the keeper to end.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn ring(signal: libc::c_int) {
+    if signal != libc::SIGCHLD {
+        ASKED.store(true, Ordering::SeqCst);
+    }
+    let one = 1_u64;
+    // SAFETY: `write` may be called in a handler; the buffer is eight bytes; errno is put back.
+    unsafe {
+        let errno = *libc::__errno_location();
+        libc::write(BELL.load(Ordering::SeqCst), (&raw const one).cast(), 8);
+        *libc::__errno_location() = errno;
+    }
+}
+
+/// Makes the end of a child, and requests to end, ring `bell` (an eventfd), which stays open for good.
+///
+/// Handlers, never `SIG_IGN` and no blocked signals: children get the default of every signal back
+/// when they are executed, whatever the owner had inherited.
+pub(crate) fn listen(bell: OwnedFd) -> io::Result<()> {
+    BELL.store(bell.as_raw_fd(), Ordering::SeqCst);
+    std::mem::forget(bell);
+    // SAFETY: an all-zero sigaction is valid; the handler only does what handlers may.
+    unsafe {
+        let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        for signal in 1..=64 {
+            if ![libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP].contains(&signal) {
+                // Best effort: the C library keeps some for itself.
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+        action.sa_sigaction = ring as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_NOCLDSTOP | libc::SA_RESTART;
+        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+            if libc::sigaction(signal, &raw const action, std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        let mut none: libc::sigset_t = MaybeUninit::zeroed().assume_init();
+        libc::sigemptyset(&raw mut none);
+        if libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Whether somebody asked the keeper to end.
+pub(crate) fn asked_to_end() -> bool {
+    ASKED.load(Ordering::SeqCst)
+}
