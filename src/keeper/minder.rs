@@ -142,10 +142,8 @@ impl Minder {
         let cannot = |error: std::io::Error| format!("cannot write in the spool directory `{}`: {error}", spawn.dir);
         record::make_dir(dir).map_err(cannot)?;
         let seen = Seen { attempt: spawn.attempt.clone(), keeper: self.me.clone() };
-        record::claim(dir, record::SEEN, &seen).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => again(),
-            _ => cannot(error),
-        })?;
+        let claimed = record::claim(dir, record::SEEN, &seen);
+        claimed.map_err(|error| if error.kind() == ErrorKind::AlreadyExists { again() } else { cannot(error) })?;
         match self.ground.start(spawn, stdin) {
             Ok((pid, pipes)) => {
                 let process = Process::now(pid);

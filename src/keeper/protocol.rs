@@ -140,6 +140,7 @@ pub struct Listed {
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent facts, not a state")]
 pub struct Exit {
     /// Its exit status; 127 a command that was not found, 126 one that may not be executed.
     pub code: Option<i32>,
