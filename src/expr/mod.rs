@@ -4,44 +4,33 @@
 //! deterministic: no clock, no files, no network, no randomness. Knows nothing of steps or runs:
 //! names and their types come in as a [`Types`], values as a [`Scope`].
 
+mod check;
+mod convert;
+mod engine;
+mod eval;
+mod functions;
+mod functions_list;
+mod functions_text;
+mod kind;
+mod lookup;
+mod node;
+mod offsets;
+mod operators;
+mod parse;
+mod problem;
+mod program;
+mod reads;
+mod syntax;
+
 use crate::base::value::{Map, Value};
+use std::sync::Arc;
 
-/// Something wrong with an expression or a template, at a place in its own text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Problem {
-    /// What kind of problem.
-    pub kind: ProblemKind,
-    /// What is wrong: lower case, no full stop, names in backticks.
-    pub message: String,
-    /// First byte in the expression's text.
-    pub offset: usize,
-    /// Length in bytes.
-    pub len: usize,
-    /// The way out.
-    pub help: Option<String>,
-}
-
-/// The kinds of [`Problem`], each with a code of its own in `diagnostic`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// It does not parse.
-    Syntax,
-    /// A name that is not there.
-    Name,
-    /// A field that the value does not have.
-    Field,
-    /// Types that do not fit.
-    Type,
-    /// A secret where none may be.
-    Secret,
-    /// A place where a value cannot be made safe.
-    Place,
-    /// A limit was passed.
-    Limit,
-    /// A value that may be missing and is not guarded.
-    Unguarded,
-}
+pub(crate) use kind::{Reached, reach};
+pub use kind::{Type, Types};
+pub(crate) use lookup::follow;
+pub(crate) use problem::closest;
+pub use problem::{Problem, ProblemKind};
+pub(crate) use reads::subject;
 
 /// A path that an expression or template reads, such as `steps.check.output.json.status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,48 +45,43 @@ pub struct Read {
     pub guarded: bool,
 }
 
-/// The type of a value, as far as it is known before anything runs.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Type {
-    /// Anything: JSON from outside.
-    Any,
-    /// true or false.
-    Bool,
-    /// A whole number.
-    Int,
-    /// A number.
-    Number,
-    /// Text.
-    Text,
-    /// A list of one type.
-    List(Box<Type>),
-    /// A map with any keys and values of one type.
-    Map(Box<Type>),
-    /// A map with just these keys.
-    Record(std::collections::BTreeMap<String, Type>),
-    /// A level word (`ok` < `notice` < `warning` < `critical`), comparable with other levels.
-    Level,
-    /// A value that may be missing: must be guarded, the reason says why.
-    Maybe(Box<Type>, String),
-}
-
-/// The names an expression may use, with their types.
-pub type Types = std::collections::BTreeMap<String, Type>;
-
 /// The values an expression is evaluated over: one object whose members are the root names.
 #[derive(Debug, Clone, Default)]
 pub struct Scope(pub Map<String, Value>);
-
-/// A compiled expression.
-#[derive(Debug, Clone)]
-pub struct Expr {
-    source: String,
-}
 
 /// Why an expression could not be evaluated over these values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct EvalError(pub String);
+
+/// A compiled expression.
+#[derive(Debug, Clone)]
+pub struct Expr(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    source: String,
+    root: node::Node,
+    run: How,
+    reads: Vec<Read>,
+}
+
+/// How a value is had. Most expressions of a book are a name or a short condition.
+#[derive(Debug)]
+enum How {
+    /// One path of names: looked up, rhai is not asked.
+    Path(Vec<String>),
+    /// Everything else.
+    Program(program::Program),
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source == other.0.source
+    }
+}
+
+impl Eq for Expr {}
 
 impl Expr {
     /// The expression written as `source`.
@@ -105,31 +89,41 @@ impl Expr {
     /// # Errors
     /// What is wrong with it, each with its place.
     pub fn compile(source: &str) -> Result<Self, Vec<Problem>> {
-        todo!("{source}")
+        let root = parse::parse(source).map_err(|problem| vec![problem])?;
+        let reads = reads::reads(&root);
+        let run = match &root.kind {
+            node::Kind::Path(segments, node::Presence::Required) if segments.iter().all(|s| s.name().is_some()) => {
+                How::Path(segments.iter().map(node::Segment::shown).collect())
+            }
+            _ => How::Program(program::Program::new(&root).map_err(|problem| vec![problem])?),
+        };
+        Ok(Self(Arc::new(Compiled { source: source.into(), root, run, reads })))
     }
 
     /// As written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
-    /// Every path it reads.
+    /// Every path it reads, in the order of the text.
     #[must_use]
     pub fn reads(&self) -> &[Read] {
-        todo!()
+        &self.0.reads
     }
 
     /// What is wrong with it where the names are these; empty = nothing. `want` is the type the place asks for.
     #[must_use]
     pub fn check(&self, types: &Types, want: &Type) -> Vec<Problem> {
-        todo!("{types:?} {want:?}")
+        let (have, mut problems) = check::check(&self.0.root, &self.0.source, types);
+        problems.extend(check::unfit(&self.0.root, &self.0.source, &have, want));
+        problems
     }
 
     /// The type it has where the names are these.
     #[must_use]
     pub fn type_of(&self, types: &Types) -> Type {
-        todo!("{types:?}")
+        check::check(&self.0.root, &self.0.source, types).0
     }
 
     /// Its value.
@@ -137,7 +131,12 @@ impl Expr {
     /// # Errors
     /// [`EvalError`] when a value is missing, types do not fit or a bound was passed.
     pub fn eval(&self, scope: &Scope) -> Result<Value, EvalError> {
-        todo!("{scope:?}")
+        match &self.0.run {
+            How::Path(path) => {
+                follow(&scope.0, path).map(std::borrow::Cow::into_owned).map_err(|absent| EvalError(absent.message))
+            }
+            How::Program(program) => eval::eval(program, &self.0.source, &scope.0),
+        }
     }
 
     /// Its value, which must be true or false.
@@ -145,6 +144,9 @@ impl Expr {
     /// # Errors
     /// As [`Self::eval`], or when the value is something else.
     pub fn eval_bool(&self, scope: &Scope) -> Result<bool, EvalError> {
-        todo!("{scope:?}")
+        match self.eval(scope)? {
+            Value::Bool(flag) => Ok(flag),
+            other => Err(eval::no_condition(&other, &self.0.source)),
+        }
     }
 }
