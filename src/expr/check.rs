@@ -114,7 +114,8 @@ impl Checker<'_> {
                 let guarded = presence == Presence::Optional || is_asked(&self.asked, &path);
                 if let (Some(why), false) = (reached.maybe, guarded) {
                     let shown = self.shown(node);
-                    let problem = self.problem(ProblemKind::Unguarded, node, format!("`{shown}` may be missing: {why}"));
+                    let problem =
+                        self.problem(ProblemKind::Unguarded, node, format!("`{shown}` may be missing: {why}"));
                     problem.help = Some(guard(&path, &shown));
                 }
                 reached.kind
@@ -186,7 +187,11 @@ impl Checker<'_> {
                 let text = format!("`\"{word}\"` is not a level");
                 let known = Level::ALL.map(Level::as_str);
                 let problem = Problem::new(ProblemKind::Type, other.0.span, text).did_you_mean(word, known);
-                self.problems.push(problem.clone().help(problem.help.unwrap_or_else(|| "the levels are ok, notice, warning, critical".into())));
+                self.problems.push(
+                    problem
+                        .clone()
+                        .help(problem.help.unwrap_or_else(|| "the levels are ok, notice, warning, critical".into())),
+                );
                 return;
             }
         }
@@ -225,12 +230,12 @@ impl Checker<'_> {
                     self.shown(arg),
                     said(arg, kind)
                 );
-                self.problem(ProblemKind::Type, arg, text).help = Some(format!("`{}`: {}", function.name, function.about));
+                self.problem(ProblemKind::Type, arg, text).help =
+                    Some(format!("`{}`: {}", function.name, function.about));
             }
         }
         let first = kinds.first().cloned().unwrap_or(Type::Any);
         match function.out {
-            Out::Any => Type::Any,
             Out::Bool => Type::Bool,
             Out::Int => Type::Int,
             Out::Number if function.name == "round" && args.len() == 1 => Type::Int,

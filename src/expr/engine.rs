@@ -69,7 +69,8 @@ pub(super) type Run = fn(&mut [Dynamic]) -> Result<Dynamic, String>;
 fn register(engine: &mut Engine, name: &str, arity: usize, run: Run) {
     let types = vec![TypeId::of::<Dynamic>(); arity];
     engine.register_raw_fn::<Dynamic>(name, types, move |_, args| {
-        let mut values: Vec<Dynamic> = args.iter_mut().map(|arg| std::mem::take(*arg)).collect();
+        // The first may be the variable itself: taking it would empty the variable for what comes after.
+        let mut values: Vec<Dynamic> = args.iter_mut().map(|arg| (**arg).clone()).collect();
         run(&mut values).map_err(|text| Box::new(EvalAltResult::ErrorRuntime(text.into(), Position::NONE)))
     });
 }

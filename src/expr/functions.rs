@@ -29,8 +29,6 @@ pub(super) enum Param {
 /// What comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Out {
-    /// Anything.
-    Any,
     /// true or false.
     Bool,
     /// A whole number.

@@ -189,4 +189,3 @@ pub(super) fn round(values: &mut [Dynamic]) -> Result<Dynamic, String> {
     let rounded = (number * scale).round() / scale;
     Ok(if rounded.is_finite() { rounded.into() } else { number.into() })
 }
-

@@ -150,3 +150,6 @@ impl Expr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

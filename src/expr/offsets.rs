@@ -34,7 +34,10 @@ impl<'a> Offsets<'a> {
             Some(first) => {
                 let number = first.is_ascii_digit() || first == '-';
                 let part = |at: usize, c: char| {
-                    c.is_alphanumeric() || c == '_' || (at == 0 && c == '-') || (number && c == '.' && !rest[at..].starts_with(".."))
+                    c.is_alphanumeric()
+                        || c == '_'
+                        || (at == 0 && c == '-')
+                        || (number && c == '.' && !rest[at..].starts_with(".."))
                 };
                 let end = rest.char_indices().find(|(at, c)| !part(*at, *c)).map_or(rest.len(), |(at, _)| at);
                 start + end.max(first.len_utf8())

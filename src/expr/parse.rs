@@ -82,7 +82,8 @@ impl Parser<'_> {
                 Ok(Node { kind: Kind::List(items), span: (start, self.offsets.end_after(end, ']')) })
             }
             rhai::Expr::Map(members, _) => {
-                let named = members.0.iter().map(|(key, value)| Ok((key.name.to_string(), self.node(value, depth + 1)?)));
+                let named =
+                    members.0.iter().map(|(key, value)| Ok((key.name.to_string(), self.node(value, depth + 1)?)));
                 let members = named.collect::<Result<Vec<_>, Problem>>()?;
                 let end = members.last().map_or(start, |(_, last)| last.span.1);
                 Ok(Node { kind: Kind::Map(members), span: (start, self.offsets.end_after(end, '}')) })

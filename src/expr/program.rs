@@ -207,7 +207,9 @@ impl Writer {
     }
 
     fn is_match(&mut self, span: (usize, usize), name: &str, args: &[Node]) {
-        let [text, pattern] = args else { return self.call(span, &functions::emitted(name), &args.iter().collect::<Vec<_>>()) };
+        let [text, pattern] = args else {
+            return self.call(span, &functions::emitted(name), &args.iter().collect::<Vec<_>>());
+        };
         let written = match &pattern.kind {
             Kind::Literal(Value::String(written)) => regex(written).ok(),
             _ => None,

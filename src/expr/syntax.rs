@@ -14,9 +14,7 @@ pub(super) fn problem(error: &ParseError, offsets: &Offsets<'_>) -> Problem {
     match error.err_type() {
         ParseErrorType::UnexpectedEOF => say("the expression ends too early".into()),
         ParseErrorType::ExprTooDeep => too_deep(start),
-        ParseErrorType::LiteralTooLarge(..) => {
-            Problem::new(ProblemKind::Limit, (start, end), "a literal is too long")
-        }
+        ParseErrorType::LiteralTooLarge(..) => Problem::new(ProblemKind::Limit, (start, end), "a literal is too long"),
         ParseErrorType::BadInput(LexError::MalformedChar(_)) => {
             say("this is no text".into()).help("text is written in double quotes: \"failed\"")
         }
