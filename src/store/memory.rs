@@ -216,3 +216,30 @@ impl Journal for Memory {
         self.state().blobs.get(digest).cloned().ok_or(ReadError::Blob(*digest))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::{append, batch, dump, project, stream, suite};
+
+    #[test]
+    fn conforms() {
+        suite(|| Memory::new(project()), |journal| journal.reopened());
+    }
+
+    #[test]
+    fn fails_on_purpose() {
+        let faults = [Some(Fault::Before), Some(Fault::After), Some(Fault::Full), None, Some(Fault::Broken)];
+        let journal = Memory::failing(project(), Arc::new(move |n| faults.get(usize::try_from(n).ok()?).copied()?));
+        let answers: Vec<_> = (0..6).map(|_| append(&journal, batch(&[], &[("a", &["put k v"])]))).collect();
+        let unknown = || Err(AppendError::Unknown("a fault on purpose".into()));
+        assert_eq!(answers[..2], [unknown(), unknown()]);
+        assert!(matches!(answers[2], Err(AppendError::Full(_))));
+        assert_eq!(answers[3], Ok(vec![2]), "the second was written, the first was not");
+        assert!(matches!((&answers[4], &answers[5]), (Err(AppendError::Broken(_)), Err(AppendError::Broken(_)))));
+        assert_eq!(journal.reopened().version(&stream("a")), Ok(2));
+        let before = dump(&journal);
+        journal.rebuild();
+        assert_eq!(dump(&journal), before);
+    }
+}

@@ -6,6 +6,9 @@
 
 mod admit;
 pub mod codec;
+#[cfg(test)]
+mod conformance;
+pub mod disk;
 pub mod memory;
 
 use crate::base::digest::Digest;

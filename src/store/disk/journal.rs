@@ -1,0 +1,223 @@
+//! The journal on disk as everybody else sees it: opened, appended to, read, closed.
+
+use crate::base::digest::Digest;
+use crate::store::disk::anchor::AnchorFile;
+use crate::store::disk::blob::Blobs;
+use crate::store::disk::device::{Disk, Real};
+use crate::store::disk::directory::{Host, OpenError, check_format, enter};
+use crate::store::disk::index::Index;
+use crate::store::disk::line::{Line, Upkeep};
+use crate::store::disk::lock::Lock;
+use crate::store::disk::reader::Reader;
+use crate::store::disk::recover::{Damage, recover};
+use crate::store::disk::segment::FOLDER;
+use crate::store::disk::table::Makers;
+use crate::store::disk::writer::Writer;
+use crate::store::{AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How a data directory is opened.
+#[derive(Clone)]
+pub struct Settings {
+    /// Makes the rows of the index.
+    pub project: Project,
+    /// Changes whenever `project` makes other rows of the same events.
+    pub project_version: String,
+    /// The machine this runs on.
+    pub host: Host,
+    /// Whether a directory of another machine is taken over.
+    pub adopt: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { project: no_rows(), project_version: "none".into(), host: Host::here(), adopt: false }
+    }
+}
+
+/// The journal in a data directory, owned by this process until it is dropped.
+pub struct DiskJournal {
+    reader: Arc<Reader>,
+    index: Arc<Index>,
+    blobs: Blobs,
+    anchor: Arc<Mutex<AnchorFile>>,
+    epoch: u64,
+    damage: Vec<Damage>,
+    way: Way,
+    upkeep: Option<Upkeep>,
+    /// Last, so that it is let go of last.
+    _lock: Option<Lock>,
+}
+
+/// How batches get to the writer.
+pub(crate) enum Way {
+    /// By its thread.
+    Line(Line),
+    /// In the caller's own, step by step, for tests that count every step.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests step the writer themselves"))]
+    Here(Mutex<Writer>),
+}
+
+impl DiskJournal {
+    /// Opens a data directory, or makes one.
+    ///
+    /// # Errors
+    /// [`OpenError`], each a sentence for the operator.
+    pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
+        enter(directory)?;
+        let lock = Lock::take(directory)?;
+        let disk: Arc<dyn Disk> = Arc::new(Real::new(directory));
+        check_format(&*disk, directory, &settings.host, settings.adopt)?;
+        let makers = Makers { project: settings.project_version, host: settings.host };
+        let index = Index::new(Some(directory.join("index")), settings.project, makers);
+        let io = |error: io::Error| OpenError::io(directory, &error);
+        let (mut journal, writer) = Self::on(disk, index).map_err(io)?;
+        journal.way = Way::Line(Line::start(writer).map_err(io)?);
+        let (anchor, reader, index, epoch) =
+            (Arc::clone(&journal.anchor), Arc::clone(&journal.reader), Arc::clone(&journal.index), journal.epoch);
+        let upkeep = Upkeep::start(move || keep_up(&anchor, &reader, &index, epoch));
+        journal.upkeep = Some(upkeep.map_err(io)?);
+        journal._lock = Some(lock);
+        Ok(journal)
+    }
+
+    /// Opens what is on that disk; the caller decides how batches get to the writer.
+    pub(crate) fn on(disk: Arc<dyn Disk>, index: Index) -> io::Result<(Self, Writer)> {
+        disk.make_dir(FOLDER)?;
+        let blobs = Blobs::open(Arc::clone(&disk))?;
+        let (mut anchor, was) = AnchorFile::open(&*disk)?;
+        disk.sync_dir("")?;
+        let found = recover(&*disk, was.number)?;
+        let epoch = was.epoch + 1;
+        anchor.set(epoch, found.number, false)?;
+        let bytes = found.tail.as_ref().map_or(0, |tail| tail.end);
+        let full = found.segments.len().saturating_sub(1) as u64 * crate::store::disk::segment::SEGMENT;
+        let segment = u32::try_from(found.segments.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let reader = Arc::new(Reader::new(found.segments, found.streams, found.number, full + bytes));
+        let (index, anchor) = (Arc::new(index), Arc::new(Mutex::new(anchor)));
+        let writer = Writer {
+            disk,
+            reader: Arc::clone(&reader),
+            index: Arc::clone(&index),
+            anchor: Arc::clone(&anchor),
+            epoch,
+            tail: found.tail,
+            segment,
+            broken: None,
+        };
+        let closed = Way::Line(Line::closed());
+        let journal =
+            Self { reader, index, blobs, anchor, epoch, damage: found.damage, way: closed, upkeep: None, _lock: None };
+        Ok((journal, writer))
+    }
+
+    /// The same, with the writer in the caller's thread.
+    #[cfg(test)]
+    pub(crate) fn stepped(disk: Arc<dyn Disk>, index: Index) -> io::Result<Self> {
+        let (mut journal, writer) = Self::on(disk, index)?;
+        journal.way = Way::Here(Mutex::new(writer));
+        Ok(journal)
+    }
+
+    /// What of the journal can't be read; empty when all is well.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// The streams that can't be trusted and why.
+    #[must_use]
+    pub fn damaged_streams(&self) -> Vec<(StreamId, String)> {
+        self.reader.streams().damaged()
+    }
+
+    /// Why the stored index was not believed at this opening, if it was not.
+    #[must_use]
+    pub fn index_doubt(&self) -> Option<String> {
+        self.index.doubt()
+    }
+
+    /// Brings anchor and index up to date now instead of within a second.
+    pub fn keep_up(&self) {
+        keep_up(&self.anchor, &self.reader, &self.index, self.epoch);
+    }
+}
+
+fn keep_up(anchor: &Mutex<AnchorFile>, reader: &Reader, index: &Index, epoch: u64) {
+    if let Err(error) = locked(anchor).set(epoch, reader.number(), false) {
+        tracing::warn!(%error, "the journal's anchor could not be written");
+    }
+    if let Err(error) = index.flush(reader, false) {
+        tracing::warn!(%error, "the index could not be written");
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for DiskJournal {
+    fn drop(&mut self) {
+        if let Way::Line(line) = &mut self.way {
+            line.stop();
+        }
+        if let Some(upkeep) = &mut self.upkeep {
+            upkeep.stop();
+        }
+        let indexed = self.index.flush(&self.reader, true);
+        let anchored = locked(&self.anchor).set(self.epoch, self.reader.number(), true);
+        if indexed.is_err() || anchored.is_err() {
+            tracing::warn!(?indexed, ?anchored, "the data directory could not be closed cleanly");
+        }
+    }
+}
+
+impl Journal for DiskJournal {
+    fn append(&self, batch: Batch, done: Done) {
+        match &self.way {
+            Way::Line(line) => line.put(batch, done),
+            Way::Here(writer) => locked(writer).commit(vec![(batch, done)]),
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn streams(&self, prefix: &str) -> Result<Vec<(StreamId, Version)>, ReadError> {
+        Ok(self.reader.streams().named(prefix))
+    }
+
+    fn version(&self, stream: &StreamId) -> Result<Version, ReadError> {
+        self.reader.version(stream)
+    }
+
+    fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
+        self.reader.read(stream, from)
+    }
+
+    fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {
+        self.index.get(&self.reader, row)
+    }
+
+    fn scan(
+        &self,
+        tree: &'static str,
+        from: &[u8],
+        to: &[u8],
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+        self.index.scan(&self.reader, tree, (from, to), backwards, limit)
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError> {
+        self.blobs.put(bytes)
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {
+        self.blobs.get(digest)
+    }
+}

@@ -1,0 +1,103 @@
+//! The way to the writer: a bounded queue and its thread, and the thread that keeps anchor and index up.
+//!
+//! Nobody who appends waits for the disk. Whatever has queued up while one group was synced becomes
+//! the next group, so the busier it is the more batches share a sync.
+
+use crate::base::limits;
+use crate::store::disk::writer::Writer;
+use crate::store::{AppendError, Batch, Done};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Batches that may wait for the writer.
+const QUEUE: usize = 8 * 1024;
+/// Batches in one group.
+const GROUP: usize = 1024;
+/// Bytes of one group; with one batch more it still fits a segment.
+const GROUP_BYTES: usize = 4 * limits::MAX_BATCH;
+/// How often anchor and index are brought up to date.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// A running writer thread.
+pub(crate) struct Line {
+    sender: Option<SyncSender<(Batch, Done)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    /// Starts the thread.
+    pub(crate) fn start(writer: Writer) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(writer, &receiver))?;
+        Ok(Self { sender: Some(sender), thread: Some(thread) })
+    }
+
+    /// One that takes nothing: a journal that is not open yet.
+    pub(crate) fn closed() -> Self {
+        Self { sender: None, thread: None }
+    }
+
+    /// Queues a batch, or answers at once that it can't.
+    pub(crate) fn put(&self, batch: Batch, done: Done) {
+        let Some(sender) = &self.sender else { return done(Err(AppendError::Broken("the journal is closed".into()))) };
+        match sender.try_send((batch, done)) {
+            Ok(()) => {}
+            Err(TrySendError::Full((_, done))) => done(Err(AppendError::Busy(format!("{QUEUE} batches wait")))),
+            Err(TrySendError::Disconnected((_, done))) => done(Err(AppendError::Broken("its writer is gone".into()))),
+        }
+    }
+
+    /// Lets the writer finish what has queued up.
+    pub(crate) fn stop(&mut self) {
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn run(mut writer: Writer, queue: &Receiver<(Batch, Done)>) {
+    while let Ok(first) = queue.recv() {
+        let mut bytes = size(&first.0);
+        let mut group = vec![first];
+        while group.len() < GROUP && bytes < GROUP_BYTES {
+            let Ok(next) = queue.try_recv() else { break };
+            bytes += size(&next.0);
+            group.push(next);
+        }
+        writer.commit(group);
+    }
+}
+
+fn size(batch: &Batch) -> usize {
+    batch.appends.iter().flat_map(|(_, events)| events).map(Vec::len).sum()
+}
+
+/// A thread that does something each second until it is stopped.
+pub(crate) struct Upkeep {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    /// Starts it.
+    pub(crate) fn start(work: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel(1);
+        let upkeep = move || {
+            while stopped.recv_timeout(UPKEEP) == Err(RecvTimeoutError::Timeout) {
+                work();
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal-upkeep".into()).spawn(upkeep)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Ends it; returns when it has.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}

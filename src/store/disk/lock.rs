@@ -1,0 +1,39 @@
+//! The lock on a data directory: one owner at a time, and his name.
+
+use crate::store::disk::directory::OpenError;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Held as long as it lives; the system lets go when the process ends, however it ends.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says who has it.
+    pub(crate) fn take(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join("lock");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut file = opened.map_err(|error| OpenError::io(&path, &error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut owner = String::new();
+                drop(file.read_to_string(&mut owner));
+                return Err(OpenError::Held {
+                    directory: directory.display().to_string(),
+                    pid: owner.trim().parse().ok(),
+                });
+            }
+            Err(error) => {
+                return Err(OpenError::NoLock { directory: directory.display().to_string(), why: error.to_string() });
+            }
+        }
+        let named = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+        named.map_err(|error| OpenError::io(&path, &error))?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,198 @@
+//! The one writer: judges batches in the order they came, writes those taken as one group, syncs once,
+//! and only then tells anybody.
+//!
+//! A sync that failed is never tried again: the system may have dropped the pages it could not write,
+//! and a second sync would say yes to that. The journal is broken until it is opened, and read, anew.
+
+use crate::store::admit::{Held, admit};
+use crate::store::disk::anchor::AnchorFile;
+use crate::store::disk::device::{Disk, is_full};
+use crate::store::disk::frame::{self, Chain, Entry, chain_next};
+use crate::store::disk::index::Index;
+use crate::store::disk::reader::Reader;
+use crate::store::disk::segment::{Segment, Tail};
+use crate::store::disk::streams::Place;
+use crate::store::{AppendError, Batch, Change, Done, ReadError, Row, StreamId, Version};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the writer is made of.
+pub(crate) struct Writer {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) anchor: Arc<Mutex<AnchorFile>>,
+    pub(crate) epoch: u64,
+    /// Where the next frame goes; `None` begins a segment.
+    pub(crate) tail: Option<Tail>,
+    /// The tail's position in the list of segments.
+    pub(crate) segment: u32,
+    /// Why nothing is written any more.
+    pub(crate) broken: Option<String>,
+}
+
+/// A group that is being put together.
+struct Draft<'a> {
+    writer: &'a Writer,
+    bytes: Vec<u8>,
+    number: u64,
+    durable: u64,
+    /// Heads and rows as they will be once the group is durable.
+    heads: BTreeMap<StreamId, (Version, Chain)>,
+    rows: BTreeMap<Row, bool>,
+    changes: Vec<(u64, Change)>,
+    /// Frames by number and offset in `bytes`.
+    frames: Vec<(u64, usize, Vec<Entry>)>,
+}
+
+impl Writer {
+    /// Takes what can be taken of a group, makes it durable together, then answers in order.
+    pub(crate) fn commit(&mut self, group: Vec<(Batch, Done)>) {
+        let durable = self.reader.number();
+        let mut draft = Draft {
+            writer: self,
+            bytes: Vec::new(),
+            number: durable,
+            durable,
+            heads: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            changes: Vec::new(),
+            frames: Vec::new(),
+        };
+        let mut answers = Vec::new();
+        for (batch, done) in group {
+            let answer = match &draft.writer.broken {
+                Some(why) => Err(AppendError::Broken(why.clone())),
+                None => draft.take(&batch),
+            };
+            answers.push((done, answer));
+        }
+        let Draft { bytes, number, changes, frames, .. } = draft;
+        let written = if frames.is_empty() { Ok(()) } else { self.write(&bytes, number, &frames) };
+        if written.is_ok() && !frames.is_empty() {
+            self.index.apply(number, changes);
+        }
+        for (done, answer) in answers {
+            done(answer.and_then(|versions| written.clone().map(|()| versions)));
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], number: u64, frames: &[(u64, usize, Vec<Entry>)]) -> Result<(), AppendError> {
+        let first = frames.first().map_or(number, |(first, _, _)| *first);
+        let room = self.room(bytes.len(), first);
+        let at = match (room, &mut self.tail) {
+            (Ok(()), Some(tail)) => {
+                let at = tail.end;
+                if let Err(error) = tail.write(bytes) {
+                    let why = format!("the journal could not be written or synced: {error}");
+                    self.broken = Some(why.clone());
+                    return Err(AppendError::Unknown(why));
+                }
+                at
+            }
+            (Ok(()), None) => return Err(AppendError::Broken("no segment to write to".into())),
+            (Err(error), _) if is_full(&error) => return Err(AppendError::Full(error.to_string())),
+            (Err(error), _) => {
+                let why = format!("no room could be made in the journal: {error}");
+                self.broken = Some(why.clone());
+                return Err(AppendError::Broken(why));
+            }
+        };
+        let mut streams = self.reader.streams_mut();
+        for (number, offset, entries) in frames {
+            let at = u32::try_from(at + *offset as u64).unwrap_or(u32::MAX);
+            for entry in entries {
+                streams.take(entry, Place { segment: self.segment, at, from: entry.from }, *number, true);
+            }
+        }
+        drop(streams);
+        self.reader.publish(number, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Makes room for that much; the last step that may fail without harm.
+    fn room(&mut self, bytes: usize, first: u64) -> io::Result<()> {
+        let tail = match self.tail.take() {
+            Some(tail) if !tail.is_past(bytes) => tail,
+            sealed => {
+                if let Some(sealed) = sealed {
+                    let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+                    let kept = anchor.set(self.epoch, first - 1, false);
+                    self.tail = Some(sealed);
+                    kept?;
+                }
+                let segment = Segment::create(&*self.disk, first)?;
+                self.segment = self.reader.add_segment(segment.clone());
+                Tail::new(segment, 0)?
+            }
+        };
+        self.tail.insert(tail).make_room(bytes)
+    }
+}
+
+impl Draft<'_> {
+    fn take(&mut self, batch: &Batch) -> Result<Vec<Version>, AppendError> {
+        admit(batch, self)?;
+        for (stream, _) in &batch.appends {
+            self.head(stream)?;
+        }
+        if batch.appends.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.number += 1;
+        let mut entries = Vec::new();
+        let mut versions = Vec::new();
+        let mut payloads: Vec<&[u8]> = Vec::new();
+        for (stream, events) in &batch.appends {
+            let (from, mut chain) = self.head(stream)?;
+            let mut version = from;
+            for event in events {
+                version += 1;
+                chain = chain_next(&chain, version, event);
+                for change in (self.writer.index.project())(stream, version, event) {
+                    self.rows.insert(change.row.clone(), change.value.is_some());
+                    self.changes.push((self.number, change));
+                }
+                payloads.push(event);
+            }
+            let lengths = events.iter().map(|event| u32::try_from(event.len()).unwrap_or(u32::MAX)).collect();
+            entries.push(Entry { stream: stream.as_str().into(), from, lengths, chain });
+            versions.push(version);
+            self.heads.insert(stream.clone(), (version, chain));
+        }
+        let offset = self.bytes.len();
+        frame::write(&mut self.bytes, self.number, self.durable, &entries, &payloads);
+        self.frames.push((self.number, offset, entries));
+        Ok(versions)
+    }
+
+    fn head(&self, stream: &StreamId) -> Result<(Version, Chain), AppendError> {
+        if let Some(head) = self.heads.get(stream) {
+            return Ok(*head);
+        }
+        let streams = self.writer.reader.streams();
+        match streams.get(stream).and_then(|found| found.damage.as_ref()) {
+            Some(what) => Err(AppendError::Refused(format!("stream `{stream}` is damaged: {what}"))),
+            None => Ok(streams.head(stream)),
+        }
+    }
+}
+
+impl Held for Draft<'_> {
+    fn version(&self, stream: &StreamId) -> Result<Version, AppendError> {
+        self.head(stream).map(|(version, _)| version)
+    }
+
+    fn has(&self, row: &Row) -> Result<bool, AppendError> {
+        if let Some(there) = self.rows.get(row) {
+            return Ok(*there);
+        }
+        let unreadable = |error: ReadError| AppendError::Refused(error.to_string());
+        self.writer.index.get(&self.writer.reader, row).map(|value| value.is_some()).map_err(unreadable)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.writer.epoch
+    }
+}
