@@ -55,7 +55,7 @@ pub fn svg(sheet: &Sheet) -> String {
         escaped(&sheet.title)
     );
     text(&mut picture, GAP, GAP, "t", &sheet.title);
-    picture + &body + "</svg>\n"
+    picture + body.as_str() + "</svg>\n"
 }
 
 /// Where every box is, the bottom and the right end.
