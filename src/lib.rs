@@ -2,6 +2,7 @@
 //!
 //! The floors, lowest first, with what each may know, are in `ARCHITECTURE.md`; a test holds them.
 
+pub mod act;
 pub mod api;
 pub mod base;
 pub mod cli;

@@ -78,7 +78,7 @@ pub struct Failure {
     /// What there was of an output (a body of a wrong status, stderr of a command).
     #[serde(default)]
     pub output: Value,
-    /// How long the other side asked to wait (`Retry-After`).
+    /// How many seconds the other side asked to wait (`Retry-After`).
     #[serde(default)]
     pub retry_after: Option<u64>,
     /// Whether trying again could never help (4xx but 408 and 429, a missing command).
@@ -91,5 +91,11 @@ impl Failure {
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), output: Value::Null, retry_after: None, lasting: false }
+    }
+
+    /// A failure that trying again could never help.
+    #[must_use]
+    pub fn lasting(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { lasting: true, ..Self::new(kind, message) }
     }
 }

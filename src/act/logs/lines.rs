@@ -1,0 +1,123 @@
+//! The lines of one file that lie in the range asked for, in bounded memory.
+
+use crate::act::logs::stamp::Stamps;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
+use std::path::{Path, PathBuf};
+
+/// Longest part of a line that is looked at.
+const LONGEST: usize = 64 * 1024;
+
+/// Which lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    /// Not older than this.
+    pub(super) cutoff: Option<jiff::Timestamp>,
+    /// Only so many last ones.
+    pub(super) tail: Option<u64>,
+}
+
+/// Reads a file up to the size it had when it was opened, so a growing log ends.
+pub(super) struct Scanner<'a> {
+    path: PathBuf,
+    reader: Take<BufReader<File>>,
+    bytes: u64,
+    cutoff: Option<jiff::Timestamp>,
+    stamps: &'a Stamps,
+    /// Whether the lines here lie after the cutoff; a line without a time goes with the one before.
+    inside: bool,
+    timed: u64,
+    untimed: u64,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn open(path: &Path, range: &Range, stamps: &'a Stamps) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        let start = match range.tail {
+            Some(lines) => tail_start(&mut file, bytes, lines)?,
+            None => 0,
+        };
+        file.seek(SeekFrom::Start(start))?;
+        let reader = BufReader::with_capacity(64 * 1024, file).take(bytes - start);
+        // Lines before the first time count only when no time is ever found; see `note`.
+        let inside = true;
+        Ok(Self { path: path.into(), reader, bytes, cutoff: range.cutoff, stamps, inside, timed: 0, untimed: 0 })
+    }
+
+    /// The file's size.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next line in the range; bytes that are no UTF-8 are replaced.
+    pub(super) fn next_line(&mut self) -> io::Result<Option<String>> {
+        loop {
+            let Some(bytes) = self.read_line()? else { return Ok(None) };
+            let line = String::from_utf8_lossy(&bytes);
+            let line = line.trim_end_matches(['\n', '\r']);
+            let Some(cutoff) = self.cutoff else { return Ok(Some(line.into())) };
+            match self.stamps.read(line) {
+                Some(stamp) => {
+                    self.timed += 1;
+                    self.inside = stamp >= cutoff;
+                }
+                None => self.untimed += 1,
+            }
+            if self.inside {
+                return Ok(Some(line.into()));
+            }
+        }
+    }
+
+    /// One line of at most [`LONGEST`] bytes; the rest of a longer one is passed over.
+    fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok((!line.is_empty()).then_some(line));
+            }
+            let end = chunk.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            let used = end.unwrap_or(chunk.len());
+            let room = LONGEST.saturating_sub(line.len());
+            line.extend_from_slice(&chunk[..used.min(room)]);
+            self.reader.consume(used);
+            if end.is_some() {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// What a reader should know of this file.
+    pub(super) fn note(&self) -> Option<String> {
+        let path = self.path.display();
+        (self.cutoff.is_some() && self.timed == 0 && self.untimed > 0)
+            .then(|| format!("no time is recognised in {path}: all of its lines were counted"))
+    }
+}
+
+/// Where the last `lines` lines begin.
+fn tail_start(file: &mut File, bytes: u64, lines: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut end, mut newlines) = (bytes, 0);
+    while end > 0 {
+        let size = end.min(buffer.len() as u64);
+        let start = end - size;
+        let chunk = &mut buffer[..usize::try_from(size).unwrap_or_default()];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(chunk)?;
+        for (index, _) in chunk.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
+            let next = start + index as u64 + 1;
+            // The newline that ends the last line begins none.
+            if next < bytes {
+                newlines += 1;
+                if newlines == lines {
+                    return Ok(next);
+                }
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}

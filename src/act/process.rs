@@ -1,0 +1,290 @@
+//! `shell`, `exec`, `script`: a request into a command, and the end of a child into a reply.
+//!
+//! Pure: the keeper starts, minds and stops the child in between.
+
+use crate::act::args::Args;
+use crate::act::secret::Filled;
+use crate::act::verdict::beginning;
+use crate::act::world::World;
+use crate::base::digest::Digest;
+use crate::base::limits::MAX_OUTPUT_VALUE;
+use crate::base::span::Span;
+use crate::base::value::{Map, Value, json};
+use crate::model::kind::Kind;
+use crate::model::perform::{Failure, Reply, Request};
+use crate::model::policy::{FailureKind, OutputForm};
+use std::path::PathBuf;
+
+/// Longest script that fits into an argument (Linux: 128 KiB less a byte).
+const MAX_SCRIPT: usize = 128 * 1024 - 1;
+
+/// A child process, exactly.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment, sorted by name.
+    pub env: Vec<(String, String)>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// What it reads; nothing where there is none.
+    pub stdin: Option<Vec<u8>>,
+    /// Texts that must be masked in everything it prints.
+    pub masks: Vec<String>,
+}
+
+impl std::fmt::Debug for Command {
+    /// Without the environment and the masks, which hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command").field("argv", &self.argv).field("cwd", &self.cwd).finish_non_exhaustive()
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProcessExit {
+    /// Its exit status, if it exited.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Whether its time was up.
+    pub timed_out: bool,
+    /// Whether it was stopped because the engine asked.
+    pub stopped: bool,
+    /// Why it could not be started.
+    pub start_error: Option<String>,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What a child printed on one stream: the last bytes, and how many there were. Already masked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Captured {
+    /// The last bytes.
+    pub tail: Vec<u8>,
+    /// How many bytes there were in all.
+    pub total: u64,
+}
+
+/// The command that a `shell`, `exec` or `script` request asks for.
+///
+/// # Errors
+/// The [`Failure`] of an attempt that can't be started.
+pub fn command(request: &Request, world: &World, filled: &Filled) -> Result<Command, Failure> {
+    let cannot = |why: String| Failure::lasting(FailureKind::Start, why);
+    let kind = Kind::parse(&request.kind).ok_or_else(|| cannot(format!("there is no kind `{}`", request.kind)))?;
+    let args = Args::of(kind, request, filled)?;
+    let mut env = environment(request, world, filled)?;
+    let argv = match request.kind.as_str() {
+        "shell" => shell(&args)?,
+        "exec" => args.texts("argv"),
+        "script" => {
+            let params = Value::Object(args.map("params")).to_string();
+            env.retain(|(name, _)| name != "PARAMS");
+            env.push(("PARAMS".into(), params));
+            script(&args)?
+        }
+        other => return Err(cannot(format!("`{other}` is no child process"))),
+    };
+    if argv.first().is_none_or(String::is_empty) {
+        return Err(cannot("no command: the first word is empty".into()));
+    }
+    if let Some(text) =
+        argv.iter().chain(env.iter().flat_map(|(name, value)| [name, value])).find(|text| text.contains('\0'))
+    {
+        return Err(cannot(format!(
+            "a NUL byte can't be passed to a command (in `{}`)",
+            beginning(&text.replace('\0', "␀"))
+        )));
+    }
+    env.sort();
+    let workdir = request.workdir.as_ref().map(|text| text.fill(&mut |secret| filled.value(secret))).transpose()?;
+    let cwd = workdir.map_or_else(|| world.book_dir.clone(), |workdir| world.path(&workdir));
+    let stdin = args.text("stdin").map(String::into_bytes);
+    Ok(Command { argv, env, cwd, stdin, masks: filled.masks() })
+}
+
+fn shell(args: &Args) -> Result<Vec<String>, Failure> {
+    let argv = |words: &[&str], line: String| words.iter().map(|word| (*word).to_owned()).chain([line]).collect();
+    match args.text("bash") {
+        Some(line) => Ok(argv(&["bash", "-euo", "pipefail", "-c"], line)),
+        None => Ok(argv(&["sh", "-eu", "-c"], args.need("sh")?)),
+    }
+}
+
+/// Interpreters take a script as an argument, so that what it starts can't read the rest of it.
+fn script(args: &Args) -> Result<Vec<String>, Failure> {
+    let (mut argv, body) = (args.texts("run"), args.need("body")?);
+    let program = argv.first().cloned().unwrap_or_default();
+    let name =
+        program.rsplit('/').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let flag = match name {
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "python" | "fish" => "-c",
+        "perl" | "ruby" | "node" | "lua" | "Rscript" | "elixir" => "-e",
+        "php" => "-r",
+        "awk" | "gawk" | "mawk" | "sed" | "jq" => "--",
+        _ => {
+            let why = format!("`{program}` is no interpreter known here: write the script to a file and use `exec`");
+            return Err(Failure::lasting(FailureKind::Start, why));
+        }
+    };
+    if body.len() > MAX_SCRIPT {
+        let why = format!("the script has {} bytes, more than the {MAX_SCRIPT} that fit: put it in a file", body.len());
+        return Err(Failure::lasting(FailureKind::Start, why));
+    }
+    argv.extend([flag.to_owned(), body]);
+    Ok(argv)
+}
+
+/// The whole environment of a child: ours last, so that nothing the author wrote hides it.
+fn environment(request: &Request, world: &World, filled: &Filled) -> Result<Vec<(String, String)>, Failure> {
+    let mut env = world.base_env.clone();
+    for (name, text) in &request.env {
+        env.retain(|(known, _)| known != name);
+        env.push((name.clone(), text.fill(&mut |secret| filled.value(secret))?));
+    }
+    let place = request.place.to_string();
+    let key = Digest::of_parts(&[request.run.as_bytes(), place.as_bytes()]).to_string();
+    for (name, value) in [
+        ("RUN_ID", request.run.clone()),
+        ("RUN_DIR", world.run_dir.display().to_string()),
+        ("STEP_ID", request.place.step().to_string()),
+        ("ATTEMPT", request.attempt.to_string()),
+        ("BOOK_DIR", world.book_dir.display().to_string()),
+        ("STEPLADDER_KEY", key[..32].to_owned()),
+    ] {
+        env.retain(|(known, _)| known != name);
+        env.push((name.into(), value));
+    }
+    Ok(env)
+}
+
+/// What the end of the child means.
+#[must_use]
+pub fn reply(request: &Request, exit: &ProcessExit, stdout: &Captured, stderr: &Captured) -> Reply {
+    let mut output = output(exit, stdout, stderr);
+    if exit.stopped {
+        return Reply::Stopped { output };
+    }
+    let failed = |kind, message: String, lasting, output: &Value| {
+        Reply::Failed(Failure { output: output.clone(), lasting, ..Failure::new(kind, message) })
+    };
+    if let Some(why) = &exit.start_error {
+        return failed(FailureKind::Start, format!("{} could not be started: {why}", program(request)), true, &output);
+    }
+    if exit.timed_out {
+        let limit = request.timeout.map_or_else(|| Span::from_millis(exit.duration_ms), |limit| limit);
+        return failed(
+            FailureKind::Timeout,
+            format!("{} was not done after {limit}", program(request)),
+            false,
+            &output,
+        );
+    }
+    if let Some(why) = wrong_end(request, exit, stderr) {
+        return failed(FailureKind::Exit, why, exit.code == Some(127), &output);
+    }
+    match parse(request.output, stdout) {
+        Ok(value) => {
+            output["value"] = value;
+            Reply::Done { output, findings: Vec::new() }
+        }
+        Err(why) => failed(FailureKind::Expect, why, false, &output),
+    }
+}
+
+fn output(exit: &ProcessExit, stdout: &Captured, stderr: &Captured) -> Value {
+    let code = exit.code.or(exit.signal.map(|signal| 128 + signal));
+    json!({ "exit_code": code, "stdout": text(stdout), "stderr": text(stderr), "value": null, "duration_ms": exit.duration_ms })
+}
+
+fn text(captured: &Captured) -> String {
+    let start = captured.tail.len().saturating_sub(MAX_OUTPUT_VALUE);
+    String::from_utf8_lossy(&captured.tail[start..]).into_owned()
+}
+
+fn program(request: &Request) -> String {
+    let first = match request.params.shown() {
+        Value::Object(map) => map.get("argv").or_else(|| map.get("run")).map(|argv| match argv {
+            Value::Array(words) => words.first().map(crate::base::value::plain).unwrap_or_default(),
+            other => crate::base::value::plain(other),
+        }),
+        Value::Array(words) => words.first().map(crate::base::value::plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    };
+    first.map_or_else(|| format!("the {} line", request.kind), |first| format!("`{first}`"))
+}
+
+/// Why the end is no good one, in a sentence.
+fn wrong_end(request: &Request, exit: &ProcessExit, stderr: &Captured) -> Option<String> {
+    let what = program(request);
+    let said = text(stderr);
+    let said = said.trim_end().lines().last().map(beginning).filter(|line| !line.is_empty());
+    let said = said.map_or_else(String::new, |line| format!(": {line}"));
+    if let Some(signal) = exit.signal {
+        return Some(format!("{what} was ended by signal {signal}{}{said}", signal_name(signal)));
+    }
+    let code = exit.code.unwrap_or_default();
+    let good = match request.params.shown().get("exit") {
+        Some(Value::Array(codes)) => codes.iter().filter_map(Value::as_i64).collect(),
+        Some(one) => one.as_i64().into_iter().collect(),
+        None => vec![0],
+    };
+    match (good.contains(&i64::from(code)), code) {
+        (true, _) => None,
+        (false, 127) => Some(format!("{what} exited with 127, command not found{said}")),
+        (false, 126) => Some(format!("{what} exited with 126, not executable{said}")),
+        (false, code) => Some(format!("{what} exited with {code}{said}")),
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => " (HUP)",
+        2 => " (INT)",
+        3 => " (QUIT)",
+        6 => " (ABRT)",
+        9 => " (KILL)",
+        11 => " (SEGV)",
+        13 => " (PIPE)",
+        15 => " (TERM)",
+        _ => "",
+    }
+}
+
+/// `output.value` in the form the step asks for, or a sentence.
+fn parse(form: OutputForm, stdout: &Captured) -> Result<Value, String> {
+    let text = text(stdout);
+    let whole = |name: &str| {
+        let cut = stdout.total > text.len() as u64 && stdout.total > MAX_OUTPUT_VALUE as u64;
+        let size =
+            || format!("it printed {} bytes, too many to read as {name} (at most {MAX_OUTPUT_VALUE})", stdout.total);
+        if cut { Err(size()) } else { Ok(()) }
+    };
+    match form {
+        OutputForm::Text => Ok(Value::from(text.trim_end_matches('\n'))),
+        OutputForm::Lines => Ok(text.lines().map(Value::from).collect()),
+        OutputForm::Json => {
+            whole("JSON")?;
+            let found = || format!("it did not print JSON (`{}`)", beginning(&text));
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", found()))
+        }
+        OutputForm::Number => {
+            whole("a number")?;
+            let trimmed = text.trim();
+            let number = trimmed.parse::<i64>().map(Value::from).or_else(|_| trimmed.parse::<f64>().map(Value::from));
+            let number = number.ok().filter(|number| !number.is_null());
+            number.ok_or_else(|| format!("it did not print a number but `{}`", beginning(&text)))
+        }
+        OutputForm::Kv => {
+            whole("key=value lines")?;
+            let mut map = Map::new();
+            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                let (key, value) =
+                    line.split_once('=').ok_or_else(|| format!("`{}` is no key=value line", beginning(line)))?;
+                map.insert(key.trim().into(), Value::from(value.trim()));
+            }
+            Ok(Value::Object(map))
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Secrets: where their values come from, how they land, and how they are hidden again.
+//!
+//! The only file of the engine that holds values of secrets (invariant 11). They are read when a
+//! request is performed and forgotten with it.
+
+use crate::act::secret::file::read_names;
+use crate::base::arg::{Landing, SecretRef};
+use crate::model::book::SecretSource;
+use crate::model::perform::{Failure, Request};
+use crate::model::policy::FailureKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+mod file;
+mod fill;
+
+pub use fill::Filled;
+
+/// Where secrets come from; first match wins.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// The providers, in the order of `stepladder.yaml`.
+    pub sources: Vec<SecretSource>,
+    /// The environment of the owner: for `env`, and what a `command` runs in.
+    pub environment: BTreeMap<String, String>,
+    /// Relative files begin here.
+    pub book_dir: PathBuf,
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub credentials: Option<PathBuf>,
+}
+
+impl Secrets {
+    /// The values of every secret the request names.
+    pub async fn gather(&self, request: &Request) -> Result<Filled, Failure> {
+        let mut names = BTreeSet::new();
+        request.params.each_secret(&mut |secret| drop(names.insert(secret.name.clone())));
+        let texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
+        names.extend(texts.flat_map(|text| text.secrets().map(|secret| secret.name.clone())));
+        self.values(&names).await
+    }
+
+    /// The values of these secrets.
+    pub async fn values(&self, names: &BTreeSet<String>) -> Result<Filled, Failure> {
+        let mut filled = Filled::default();
+        for name in names {
+            filled.insert(name, self.one(name).await?);
+        }
+        Ok(filled)
+    }
+
+    async fn one(&self, name: &str) -> Result<String, Failure> {
+        let mut looked = Vec::new();
+        for source in &self.sources {
+            match self.look(source, name).await? {
+                Ok(value) => return Ok(value),
+                Err(why) => looked.push(why),
+            }
+        }
+        let looked = if looked.is_empty() { "no provider is configured".into() } else { looked.join(", ") };
+        Err(missing(format!("secret `{name}` was not found: {looked}")))
+    }
+
+    /// The value, or a few words why it is not there; a failure where nobody may go on looking.
+    async fn look(&self, source: &SecretSource, name: &str) -> Result<Result<String, String>, Failure> {
+        match source {
+            SecretSource::Env => {
+                Ok(self.environment.get(name).cloned().ok_or_else(|| "not in the environment".to_owned()))
+            }
+            SecretSource::File(path) => {
+                let path = self.book_dir.join(path);
+                let mut names = read_names(&path).map_err(missing)?;
+                Ok(names.remove(name).ok_or_else(|| format!("not in {}", path.display())))
+            }
+            SecretSource::SystemdCredentials => Ok(self.credential(name)),
+            SecretSource::Command(argv) => self.command(argv, name).await,
+            SecretSource::Age(path) => Ok(Err(format!("{path} is encrypted by age, which is not in this release"))),
+        }
+    }
+
+    fn credential(&self, name: &str) -> Result<String, String> {
+        let Some(directory) = &self.credentials else {
+            return Err("systemd handed over no credentials".into());
+        };
+        let text = std::fs::read_to_string(directory.join(name)).map_err(|_| "not among systemd's credentials")?;
+        Ok(one_line(text))
+    }
+
+    async fn command(&self, argv: &[String], name: &str) -> Result<Result<String, String>, Failure> {
+        let Some((program, rest)) = argv.split_first() else {
+            return Ok(Err("the command is empty".into()));
+        };
+        let run = tokio::process::Command::new(program)
+            .args(rest)
+            .arg(name)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(&self.book_dir)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(std::time::Duration::from_secs(10), run).await;
+        let output = output.map_err(|_| missing(format!("secret `{name}`: `{program}` did not answer within 10s")))?;
+        let output = output.map_err(|error| missing(format!("secret `{name}`: `{program}` did not start: {error}")))?;
+        if !output.status.success() {
+            return Ok(Err(format!("`{program}` has none ({})", output.status)));
+        }
+        Ok(String::from_utf8(output.stdout).map(one_line).map_err(|_| format!("`{program}` printed no UTF-8")))
+    }
+}
+
+fn one_line(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text
+}
+
+fn missing(message: impl Into<String>) -> Failure {
+    Failure::lasting(FailureKind::Missing, message)
+}
+
+/// The value as it must be written where it lands.
+fn landed(value: &str, secret: &SecretRef) -> Result<String, Failure> {
+    let bad = |why: &str| Err(missing(format!("secret `{}` {why}", secret.name)));
+    if value.contains('\0') {
+        return bad("holds a NUL byte, which no command, header or text can carry");
+    }
+    Ok(match secret.landing {
+        Landing::ShellWord => format!("'{}'", value.replace('\'', r"'\''")),
+        Landing::ShellSingle => value.replace('\'', r"'\''"),
+        Landing::ShellDouble => value.chars().fold(String::new(), |mut text, c| {
+            if matches!(c, '\\' | '"' | '$' | '`') {
+                text.push('\\');
+            }
+            text.push(c);
+            text
+        }),
+        Landing::Url | Landing::UrlPart => percent(value),
+        Landing::Html => value
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&#39;"),
+        Landing::Header if value.contains(['\r', '\n']) => return bad("has a line break, which no header can carry"),
+        Landing::PathPart if value.contains('/') || value == ".." => return bad("can't be one part of a path"),
+        Landing::Header
+        | Landing::PathPart
+        | Landing::Plain
+        | Landing::Argv
+        | Landing::Env
+        | Landing::Json
+        | Landing::Markdown
+        | Landing::Chat
+        | Landing::Path
+        | Landing::Host => value.into(),
+    })
+}
+
+/// Percent-encoded but for unreserved characters.
+pub(super) fn percent(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::arg::Arg;
+    use crate::base::value::json;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn gather(secrets: &Secrets, name: &str) -> Result<String, String> {
+        let names = BTreeSet::from([name.to_owned()]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let filled = runtime.block_on(secrets.values(&names)).map_err(|failure| failure.message)?;
+        let hole = SecretRef { name: name.into(), landing: Landing::Plain };
+        filled.value(&hole).map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn the_first_provider_that_has_it_wins_and_the_rest_is_said() {
+        let dir = tempfile::tempdir().expect("dir");
+        let file = dir.path().join("secrets.yaml");
+        std::fs::write(&file, "TOKEN: from file\nQUOTED: \"a: b\"\n").expect("write");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("mode");
+        let secrets = Secrets {
+            sources: vec![
+                SecretSource::Env,
+                SecretSource::File("secrets.yaml".into()),
+                SecretSource::SystemdCredentials,
+                SecretSource::Command(vec!["sh".into(), "-c".into(), "test $0 = ASKED && echo from command".into()]),
+                SecretSource::Age("secrets.age".into()),
+            ],
+            environment: BTreeMap::from([
+                ("HOME_TOKEN".into(), "from env".into()),
+                ("PATH".into(), "/usr/bin:/bin".into()),
+            ]),
+            book_dir: dir.path().into(),
+            credentials: None,
+        };
+        assert_eq!(gather(&secrets, "HOME_TOKEN"), Ok("from env".into()));
+        assert_eq!(gather(&secrets, "TOKEN"), Ok("from file".into()));
+        assert_eq!(gather(&secrets, "QUOTED"), Ok("a: b".into()));
+        assert_eq!(gather(&secrets, "ASKED"), Ok("from command".into()));
+        let none = gather(&secrets, "NOWHERE").expect_err("nowhere");
+        assert!(none.starts_with("secret `NOWHERE` was not found: not in the environment, not in "), "{none}");
+        assert!(none.ends_with("secrets.age is encrypted by age, which is not in this release"), "{none}");
+
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("mode");
+        let open = gather(&secrets, "TOKEN").expect_err("others can read it");
+        assert!(open.contains("may be read by others (mode 0644): chmod 600"), "{open}");
+    }
+
+    #[test]
+    fn a_secret_is_escaped_for_where_it_lands() {
+        let land =
+            |value: &str, landing| landed(value, &SecretRef { name: "S".into(), landing }).map_err(|f| f.message);
+        for (value, landing, written) in [
+            ("it's", Landing::ShellWord, r"'it'\''s'"),
+            ("a\"$b`\\", Landing::ShellDouble, r#"a\"\$b\`\\"#),
+            ("a/b c", Landing::UrlPart, "a%2Fb%20c"),
+            ("<&>", Landing::Html, "&lt;&amp;&gt;"),
+            ("plain \"text\"", Landing::Json, "plain \"text\""),
+        ] {
+            assert_eq!(land(value, landing).as_deref(), Ok(written));
+        }
+        assert!(land("a\r\nX: y", Landing::Header).is_err() && land("a\0b", Landing::Env).is_err());
+    }
+
+    #[test]
+    fn what_comes_back_is_masked() {
+        let mut filled = Filled::default();
+        filled.insert("S", "hunter2-hunter2".into());
+        let arg = Arg::Value(json!({}));
+        assert!(arg.fill(&mut |secret| filled.value(secret)).is_ok());
+        let failure =
+            Failure { output: json!({"hunter2-hunter2": ["x hunter2-hunter2 y"]}), ..missing("hunter2-hunter2") };
+        let masked = format!("{:?}", filled.mask(crate::model::perform::Reply::Failed(failure)));
+        assert!(!masked.contains("hunter2") && masked.contains("***"), "{masked}");
+    }
+}
