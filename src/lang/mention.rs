@@ -131,7 +131,8 @@ impl TextSpot {
             return at;
         }
         if wanted != ' ' && wanted != '\t' {
-            while at < self.whole.end && source.get(at).is_some_and(|byte| blank(*byte) && char::from(*byte) != wanted) {
+            while at < self.whole.end && source.get(at).is_some_and(|byte| blank(*byte) && char::from(*byte) != wanted)
+            {
                 at += 1;
             }
         }

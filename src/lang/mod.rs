@@ -5,9 +5,12 @@
 
 mod check;
 mod decode;
+pub mod format;
 mod keys;
 mod lower;
+pub mod manual;
 mod mention;
+pub mod schema;
 mod spots;
 mod yaml;
 

@@ -3,7 +3,7 @@
 use crate::base::ids::{Name, StepId};
 use crate::base::span::Span;
 use crate::base::value::Value;
-use crate::diagnostic::FileId;
+use crate::diagnostic::{FileId, Spot};
 use crate::model::escalation::Escalation;
 use crate::model::measure::Threshold;
 use crate::model::param::Param;
@@ -24,6 +24,52 @@ pub struct Book {
     pub thresholds: BTreeMap<StepId, Threshold>,
     /// `escalation.yaml`, where there is one.
     pub escalation: Option<Escalation>,
+    /// `alerts.yaml`, by name.
+    pub alerts: BTreeMap<String, Alert>,
+    /// `tests/*.yaml`.
+    pub tests: Vec<Test>,
+}
+
+/// One entry of `alerts.yaml`.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// Where its name is written.
+    pub spot: Spot,
+    /// The condition over stored samples, as written.
+    pub expr: String,
+    /// How long it must hold.
+    pub holds_for: Span,
+    /// How long it stays on after it last held.
+    pub keep_firing_for: Span,
+    /// What missing samples mean: `keep`, `ok` or `fire`.
+    pub missing: String,
+    /// The severity of its incident.
+    pub severity: String,
+    /// What people read.
+    pub title: Option<String>,
+    /// What to do; Markdown.
+    pub description: Option<String>,
+    /// Labels, for routes and triggers.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One test of `tests/*.yaml`, as written.
+#[derive(Debug, Clone)]
+pub struct Test {
+    /// Where it is written.
+    pub spot: Spot,
+    /// What it shows.
+    pub title: String,
+    /// The runbook it runs.
+    pub runbook: Option<Name>,
+    /// The incident it opens.
+    pub incident: Option<Value>,
+    /// Inputs of the run.
+    pub inputs: Value,
+    /// What the world answers.
+    pub given: Value,
+    /// What must have come of it.
+    pub expect: Value,
 }
 
 /// `stepladder.yaml`.

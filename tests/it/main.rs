@@ -3,5 +3,6 @@
 
 mod floors;
 mod keeper;
+mod lang;
 mod rust_text;
 mod tidy;

@@ -166,7 +166,9 @@ impl Ctx {
             (Shape::Map(shape), NodeKind::Map(pairs, _)) => self.map(pairs, shape),
             (Shape::Record(keys), NodeKind::Map(..)) => self.record(node, keys, None).map(Fields::into_param),
             // Lists of steps and single steps are read by `lower`, which knows where their keys are.
-            (Shape::Steps | Shape::Step, NodeKind::Seq(..) | NodeKind::Map(..)) => Some(Param::Value(crate::base::value::Value::Null)),
+            (Shape::Steps | Shape::Step, NodeKind::Seq(..) | NodeKind::Map(..)) => {
+                Some(Param::Value(crate::base::value::Value::Null))
+            }
             (_, NodeKind::Scalar(scalar)) => self.scalar(node, scalar, shape),
             (_, NodeKind::Seq(..) | NodeKind::Map(..)) => self.wrong_type(node, shape),
         }

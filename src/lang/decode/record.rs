@@ -29,7 +29,12 @@ pub(crate) struct Fields<'n>(Vec<Field<'n>>);
 impl Ctx {
     /// The keys of a map. `None` when one is wrong in a way that leaves nothing to build on; every key that is right is in
     /// the [`Fields`] of [`Self::fields`], which never gives up.
-    pub(crate) fn record<'n>(&mut self, node: &'n Node, keys: &'static [Key], context: Option<&str>) -> Option<Fields<'n>> {
+    pub(crate) fn record<'n>(
+        &mut self,
+        node: &'n Node,
+        keys: &'static [Key],
+        context: Option<&str>,
+    ) -> Option<Fields<'n>> {
         let before = self.findings.counts().0;
         let fields = self.fields(node, keys, context);
         (self.findings.counts().0 == before).then_some(fields)
@@ -41,7 +46,13 @@ impl Ctx {
     }
 
     /// As [`Self::fields`]; keys in `others` are known too, and left to whoever asks for them.
-    pub(crate) fn fields_beside<'n>(&mut self, node: &'n Node, keys: &'static [Key], context: Option<&str>, others: &[&'static str]) -> Fields<'n> {
+    pub(crate) fn fields_beside<'n>(
+        &mut self,
+        node: &'n Node,
+        keys: &'static [Key],
+        context: Option<&str>,
+        others: &[&'static str],
+    ) -> Fields<'n> {
         let mut found = Vec::new();
         let top = self.path.is_empty();
         for (key, value) in node.pairs().unwrap_or_default() {

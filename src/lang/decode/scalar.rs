@@ -30,7 +30,9 @@ impl Ctx {
                 Core::Null | Core::Bool(_) | Core::Text => self.mistyped(node, scalar, shape),
             },
             Shape::Bool => self.boolean(node, scalar),
-            Shape::Steps | Shape::Step | Shape::List(_) | Shape::Map(_) | Shape::Record(_) => self.mistyped(node, scalar, shape),
+            Shape::Steps | Shape::Step | Shape::List(_) | Shape::Map(_) | Shape::Record(_) => {
+                self.mistyped(node, scalar, shape)
+            }
             Shape::Many(inner) => Some(Param::List(vec![self.decode(node, inner)?])),
             Shape::Either(_) => self.mistyped(node, scalar, shape),
             Shape::Verbatim
@@ -52,8 +54,12 @@ impl Ctx {
             return None;
         }
         let failed = match shape {
-            Shape::Id => StepId::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
-            Shape::Name => Name::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
+            Shape::Id => StepId::parse(&scalar.text)
+                .err()
+                .map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
+            Shape::Name => {
+                Name::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string())))
+            }
             Shape::Duration => match Span::parse(&scalar.text) {
                 Ok(span) => return Some(Param::Value(span.millis().into())),
                 Err(bad) => Some((Code::BadDuration, bad.to_string())),
@@ -90,11 +96,14 @@ impl Ctx {
         match scalar.core() {
             Core::Int(int) if (low..=high).contains(&int) => Some(Param::Value(int.into())),
             Core::Int(_) => {
-                let message = format!("`{}` must be {}, not {}", self.here(), wanted(&Shape::Int(low, high)), scalar.text);
+                let message =
+                    format!("`{}` must be {}, not {}", self.here(), wanted(&Shape::Int(low, high)), scalar.text);
                 self.error(Code::BadNumber, node.spot, message);
                 None
             }
-            Core::Null | Core::Bool(_) | Core::Float(_) | Core::Text => self.mistyped(node, scalar, &Shape::Int(low, high)),
+            Core::Null | Core::Bool(_) | Core::Float(_) | Core::Text => {
+                self.mistyped(node, scalar, &Shape::Int(low, high))
+            }
         }
     }
 
@@ -106,14 +115,20 @@ impl Ctx {
                 self.error_help(Code::Yaml11Boolean, node.spot, message, format!("write `{word}`"));
                 None
             }
-            (Core::Null | Core::Int(_) | Core::Float(_) | Core::Text, None) => self.mistyped(node, scalar, &Shape::Bool),
+            (Core::Null | Core::Int(_) | Core::Float(_) | Core::Text, None) => {
+                self.mistyped(node, scalar, &Shape::Bool)
+            }
         }
     }
 
     fn mistyped(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
         let quoted = matches!(scalar.core(), Core::Text) && !scalar.text.contains('\n');
         let shown = if quoted { format!("the text `{}`", scalar.text) } else { node.is_a().into() };
-        let finding = Diagnostic::error(Code::WrongType, node.spot, format!("`{}` must be {}, not {shown}", self.here(), wanted(shape)));
+        let finding = Diagnostic::error(
+            Code::WrongType,
+            node.spot,
+            format!("`{}` must be {}, not {shown}", self.here(), wanted(shape)),
+        );
         let number = matches!(shape, Shape::Int(..) | Shape::Number);
         let unquoted = quoted && number && scalar.text.trim().parse::<f64>().is_ok();
         self.findings.push(if unquoted { finding.help("take the quotes away") } else { finding });
@@ -139,7 +154,11 @@ fn text(scalar: &Scalar) -> Param {
 }
 
 pub(crate) fn name_trouble(text: &str, reason: &str) -> String {
-    if reason.starts_with('`') || reason.starts_with("an empty") { reason.to_owned() } else { format!("`{text}` is not a name here: {reason}") }
+    if reason.starts_with('`') || reason.starts_with("an empty") {
+        reason.to_owned()
+    } else {
+        format!("`{text}` is not a name here: {reason}")
+    }
 }
 
 /// The last line of the message: the first ones draw the pattern.

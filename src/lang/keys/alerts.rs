@@ -4,7 +4,11 @@ use crate::model::shape::{Key, Shape, key, required};
 
 /// The keys of one alert.
 pub(crate) const ALERT: &[Key] = &[
-    required("expr", Shape::Verbatim, "The condition, over stored samples: `cpu_usage > 85`, `rate(errors_total, 5m) > 0.05`."),
+    required(
+        "expr",
+        Shape::Verbatim,
+        "The condition, over stored samples: `cpu_usage > 85`, `rate(errors_total, 5m) > 0.05`.",
+    ),
     key("for", Shape::Duration, "How long it must hold. At once unless said."),
     key("keep_firing_for", Shape::Duration, "How long it stays on after it last held."),
     key("missing", Shape::Choice(&["keep", "ok", "fire"]), "What missing samples mean. keep unless said."),

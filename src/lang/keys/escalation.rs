@@ -15,11 +15,15 @@ pub(crate) const SEVERITY: &[Key] = &[
     key("repeat", Shape::Duration, "How often a level is paged again."),
     key("ack_lapses", Shape::Duration, "After how long without activity an acknowledgement lapses."),
     key("announce", Shape::Verbatim, "The broadcast set that is told."),
-    key("reach", Shape::Record(&[
-        key("at_once", Shape::List(&Shape::Name), "Channels used together."),
-        key("in_turn", Shape::List(&Shape::Name), "Channels used one after the other."),
-        key("wait", Shape::Duration, "Between one and the next."),
-    ]), "How a person is reached."),
+    key(
+        "reach",
+        Shape::Record(&[
+            key("at_once", Shape::List(&Shape::Name), "Channels used together."),
+            key("in_turn", Shape::List(&Shape::Name), "Channels used one after the other."),
+            key("wait", Shape::Duration, "Between one and the next."),
+        ]),
+        "How a person is reached.",
+    ),
 ];
 
 /// The keys of a level.
@@ -45,16 +49,20 @@ pub(crate) const CONTACT: &[Key] = &[
 
 /// The keys of a rotation.
 pub(crate) const ON_CALL: &[Key] = &[
-    key("timezone", Shape::Syntax(&syntax::ZONE), "The zone of its times."),
+    key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of its times."),
     key("since", Shape::Syntax(&syntax::DATE), "The day from which the members take turns."),
     key("rotate", Shape::Choice(&["daily", "weekly", "never"]), "How often it goes round. weekly unless said."),
     key("handoff", Shape::Syntax(&syntax::HANDOFF), "When it goes round: `mon 09:00`."),
     required("members", Shape::List(&Shape::Name), "Contacts, in order."),
-    key("overrides", Shape::List(&Shape::Record(&[
-        required("from", Shape::Syntax(&syntax::DATE_TIME), "From."),
-        required("to", Shape::Syntax(&syntax::DATE_TIME), "To."),
-        required("who", Shape::Name, "The contact."),
-    ])), "Who stands in, and when."),
+    key(
+        "overrides",
+        Shape::List(&Shape::Record(&[
+            required("from", Shape::Syntax(&syntax::DATE_TIME), "From."),
+            required("to", Shape::Syntax(&syntax::DATE_TIME), "To."),
+            required("who", Shape::Name, "The contact."),
+        ])),
+        "Who stands in, and when.",
+    ),
 ];
 
 /// The keys of a route.
@@ -68,7 +76,7 @@ pub(crate) const ROUTE: &[Key] = &[
 
 /// The keys of `escalation.yaml`.
 pub(crate) const ESCALATION: &[Key] = &[
-    key("timezone", Shape::Syntax(&syntax::ZONE), "The zone of its times; the book's unless said."),
+    key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of its times; the book's unless said."),
     required("severities", Shape::Map(&Shape::Record(SEVERITY)), "Severities by name."),
     required("levels", Shape::Map(&Shape::Record(LEVEL)), "Levels by number."),
     required("contacts", Shape::Map(&Shape::Record(CONTACT)), "People by name."),
@@ -80,14 +88,22 @@ pub(crate) const ESCALATION: &[Key] = &[
 
 /// The keys of the guide's `incident_contacts.yaml`.
 pub(crate) const CONTACTS_FILE: &[Key] = &[
-    required("escalation_contacts", Shape::Map(&Shape::List(&Shape::Record(&[
-        key("type", Shape::Verbatim, "`automated` for level 1."),
-        key("action", Shape::Verbatim, "What level 1 does, by a name of `actions`."),
-        key("name", Shape::Prose, "Their name."),
-        key("phone", Shape::Verbatim, "Telephone number."),
-        key("email", Shape::Verbatim, "Mail address."),
-        key("slack", Shape::Verbatim, "Slack handle."),
-    ]))), "People by level: `level_1` to `level_4`."),
-    key("notification_channels", Shape::Map(&Shape::List(&Shape::Map(&Shape::Verbatim))), "Addresses by urgency: critical, high, medium, low."),
+    required(
+        "escalation_contacts",
+        Shape::Map(&Shape::List(&Shape::Record(&[
+            key("type", Shape::Verbatim, "`automated` for level 1."),
+            key("action", Shape::Verbatim, "What level 1 does, by a name of `actions`."),
+            key("name", Shape::Prose, "Their name."),
+            key("phone", Shape::Verbatim, "Telephone number."),
+            key("email", Shape::Verbatim, "Mail address."),
+            key("slack", Shape::Verbatim, "Slack handle."),
+        ]))),
+        "People by level: `level_1` to `level_4`.",
+    ),
+    key(
+        "notification_channels",
+        Shape::Map(&Shape::List(&Shape::Map(&Shape::Verbatim))),
+        "Addresses by urgency: critical, high, medium, low.",
+    ),
     key("actions", Shape::Map(&Shape::Name), "What the words of `action` mean: runbooks."),
 ];

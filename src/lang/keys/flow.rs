@@ -4,7 +4,15 @@ use crate::base::arg::Landing;
 use crate::lang::keys::LEVELS;
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
-const BODY: KindSpec = KindSpec { name: "", doc: "", example: "", shape: Shape::Steps, short: None, output: &[], effects: Effects::Depends };
+const BODY: KindSpec = KindSpec {
+    name: "",
+    doc: "",
+    example: "",
+    shape: Shape::Steps,
+    short: None,
+    output: &[],
+    effects: Effects::Depends,
+};
 
 const STEPS: KindSpec = KindSpec {
     name: "steps",
@@ -44,7 +52,11 @@ const REMEDY: KindSpec = KindSpec {
         key("every", Shape::Duration, "Pause between probes that have to be stable. 5s unless said."),
     ]),
     output: &[
-        Field { name: "helped", ty: FieldType::Maybe(&FieldType::Text), doc: "The id of the remedy that helped; missing when none did or none was needed." },
+        Field {
+            name: "helped",
+            ty: FieldType::Maybe(&FieldType::Text),
+            doc: "The id of the remedy that helped; missing when none did or none was needed.",
+        },
         Field { name: "tried", ty: FieldType::List(&FieldType::Text), doc: "The ids of the remedies tried, in order." },
     ],
     ..BODY
@@ -56,7 +68,11 @@ const WAIT: KindSpec = KindSpec {
     example: "wait: 5m",
     shape: Shape::Record(&[
         key("for", Shape::Duration, "For this long. `wait: 5m` is short for this."),
-        key("until", Shape::Text(Landing::Plain), "Until this instant: `2026-12-31T09:00`, in the book's zone unless it has its own; `09:00` is the next nine o'clock."),
+        key(
+            "until",
+            Shape::Text(Landing::Plain),
+            "Until this instant: `2026-12-31T09:00`, in the book's zone unless it has its own; `09:00` is the next nine o'clock.",
+        ),
         key("probe", Shape::Step, "Until this step is good."),
         key("every", Shape::Duration, "Pause between two probes. 5s unless said."),
     ]),

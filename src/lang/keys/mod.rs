@@ -69,12 +69,42 @@ pub(crate) struct FileTable {
 
 /// Every kind of file of a book.
 pub(crate) const FILES: &[FileTable] = &[
-    FileTable { name: "runbook", files: "runbooks/*.yaml", doc: "A runbook: what starts it, what it needs, what it does.", shape: Shape::Record(runbook::RUNBOOK) },
-    FileTable { name: "stepladder", files: "stepladder.yaml", doc: "The settings of a book.", shape: Shape::Record(settings::SETTINGS) },
-    FileTable { name: "thresholds", files: "thresholds.yaml", doc: "Every name that may be measured, with the bands that judge it.", shape: Shape::Map(&Shape::Record(thresholds::THRESHOLD)) },
-    FileTable { name: "alerts", files: "alerts.yaml", doc: "Conditions over time; each opens an incident and feeds `alert` triggers.", shape: Shape::Map(&Shape::Record(alerts::ALERT)) },
-    FileTable { name: "escalation", files: "escalation.yaml", doc: "Severities, levels, people, rotations and routes.", shape: Shape::Record(escalation::ESCALATION) },
-    FileTable { name: "tests", files: "tests/*.yaml", doc: "Tests of runbooks and of the ladder, one a document.", shape: Shape::Record(tests::TEST) },
+    FileTable {
+        name: "runbook",
+        files: "runbooks/*.yaml",
+        doc: "A runbook: what starts it, what it needs, what it does.",
+        shape: Shape::Record(runbook::RUNBOOK),
+    },
+    FileTable {
+        name: "stepladder",
+        files: "stepladder.yaml",
+        doc: "The settings of a book.",
+        shape: Shape::Record(settings::SETTINGS),
+    },
+    FileTable {
+        name: "thresholds",
+        files: "thresholds.yaml",
+        doc: "Every name that may be measured, with the bands that judge it.",
+        shape: Shape::Map(&Shape::Record(thresholds::THRESHOLD)),
+    },
+    FileTable {
+        name: "alerts",
+        files: "alerts.yaml",
+        doc: "Conditions over time; each opens an incident and feeds `alert` triggers.",
+        shape: Shape::Map(&Shape::Record(alerts::ALERT)),
+    },
+    FileTable {
+        name: "escalation",
+        files: "escalation.yaml",
+        doc: "Severities, levels, people, rotations and routes.",
+        shape: Shape::Record(escalation::ESCALATION),
+    },
+    FileTable {
+        name: "tests",
+        files: "tests/*.yaml",
+        doc: "Tests of runbooks and of the ladder, one a document.",
+        shape: Shape::Record(tests::TEST),
+    },
 ];
 
 /// The keys of a record, or none.

@@ -18,11 +18,15 @@ const SECRETS: &[Key] = &[
 const CHANNEL: &[Key] = &[
     key("webhook", Shape::Text(Landing::Url), "An incoming webhook (Slack and the like)."),
     key("smtp", PLAIN, "A mail server, `host:port`."),
-    key("twilio", Shape::Record(&[
-        required("account", PLAIN, "The account."),
-        required("token", PLAIN, "The token."),
-        required("from", PLAIN, "The sender's number."),
-    ]), "SMS by Twilio."),
+    key(
+        "twilio",
+        Shape::Record(&[
+            required("account", PLAIN, "The account."),
+            required("token", PLAIN, "The token."),
+            required("from", PLAIN, "The sender's number."),
+        ]),
+        "SMS by Twilio.",
+    ),
     key("file", PLAIN, "A file that messages are appended to, relative to the book."),
     key("terminal", Shape::Bool, "The terminal of whoever runs it."),
     key("tls", Shape::Choice(&["starttls", "tls", "none"]), "How the mail server is spoken to. starttls unless said."),
@@ -35,32 +39,64 @@ const CHANNEL: &[Key] = &[
 pub(crate) const SETTINGS: &[Key] = &[
     key("timezone", Shape::Syntax(&syntax::ZONE), "The IANA zone of triggers and of `date`. UTC unless said."),
     key("data", Shape::Verbatim, "The data directory, relative to the book. `.stepladder` unless said."),
-    key("secrets", Shape::List(&Shape::Record(SECRETS)), "Where secrets come from; the first that has a name wins. The environment unless said."),
+    key(
+        "secrets",
+        Shape::List(&Shape::Record(SECRETS)),
+        "Where secrets come from; the first that has a name wins. The environment unless said.",
+    ),
     key("channels", Shape::Map(&Shape::Record(CHANNEL)), "Channels by name."),
-    key("http", Shape::Record(&[
-        key("listen", Shape::Syntax(&syntax::LISTEN), "The address of the HTTP server."),
-        key("public_url", Shape::Syntax(&syntax::URL), "How the world calls it."),
-        key("tls", Shape::Record(&[
-            required("certificate", Shape::Verbatim, "A PEM file."),
-            required("key", Shape::Verbatim, "A PEM file."),
-        ]), "Serve https."),
-        key("socket_group", Shape::Verbatim, "The group that may use the socket."),
-    ]), "The HTTP server."),
-    key("roots", Shape::Map(&Shape::Verbatim), "Named directories: the only places `files`, `backup`, `restore` may touch."),
-    key("allow_hosts", Shape::List(&Shape::Verbatim), "Where values from outside may lead an http step. localhost unless said."),
-    key("calendars", Shape::Map(&Shape::Record(&[
-        key("dates", Shape::List(&Shape::Syntax(&syntax::DATE)), "Days."),
-        key("ics", Shape::Verbatim, "An iCalendar file, relative to the book."),
-    ])), "Days on which triggers with `except` do not fire."),
-    key("dead_man", Shape::Record(&[
-        required("url", Shape::Text(Landing::Url), "Called while all is well."),
-        required("every", Shape::Duration, "How often."),
-    ]), "A watcher outside that notices when this daemon is gone."),
-    key("keep", Shape::Record(&[
-        key("runs", Shape::Int(1, 1_000_000), "How many finished runs of a runbook. 1000 unless said."),
-        key("age", Shape::Duration, "How old finished runs may get. 400d unless said."),
-        key("incidents", Shape::Duration, "How long ended incidents are kept. 2y unless said."),
-        key("min_free", Shape::Size, "New runs are refused below this much free space. 1GiB unless said."),
-    ]), "How long things are kept."),
+    key(
+        "http",
+        Shape::Record(&[
+            key("listen", Shape::Syntax(&syntax::LISTEN), "The address of the HTTP server."),
+            key("public_url", Shape::Syntax(&syntax::URL), "How the world calls it."),
+            key(
+                "tls",
+                Shape::Record(&[
+                    required("certificate", Shape::Verbatim, "A PEM file."),
+                    required("key", Shape::Verbatim, "A PEM file."),
+                ]),
+                "Serve https.",
+            ),
+            key("socket_group", Shape::Verbatim, "The group that may use the socket."),
+        ]),
+        "The HTTP server.",
+    ),
+    key(
+        "roots",
+        Shape::Map(&Shape::Verbatim),
+        "Named directories: the only places `files`, `backup`, `restore` may touch.",
+    ),
+    key(
+        "allow_hosts",
+        Shape::List(&Shape::Verbatim),
+        "Where values from outside may lead an http step. localhost unless said.",
+    ),
+    key(
+        "calendars",
+        Shape::Map(&Shape::Record(&[
+            key("dates", Shape::List(&Shape::Syntax(&syntax::DATE)), "Days."),
+            key("ics", Shape::Verbatim, "An iCalendar file, relative to the book."),
+        ])),
+        "Days on which triggers with `except` do not fire.",
+    ),
+    key(
+        "dead_man",
+        Shape::Record(&[
+            required("url", Shape::Text(Landing::Url), "Called while all is well."),
+            required("every", Shape::Duration, "How often."),
+        ]),
+        "A watcher outside that notices when this daemon is gone.",
+    ),
+    key(
+        "keep",
+        Shape::Record(&[
+            key("runs", Shape::Int(1, 1_000_000), "How many finished runs of a runbook. 1000 unless said."),
+            key("age", Shape::Duration, "How old finished runs may get. 400d unless said."),
+            key("incidents", Shape::Duration, "How long ended incidents are kept. 2y unless said."),
+            key("min_free", Shape::Size, "New runs are refused below this much free space. 1GiB unless said."),
+        ]),
+        "How long things are kept.",
+    ),
     key("output_limit", Shape::Size, "How much of a process's output is kept on disk. 64MiB unless said."),
 ];

@@ -8,10 +8,22 @@ const COUNT: Shape = Shape::Int(1, 10_000);
 
 const RETRY: &[Key] = &[
     key("attempts", Shape::Int(1, 1_000), "How often in all, the first included. 3 unless said."),
-    key("backoff", Shape::Syntax(&syntax::BACKOFF), "The wait between attempts: `5s` is fixed, `5s..30s` doubles up to the cap. `1s..30s` unless said."),
-    key("jitter", Shape::Bool, "Draw each wait between nothing and its length, so that many do not come back at once. true unless said."),
+    key(
+        "backoff",
+        Shape::Syntax(&syntax::BACKOFF),
+        "The wait between attempts: `5s` is fixed, `5s..30s` doubles up to the cap. `1s..30s` unless said.",
+    ),
+    key(
+        "jitter",
+        Shape::Bool,
+        "Draw each wait between nothing and its length, so that many do not come back at once. true unless said.",
+    ),
     key("for", Shape::Duration, "Bounds all attempts together."),
-    key("on", Shape::Many(&Shape::Choice(&["timeout", "connect", "status", "exit", "expect", "start", "other"])), "Which failures are tried again; all that can be unless said."),
+    key(
+        "on",
+        Shape::Many(&Shape::Choice(&["timeout", "connect", "status", "exit", "expect", "start", "other"])),
+        "Which failures are tried again; all that can be unless said.",
+    ),
     key("unless", Shape::Expr, "Not again when this is true; over `error` and `output`."),
 ];
 
@@ -27,30 +39,82 @@ pub(crate) const ENV: Shape = Shape::Map(&Shape::Text(Landing::Env));
 
 /// The keys that may stand beside any kind.
 pub(crate) const STEP: &[Key] = &[
-    key("id", Shape::Id, "The step's name in conditions and commands: letters a-z, digits and `_`, unique in the runbook."),
+    key(
+        "id",
+        Shape::Id,
+        "The step's name in conditions and commands: letters a-z, digits and `_`, unique in the runbook.",
+    ),
     key("title", Shape::Prose, "What people read; the id unless said."),
-    key("needs", Shape::Many(&Shape::Id), "Steps that must be satisfied first (succeeded, recovered, skipped, or failed under `allow_failure`). `[]` starts at once. Without `needs` and `after`, a step needs every step above it."),
+    key(
+        "needs",
+        Shape::Many(&Shape::Id),
+        "Steps that must be satisfied first (succeeded, recovered, skipped, or failed under `allow_failure`). `[]` starts at once. Without `needs` and `after`, a step needs every step above it.",
+    ),
     key("after", Shape::Many(&Shape::Id), "Steps that must have ended first, however. `all` is every step above."),
-    key("when", Shape::Expr, "Runs only when this is true; else the step is `skipped`. A condition that asks about failing waits for all steps above, however they end."),
+    key(
+        "when",
+        Shape::Expr,
+        "Runs only when this is true; else the step is `skipped`. A condition that asks about failing waits for all steps above, however they end.",
+    ),
     key("timeout", Shape::Duration, "Bounds one attempt."),
-    key("retry", Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]), "Attempts after a failure: a number of attempts, or a map."),
-    key("recover", Shape::Steps, "Run these when the step failed, then the step again; if it is good then, it is `recovered`."),
-    key("on_error", Shape::Steps, "Run these once the step failed for good, with `error.kind`, `error.message`, `error.attempts`. The step stays failed."),
-    key("undo", Shape::Steps, "Run these, newest first, when the run fails, times out or is cancelled after this step started."),
-    key("allow_failure", Shape::Either(&[Shape::Bool, Shape::Choice(LEVELS)]), "A failure lets the run go on, at this level (`true` is warning)."),
-    key("measure", Shape::Map(&Shape::Either(&[Shape::Expr, Shape::Record(MEASURE)])), "Samples to store and judge by thresholds.yaml, by name."),
-    key("foreach", Shape::Either(&[Shape::Expr, Shape::List(&Shape::Any(Landing::Plain))]), "Once for each item of a list, or of an expression that is one."),
+    key(
+        "retry",
+        Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]),
+        "Attempts after a failure: a number of attempts, or a map.",
+    ),
+    key(
+        "recover",
+        Shape::Steps,
+        "Run these when the step failed, then the step again; if it is good then, it is `recovered`.",
+    ),
+    key(
+        "on_error",
+        Shape::Steps,
+        "Run these once the step failed for good, with `error.kind`, `error.message`, `error.attempts`. The step stays failed.",
+    ),
+    key(
+        "undo",
+        Shape::Steps,
+        "Run these, newest first, when the run fails, times out or is cancelled after this step started.",
+    ),
+    key(
+        "allow_failure",
+        Shape::Either(&[Shape::Bool, Shape::Choice(LEVELS)]),
+        "A failure lets the run go on, at this level (`true` is warning).",
+    ),
+    key(
+        "measure",
+        Shape::Map(&Shape::Either(&[Shape::Expr, Shape::Record(MEASURE)])),
+        "Samples to store and judge by thresholds.yaml, by name.",
+    ),
+    key(
+        "foreach",
+        Shape::Either(&[Shape::Expr, Shape::List(&Shape::Any(Landing::Plain))]),
+        "Once for each item of a list, or of an expression that is one.",
+    ),
     key("as", Shape::Id, "The name of the item. `item` unless said."),
     key("max_parallel", COUNT, "How many items at once. 1 unless said."),
-    key("max_failures", Shape::Either(&[COUNT, Shape::Choice(&["none"])]), "At how many failed items no new one starts. 1 unless said; `none` never stops."),
+    key(
+        "max_failures",
+        Shape::Either(&[COUNT, Shape::Choice(&["none"])]),
+        "At how many failed items no new one starts. 1 unless said; `none` never stops.",
+    ),
     key("allow_empty", Shape::Bool, "An empty list is good. It fails unless said."),
     key("env", ENV, "Environment variables of its processes; values may name `secrets.X`."),
     key("workdir", Shape::Text(Landing::Path), "Working directory of its processes; the book unless said."),
-    key("on_interrupt", Shape::Choice(&["retry", "fail", "ask"]), "What a lost attempt means. Reads and probes: retry; others: fail. `ask` waits for a person."),
+    key(
+        "on_interrupt",
+        Shape::Choice(&["retry", "fail", "ask"]),
+        "What a lost attempt means. Reads and probes: retry; others: fail. `ask` waits for a person.",
+    ),
     key("mutex", Shape::Name, "Held while the step runs: no other step of any run holds it then."),
     key("check", Shape::Step, "What a dry run runs instead."),
     key("confirm", Shape::Verbatim, "Asked before it starts: on a terminal a question, elsewhere an approval."),
-    key("output", Shape::Choice(&["text", "json", "lines", "number", "kv"]), "How the text it prints becomes `output.value`. text unless said."),
+    key(
+        "output",
+        Shape::Choice(&["text", "json", "lines", "number", "kv"]),
+        "How the text it prints becomes `output.value`. text unless said.",
+    ),
     key("artifacts", Shape::Many(&Shape::Syntax(&syntax::GLOB)), "Files kept with the run."),
     key("host", Shape::Verbatim, "Reserved for running a step on another machine."),
     key("parallel", Shape::Int(1, 1_000), "In a group: its steps do not need one another, so many at once."),
@@ -62,12 +126,20 @@ pub(crate) const STEP: &[Key] = &[
 pub(crate) const DEFAULTS: &[Key] = &[
     key("timeout", Shape::Duration, "Bounds one attempt."),
     key("retry", Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]), "Attempts after a failure."),
-    key("allow_failure", Shape::Either(&[Shape::Bool, Shape::Choice(LEVELS)]), "A failure lets the run go on, at this level."),
+    key(
+        "allow_failure",
+        Shape::Either(&[Shape::Bool, Shape::Choice(LEVELS)]),
+        "A failure lets the run go on, at this level.",
+    ),
     key("env", ENV, "Environment variables; a step's own come on top."),
     key("workdir", Shape::Text(Landing::Path), "Working directory."),
     key("on_interrupt", Shape::Choice(&["retry", "fail", "ask"]), "What a lost attempt means."),
     key("mutex", Shape::Name, "Held while each step runs."),
-    key("output", Shape::Choice(&["text", "json", "lines", "number", "kv"]), "How the text it prints becomes `output.value`."),
+    key(
+        "output",
+        Shape::Choice(&["text", "json", "lines", "number", "kv"]),
+        "How the text it prints becomes `output.value`.",
+    ),
 ];
 
 /// The keys that only a group (`steps:`) may have.

@@ -5,10 +5,16 @@ use crate::diagnostic::Code;
 use crate::model::measure::Band;
 use crate::model::shape::Syntax;
 
-/// An IANA time zone.
-pub(crate) const ZONE: Syntax = Syntax { name: "a time zone", example: "Europe/Moscow", code: Code::BadZone, test: zone };
-/// A cron expression.
-pub(crate) const CRON: Syntax = Syntax { name: "a cron expression", example: "30 6 * * *", code: Code::BadCron, test: cron };
+/// An IANA time zone; which exist is for the rule about triggers and settings to say.
+pub(crate) const ZONE: Syntax =
+    Syntax { name: "a time zone", example: "Europe/Moscow", code: Code::BadZone, test: any };
+/// An IANA time zone of the ladder.
+pub(crate) const LADDER_ZONE: Syntax = Syntax { test: zone, ..ZONE };
+/// A cron expression; whether it is one is for the rule about triggers to say.
+pub(crate) const CRON: Syntax =
+    Syntax { name: "a cron expression", example: "30 6 * * *", code: Code::BadCron, test: any };
+/// The instant of a trigger; whether it is one is for the rule about triggers to say.
+pub(crate) const INSTANT: Syntax = Syntax { test: any, ..DATE_TIME };
 /// A local date and time.
 pub(crate) const DATE_TIME: Syntax =
     Syntax { name: "a date and time", example: "2026-12-31 09:00", code: Code::BadDate, test: date_time };
@@ -17,21 +23,32 @@ pub(crate) const DATE: Syntax = Syntax { name: "a date", example: "2026-12-31", 
 /// A time of day.
 pub(crate) const TIME: Syntax = Syntax { name: "a time of day", example: "07:00", code: Code::BadDate, test: time };
 /// A day of the week and a time.
-pub(crate) const HANDOFF: Syntax = Syntax { name: "a weekday and a time", example: "mon 09:00", code: Code::BadDate, test: handoff };
+pub(crate) const HANDOFF: Syntax =
+    Syntax { name: "a weekday and a time", example: "mon 09:00", code: Code::BadDate, test: handoff };
 /// A wait or a range of waits.
-pub(crate) const BACKOFF: Syntax = Syntax { name: "a wait or a range of waits", example: "5s..30s", code: Code::BadDuration, test: backoff };
+pub(crate) const BACKOFF: Syntax =
+    Syntax { name: "a wait or a range of waits", example: "5s..30s", code: Code::BadDuration, test: backoff };
 /// A band of a threshold.
 pub(crate) const BAND: Syntax = Syntax { name: "a band", example: ">= 80", code: Code::BadBand, test: band };
 /// A pattern of file names.
-pub(crate) const GLOB: Syntax = Syntax { name: "a pattern of file names", example: "*.log", code: Code::BadPattern, test: glob };
+pub(crate) const GLOB: Syntax =
+    Syntax { name: "a pattern of file names", example: "*.log", code: Code::BadPattern, test: glob };
 /// The name of an environment variable or a secret.
-pub(crate) const VARIABLE: Syntax = Syntax { name: "the name of a variable", example: "DEPLOY_HOOK", code: Code::BadName, test: variable };
+pub(crate) const VARIABLE: Syntax =
+    Syntax { name: "the name of a variable", example: "DEPLOY_HOOK", code: Code::BadName, test: variable };
 /// An address of a channel.
-pub(crate) const ADDRESS: Syntax = Syntax { name: "an address of a channel", example: "slack:#incidents", code: Code::BadName, test: address };
+pub(crate) const ADDRESS: Syntax =
+    Syntax { name: "an address of a channel", example: "slack:#incidents", code: Code::BadName, test: address };
 /// A URL.
-pub(crate) const URL: Syntax = Syntax { name: "a URL", example: "https://steps.example.com", code: Code::BadUrl, test: url };
+pub(crate) const URL: Syntax =
+    Syntax { name: "a URL", example: "https://steps.example.com", code: Code::BadUrl, test: url };
 /// A host and port.
-pub(crate) const LISTEN: Syntax = Syntax { name: "an address and port", example: "127.0.0.1:8320", code: Code::BadUrl, test: listen };
+pub(crate) const LISTEN: Syntax =
+    Syntax { name: "an address and port", example: "127.0.0.1:8320", code: Code::BadUrl, test: listen };
+
+fn any(_: &str) -> Result<(), String> {
+    Ok(())
+}
 
 fn zone(text: &str) -> Result<(), String> {
     if jiff::tz::TimeZone::get(text).is_ok() {
@@ -41,29 +58,6 @@ fn zone(text: &str) -> Result<(), String> {
     let near = crate::diagnostic::closest(text, known.iter().map(String::as_str));
     let near = near.map_or(String::new(), |near| format!(": did you mean `{near}`?"));
     Err(format!("`{text}` is no time zone of this system{near}"))
-}
-
-fn cron(text: &str) -> Result<(), String> {
-    let text = text.trim();
-    if text.eq_ignore_ascii_case("@reboot") {
-        return Err("`@reboot` is `startup: true` here".into());
-    }
-    if let Some(word) = text.strip_prefix('@') {
-        let words = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        return match words.contains(&word.to_ascii_lowercase().as_str()) {
-            true => Ok(()),
-            false => Err(format!("`{text}` is none of the words of cron: @{}", words.join(", @"))),
-        };
-    }
-    let fields = text.split_whitespace().count();
-    if !(5..=6).contains(&fields) {
-        return Err(format!("`{text}` has {fields} fields, a cron expression has five (minute hour day month weekday), or six with seconds first"));
-    }
-    let parser = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Optional).build();
-    match parser.parse(text) {
-        Ok(_) => Ok(()),
-        Err(reason) => Err(format!("`{text}` does not parse as cron: {reason}")),
-    }
 }
 
 fn date(text: &str) -> Result<(), String> {
@@ -76,19 +70,30 @@ fn date_time(text: &str) -> Result<(), String> {
 }
 
 fn time(text: &str) -> Result<(), String> {
-    text.parse::<jiff::civil::Time>().map(drop).map_err(|_| format!("`{text}` is not a time of day: write it like 07:00"))
+    text.parse::<jiff::civil::Time>()
+        .map(drop)
+        .map_err(|_| format!("`{text}` is not a time of day: write it like 07:00"))
 }
 
 fn handoff(text: &str) -> Result<(), String> {
     let (day, at) = text.split_once(' ').unwrap_or((text, ""));
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    if days.contains(&day) && time(at.trim()).is_ok() { Ok(()) } else { Err(format!("`{text}` is not a weekday and a time: write it like mon 09:00")) }
+    if days.contains(&day) && time(at.trim()).is_ok() {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is not a weekday and a time: write it like mon 09:00"))
+    }
 }
 
 fn backoff(text: &str) -> Result<(), String> {
     let (first, cap) = text.split_once("..").unwrap_or((text, text));
-    let (first, cap) = (Span::parse(first).map_err(|bad| bad.to_string())?, Span::parse(cap).map_err(|bad| bad.to_string())?);
-    if first <= cap { Ok(()) } else { Err(format!("`{text}` goes down: the first wait must not be longer than the last")) }
+    let (first, cap) =
+        (Span::parse(first).map_err(|bad| bad.to_string())?, Span::parse(cap).map_err(|bad| bad.to_string())?);
+    if first <= cap {
+        Ok(())
+    } else {
+        Err(format!("`{text}` goes down: the first wait must not be longer than the last"))
+    }
 }
 
 fn band(text: &str) -> Result<(), String> {
@@ -104,8 +109,10 @@ fn glob(text: &str) -> Result<(), String> {
 }
 
 fn variable(text: &str) -> Result<(), String> {
-    let good = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    good.then_some(()).ok_or_else(|| format!("`{text}` is no name of a variable: letters, digits and `_`, no digit first"))
+    let good = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    good.then_some(())
+        .ok_or_else(|| format!("`{text}` is no name of a variable: letters, digits and `_`, no digit first"))
 }
 
 fn address(text: &str) -> Result<(), String> {
@@ -117,7 +124,8 @@ fn address(text: &str) -> Result<(), String> {
 
 fn url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace));
+    let good =
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace));
     good.then_some(()).ok_or_else(|| format!("`{text}` is not an http or https URL"))
 }
 

@@ -3,10 +3,10 @@
 use crate::base::ids::StepId;
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Spot};
+use crate::lang::decode::Fields;
 use crate::lang::keys::runbook::INPUT;
 use crate::lang::lower::reader::Reader;
 use crate::lang::yaml::Node;
-use crate::lang::decode::Fields;
 use crate::model::input::{Input, InputType};
 
 impl Reader {
@@ -17,7 +17,9 @@ impl Reader {
             let text = key.name().unwrap_or_default();
             match StepId::parse(text) {
                 Ok(name) => inputs.extend(self.input(name, value)),
-                Err(bad) => self.ctx.error(Code::BadName, key.spot, crate::lang::decode::name_trouble(text, &bad.to_string())),
+                Err(bad) => {
+                    self.ctx.error(Code::BadName, key.spot, crate::lang::decode::name_trouble(text, &bad.to_string()))
+                }
             }
         }
         inputs
@@ -31,7 +33,11 @@ impl Reader {
             None => Fields::none(),
         };
         self.ctx.findings = said;
-        let word = node.name().or_else(|| fields.text("type")).unwrap_or(if fields.has("options") { "choice" } else { "text" });
+        let word = node.name().or_else(|| fields.text("type")).unwrap_or(if fields.has("options") {
+            "choice"
+        } else {
+            "text"
+        });
         let ty = self.input_type(word, &fields, node.spot)?;
         let default = fields.value("default").cloned().filter(|default| !default.is_null());
         let default = match default.map(|default| fitting(&ty, default)) {
@@ -82,7 +88,12 @@ impl Reader {
             self.ctx.error(Code::UnknownKey, field.key, message);
         }
         if matches!(ty, InputType::Choice(options) if options.is_empty()) {
-            self.ctx.error_help(Code::MissingKey, spot, "a `choice` without `options`", "write `options: [staging, production]`");
+            self.ctx.error_help(
+                Code::MissingKey,
+                spot,
+                "a `choice` without `options`",
+                "write `options: [staging, production]`",
+            );
         }
         let (min, max) = (fields.value("min").and_then(Value::as_f64), fields.value("max").and_then(Value::as_f64));
         if let (Some(min), Some(max)) = (min, max) {

@@ -48,7 +48,8 @@ impl Reader {
             let param = match (spec.shape, spec.short, &node.kind) {
                 (Shape::Record(keys), Some(short), NodeKind::Scalar(_) | NodeKind::Seq(..)) if !node.is_null() => {
                     let key = keys.iter().find(|key| key.name == short);
-                    key.and_then(|key| ctx.decode(node, &key.shape)).map(|param| Param::Map(vec![(short.to_owned(), param)]))
+                    key.and_then(|key| ctx.decode(node, &key.shape))
+                        .map(|param| Param::Map(vec![(short.to_owned(), param)]))
                 }
                 (Shape::Record(keys), _, NodeKind::Map(..)) => {
                     ctx.record(node, keys, Some(&format!("`{}`", spec.name))).map(Fields::into_param)
@@ -116,12 +117,22 @@ impl Reader {
         list
     }
 
-    fn wait(&mut self, node: &Node, params: &Param, probe: Option<std::sync::Arc<crate::model::step::Step>>) -> Option<StepKind> {
+    fn wait(
+        &mut self,
+        node: &Node,
+        params: &Param,
+        probe: Option<std::sync::Arc<crate::model::step::Step>>,
+    ) -> Option<StepKind> {
         let ways = ["for", "until", "probe"];
         let written = ways.iter().filter(|key| params.get(key).is_some() || node.get(key).is_some()).count();
         if written != 1 {
             let count = if written == 0 { "needs one" } else { "takes only one" };
-            self.ctx.error_help(Code::MissingKey, node.spot, format!("`wait` {count} of {}", ways.join(", ")), "for example `wait: 5m`");
+            self.ctx.error_help(
+                Code::MissingKey,
+                node.spot,
+                format!("`wait` {count} of {}", ways.join(", ")),
+                "for example `wait: 5m`",
+            );
             return None;
         }
         if let Some(length) = params.get("for") {
@@ -172,6 +183,7 @@ fn watch(params: &Param) -> Option<Watch> {
 
 fn call(params: &Param) -> Option<StepKind> {
     let runbook = Name::parse(params.get("run").and_then(text)?).ok()?;
-    let inputs = pairs(params.get("inputs")).iter().filter_map(|(name, param)| Some((StepId::parse(name).ok()?, param.clone())));
+    let inputs =
+        pairs(params.get("inputs")).iter().filter_map(|(name, param)| Some((StepId::parse(name).ok()?, param.clone())));
     Some(StepKind::Call(Call { runbook, inputs: inputs.collect() }))
 }

@@ -21,7 +21,9 @@ pub(super) struct Ways {
 impl Reader {
     /// The list at a node, or an empty one.
     pub(super) fn list(&mut self, node: Option<&Node>, word: &str, ways: Ways) -> List {
-        let Some(node) = node else { return List { parallel: ways.parallel, fail_fast: ways.fail_fast, ..List::default() } };
+        let Some(node) = node else {
+            return List { parallel: ways.parallel, fail_fast: ways.fail_fast, ..List::default() };
+        };
         let Some(items) = self.items(node, word) else { return List::default() };
         if self.depth >= MAX_NESTING {
             let message = format!("steps within steps deeper than {MAX_NESTING} levels");
@@ -54,17 +56,23 @@ impl Reader {
             NodeKind::Map(..) => "must be a list of steps, not a map",
             NodeKind::Scalar(_) => "must be a list of steps",
         };
-        self.ctx.error_help(Code::WrongType, node.spot, format!("`{word}` {wrong}"), "write each step as an item: `- id: NAME`");
+        self.ctx.error_help(
+            Code::WrongType,
+            node.spot,
+            format!("`{word}` {wrong}"),
+            "write each step as an item: `- id: NAME`",
+        );
         None
     }
 
     /// Notes a step's id; says so when it is taken.
     pub(super) fn claim(&mut self, id: &StepId, spot: Spot) {
         if let Some(first) = self.ids.get(id) {
-            let finding = crate::diagnostic::Diagnostic::error(Code::DuplicateId, spot, format!("the id `{id}` is taken"))
-                .label("again here")
-                .note(*first, "first here")
-                .help("ids are unique in a runbook, its handlers included");
+            let finding =
+                crate::diagnostic::Diagnostic::error(Code::DuplicateId, spot, format!("the id `{id}` is taken"))
+                    .label("again here")
+                    .note(*first, "first here")
+                    .help("ids are unique in a runbook, its handlers included");
             self.ctx.findings.push(finding);
             return;
         }

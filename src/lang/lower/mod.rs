@@ -1,5 +1,8 @@
 //! From trees to the model: every file of a book by its place, each as far as it can be read.
 
+mod alerts;
+mod contacts;
+mod escalation;
 mod inputs;
 mod kind;
 mod list;
@@ -8,18 +11,19 @@ mod policy;
 mod reader;
 mod runbook;
 mod settings;
-mod step;
+pub(super) mod step;
+mod tests;
 mod thresholds;
 mod triggers;
 
 use crate::base::ids::Name;
+use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::Loaded;
 use crate::lang::decode::Ctx;
 use crate::lang::yaml::{self, Document, Node};
 use crate::model::measure::Threshold;
 use crate::model::runbook::{Runbook, walk};
-use crate::base::ids::StepId;
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +62,23 @@ pub(super) fn lower(loaded: &mut Loaded) {
         let mut findings = Diagnostics::default();
         let stream = yaml::read(file, &text, &mut findings);
         loaded.findings.append(findings);
-        let root = single(&mut ctx, part, stream.documents, file);
+        let mut documents = stream.documents;
+        let more: Vec<Node> = documents
+            .split_off(documents.len().min(1))
+            .into_iter()
+            .filter_map(|document| {
+                if part != Part::Test {
+                    ctx.error_help(
+                        Code::UnsupportedYaml,
+                        document.spot,
+                        "a second document in one file",
+                        "give each a file of its own",
+                    );
+                }
+                document.root
+            })
+            .collect();
+        let root = first(&mut ctx, part, documents, file);
         match (part, root) {
             (Part::Runbook, root) => runbook(loaded, ctx, root, stream.broken, &mut runbooks),
             (_, None) => finish(loaded, ctx, stream.broken),
@@ -70,7 +90,24 @@ pub(super) fn lower(loaded: &mut Loaded) {
                 loaded.book.thresholds = thresholds::thresholds(&mut ctx, &root);
                 finish(loaded, ctx, stream.broken);
             }
-            (Part::Alerts | Part::Escalation | Part::Test, Some(_)) => finish(loaded, ctx, stream.broken),
+            (Part::Alerts, Some(root)) => {
+                loaded.book.alerts = alerts::alerts(&mut ctx, &root);
+                finish(loaded, ctx, stream.broken);
+            }
+            (Part::Escalation, Some(root)) => {
+                let ladder = match root.get("escalation_contacts") {
+                    Some(_) => contacts::ladder(&mut ctx, &root),
+                    None => escalation::ladder(&mut ctx, &root),
+                };
+                loaded.book.escalation = ladder.or(loaded.book.escalation.take());
+                finish(loaded, ctx, stream.broken);
+            }
+            (Part::Test, Some(root)) => {
+                for document in std::iter::once(&root).chain(&more) {
+                    loaded.book.tests.extend(tests::test(&mut ctx, document));
+                }
+                finish(loaded, ctx, stream.broken);
+            }
         }
     }
     for (name, mut runbook) in runbooks {
@@ -79,14 +116,9 @@ pub(super) fn lower(loaded: &mut Loaded) {
     }
 }
 
-/// The one document of a file; only tests may have more.
-fn single(ctx: &mut Ctx, part: Part, documents: Vec<Document>, file: FileId) -> Option<Node> {
-    let mut documents = documents.into_iter();
-    let first = documents.next();
-    if let (Some(second), true) = (documents.next(), part != Part::Test) {
-        ctx.error_help(Code::UnsupportedYaml, second.spot, "a second document in one file", "give each a file of its own");
-    }
-    let root = first.and_then(|document| document.root).filter(|root| !root.is_null());
+/// The first document of a file.
+fn first(ctx: &mut Ctx, part: Part, documents: Vec<Document>, file: FileId) -> Option<Node> {
+    let root = documents.into_iter().next().and_then(|document| document.root).filter(|root| !root.is_null());
     if root.is_none() && part == Part::Runbook {
         let spot = Spot { file, start: 0, end: 0 };
         ctx.error_help(Code::MissingKey, spot, "the file is empty", "begin with `runbook: NAME` and a list of `steps`");

@@ -43,7 +43,8 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> G
         let mut waits = written(reader, one, placed, above);
         if one.waits.needs.is_none() && one.waits.after.is_none() && !parallel {
             // Rules 1 and 4.
-            let wait = if one.step.when.as_ref().is_some_and(asks_about_failing) { Wait::Ended } else { Wait::Satisfied };
+            let wait =
+                if one.step.when.as_ref().is_some_and(asks_about_failing) { Wait::Ended } else { Wait::Satisfied };
             waits.extend(above.iter().map(|above| (above.step.id.clone(), wait)));
         }
         let mentions = reader.ctx.mentions.get(one.mentions.clone()).unwrap_or_default();
@@ -64,7 +65,9 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> G
 fn owners(placed: &[Placed]) -> BTreeMap<StepId, usize> {
     let mut owners = BTreeMap::new();
     for (index, one) in placed.iter().enumerate() {
-        walk_step(&one.step, &mut |step| drop(owners.insert(step.id.clone(), index)));
+        walk_step(&one.step, &mut |step| {
+            owners.insert(step.id.clone(), index);
+        });
     }
     owners
 }
@@ -98,7 +101,12 @@ fn known(reader: &mut Reader, key: &'static str, id: &StepId, spot: Spot, one: &
 
 /// Rule 5: an unguarded output needs its step, a guarded one or a question about how it ended comes after it. What stands
 /// deep inside a step counts for the step of this list that it is in.
-fn mentioned(mentions: &[Mention], index: usize, placed: &[Placed], owners: &BTreeMap<StepId, usize>) -> Vec<(StepId, Wait)> {
+fn mentioned(
+    mentions: &[Mention],
+    index: usize,
+    placed: &[Placed],
+    owners: &BTreeMap<StepId, usize>,
+) -> Vec<(StepId, Wait)> {
     let mut waits = Vec::new();
     for read in mentions.iter().flat_map(|mention| mention.what.reads()) {
         let [root, step, rest @ ..] = read.path.as_slice() else { continue };
@@ -136,7 +144,8 @@ fn report(reader: &mut Reader, cycle: &Cycle, placed: &[Placed]) {
     let shown: Vec<String> = cycle.0.iter().chain(cycle.0.first()).map(|id| format!("`{id}`")).collect();
     let place = |id: &StepId| {
         let one = placed.iter().find(|placed| placed.step.id == *id)?;
-        let next = cycle.0.iter().position(|other| other == id).and_then(|at| cycle.0.get(at + 1).or(cycle.0.first()))?;
+        let next =
+            cycle.0.iter().position(|other| other == id).and_then(|at| cycle.0.get(at + 1).or(cycle.0.first()))?;
         let written = one.waits.needs.iter().chain(&one.waits.after).flatten().find(|(wait, _)| wait == next);
         Some((next.clone(), written.map_or(one.step.spot, |(_, spot)| *spot)))
     };
@@ -158,17 +167,22 @@ fn report(reader: &mut Reader, cycle: &Cycle, placed: &[Placed]) {
 pub(super) fn report_strangers(reader: &mut Reader) {
     for stranger in std::mem::take(&mut reader.strangers) {
         let Stranger { id, spot, key, neighbours } = stranger;
-        let line = |reader: &Reader, spot: Spot| reader.ctx.text.get(..spot.start).map_or(1, |before| before.matches('\n').count() + 1);
+        let line = |reader: &Reader, spot: Spot| {
+            reader.ctx.text.get(..spot.start).map_or(1, |before| before.matches('\n').count() + 1)
+        };
         let finding = match reader.ids.get(&id) {
-            Some(elsewhere) => Diagnostic::error(Code::UnknownStep, spot, format!("`{id}` in `{key}` is not in the same list"))
-                .note(*elsewhere, "it is here")
-                .help("a step waits for steps of its own list; name the group or step around it"),
+            Some(elsewhere) => {
+                Diagnostic::error(Code::UnknownStep, spot, format!("`{id}` in `{key}` is not in the same list"))
+                    .note(*elsewhere, "it is here")
+                    .help("a step waits for steps of its own list; name the group or step around it")
+            }
             None => {
                 let finding = Diagnostic::error(Code::UnknownStep, spot, format!("unknown step `{id}` in `{key}`"));
                 match crate::diagnostic::closest(id.as_str(), neighbours.iter().map(StepId::as_str)) {
                     Some(near) => {
                         let defined = StepId::parse(near).ok().and_then(|near| reader.ids.get(&near).copied());
-                        let place = defined.map_or(String::new(), |spot| format!(" (defined on line {})", line(reader, spot)));
+                        let place =
+                            defined.map_or(String::new(), |spot| format!(" (defined on line {})", line(reader, spot)));
                         finding.help(format!("did you mean `{near}`?{place}"))
                     }
                     None if neighbours.is_empty() => finding.help("there is no other step in this list"),

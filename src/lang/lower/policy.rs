@@ -106,8 +106,15 @@ pub(super) fn env(ctx: &mut Ctx, fields: &Fields<'_>, inherited: Option<&Param>)
     if let Some(node) = fields.node("env") {
         for (key, _) in node.pairs().unwrap_or_default() {
             let name = key.name().unwrap_or_default();
-            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-                ctx.error(Code::BadName, key.spot, format!("`{name}` is no name of an environment variable: letters, digits and `_`, no digit first"));
+            if name.is_empty()
+                || name.starts_with(|c: char| c.is_ascii_digit())
+                || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            {
+                ctx.error(
+                    Code::BadName,
+                    key.spot,
+                    format!("`{name}` is no name of an environment variable: letters, digits and `_`, no digit first"),
+                );
             }
         }
     }
@@ -132,8 +139,10 @@ pub(super) fn foreach(fields: &Fields<'_>, ctx: &mut Ctx) -> Option<Foreach> {
 }
 
 /// The root names of expressions, which no item may hide.
-const SCOPE: &[&str] =
-    &["inputs", "vars", "steps", "run", "trigger", "incident", "env", "level", "failed", "output", "error", "secrets", "runbook", "it"];
+const SCOPE: &[&str] = &[
+    "inputs", "vars", "steps", "run", "trigger", "incident", "env", "level", "failed", "output", "error", "secrets",
+    "runbook", "it",
+];
 
 /// `measure:`, by name.
 pub(super) fn measures(fields: &Fields<'_>, ctx: &mut Ctx) -> Vec<Measure> {
@@ -149,7 +158,9 @@ pub(super) fn measures(fields: &Fields<'_>, ctx: &mut Ctx) -> Vec<Measure> {
                 continue;
             }
         };
-        let labels = pairs(param.get("labels")).iter().filter_map(|(label, text)| Some((StepId::parse(label).ok()?, template(text)?)));
+        let labels = pairs(param.get("labels"))
+            .iter()
+            .filter_map(|(label, text)| Some((StepId::parse(label).ok()?, template(text)?)));
         let Some(value) = expr(param).or_else(|| param.get("value").and_then(expr)) else { continue };
         measures.push(Measure {
             name: id,

@@ -50,7 +50,10 @@ impl Reader {
             timeout: fields.span("timeout"),
             cleanup_timeout: fields.span("cleanup_timeout").unwrap_or(Span::from_secs(600)),
             incident: self.incident(&fields),
-            keep: Keep { runs: count(fields.param("keep"), "runs"), age: fields.param("keep").and_then(|keep| keep.get("age")).and_then(span) },
+            keep: Keep {
+                runs: count(fields.param("keep"), "runs"),
+                age: fields.param("keep").and_then(|keep| keep.get("age")).and_then(span),
+            },
             steps,
             on_failure,
             finally,
@@ -74,7 +77,9 @@ impl Reader {
                         named.push((id, expr.clone()));
                     }
                 }
-                Err(bad) => self.ctx.error(Code::BadName, name.spot, crate::lang::decode::name_trouble(text, &bad.to_string())),
+                Err(bad) => {
+                    self.ctx.error(Code::BadName, name.spot, crate::lang::decode::name_trouble(text, &bad.to_string()))
+                }
             }
             let _ = node;
         }

@@ -32,7 +32,10 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
         data: fields.string("data").unwrap_or(default.data),
         secrets: secrets(ctx, &fields).unwrap_or(default.secrets),
         channels: named(ctx, &fields, "channels").into_iter().map(|(name, param)| (name, param.clone())).collect(),
-        roots: named(ctx, &fields, "roots").into_iter().filter_map(|(name, param)| Some((name, text(param)?.to_owned()))).collect(),
+        roots: named(ctx, &fields, "roots")
+            .into_iter()
+            .filter_map(|(name, param)| Some((name, text(param)?.to_owned())))
+            .collect(),
         allow_hosts: if fields.has("allow_hosts") { fields.texts("allow_hosts") } else { default.allow_hosts },
         calendars: named(ctx, &fields, "calendars").into_iter().map(|(name, _)| name).collect(),
         output_limit: whole(fields.param("output_limit")).unwrap_or(default.output_limit),
@@ -66,9 +69,18 @@ fn one_provider(ctx: &mut Ctx, fields: &Fields<'_>) {
         let name = key.name().unwrap_or_default();
         match written.as_slice() {
             [_] => {}
-            [] => ctx.error_help(Code::KindCount, key.spot, format!("the channel `{name}` has no provider"), format!("add one of {}", PROVIDERS.join(", "))),
+            [] => ctx.error_help(
+                Code::KindCount,
+                key.spot,
+                format!("the channel `{name}` has no provider"),
+                format!("add one of {}", PROVIDERS.join(", ")),
+            ),
             [first, second, ..] => {
-                ctx.findings.push(Diagnostic::error(Code::KindCount, key.spot, format!("the channel `{name}` has two providers: `{first}` and `{second}`")));
+                ctx.findings.push(Diagnostic::error(
+                    Code::KindCount,
+                    key.spot,
+                    format!("the channel `{name}` has two providers: `{first}` and `{second}`"),
+                ));
             }
         }
     }
@@ -83,7 +95,12 @@ fn secrets(ctx: &mut Ctx, fields: &Fields<'_>) -> Option<Vec<SecretSource>> {
             [(name, value)] => sources.extend(source(name, value)),
             others => {
                 let trouble = if others.is_empty() { "names no provider" } else { "names two providers" };
-                ctx.error_help(Code::KindCount, node.spot, format!("this entry of `secrets` {trouble}"), "write one in each item: `- env: {}`");
+                ctx.error_help(
+                    Code::KindCount,
+                    node.spot,
+                    format!("this entry of `secrets` {trouble}"),
+                    "write one in each item: `- env: {}`",
+                );
             }
         }
     }

@@ -55,7 +55,12 @@ impl Reader {
             (None, Some(id)) => Some(id),
             (None, None) => {
                 let suggestion = self.suggest_id(node);
-                self.ctx.error_help(Code::MissingKey, spot, "a step without `id`", format!("give it a name for conditions and commands: `id: {suggestion}`"));
+                self.ctx.error_help(
+                    Code::MissingKey,
+                    spot,
+                    "a step without `id`",
+                    format!("give it a name for conditions and commands: `id: {suggestion}`"),
+                );
                 None
             }
             // The decoder says what is wrong with it.
@@ -157,7 +162,11 @@ impl Reader {
                 None
             }
             [(first, at, node), rest @ ..] => {
-                let mut finding = Diagnostic::error(Code::KindCount, *at, format!("the step `{id}` does {} things: it may have one kind", found.len()));
+                let mut finding = Diagnostic::error(
+                    Code::KindCount,
+                    *at,
+                    format!("the step `{id}` does {} things: it may have one kind", found.len()),
+                );
                 for (name, spot, _) in rest {
                     finding = finding.note(*spot, format!("and `{name}` here"));
                 }
@@ -172,10 +181,18 @@ impl Reader {
         let group = written.is_none_or(|written| written.name == "steps");
         for field in fields.iter() {
             if !group && GROUP_ONLY.contains(&field.name) {
-                self.ctx.error(Code::UnknownKey, field.key, format!("`{}` is for groups: a step with `steps`", field.name));
+                self.ctx.error(
+                    Code::UnknownKey,
+                    field.key,
+                    format!("`{}` is for groups: a step with `steps`", field.name),
+                );
             }
             if !fields.has("foreach") && FOREACH_ONLY.contains(&field.name) {
-                self.ctx.error(Code::UnknownKey, field.key, format!("`{}` means nothing without `foreach`", field.name));
+                self.ctx.error(
+                    Code::UnknownKey,
+                    field.key,
+                    format!("`{}` means nothing without `foreach`", field.name),
+                );
             }
             if field.name == "host" {
                 self.ctx.error(Code::UnknownKey, field.key, "`host` is reserved: steps run on this machine");

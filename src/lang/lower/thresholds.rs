@@ -20,7 +20,11 @@ const TESTED: [Level; 3] = [Level::Critical, Level::Warning, Level::Notice];
 pub(super) fn thresholds(ctx: &mut Ctx, root: &Node) -> BTreeMap<StepId, Threshold> {
     let mut thresholds = BTreeMap::new();
     let Some(pairs) = root.pairs() else {
-        ctx.error(Code::WrongType, root.spot, format!("thresholds.yaml must be a map of measures, not {}", root.is_a()));
+        ctx.error(
+            Code::WrongType,
+            root.spot,
+            format!("thresholds.yaml must be a map of measures, not {}", root.is_a()),
+        );
         return thresholds;
     };
     for (key, node) in pairs {
@@ -39,7 +43,12 @@ pub(super) fn thresholds(ctx: &mut Ctx, root: &Node) -> BTreeMap<StepId, Thresho
 
 fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
     if node.pairs().is_none() && !node.is_null() {
-        ctx.error_help(Code::WrongType, node.spot, format!("`{name}` must be a map, not {}", node.is_a()), "write `{ unit: ms, warning: \">= 100\" }`");
+        ctx.error_help(
+            Code::WrongType,
+            node.spot,
+            format!("`{name}` must be a map, not {}", node.is_a()),
+            "write `{ unit: ms, warning: \">= 100\" }`",
+        );
         return None;
     }
     let context = format!("the threshold `{name}`");
@@ -104,7 +113,12 @@ fn baseline_is_there(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, 
     for (level, band) in &threshold.bands {
         if band.needs_baseline() && threshold.baseline.is_none() {
             let spot = fields.spot(level.as_str(), node.spot);
-            ctx.error_help(Code::BadBand, spot, "this band compares with a baseline, and none is described", "add `baseline: { same: hour, over: 28d }`");
+            ctx.error_help(
+                Code::BadBand,
+                spot,
+                "this band compares with a baseline, and none is described",
+                "add `baseline: { same: hour, over: 28d }`",
+            );
         }
     }
 }

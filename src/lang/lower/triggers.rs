@@ -48,7 +48,8 @@ impl Reader {
         let kind = self.trigger_kind(name, &fields, zone)?;
         let given = pairs(fields.param("inputs")).iter();
         let mapped = pairs(fields.param(name).and_then(|kind| kind.get("inputs"))).iter();
-        let policy: Map<String, Value> = POLICY.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
+        let policy: Map<String, Value> =
+            POLICY.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
         Some(Trigger {
             id: fields.text("id").and_then(|id| Name::parse(id).ok()),
             spot: node.spot,

@@ -4,6 +4,8 @@
 
 mod node;
 mod read;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 pub(crate) use node::{Core, Node, NodeKind, Scalar, Style};

@@ -176,6 +176,7 @@ impl Reader {
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
                 };
+                let spot = if matches!(style, Style::Literal | Style::Folded) { with_header(spot, text) } else { spot };
                 self.leaf(NodeKind::Scalar(Scalar { text: value.into(), style, as_text }), spot, anchor);
             }
             Event::SequenceStart(style, anchor, tag) => {
@@ -317,7 +318,7 @@ impl Reader {
         match self.anchors.get(&id).cloned() {
             Some(node) => {
                 let name = text.get(spot.start + 1..spot.end).unwrap_or_default();
-                self.put(Node { anchor: None, alias: Some(name.into()), ..node }, 0);
+                self.put(Node { spot, anchor: None, alias: Some(name.into()), ..node }, 0);
             }
             None => {
                 let message = "an alias inside of what it names";
@@ -340,7 +341,8 @@ impl Reader {
                 continue;
             };
             if &*scalar.text == "<<" && scalar.style == Style::Plain {
-                let finding = Diagnostic::error(Code::UnsupportedYaml, key.spot, "merge keys (`<<`) are not part of YAML 1.2");
+                let finding =
+                    Diagnostic::error(Code::UnsupportedYaml, key.spot, "merge keys (`<<`) are not part of YAML 1.2");
                 self.findings.push(finding.help("write the keys out, or give them to every step by `defaults:`"));
                 continue;
             }
@@ -359,6 +361,21 @@ impl Reader {
 
 fn next_event<'a>(parser: &mut Parser<'a, StrInput<'a>>) -> Option<Result<(Event<'a>, Span), ScanError>> {
     parser.next_event()
+}
+
+/// The parser gives the lines of a block scalar; its place begins at the `|` or `>` above them and ends with its last text.
+fn with_header(spot: Spot, text: &str) -> Spot {
+    let source = text.get(spot.start..spot.end).unwrap_or("");
+    let end = spot.start + source.trim_end().len();
+    let above = text.get(..spot.start).unwrap_or("").trim_end();
+    let line = above.rfind('\n').map_or(0, |line| line + 1);
+    let is_header = |at: usize| {
+        let rest = above[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
+        let before = above[..at].ends_with([' ', '\t', '\n']) || at == 0;
+        before && (rest.trim().is_empty() || (rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#')))
+    };
+    let header = above[line..].match_indices(['|', '>']).map(|(at, _)| line + at).find(|at| is_header(*at));
+    Spot { start: header.unwrap_or(spot.start), end: end.max(spot.start), ..spot }
 }
 
 fn null() -> NodeKind {
@@ -380,7 +397,8 @@ fn unquoted_template(spot: Spot, kind: &NodeKind, text: &str, findings: &mut Dia
         return None;
     }
     let raw = text.get(spot.start..spot.end)?;
-    let finding = Diagnostic::error(Code::Syntax, spot, "a value that begins with `{{` must be quoted, or YAML reads a map");
+    let finding =
+        Diagnostic::error(Code::Syntax, spot, "a value that begins with `{{` must be quoted, or YAML reads a map");
     findings.push(finding.help(format!("write \"{raw}\"")));
     Some(NodeKind::Scalar(Scalar { text: raw.into(), style: Style::Plain, as_text: true }))
 }

@@ -8,7 +8,35 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
     let mut spot = word(file, text, at);
     let line = line_of(text, at);
+    if let Some(value) = bare_template(line) {
+        let message = "a value that begins with `{{` must be quoted, or YAML reads a map";
+        return (Diagnostic::error(Code::Syntax, spot, message).help(format!("write \"{value}\"")), spot);
+    }
+    let open = open.or_else(|| open_bracket(file, text, at));
+    let earlier = open.filter(|open| text.get(open.start..at).is_some_and(|between| between.contains('\n')));
     let (message, help) = match error.kind() {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed if earlier.is_some() => {
+            spot = earlier.map_or(spot, |open| Spot { end: open.start + 1, ..open });
+            let closing = if text.get(spot.start..spot.end) == Some("[") { "]" } else { "}" };
+            (
+                "the bracket opened here is not closed before the next key".to_owned(),
+                Some(format!("write `{closing}` at its end")),
+            )
+        }
+        ErrorKind::MappingValueNotAllowed if keyless_line_above(text, at).is_some() => {
+            if let Some((start, end)) = keyless_line_above(text, at) {
+                spot = Spot { file, start, end };
+            }
+            ("a `:` is missing on this line".to_owned(), None)
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            "text behind the closing quote".to_owned(),
+            Some("inside single quotes a quote is written twice ('it''s'); or use double quotes".to_owned()),
+        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "text behind the closing quote".to_owned(),
+            Some("inside double quotes a quote is written \\\"; or use single quotes".to_owned()),
+        ),
         ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
@@ -23,7 +51,12 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
             }
             let bracket = text.get(spot.start..spot.end).unwrap_or("{");
             let closing = if bracket == "[" { "]" } else { "}" };
-            (format!("the `{bracket}` opened here is not closed properly"), Some(format!("a `,` or `{closing}` is missing behind an item; a text with `,`, `:`, `[` or `{{` in it needs quotes")))
+            (
+                format!("the `{bracket}` opened here is not closed properly"),
+                Some(format!(
+                    "a `,` or `{closing}` is missing behind an item; a text with `,`, `:`, `[` or `{{` in it needs quotes"
+                )),
+            )
         }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
             (format!("`{close}` closes nothing here: `{open}` is still open"), None)
@@ -32,39 +65,51 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
             ("a quote is opened and never closed".to_owned(), None)
         }
-        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabAtBlockScalarStart | ErrorKind::TabInPlainScalar => {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => {
             ("a tab where YAML wants spaces".to_owned(), Some("indent with spaces".to_owned()))
         }
-        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement => value_trouble(line),
+        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement => {
+            value_trouble(line)
+        }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             ("a `:` is missing behind this key, or the line is indented wrongly".to_owned(), None)
         }
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => {
-            ("this line is indented differently from the ones it belongs to".to_owned(), Some("align it with the keys above it".to_owned()))
-        }
-        ErrorKind::BlockSequenceEntryNotAllowed => {
-            ("a list item (`- `) cannot stand here".to_owned(), Some("begin the list on a line of its own below the key".to_owned()))
-        }
-        ErrorKind::UnexpectedCharacter { character } => (
-            format!("a value cannot begin with `{character}`"),
-            Some("quote the whole value".to_owned()),
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => (
+            "this line is indented differently from the ones it belongs to".to_owned(),
+            Some("align it with the keys above it".to_owned()),
         ),
-        ErrorKind::UnknownQuotedScalarEscape => {
-            ("an unknown escape in double quotes".to_owned(), Some("use single quotes, where a backslash is only a backslash".to_owned()))
+        ErrorKind::BlockSequenceEntryNotAllowed => (
+            "a list item (`- `) cannot stand here".to_owned(),
+            Some("begin the list on a line of its own below the key".to_owned()),
+        ),
+        ErrorKind::UnexpectedCharacter { character } => {
+            (format!("a value cannot begin with `{character}`"), Some("quote the whole value".to_owned()))
         }
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "an unknown escape in double quotes".to_owned(),
+            Some("use single quotes, where a backslash is only a backslash".to_owned()),
+        ),
         ErrorKind::RecursionLimitExceeded => ("nested too deeply".to_owned(), None),
-        ErrorKind::DirectiveDisallowed => ("`%` directives are not used here".to_owned(), Some("if a text begins with `%`, quote it".to_owned())),
+        ErrorKind::DirectiveDisallowed => {
+            ("`%` directives are not used here".to_owned(), Some("if a text begins with `%`, quote it".to_owned()))
+        }
         other => (lower(&other.to_string()), None),
     };
-    let help = template_help(line).or(help);
     if let (ErrorKind::UnclosedQuotedScalar, Some(start)) = (error.kind(), quote_start(text, at)) {
         spot = Spot { file, start, end: start + 1 };
     }
     let finding = Diagnostic::error(Code::Syntax, spot, message);
-    (match help {
-        Some(help) => finding.help(help),
-        None => finding,
-    }, spot)
+    (
+        match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        },
+        spot,
+    )
 }
 
 fn value_trouble(line: &str) -> (String, Option<String>) {
@@ -72,14 +117,53 @@ fn value_trouble(line: &str) -> (String, Option<String>) {
     if colons > 1 {
         ("a second `: ` in one line".to_owned(), Some("quote a text that has `: ` in it".to_owned()))
     } else {
-        ("a key cannot stand here".to_owned(), Some("check the indent of this line and the end of the one above".to_owned()))
+        (
+            "a key cannot stand here".to_owned(),
+            Some("check the indent of this line and the end of the one above".to_owned()),
+        )
     }
 }
 
-fn template_help(line: &str) -> Option<String> {
+/// A bracket opened and not closed on one of the lines above: the parser looks ahead and may not have told of it.
+fn open_bracket(file: FileId, text: &str, at: usize) -> Option<Spot> {
+    let above = text.get(..at)?;
+    let above = &above[..above.rfind('\n')?];
+    let mut end = above.len();
+    let mut closed = 0usize;
+    for line in above.rsplit('\n').take(20) {
+        let start = end - line.len();
+        let bare = line.split(" #").next().unwrap_or("");
+        let quotes = bare.contains(['"', '\'']);
+        for (offset, c) in bare.char_indices().rev().filter(|_| !quotes) {
+            match c {
+                ']' | '}' => closed += 1,
+                '[' | '{' if closed > 0 => closed -= 1,
+                '[' | '{' => return Some(Spot { file, start: start + offset, end: start + offset + 1 }),
+                _ => {}
+            }
+        }
+        end = start.saturating_sub(1);
+    }
+    None
+}
+
+/// The value of a line that begins with a placeholder and is not quoted.
+fn bare_template(line: &str) -> Option<&str> {
     let (_, value) = line.split_once(": ")?;
     let value = value.trim();
-    value.starts_with("{{").then(|| format!("a value that begins with `{{{{` must be quoted: \"{value}\""))
+    value.starts_with("{{").then_some(value)
+}
+
+/// The line above that of `at`, where it has text but no key and no item.
+fn keyless_line_above(text: &str, at: usize) -> Option<(usize, usize)> {
+    let before = text.get(..at)?;
+    let this = before.rfind('\n')?;
+    let start = before[..this].rfind('\n').map_or(0, |line| line + 1);
+    let above = &before[start..this];
+    let bare = above.trim();
+    let keyless = !bare.is_empty() && !bare.contains(": ") && !bare.ends_with(':') && !bare.starts_with('#');
+    let lead = above.len() - above.trim_start().len();
+    keyless.then_some((start + lead, start + lead + bare.len()))
 }
 
 fn lower(text: &str) -> String {
@@ -114,7 +198,10 @@ fn quote_start(text: &str, at: usize) -> Option<usize> {
     for line in before.split_inclusive('\n') {
         for quote in ['"', '\''] {
             let odd = line.matches(quote).count() % 2 == 1;
-            let opening = line.find(&format!(": {quote}")).map(|at| at + 2).or_else(|| line.find(&format!("- {quote}")).map(|at| at + 2));
+            let opening = line
+                .find(&format!(": {quote}"))
+                .map(|at| at + 2)
+                .or_else(|| line.find(&format!("- {quote}")).map(|at| at + 2));
             if let (true, Some(opening), None) = (odd, opening, found) {
                 found = Some(offset + opening);
             }

@@ -1,0 +1,187 @@
+//! `docs/language.md`: every key with its type and its sentence, made from the tables.
+
+use crate::lang::decode::wanted;
+use crate::lang::keys::FILES;
+use crate::lang::keys::escalation::CONTACTS_FILE;
+use crate::lang::keys::flow::FLOW;
+use crate::lang::keys::step::STEP;
+use crate::model::kind::Kind;
+use crate::model::shape::{Field, FieldType, Key, KindSpec, Shape};
+use std::fmt::Write;
+
+const HEAD: &str = "# Reference of the language
+
+Every key that may be written in a book, what may stand there and what it does. Made from the same tables that the checker, the
+JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UPDATE=1 cargo test` writes it).
+
+- A key in **bold** must be there. `a.b` is the key `b` inside the map of `a`; `a[].b` inside each item; `a.NAME.b` inside each value.
+- Texts may hold templates (`{{ inputs.url }}`) where the type says *templated text*; expressions are rhai.
+- Lengths of time are written `250ms`, `30s`, `5m`, `1h30m`, `7d`, `2w`, `1y`; amounts of bytes `512`, `64MiB`, `1.5GB`.
+- Booleans are `true` and `false`, nothing else. A number with a leading zero (`012`) is text.
+";
+
+/// The text of `docs/language.md`.
+#[must_use]
+pub fn manual() -> String {
+    let mut text = String::from(HEAD);
+    for file in FILES {
+        let _ = write!(text, "\n## {}\n\n{}\n", file.files, file.doc);
+        table(&mut text, &file.shape);
+        if file.name == "runbook" {
+            text.push_str("\n## Every step\n\nWhat may stand beside the one key that says what the step does.\n");
+            rows(&mut text, STEP);
+            kinds(&mut text);
+        }
+        if file.name == "escalation" {
+            text.push_str(
+                "\n### incident_contacts.yaml\n\nAnother spelling of the ladder, loaded where it is found.\n",
+            );
+            rows(&mut text, CONTACTS_FILE);
+        }
+    }
+    text
+}
+
+fn kinds(text: &mut String) {
+    text.push_str("\n## Kinds of step\n");
+    for spec in Kind::ALL.iter().map(|kind| kind.spec()).chain(FLOW) {
+        let _ = write!(text, "\n### `{}`\n\n{}\n\n```yaml\n{}\n```\n", spec.name, spec.doc, spec.example);
+        match spec.shape {
+            Shape::Record(keys) => rows(text, keys),
+            shape => {
+                let _ = writeln!(text, "\nTakes {}.", kind_of(&shape));
+            }
+        }
+        outputs(text, spec);
+    }
+}
+
+fn outputs(text: &mut String, spec: &KindSpec) {
+    if spec.output.is_empty() {
+        return;
+    }
+    text.push_str("\nPuts out:\n\n| field | type | |\n|---|---|---|\n");
+    let mut found = Vec::new();
+    fields(&mut found, "", spec.output);
+    for (path, ty, doc) in found {
+        let _ = writeln!(text, "| `{path}` | {ty} | {} |", cell(doc));
+    }
+}
+
+fn fields(found: &mut Vec<(String, &'static str, &'static str)>, prefix: &str, list: &'static [Field]) {
+    for field in list {
+        let path = format!("{prefix}{}", field.name);
+        found.push((path.clone(), type_word(&field.ty), field.doc));
+        inner_fields(found, &path, &field.ty);
+    }
+}
+
+fn inner_fields(found: &mut Vec<(String, &'static str, &'static str)>, path: &str, ty: &FieldType) {
+    match ty {
+        FieldType::Record(list) => fields(found, &format!("{path}."), list),
+        FieldType::List(inner) => inner_fields(found, &format!("{path}[]"), inner),
+        FieldType::Map(inner) => inner_fields(found, &format!("{path}.NAME"), inner),
+        FieldType::Maybe(inner) => inner_fields(found, path, inner),
+        FieldType::Any | FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text => {}
+    }
+}
+
+fn type_word(ty: &FieldType) -> &'static str {
+    match ty {
+        FieldType::Any => "anything",
+        FieldType::Bool => "true or false",
+        FieldType::Int => "whole number",
+        FieldType::Number => "number",
+        FieldType::Text => "text",
+        FieldType::List(_) => "list",
+        FieldType::Map(_) | FieldType::Record(_) => "map",
+        FieldType::Maybe(_) => "may be missing",
+    }
+}
+
+fn table(text: &mut String, shape: &Shape) {
+    match shape {
+        Shape::Record(keys) => rows(text, keys),
+        Shape::Map(Shape::Record(keys)) => {
+            text.push_str("\nA map: each key is a name, each value a map with these keys.\n");
+            rows(text, keys);
+        }
+        _ => {}
+    }
+}
+
+fn rows(text: &mut String, keys: &[Key]) {
+    text.push_str("\n| key | takes | |\n|---|---|---|\n");
+    nested(text, "", keys);
+}
+
+fn nested(text: &mut String, prefix: &str, keys: &[Key]) {
+    for key in keys {
+        let path = format!("{prefix}{}", key.name);
+        let name = if key.required { format!("**`{path}`**") } else { format!("`{path}`") };
+        let _ = writeln!(text, "| {name} | {} | {} |", cell(&kind_of(&key.shape)), cell(key.doc));
+        inside(text, &path, &key.shape);
+    }
+}
+
+/// The keys of maps inside a shape. `defaults` repeats keys of steps and is not unfolded.
+fn inside(text: &mut String, path: &str, shape: &Shape) {
+    match shape {
+        Shape::Record(_) if path.ends_with("defaults") => {}
+        Shape::Record(keys) => nested(text, &format!("{path}."), keys),
+        Shape::List(inner) => inside(text, &format!("{path}[]"), inner),
+        Shape::Many(inner) => inside(text, path, inner),
+        Shape::Map(inner) => inside(text, &format!("{path}.NAME"), inner),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| inside(text, path, shape)),
+        Shape::Text(_)
+        | Shape::Verbatim
+        | Shape::Prose
+        | Shape::Id
+        | Shape::Name
+        | Shape::Int(..)
+        | Shape::Number
+        | Shape::Bool
+        | Shape::Duration
+        | Shape::Size
+        | Shape::Choice(_)
+        | Shape::Regex
+        | Shape::Expr
+        | Shape::Any(_)
+        | Shape::Literal
+        | Shape::Steps
+        | Shape::Step
+        | Shape::Syntax(_) => {}
+    }
+}
+
+fn kind_of(shape: &Shape) -> String {
+    match shape {
+        Shape::Text(_) => "templated text".into(),
+        Shape::Map(inner) => format!("a map of {}", kind_of(inner)),
+        Shape::List(inner) => format!("a list of {}", kind_of(inner)),
+        Shape::Many(inner) => format!("{}, or a list", kind_of(inner)),
+        Shape::Either(shapes) => shapes.iter().map(kind_of).collect::<Vec<_>>().join(" or "),
+        Shape::Any(_) => "any value, its texts templated".into(),
+        Shape::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Shape::Verbatim
+        | Shape::Prose
+        | Shape::Id
+        | Shape::Name
+        | Shape::Int(..)
+        | Shape::Number
+        | Shape::Bool
+        | Shape::Duration
+        | Shape::Size
+        | Shape::Regex
+        | Shape::Expr
+        | Shape::Record(_)
+        | Shape::Literal
+        | Shape::Steps
+        | Shape::Step
+        | Shape::Syntax(_) => wanted(shape),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
