@@ -14,7 +14,7 @@ pub(crate) mod tests;
 pub(crate) mod thresholds;
 pub(crate) mod trigger;
 
-use crate::model::shape::{Key, Shape};
+use crate::model::shape::Shape;
 
 /// The words of levels, mildest first.
 pub(crate) const LEVELS: &[&str] = &["ok", "notice", "warning", "critical"];
@@ -107,10 +107,3 @@ pub(crate) const FILES: &[FileTable] = &[
     },
 ];
 
-/// The keys of a record, or none.
-pub(crate) fn record_keys(shape: &Shape) -> &'static [Key] {
-    match shape {
-        Shape::Record(keys) => keys,
-        _ => &[],
-    }
-}
