@@ -75,6 +75,9 @@ pub enum Message {
     Stop(oneshot::Sender<()>),
 }
 
+/// A clock: the machine's, or a simulated one.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// The pump's parts.
 pub struct Pump {
     /// Where events go.
@@ -86,7 +89,7 @@ pub struct Pump {
     /// Back to itself.
     pub sender: Sender<Message>,
     /// The clock.
-    pub clock: fn() -> Timestamp,
+    pub clock: Clock,
     /// This node.
     pub node: String,
     /// The runs.
@@ -112,16 +115,14 @@ impl Pump {
         node: String,
         broken: Box<dyn Fn(&str) + Send>,
     ) -> Self {
-        let clock = crate::runtime::clock::now;
+        let clock: Clock = Arc::new(crate::runtime::clock::now);
         let (followers, starting) = (BTreeMap::new(), BTreeMap::new());
         Self { journal, shelf, perform, sender, clock, node, driver: Driver::default(), broken, followers, starting, stopping: None }
     }
 
     /// Takes up what an earlier owner left, then pumps until stopped or broken.
     pub fn run(mut self, inbox: &Receiver<Message>) {
-        let now = (self.clock)();
-        let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
-        self.carry_out(orders);
+        self.begin();
         loop {
             let wait = self.driver.next_due().map_or(LOOK, |due| {
                 Duration::try_from(due.duration_since((self.clock)())).unwrap_or_default().min(LOOK)
@@ -135,17 +136,33 @@ impl Pump {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.stopping.is_none() {
-                let orders = self.driver.tick((self.clock)());
-                self.carry_out(orders);
-            } else if self.driver.is_settled() {
-                self.stopping.take().map(|done| done.send(()));
+            if self.tick() == Next::End {
                 return;
             }
         }
     }
 
-    fn take(&mut self, message: Message) -> Next {
+    /// Takes up what an earlier owner left.
+    pub fn begin(&mut self) {
+        let now = (self.clock)();
+        let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
+        self.carry_out(orders);
+    }
+
+    /// Looks at everything that is due.
+    pub fn tick(&mut self) -> Next {
+        if self.stopping.is_none() {
+            let orders = self.driver.tick((self.clock)());
+            self.carry_out(orders);
+        } else if self.driver.is_settled() {
+            self.stopping.take().map(|done| done.send(()));
+            return Next::End;
+        }
+        Next::Go
+    }
+
+    /// Takes one message.
+    pub fn take(&mut self, message: Message) -> Next {
         let now = (self.clock)();
         match message {
             Message::Stop(done) => self.stopping = Some(done),
@@ -330,7 +347,9 @@ impl Pump {
 
 /// Whether the pump goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub enum Next {
+    /// It does.
     Go,
+    /// It is over.
     End,
 }

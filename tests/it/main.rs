@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has nothing better to do than panic")]
 
 mod floors;
+mod golden;
 mod keeper;
 mod lang;
+mod run;
 mod rust_text;
+mod sim;
 mod tidy;

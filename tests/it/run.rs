@@ -1,0 +1,202 @@
+//! Runs as prose: a runbook, a script of the world, and every event that follows, in one literate file.
+
+use crate::golden;
+use crate::sim::{Act, BEGAN, Script, Sim, parse_reply};
+use std::path::Path;
+use std::sync::Arc;
+use stepladder::base::address::Place;
+use stepladder::base::span::Span;
+use stepladder::engine::event::{Answer, Event, Recorded, StepEvent};
+
+/// A fixture taken apart: text, files, script.
+pub struct Case {
+    pub files: Vec<(String, Arc<str>)>,
+    pub script: Script,
+    pub runbook: String,
+}
+
+/// Reads the blocks of a fixture: ```yaml blocks are files (the first line may name one), ```script the world.
+pub fn read(path: &Path) -> Case {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut case = Case { files: Vec::new(), script: Script::default(), runbook: String::new() };
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(kind) = line.strip_prefix("```") else { continue };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        match kind.trim() {
+            "yaml" => add_file(&mut case, &block),
+            "script" => block.iter().for_each(|line| script_line(&mut case.script, line)),
+            "events" | "" => {}
+            other => panic!("{}: unknown block `{other}`", path.display()),
+        }
+    }
+    case
+}
+
+fn add_file(case: &mut Case, block: &[&str]) {
+    let text = format!("{}\n", block.join("\n"));
+    let named = block.first().and_then(|line| line.strip_prefix("# file: "));
+    let runbook = block.iter().find_map(|line| line.strip_prefix("runbook: "));
+    let name = match (named, runbook) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(runbook)) => format!("runbooks/{runbook}.yaml"),
+        (None, None) => panic!("a yaml block names neither a file nor a runbook"),
+    };
+    if let (true, Some(runbook)) = (case.runbook.is_empty(), runbook) {
+        runbook.clone_into(&mut case.runbook);
+    }
+    case.files.push((name, text.into()));
+}
+
+fn script_line(script: &mut Script, line: &str) {
+    if line.trim().is_empty() {
+        return;
+    }
+    if line.trim() == "dry run" {
+        script.dry = true;
+        return;
+    }
+    let (what, rest) = line.split_once(": ").unwrap_or_else(|| panic!("no `: ` in `{line}`"));
+    if let Some(at) = what.strip_prefix("at ") {
+        let act = match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["cancel"] => Act::Cancel,
+            ["answer", place, word] => Act::Answer(Place::parse(place).unwrap(), answer(word)),
+            other => panic!("no act {other:?}"),
+        };
+        script.acts.push((Span::parse(at).unwrap(), act));
+    } else if let Some(name) = what.strip_prefix("input ") {
+        script.inputs.insert(name.into(), serde_json::from_str(rest).unwrap());
+    } else {
+        script.replies.insert(what.into(), rest.split(" | ").map(parse_reply).collect());
+    }
+}
+
+fn answer(word: &str) -> Answer {
+    match word {
+        "go" => Answer::Go,
+        "stop" => Answer::Stop,
+        "again" => Answer::Again,
+        "succeeded" => Answer::Succeeded,
+        "failed" => Answer::Failed,
+        other => panic!("no answer `{other}`"),
+    }
+}
+
+/// Events as lines: seconds since the start, the place, what happened.
+pub fn transcript(events: &[Recorded]) -> String {
+    events.iter().map(|recorded| format!("{:>7} {}\n", since(recorded), line(&recorded.event))).collect()
+}
+
+fn since(recorded: &Recorded) -> String {
+    let millis = u64::try_from(recorded.at.as_millisecond() - BEGAN).unwrap();
+    if millis == 0 { "0s".into() } else { Span::from_millis(millis).to_string() }
+}
+
+fn line(event: &Event) -> String {
+    match event {
+        Event::Started(started) => format!("started {}", started.runbook),
+        Event::Queued { group, holders } => format!("queued for `{group}`, held by {}", holders.len()),
+        Event::Admitted => "admitted".into(),
+        Event::CancelAsked { actor, reason } => format!("cancel asked by {}: {reason}", actor.id),
+        Event::TimedOut => "the run timed out".into(),
+        Event::Entered(stage) => format!("entered {stage:?}"),
+        Event::Step { place, event } => format!("{place}: {}", step_line(event)),
+        Event::Ended(ended) => {
+            let outputs = if ended.outputs.is_empty() { String::new() } else { format!(" {}", serde_json::json!(ended.outputs)) };
+            format!("ended {} ({}): {}{outputs}", ended.outcome, ended.level, ended.reason)
+        }
+    }
+}
+
+fn step_line(event: &StepEvent) -> String {
+    match event {
+        StepEvent::Held { mutex, holder } => format!("waits for mutex `{mutex}`, held by {}", if holder.is_some() { "a run" } else { "nobody" }),
+        StepEvent::Asked { question, .. } => format!("asks: {question}"),
+        StepEvent::Answered { actor, answer } => format!("{} answers {answer:?}", actor.id),
+        StepEvent::Attempt { number, request, child, .. } => {
+            let what = request.as_ref().map_or(String::new(), |request| format!(" {} {}", request.kind, request.params.shown()));
+            format!("attempt {number}{what}{}", if child.is_some() { " starts a child run" } else { "" })
+        }
+        StepEvent::Attempted { number, result } => {
+            let how = match (&result.failure, result.stopped) {
+                (Some(failure), _) => format!("failed ({}): {}", failure.kind.as_str(), failure.message),
+                (None, true) => "was stopped".into(),
+                (None, false) => "was good".into(),
+            };
+            let samples = result.samples.iter().map(|sample| format!(" {}={}:{}", sample.name, sample.value, sample.level));
+            format!("attempt {number} {how}{}", samples.collect::<String>())
+        }
+        StepEvent::Backoff { until } => format!("next attempt at +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap())),
+        StepEvent::Opened { pass, items, .. } => format!("opened{}{}", if *pass > 1 { format!(" pass {pass}") } else { String::new() }, items.as_ref().map_or(String::new(), |items| format!(" over {}", serde_json::json!(items)))),
+        StepEvent::Lane(lane) => format!("goes to {lane:?}"),
+        StepEvent::Judged { good, data } => format!("round {}{}", if *good { "good" } else { "bad" }, if *data { "" } else { ", no data" }),
+        StepEvent::Rest { until } => format!("rests until +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap())),
+        StepEvent::TimedOut => "timed out".into(),
+        StepEvent::TakenOver(ended) => format!("taken over: {}", ended.outcome),
+        StepEvent::Ended(ended) => {
+            let why = ended.failure.as_ref().map(|failure| failure.message.clone()).or_else(|| ended.reason.clone());
+            format!("{} ({}){}", ended.outcome, ended.level, why.map_or(String::new(), |why| format!(": {why}")))
+        }
+    }
+}
+
+fn cases() -> Vec<std::path::PathBuf> {
+    golden::files("run", "md")
+}
+
+fn play(case: &Case) -> String {
+    let mut sim = Sim::new(&case.files, case.script.clone());
+    sim.start(&case.runbook);
+    let ended = sim.play(Span::from_secs(86_400));
+    let mut text = transcript(&sim.events(sim.run));
+    if !ended {
+        text.push_str("        (still waiting)\n");
+    }
+    for child in sim.children() {
+        text.push_str("child:\n");
+        text.push_str(&transcript(&sim.events(child)));
+    }
+    text
+}
+
+#[test]
+fn every_run_fixture_goes_as_written() {
+    let cases = cases();
+    assert!(cases.len() >= 10, "the fixtures are gone");
+    let mut wrong = Vec::new();
+    for path in cases {
+        let events = play(&read(&path));
+        wrong.extend(golden::block(&path, "events", &events));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Crash after every durable batch of every fixture: the next owner ends the run the same way, and nothing runs twice.
+#[test]
+fn a_crash_at_any_batch_changes_nothing_but_the_owner() {
+    let mut points = 0;
+    for path in cases() {
+        let case = read(&path);
+        let mut calm = Sim::new(&case.files, case.script.clone());
+        calm.start(&case.runbook);
+        let calm_ended = calm.play(Span::from_secs(86_400));
+        let outcome = |sim: &Sim| sim.events(sim.run).last().map(|recorded| line(&recorded.event)).unwrap();
+        for at in 1..=calm.journal.appends() {
+            let mut sim = Sim::new(&case.files, case.script.clone());
+            sim.crash_at = Some(at);
+            sim.start(&case.runbook);
+            let ended = sim.play(Span::from_secs(86_400));
+            let place = format!("{} crashed after batch {at}", path.display());
+            assert_eq!(ended, calm_ended, "{place}");
+            if ended {
+                assert_eq!(outcome(&sim), outcome(&calm), "{place}");
+            }
+            for (key, count) in sim.begun.borrow().iter() {
+                assert_eq!(*count, 1, "{place}: {key:?} was begun more than once");
+            }
+            points += 1;
+        }
+    }
+    println!("{points} crash points");
+    assert!(points >= 50, "only {points} crash points");
+}
