@@ -97,7 +97,7 @@ impl Sim {
     pub fn new(files: &[(String, Arc<str>)], script: Script) -> Self {
         let loaded = lang::load(files);
         if loaded.findings.has_errors() {
-            let style = stepladder::diagnostic::render::Style::plain();
+            let style = stepladder::diagnostic::render::Style { color: false, unicode: true, width: 120 };
             panic!("{}", stepladder::diagnostic::render::people(&loaded.sources, &loaded.findings, style));
         }
         let journal = Arc::new(Memory::new(projection()));
