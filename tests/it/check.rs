@@ -1,0 +1,134 @@
+//! What the checker says about operators' mistakes: a text in, golden findings out.
+//!
+//! A fixture is a file `SLnnnn-topic.yaml`: one runbook, or several files of a book, each behind a
+//! line `# runbooks/name.yaml` (or `# thresholds.yaml`, …). Beside it stands what people read
+//! (`.stderr`), for some also what programs get (`.json`). `UPDATE=1` writes them anew; read the diff.
+
+use crate::rust_text::{files, root};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use stepladder::diagnostic::render::{Style, json, people};
+use stepladder::diagnostic::{Code, Diagnostics};
+use stepladder::lang::{Loaded, load};
+
+/// Codes that no text of a book can have: they are about the file system.
+const NOT_TEXT: &[Code] = &[Code::NoBook, Code::UnreadableFile];
+
+/// The files of a book written in one text. What stands before the first head is the runbook `example`.
+pub(crate) fn book(text: &str) -> Vec<(String, Arc<str>)> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        match line.trim_end().strip_prefix("# ").filter(|name| is_file(name)) {
+            Some(name) => files.push((name.to_owned(), String::new())),
+            None if files.is_empty() => files.push(("runbooks/example.yaml".into(), line.into())),
+            None => files.last_mut().unwrap().1.push_str(line),
+        }
+    }
+    files.into_iter().map(|(name, text)| (name, text.into())).collect()
+}
+
+fn is_file(name: &str) -> bool {
+    !name.contains(' ') && name.ends_with(".yaml")
+}
+
+fn shown(loaded: &Loaded) -> String {
+    people(&loaded.sources, &loaded.findings, Style { color: false, unicode: true, width: 100 })
+}
+
+/// Compares with the golden file, or writes it where `UPDATE` is set.
+fn golden(path: &Path, text: &str, wrong: &mut Vec<String>) {
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    if kept == text {
+        return;
+    }
+    if update() {
+        std::fs::write(path, text).unwrap();
+    } else {
+        wrong.push(format!("{}:\n{}", path.display(), similar::TextDiff::from_lines(&kept, text).unified_diff()));
+    }
+}
+
+fn update() -> bool {
+    std::env::vars().any(|(name, value)| name == "UPDATE" && !value.is_empty())
+}
+
+fn codes(findings: &Diagnostics) -> BTreeSet<&'static str> {
+    findings.sorted().into_iter().map(|finding| finding.code.as_str()).collect()
+}
+
+#[test]
+fn mistakes_are_told_as_the_golden_texts_say() {
+    let fixtures = files("tests/fixtures/check/err", "yaml");
+    assert!(fixtures.len() >= 60, "{} mistakes are shown", fixtures.len());
+    let mut wrong = Vec::new();
+    for (name, text) in &fixtures {
+        let loaded = load(&book(text));
+        let path = root().join(name);
+        golden(&path.with_extension("stderr"), &shown(&loaded), &mut wrong);
+        let programs = path.with_extension("json");
+        if programs.exists() {
+            golden(&programs, &json(&loaded.sources, &loaded.findings), &mut wrong);
+        }
+        let code = path.file_name().and_then(|name| name.to_str()?.get(..6)).unwrap_or_default().to_owned();
+        if !codes(&loaded.findings).contains(code.as_str()) {
+            wrong.push(format!("{name}: no {code} among {:?}", codes(&loaded.findings)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_golden_text_has_its_mistake() {
+    let fixtures: BTreeSet<String> = files("tests/fixtures/check/err", "yaml").into_iter().map(|(path, _)| path).collect();
+    for extension in ["stderr", "json"] {
+        for (path, _) in files("tests/fixtures/check/err", extension) {
+            assert!(fixtures.contains(&path.replace(&format!(".{extension}"), ".yaml")), "{path} belongs to no fixture");
+        }
+    }
+}
+
+#[test]
+fn every_code_is_shown_by_a_mistake() {
+    let fixtures: Vec<String> = files("tests/fixtures/check/err", "yaml").into_iter().map(|(path, _)| path).collect();
+    let shown = |code: &Code| fixtures.iter().any(|path| path.contains(code.as_str()));
+    let silent: Vec<_> = Code::ALL.iter().filter(|code| !NOT_TEXT.contains(code) && !shown(code)).map(|code| code.as_str()).collect();
+    assert!(silent.is_empty(), "no fixture shows {silent:?}");
+}
+
+/// The two blocks of a page: the wrong text and the right one.
+fn blocks(page: &str) -> Vec<String> {
+    page.split("```yaml\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| format!("{block}\n"))).collect()
+}
+
+/// A block of a page as a book: what is left out of an excerpt is put around it.
+fn whole(block: &str) -> Vec<(String, Arc<str>)> {
+    let mut files = book(block);
+    for (name, text) in &mut files {
+        if name == "runbooks/example.yaml" && !text.starts_with("runbook:") {
+            *text = format!("runbook: example\n{text}").into();
+        }
+    }
+    files
+}
+
+#[test]
+fn pages_show_a_wrong_text_and_a_right_one() {
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        let page = code.page();
+        for part in ["\n## Wrong\n", "\n## Why it matters\n", "\n## Right\n"] {
+            assert!(page.contains(part), "{} has no `{}`", code.as_str(), part.trim());
+        }
+        let blocks = blocks(page);
+        let [bad, good] = blocks.as_slice() else { panic!("{} has {} blocks", code.as_str(), blocks.len()) };
+        let (bad, good) = (load(&whole(bad)), load(&whole(good)));
+        if !NOT_TEXT.contains(code) && codes(&bad.findings) != BTreeSet::from([code.as_str()]) {
+            wrong.push(format!("{}: the wrong text gives\n{}", code.as_str(), shown(&bad)));
+        }
+        if !good.findings.is_empty() {
+            wrong.push(format!("{}: the right text gives\n{}", code.as_str(), shown(&good)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
