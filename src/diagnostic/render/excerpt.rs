@@ -165,6 +165,6 @@ impl SourceCode for Excerpt {
         let data = &self.text.as_bytes()[top.at.start..bottom.at.end];
         let at = SourceSpan::from((top.at.start, data.len()));
         let column = self.columns.iter().find(|(start, _)| *start == span.offset()).map_or(0, |(_, column)| *column);
-        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, at, top.number, column, count)))
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, at, top.number, column, count + 1)))
     }
 }

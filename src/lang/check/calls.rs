@@ -2,10 +2,11 @@
 
 use super::inputs::fits;
 use super::outline::Outline;
-use super::{known_runbooks, place};
+use super::{key_place, known_runbooks, place};
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
+use crate::model::input::Input;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Call, Step, StepKind};
 use crate::model::trigger::TriggerKind;
@@ -53,8 +54,10 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
     }
     let Some(called) = loaded.book.runbooks.get(&call.runbook) else { return };
     for (name, param) in &call.inputs {
-        let spot = place(loaded, outline, Some(&step.id), &format!("runbook.inputs.{name}"));
+        let path = format!("runbook.inputs.{name}");
+        let spot = place(loaded, outline, Some(&step.id), &path);
         let Some(input) = called.inputs.iter().find(|input| input.name == *name) else {
+            let spot = key_place(loaded, outline, Some(&step.id), &path);
             let known: Vec<&str> = called.inputs.iter().map(|input| input.name.as_str()).collect();
             findings.push(unknown_input(called, name.as_str(), &known, spot));
             continue;
@@ -62,14 +65,14 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
         if let Some(reason) = fits(input, param) {
             findings.push(
                 Diagnostic::error(Code::WrongType, spot, format!("`{name}` of `{}` {reason}", called.name))
-                    .note_in(called, "declared here"),
+                    .note(called.spot, "the runbook that declares it"),
             );
         }
     }
     let missing = called
         .inputs
         .iter()
-        .filter(|input| input.default.is_none() && !call.inputs.iter().any(|(name, _)| *name == input.name));
+        .filter(|input| input.default.is_none() && !call.inputs.iter().any(|(name, _)| is_meant(name.as_str(), input)));
     for input in missing {
         findings.push(
             Diagnostic::error(
@@ -87,14 +90,9 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
     }
 }
 
-trait NoteIn {
-    fn note_in(self, runbook: &Runbook, text: &str) -> Self;
-}
-
-impl NoteIn for Diagnostic {
-    fn note_in(self, runbook: &Runbook, text: &str) -> Self {
-        self.note(runbook.spot, text)
-    }
+/// Whether a name is that input, or was probably meant to be: one mistake is told once.
+fn is_meant(name: &str, input: &Input) -> bool {
+    crate::diagnostic::closest(name, [input.name.as_str()]).is_some()
 }
 
 /// An input that the called runbook does not have.

@@ -1,7 +1,7 @@
 //! Measures: declared in `thresholds.yaml`, in a unit that is known, with labels that are declared.
 
 use super::outline::Outline;
-use super::place;
+use super::{key_place, place};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
 use crate::model::measure::{Measure, Threshold, convert};
@@ -22,7 +22,8 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findi
     let Some(threshold) = loaded.book.thresholds.get(&measure.name) else {
         let known = loaded.book.thresholds.keys().map(crate::base::ids::StepId::as_str);
         let message = format!("`{}` is not declared in thresholds.yaml", measure.name);
-        let finding = Diagnostic::error(Code::UnknownThreshold, whole, message);
+        let spot = key_place(loaded, outline, Some(&step.id), &path(""));
+        let finding = Diagnostic::error(Code::UnknownThreshold, spot, message);
         findings.push(match crate::diagnostic::closest(measure.name.as_str(), known) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding
@@ -35,7 +36,7 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findi
     units(measure, threshold, value, unit, findings);
     for (label, _) in &measure.labels {
         if !threshold.labels.contains(label) {
-            let spot = place(loaded, outline, Some(&step.id), &path(&format!(".labels.{label}")));
+            let spot = key_place(loaded, outline, Some(&step.id), &path(&format!(".labels.{label}")));
             let message = format!("`{}` is not declared with a label `{label}`", measure.name);
             let known: Vec<&str> = threshold.labels.iter().map(crate::base::ids::StepId::as_str).collect();
             let finding = Diagnostic::error(Code::UnknownName, spot, message);

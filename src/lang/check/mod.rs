@@ -16,6 +16,7 @@ mod scope;
 mod secrets;
 mod settings;
 mod triggers;
+mod urls;
 mod when;
 
 use crate::base::ids::{Name, StepId};
@@ -46,7 +47,7 @@ pub(crate) fn run(loaded: &Loaded) -> Diagnostics {
         outside::check(loaded, &outline, mentions, &mut findings);
         when::check(loaded, &outline, &mut findings);
         order::check(loaded, &outline, &mut findings);
-        inputs::check(loaded, &outline, &mut findings);
+        urls::check(loaded, &outline, &mut findings);
         calls::check(loaded, &outline, &mut findings);
         measures::check(loaded, &outline, &mut findings);
         triggers::check(loaded, &outline, &mut findings);
@@ -71,6 +72,12 @@ fn place(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, path: &str) 
             None => return whole,
         }
     }
+}
+
+/// Where the key at a path stands, for names that are keys; its value's place where that is not known.
+fn key_place(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, path: &str) -> Spot {
+    let key = loaded.spots.key(&outline.runbook.name, step, path);
+    key.unwrap_or_else(|| place(loaded, outline, step, path))
 }
 
 /// The names of all runbooks, those that could not be read for other mistakes included.

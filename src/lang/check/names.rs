@@ -4,7 +4,7 @@ use super::outline::{Lane, Outline, Standing};
 use super::scope::{self, Own};
 use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::expr::{Problem, Read, Type, Types};
+use crate::expr::{Problem, ProblemKind, Read, Type, Types};
 use crate::lang::{Formula, Loaded, Mention};
 use crate::model::step::StepKind;
 use std::collections::BTreeMap;
@@ -31,9 +31,23 @@ pub(super) fn check<'a>(
             Formula::Template(template) => template.check(types),
         };
         for problem in problems.iter().filter(|problem| !lost.iter().any(|read| overlaps(problem, read))) {
-            findings.push(mention.finding(problem));
+            findings.push(unknown_root_field(mention, problem).unwrap_or_else(|| mention.finding(problem)));
         }
     }
+}
+
+/// A misspelt input, var or variable is a name that does not exist, rather than a field of something.
+fn unknown_root_field(mention: &Mention, problem: &Problem) -> Option<Diagnostic> {
+    let read = mention.what.reads().iter().find(|read| overlaps(problem, read))?;
+    let [root, name] = read.path.as_slice() else { return None };
+    let what = match root.as_str() {
+        "inputs" => format!("unknown input `{name}`"),
+        "vars" => format!("unknown var `{name}`"),
+        "env" => format!("`{name}` is not listed in `env:` of this runbook"),
+        _ => return None,
+    };
+    let named = Problem { kind: ProblemKind::Name, message: what, ..problem.clone() };
+    (problem.kind == ProblemKind::Field).then(|| mention.finding(&named))
 }
 
 /// Checks what stands in the files of the whole book.

@@ -126,6 +126,8 @@ impl At<'_> {
         for (name, param) in &self.trigger.inputs {
             let spot = self.spot(&format!("inputs.{name}"));
             let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name) else {
+                let path = format!("triggers[{}].inputs.{name}", self.index);
+                let spot = self.loaded.spots.key(&runbook.name, None, &path).unwrap_or(spot);
                 findings.push(super::calls::unknown_input(runbook, name, &known, spot));
                 continue;
             };
