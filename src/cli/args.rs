@@ -29,7 +29,14 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub book: Option<PathBuf>,
     /// Colours; NO_COLOR and CLICOLOR_FORCE are obeyed too
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere", hide_possible_values = false)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Everywhere",
+        hide_possible_values = false
+    )]
     pub color: ColorChoice,
     /// The same as --color never
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -80,28 +87,44 @@ pub enum Command {
     #[command(after_long_help = RUNS_EXAMPLES)]
     Runs(Runs),
     /// Show a run as its live view was
-    #[command(after_long_help = "Examples:\n  stepladder show            the last run\n  stepladder show 7xq2m --json | jq .row.reason")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder show            the last run\n  stepladder show 7xq2m --json | jq .row.reason"
+    )]
     Show(Show),
     /// Show what the steps of a run printed
-    #[command(after_long_help = "Examples:\n  stepladder logs last              everything the last run printed\n  stepladder logs 7xq2m restart     one step\n  stepladder logs -f last           while it runs")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder logs last              everything the last run printed\n  stepladder logs 7xq2m restart     one step\n  stepladder logs -f last           while it runs"
+    )]
     Logs(Logs),
     /// Cancel a run; its `undo` and `finally` steps run
-    #[command(after_long_help = "Examples:\n  stepladder cancel last\n  stepladder cancel 7xq2m --reason \"wrong host\"")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder cancel last\n  stepladder cancel 7xq2m --reason \"wrong host\""
+    )]
     Cancel(Cancel),
     /// Run again what failed in a run, with the text it had
-    #[command(after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"
+    )]
     Retry(Retry),
     /// Draw the steps of a runbook and what waits for what
-    #[command(after_long_help = "Examples:\n  stepladder graph daily-check\n  stepladder graph daily-check --format svg > daily-check.svg\n  stepladder graph daily-check --format mermaid")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder graph daily-check\n  stepladder graph daily-check --format svg > daily-check.svg\n  stepladder graph daily-check --format mermaid"
+    )]
     Graph(Graph),
     /// Explain a code, a kind of step or a key
-    #[command(after_long_help = "Examples:\n  stepladder explain SL0101     the manual page of a finding\n  stepladder explain http       a kind of step: its keys and what it puts out\n  stepladder explain retry      a key")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder explain SL0101     the manual page of a finding\n  stepladder explain http       a kind of step: its keys and what it puts out\n  stepladder explain retry      a key"
+    )]
     Explain(Explain),
     /// Format the files of the book, comments kept
-    #[command(after_long_help = "Examples:\n  stepladder fmt                every file of the book\n  stepladder fmt --check        change nothing, exit 1 if something would change\n  stepladder fmt - < x.yaml     standard input to standard output")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder fmt                every file of the book\n  stepladder fmt --check        change nothing, exit 1 if something would change\n  stepladder fmt - < x.yaml     standard input to standard output"
+    )]
     Fmt(Fmt),
     /// Print or write the JSON Schemas for editors
-    #[command(after_long_help = "Examples:\n  stepladder schema runbook > runbook.schema.json\n  stepladder schema --write schemas")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder schema runbook > runbook.schema.json\n  stepladder schema --write schemas"
+    )]
     Schema(Schema),
     /// Start a small living book here
     #[command(after_long_help = "Examples:\n  stepladder init && stepladder run hello\n  stepladder --book ops init")]
@@ -110,7 +133,9 @@ pub enum Command {
     #[command(after_long_help = "Examples:\n  stepladder new restart-app --title \"Restart the app\"")]
     New(New),
     /// Print a script that completes commands in your shell
-    #[command(after_long_help = "Examples:\n  stepladder completions bash > /etc/bash_completion.d/stepladder\n  stepladder completions zsh > ~/.zfunc/_stepladder")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder completions bash > /etc/bash_completion.d/stepladder\n  stepladder completions zsh > ~/.zfunc/_stepladder"
+    )]
     Completions(Completions),
     /// Write the manual pages
     #[command(hide = true)]

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod clock;
 pub mod command;
+pub mod door;
 pub mod exit;
 pub mod graph;
 pub mod log;
@@ -14,5 +15,6 @@ pub mod settings;
 pub mod shelf;
 pub mod start;
 pub mod trouble;
+pub mod view;
 
 pub use start::main;

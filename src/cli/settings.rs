@@ -15,8 +15,19 @@ const WIDTH: usize = 100;
 
 /// The names of the environment that the command line itself obeys.
 const NAMES: &[&str] = &[
-    "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "STEPLADDER_BOOK",
-    "STEPLADDER_LOG", "USER", "LOGNAME", "SUDO_USER",
+    "NO_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+    "COLUMNS",
+    "STEPLADDER_BOOK",
+    "STEPLADDER_LOG",
+    "USER",
+    "LOGNAME",
+    "SUDO_USER",
 ];
 
 /// What is around the process, as values.

@@ -47,7 +47,13 @@ fn only(findings: &Diagnostics, sources: &Sources, files: &[String]) -> Diagnost
     left
 }
 
-fn show(form: CheckFormat, sources: &Sources, findings: &Diagnostics, settings: &Settings, runbooks: usize) -> Result<(), Trouble> {
+fn show(
+    form: CheckFormat,
+    sources: &Sources,
+    findings: &Diagnostics,
+    settings: &Settings,
+    runbooks: usize,
+) -> Result<(), Trouble> {
     match form {
         CheckFormat::People if findings.is_empty() => {
             let files = sources.iter().count();

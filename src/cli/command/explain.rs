@@ -55,7 +55,9 @@ fn kind_page(spec: &KindSpec) -> String {
     let example: String = spec.example.lines().map(|line| format!("    {line}\n")).collect();
     let effects = match spec.effects {
         Effects::Reads => "It only reads: a dry run runs it, and after a crash it is tried again.",
-        Effects::Changes => "It may change something: a dry run only says what it would do, and it is never repeated unasked.",
+        Effects::Changes => {
+            "It may change something: a dry run only says what it would do, and it is never repeated unasked."
+        }
         Effects::Depends => "Its parameters say whether it reads or changes something.",
     };
     let mut text = format!("{}: {}\n\n{example}\n{effects}\n", spec.name, spec.doc);
@@ -63,7 +65,8 @@ fn kind_page(spec: &KindSpec) -> String {
     if !keys.is_empty() {
         text.push_str(&format!("\nKeys:\n{keys}"));
     }
-    let output: String = spec.output.iter().map(|field| format!("  output.{:<12} {}\n", field.name, field.doc)).collect();
+    let output: String =
+        spec.output.iter().map(|field| format!("  output.{:<12} {}\n", field.name, field.doc)).collect();
     if !output.is_empty() {
         text.push_str(&format!("\nWhat it puts out:\n{output}"));
     }

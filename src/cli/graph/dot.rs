@@ -14,7 +14,9 @@ pub fn dot(sheet: &Sheet) -> String {
         text.push_str(&format!("  subgraph cluster_part{number} {{\n    label=\"{}\";\n", quoted(word)));
         draw(plot, &mut text, 2);
         text.push_str("  }\n");
-        let ends = number.checked_sub(1).and_then(|before| Some((before, sheet.sections[before].1.nodes.last()?, plot.nodes.first()?)));
+        let ends = number
+            .checked_sub(1)
+            .and_then(|before| Some((before, sheet.sections[before].1.nodes.last()?, plot.nodes.first()?)));
         if let Some((before, last, first)) = ends {
             text.push_str(&format!(
                 "  {} -> {} [ltail=cluster_part{before}, lhead=cluster_part{number}, style=bold];\n",

@@ -63,7 +63,8 @@ fn bracket(row: usize, rows: usize, unicode: bool) -> &'static str {
 fn waits(plot: &Plot, layers: &[Vec<usize>], layer: usize, at: usize) -> Vec<String> {
     let edges: Vec<_> = plot.edges.iter().filter(|edge| edge.to == at).collect();
     let above = layer.checked_sub(1).and_then(|above| layers.get(above));
-    let plain = above.is_none_or(|above| above.len() == edges.len() && edges.iter().all(|edge| above.contains(&edge.from)));
+    let plain =
+        above.is_none_or(|above| above.len() == edges.len() && edges.iter().all(|edge| above.contains(&edge.from)));
     let words = [(Wait::Satisfied, "needs"), (Wait::Ended, "after")];
     let named = words.into_iter().filter_map(|(wait, word)| {
         let from: Vec<&str> =

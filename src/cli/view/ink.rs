@@ -1,0 +1,253 @@
+//! Lines of text with tones: colours where they are wanted, cut or folded where the terminal ends.
+
+use crate::diagnostic::render::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What a piece of text means, which decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing special.
+    Plain,
+    /// A headline.
+    Strong,
+    /// Beside the point.
+    Dim,
+    /// As it should be.
+    Good,
+    /// Worth knowing.
+    Notice,
+    /// Somebody should look.
+    Warning,
+    /// Somebody must look.
+    Bad,
+    /// Under way.
+    Busy,
+}
+
+impl Tone {
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Strong => Some("1"),
+            Self::Dim => Some("2"),
+            Self::Good => Some("32"),
+            Self::Notice => Some("34"),
+            Self::Warning => Some("33"),
+            Self::Bad => Some("1;31"),
+            Self::Busy => Some("36"),
+        }
+    }
+
+    /// The tone of a level's word.
+    #[must_use]
+    pub fn of_level(level: &str) -> Self {
+        match level {
+            "ok" => Self::Dim,
+            "notice" => Self::Notice,
+            "warning" => Self::Warning,
+            _ => Self::Bad,
+        }
+    }
+}
+
+/// One line: pieces of text with their tones. Control characters can't get in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    pieces: Vec<(String, Tone)>,
+}
+
+impl Line {
+    /// A line of one piece.
+    #[must_use]
+    pub fn new(text: &str, tone: Tone) -> Self {
+        Self::default().and(text, tone)
+    }
+
+    /// With a piece more.
+    #[must_use]
+    pub fn and(mut self, text: &str, tone: Tone) -> Self {
+        if !text.is_empty() {
+            self.pieces.push((shown(text), tone));
+        }
+        self
+    }
+
+    /// With another line behind it.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
+    /// How many columns it takes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.pieces.iter().map(|(text, _)| text.width()).sum()
+    }
+
+    /// The line as a terminal gets it.
+    #[must_use]
+    pub fn text(&self, style: Style) -> String {
+        let mut out = String::new();
+        for (text, tone) in &self.pieces {
+            match tone.code().filter(|_| style.color) {
+                Some(code) => out.push_str(&format!("\x1b[{code}m{text}\x1b[0m")),
+                None => out.push_str(text),
+            }
+        }
+        out.trim_end().to_owned()
+    }
+
+    /// The line, cut to so many columns.
+    #[must_use]
+    pub fn cut(self, width: usize, style: Style) -> Self {
+        if self.width() <= width {
+            return self;
+        }
+        let dots = if style.unicode { "…" } else { "..." };
+        let mut left = width.saturating_sub(dots.width());
+        let mut line = Self::default();
+        for (text, tone) in self.pieces {
+            let mut kept = String::new();
+            for c in text.chars() {
+                let wide = c.width().unwrap_or(0);
+                if wide > left {
+                    line.pieces.push((kept + dots, tone));
+                    return line;
+                }
+                left -= wide;
+                kept.push(c);
+            }
+            line.pieces.push((kept, tone));
+        }
+        line
+    }
+
+    /// The line, folded at blanks into lines of at most so many columns; those behind the first begin with `indent` blanks.
+    #[must_use]
+    pub fn fold(self, width: usize, indent: usize) -> Vec<Self> {
+        if self.width() <= width {
+            return vec![self];
+        }
+        let room = width.max(indent + 10);
+        let mut lines = vec![Self::default()];
+        let mut used = 0;
+        for (text, tone) in self.pieces {
+            for word in words(&text) {
+                let wide = word.width();
+                let fresh = used == 0 || (lines.len() > 1 && used == indent);
+                if used + word.trim_end().width() > room && !fresh {
+                    lines.push(Self::new(&" ".repeat(indent), Tone::Plain));
+                    used = indent;
+                }
+                for part in parts(word, room.saturating_sub(used)) {
+                    if used + part.trim_end().width() > room {
+                        lines.push(Self::new(&" ".repeat(indent), Tone::Plain));
+                        used = indent;
+                    }
+                    used += part.width();
+                    if let Some(line) = lines.last_mut() {
+                        line.pieces.push((part, tone));
+                    }
+                }
+                debug_assert!(wide <= room || used > 0);
+            }
+        }
+        lines
+    }
+}
+
+/// Words with the blanks behind them; blanks at the start are a word of their own.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut blank = false;
+    for (at, c) in text.char_indices() {
+        if blank && c != ' ' && at > start {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        blank = c == ' ';
+    }
+    if start < text.len() {
+        words.push(&text[start..]);
+    }
+    words
+}
+
+/// A word longer than `room`, broken where it must be.
+fn parts(word: &str, room: usize) -> Vec<String> {
+    if word.trim_end().width() <= room || room < 10 {
+        return vec![word.to_owned()];
+    }
+    let mut parts = vec![String::new()];
+    let mut used = 0;
+    for c in word.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > room {
+            parts.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    parts
+}
+
+/// Text from outside as a terminal may show it: no character that moves, colours or rings.
+fn shown(text: &str) -> String {
+    let stand_in = |c: char| match c {
+        '\t' => "    ".to_owned(),
+        '\n' => " ".to_owned(),
+        c if c.is_control() || is_turning(c) => "\u{fffd}".to_owned(),
+        c => c.to_string(),
+    };
+    if text.chars().any(|c| c.is_control() || is_turning(c)) {
+        text.chars().map(stand_in).collect()
+    } else {
+        text.into()
+    }
+}
+
+/// Characters that change the direction of what follows.
+fn is_turning(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASCII: Style = Style { color: false, unicode: false, width: 40 };
+
+    #[test]
+    fn lines_are_cut_and_folded_at_columns_not_bytes() {
+        let line = Line::new("проверка ", Tone::Strong).and("everything is as it should be", Tone::Plain);
+        assert_eq!(line.clone().cut(16, ASCII).text(ASCII), "проверка ever...");
+        let folded: Vec<String> = line.fold(20, 2).iter().map(|line| line.text(ASCII)).collect();
+        assert_eq!(folded, ["проверка everything", "  is as it should be"]);
+    }
+
+    #[test]
+    fn a_word_that_fits_nowhere_is_broken() {
+        let folded: Vec<String> =
+            Line::new(&"x".repeat(30), Tone::Plain).fold(20, 2).iter().map(|line| line.text(ASCII)).collect();
+        assert_eq!(folded.concat().replace(' ', ""), "x".repeat(30));
+        assert!(folded.iter().all(|line| line.width() <= 20), "{folded:?}");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_the_terminal() {
+        let line = Line::new("a\x1b[31mb\rc\u{202e}d", Tone::Plain);
+        assert_eq!(line.text(ASCII), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+    }
+
+    #[test]
+    fn colours_only_where_they_are_wanted() {
+        let line = Line::new("ok", Tone::Good);
+        assert_eq!(line.text(ASCII), "ok");
+        assert_eq!(line.text(Style { color: true, ..ASCII }), "\x1b[32mok\x1b[0m");
+    }
+}

@@ -1,0 +1,118 @@
+//! What is known of one execution of one step.
+
+use crate::api::wire::{WireFailure, WireFinding, WireMeasure};
+use crate::base::value::{Value, plain};
+use jiff::Timestamp;
+
+/// One execution of one step.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// How it stands.
+    pub state: State,
+    /// When its first sign of life was.
+    pub began: Timestamp,
+    /// The attempt it is at; 0 for steps made of others and those that never began.
+    pub attempt: u32,
+    /// Names of the items of a `foreach`.
+    pub items: Option<Vec<String>>,
+    /// Rounds or probes: good, bad, without data.
+    pub rounds: (u32, u32, u32),
+    /// The run a `runbook` step started.
+    pub child: Option<String>,
+    /// Samples of the last attempt.
+    pub measures: Vec<WireMeasure>,
+    /// What lifted the level in the last attempt.
+    pub findings: Vec<WireFinding>,
+    /// What went wrong last.
+    pub failure: Option<WireFailure>,
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// An attempt runs.
+    Running { since: Timestamp, deadline: Option<Timestamp> },
+    /// A step made of others is under way.
+    Open { since: Timestamp, until: Option<Timestamp> },
+    /// It waits for its mutex.
+    Held { since: Timestamp, mutex: String, holder: Option<String> },
+    /// It waits for a person.
+    Asked { since: Timestamp, question: String, known: String },
+    /// The next attempt is due then.
+    Backoff { until: Timestamp },
+    /// Its next list begins then.
+    Resting { until: Timestamp },
+    /// An attempt ended and the next event says what that means.
+    Between,
+    /// It ended.
+    Ended(End),
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub at: Timestamp,
+    pub outcome: String,
+    pub level: String,
+    pub reason: Option<String>,
+    /// Whether this is how it ended in the run that is repeated.
+    pub taken_over: bool,
+}
+
+impl Node {
+    /// A node at its first sign of life.
+    pub(super) fn new(began: Timestamp) -> Self {
+        Self {
+            state: State::Between,
+            began,
+            attempt: 0,
+            items: None,
+            rounds: (0, 0, 0),
+            child: None,
+            measures: Vec::new(),
+            findings: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn end(&self) -> Option<&End> {
+        match &self.state {
+            State::Ended(end) => Some(end),
+            State::Running { .. }
+            | State::Open { .. }
+            | State::Held { .. }
+            | State::Asked { .. }
+            | State::Backoff { .. }
+            | State::Resting { .. }
+            | State::Between => None,
+        }
+    }
+
+    /// Whether it ended as nobody wants: failed, lost, stopped, never reached.
+    pub(super) fn is_bad(&self) -> bool {
+        self.end().is_some_and(|end| matches!(end.outcome.as_str(), "failed" | "interrupted"))
+    }
+
+    /// Whether anything lifted its level.
+    pub(super) fn is_lifted(&self) -> bool {
+        self.end().is_some_and(|end| end.level != "ok" && !self.is_bad())
+    }
+}
+
+/// The last lines of what a failed attempt printed, at most `count`, without those the message has.
+pub(super) fn last_words(failure: &WireFailure, count: usize) -> Vec<String> {
+    let field = |name: &str| failure.output.get(name).map(plain).filter(|text| !text.trim().is_empty());
+    let text = match &failure.output {
+        Value::String(text) => Some(text.clone()),
+        Value::Object(_) => ["stderr", "stdout", "text"].into_iter().find_map(field),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    };
+    let text = text.unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !failure.message.contains(line.trim()))
+        .collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
