@@ -16,6 +16,8 @@ use tokio::sync::mpsc::Receiver;
 pub enum Purpose {
     /// To start and drive runs: this process becomes the owner where there is none.
     Drive,
+    /// To start runs that go on without this process.
+    Leave,
     /// To look at what is there; nothing is driven on.
     Look,
 }
@@ -114,11 +116,21 @@ impl Door {
         }
     }
 
-    /// What steps of a run printed, in the order of their starts.
+    /// The whole id of the run that begins or ends with `text`, or of the newest for `last`.
     ///
     /// # Errors
-    /// When there is no such run or an output is damaged.
-    pub async fn output(&self, request: OutputRequest) -> Result<Vec<OutputChunk>, Trouble> {
+    /// When none fits, or several do.
+    pub async fn find(&self, text: &str) -> Result<String, Trouble> {
+        match self {
+            Self::Closed => closed(text),
+        }
+    }
+
+    /// What an attempt printed on one stream; an empty stretch where nothing is kept.
+    ///
+    /// # Errors
+    /// When there is no such run or the output cannot be read.
+    pub async fn output(&self, request: OutputRequest) -> Result<OutputChunk, Trouble> {
         match self {
             Self::Closed => closed(request),
         }

@@ -4,17 +4,21 @@
 //! never opens the store: that is behind [`door`].
 
 pub mod args;
-pub mod clock;
+pub mod ask;
 pub mod command;
 pub mod door;
 pub mod exit;
 pub mod graph;
+pub mod inputs;
+pub mod interrupt;
 pub mod log;
 pub mod output;
 pub mod settings;
 pub mod shelf;
 pub mod start;
+pub mod table;
 pub mod trouble;
 pub mod view;
+pub mod watch;
 
 pub use start::main;

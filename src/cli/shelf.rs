@@ -1,9 +1,11 @@
 //! The files of a book, from disk into `lang::load`.
 
 use crate::base::limits::MAX_FILE;
-use crate::cli::settings::BOOK_FILE;
+use crate::cli::output;
+use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::trouble::Trouble;
-use crate::diagnostic::closest;
+use crate::diagnostic::render::people;
+use crate::diagnostic::{Diagnostics, Spot, closest};
 use crate::lang::{self, Loaded};
 use crate::model::runbook::Runbook;
 use std::path::{Path, PathBuf};
@@ -98,6 +100,22 @@ pub fn runbook(loaded: &Loaded, name: &str) -> Result<Arc<Runbook>, Trouble> {
         None => "`stepladder list` shows those there are".into(),
     };
     Err(Trouble::new(format!("no runbook `{name}` in this book")).help(help))
+}
+
+/// As [`runbook`], but what is wrong with it is shown first.
+///
+/// # Errors
+/// As [`runbook`].
+pub fn runbook_or_findings(loaded: &Loaded, name: &str, settings: &Settings) -> Result<Arc<Runbook>, Trouble> {
+    let file = format!("runbooks/{name}.yaml");
+    runbook(loaded, name).inspect_err(|_| {
+        let mut wrong = Diagnostics::default();
+        let here = |spot: Spot| loaded.sources.get(spot.file).name == file;
+        loaded.findings.sorted().into_iter().filter(|it| here(it.spot)).for_each(|it| wrong.push(it.clone()));
+        if wrong.has_errors() {
+            output::aside(people(&loaded.sources, &wrong, settings.err).trim_end());
+        }
+    })
 }
 
 /// A file named on the command line as the book names it.

@@ -18,7 +18,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => {
             let settings = Settings::new(&cli.global, &around);
             log::begin(&settings);
-            command::run(cli.command, &settings).unwrap_or_else(|trouble| tell(&trouble, settings.err.color))
+            command::begin(cli.command, &settings).unwrap_or_else(|trouble| tell(&trouble, settings.err.color))
         }
         Err(reason) => usage(&reason, &typed, &around),
     };

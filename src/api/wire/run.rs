@@ -1,6 +1,6 @@
 //! A run as a row and in full.
 
-use crate::api::wire::{Outline, WireEvent, WireMeasure};
+use crate::api::wire::{Outline, WireEvent};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +38,6 @@ pub struct RunRow {
     /// The run that called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The last sample of each measure and label set it took.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub measures: Vec<WireMeasure>,
 }
 
 /// How a run stands.

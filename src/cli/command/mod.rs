@@ -1,14 +1,20 @@
 //! One file for each command.
 
+pub mod cancel;
 pub mod check;
 pub mod completions;
 pub mod explain;
 pub mod graph;
 pub mod init;
 pub mod list;
+pub mod logs;
 pub mod man;
 pub mod new;
 pub mod orient;
+pub mod retry;
+pub mod run;
+pub mod runs;
+pub mod show;
 
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
@@ -19,7 +25,7 @@ use crate::cli::trouble::Trouble;
 ///
 /// # Errors
 /// Why it could not.
-pub fn run(command: Option<Command>, settings: &Settings) -> Result<Exit, Trouble> {
+pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trouble> {
     match command {
         None => orient::run(settings),
         Some(Command::Check(args)) => check::run(&args, settings),
@@ -30,16 +36,23 @@ pub fn run(command: Option<Command>, settings: &Settings) -> Result<Exit, Troubl
         Some(Command::New(args)) => new::run(&args, settings),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
-        Some(
-            Command::Run(_)
-            | Command::Plan(_)
-            | Command::Runs(_)
-            | Command::Show(_)
-            | Command::Logs(_)
-            | Command::Cancel(_)
-            | Command::Retry(_)
-            | Command::Fmt(_)
-            | Command::Schema(_),
-        ) => Err(Trouble::new("this build has no engine yet")),
+        Some(Command::Run(args)) => wait(run::run(&args, settings)),
+        Some(Command::Plan(args)) => wait(run::plan(&args, settings)),
+        Some(Command::Runs(args)) => wait(runs::run(&args, settings)),
+        Some(Command::Show(args)) => wait(show::run(&args, settings)),
+        Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
+        Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
+        Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Fmt(_) | Command::Schema(_)) => Err(Trouble::new("not part of this build yet")),
     }
+}
+
+/// Runs a command that waits for things.
+fn wait(command: impl Future<Output = Result<Exit, Trouble>>) -> Result<Exit, Trouble> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|reason| Trouble::new(format!("cannot start: {reason}")))?;
+    let ended = runtime.block_on(command);
+    // Somebody may still be asked a question; nobody waits for the answer any more.
+    runtime.shutdown_background();
+    ended
 }

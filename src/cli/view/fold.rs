@@ -24,6 +24,19 @@ pub struct View {
     pub(super) lanes: BTreeMap<Option<Place>, BTreeSet<Lane>>,
 }
 
+/// What a step wants to know from a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Where.
+    pub place: String,
+    /// What is asked.
+    pub question: String,
+    /// What is known.
+    pub known: String,
+    /// Whether it is about a lost attempt: what did it do? Else: may it begin?
+    pub lost: bool,
+}
+
 /// What a queued run waits for.
 #[derive(Debug, Clone)]
 pub(super) struct Queued {
@@ -67,18 +80,24 @@ impl View {
         self.ended.as_ref().map(|end| (end.outcome.as_str(), end.level.as_str()))
     }
 
-    /// Places of attempts that run now: those whose output is worth a look.
+    /// Attempts that run now, by place and number: those whose output is worth a look.
     #[must_use]
-    pub fn running(&self) -> Vec<String> {
+    pub fn running(&self) -> Vec<(String, u32)> {
         let runs = |node: &&Node| matches!(node.state, State::Running { .. });
-        self.nodes.iter().filter(|(_, node)| runs(node)).map(|(place, _)| place.to_string()).collect()
+        let running = self.nodes.iter().map(|(place, node)| (place, node)).filter(|(_, node)| runs(node));
+        running.map(|(place, node)| (place.to_string(), node.attempt)).collect()
     }
 
-    /// The first question that waits for a person: its place, what is asked, what is known.
+    /// The first question that waits for a person.
     #[must_use]
-    pub fn question(&self) -> Option<(String, String, String)> {
+    pub fn question(&self) -> Option<Question> {
         self.nodes.iter().find_map(|(place, node)| match &node.state {
-            State::Asked { question, known, .. } => Some((place.to_string(), question.clone(), known.clone())),
+            State::Asked { question, known, .. } => Some(Question {
+                place: place.to_string(),
+                question: question.clone(),
+                known: known.clone(),
+                lost: node.attempt > 0,
+            }),
             State::Running { .. }
             | State::Open { .. }
             | State::Held { .. }

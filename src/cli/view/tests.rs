@@ -188,7 +188,7 @@ fn seen(outline: &Outline, events: &[WireEvent], ask: &str) -> String {
         log.extend(lines(&view, event, style));
     }
     let tails: Tails =
-        view.running().into_iter().map(|place| (place, vec!["the last line it printed".into()])).collect();
+        view.running().into_iter().map(|(place, _)| (place, vec!["the last line it printed".into()])).collect();
     let height = value("height=").map_or(100, |height| height.parse().expect("a number"));
     let shown = match words[0] {
         "tree" => view.render(height, style, now, &tails),

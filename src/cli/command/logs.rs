@@ -1,0 +1,227 @@
+//! `logs`: what the steps of a run printed.
+
+use crate::api::wire::{OutputChunk, OutputRequest, OutputStream, What, WireEvent};
+use crate::base::address::Place;
+use crate::base::value::{Value, plain};
+use crate::cli::args::Logs;
+use crate::cli::door::{Door, Purpose};
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::cli::settings::Settings;
+use crate::cli::trouble::Trouble;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Pause between two looks of `--follow`.
+const LOOK: Duration = Duration::from_millis(200);
+
+const STREAMS: [OutputStream; 2] = [OutputStream::Stdout, OutputStream::Stderr];
+
+/// One attempt of a run, and its output as the event has it.
+#[derive(Debug, Clone, PartialEq)]
+struct Attempt {
+    place: String,
+    number: u32,
+    ended: Option<Value>,
+}
+
+/// Prints what steps printed.
+pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
+    let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    let run = door.find(&args.run).await?;
+    let mut printer = Printer { json: args.json, headed: None, named: args.step.is_none() || args.follow };
+    if args.follow {
+        follow(&door, &run, args, &mut printer).await?;
+        return Ok(Exit::Fine);
+    }
+    let detail = door.run(&run).await?;
+    let attempts = chosen(&attempts(&detail.events), args);
+    if attempts.is_empty() {
+        return Err(nothing(args));
+    }
+    printer.named |= attempts.len() > 1;
+    for attempt in &attempts {
+        if !whole(&door, &run, attempt, &mut printer).await? {
+            printer.value(attempt)?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn nothing(args: &Logs) -> Trouble {
+    match &args.step {
+        Some(step) => {
+            Trouble::new(format!("no step `{step}` ran there")).help("`stepladder show` has the places of all steps")
+        }
+        None => Trouble::new("no step ran there"),
+    }
+}
+
+/// Every attempt, in the order of their starts.
+fn attempts(events: &[WireEvent]) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    for event in events {
+        match &event.what {
+            What::AttemptStarted { place, attempt, .. } => {
+                attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None });
+            }
+            What::AttemptEnded { place, attempt, output, failure, .. } => {
+                let output =
+                    failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
+                let found = attempts.iter_mut().rfind(|it| it.place == *place && it.number == *attempt);
+                found.into_iter().for_each(|it| it.ended = Some(output.clone()));
+            }
+            _ => {}
+        }
+    }
+    attempts
+}
+
+/// Those that were asked for: of each place the last one, or the one named.
+fn chosen(attempts: &[Attempt], args: &Logs) -> Vec<Attempt> {
+    let last = |it: &&Attempt| {
+        let newest = attempts.iter().filter(|other| other.place == it.place).map(|other| other.number).max();
+        args.attempt.map_or(newest == Some(it.number), |number| number == it.number)
+    };
+    attempts.iter().filter(|it| fits(&it.place, args.step.as_deref())).filter(last).cloned().collect()
+}
+
+/// Whether a place is the named one, inside it, or of the step with that id.
+fn fits(place: &str, step: Option<&str>) -> bool {
+    let Some(step) = step else { return true };
+    let inside = match (Place::parse(step), Place::parse(place)) {
+        (Ok(named), Ok(place)) => named.holds(&place) || place.segments().iter().any(|it| it.step.as_str() == step),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
+    };
+    inside || place == step
+}
+
+/// Prints all that is kept of an attempt; whether there was anything.
+async fn whole(door: &Door, run: &str, attempt: &Attempt, printer: &mut Printer) -> Result<bool, Trouble> {
+    let mut any = false;
+    for stream in STREAMS {
+        let mut from = 0;
+        loop {
+            let chunk = door.output(asked(run, attempt, stream, from)).await?;
+            if chunk.bytes == 0 {
+                break;
+            }
+            any = true;
+            from = i64::try_from(chunk.offset + chunk.bytes).unwrap_or(i64::MAX);
+            printer.print(&chunk)?;
+        }
+    }
+    Ok(any)
+}
+
+fn asked(run: &str, attempt: &Attempt, stream: OutputStream, from: i64) -> OutputRequest {
+    OutputRequest { run: run.into(), place: attempt.place.clone(), attempt: attempt.number, stream, from }
+}
+
+/// Prints what comes until the run ends.
+async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<(), Trouble> {
+    let mut events = door.events(run).await?;
+    let mut seen = Vec::new();
+    let mut read: BTreeMap<(String, u32, OutputStream), i64> = BTreeMap::new();
+    let mut open = true;
+    while open {
+        // What ended before this look is printed whole by it.
+        loop {
+            match events.try_recv() {
+                Ok(event) => seen.push(event?),
+                Err(tokio::sync::mpsc::error::TryRecvError::Empty) => break,
+                Err(tokio::sync::mpsc::error::TryRecvError::Disconnected) => {
+                    open = false;
+                    break;
+                }
+            }
+        }
+        open = open && !seen.iter().any(|event: &WireEvent| matches!(event.what, What::RunEnded { .. }));
+        for attempt in attempts(&seen).iter().filter(|it| fits(&it.place, args.step.as_deref())) {
+            for stream in STREAMS {
+                let from = read.entry((attempt.place.clone(), attempt.number, stream)).or_insert(0);
+                let chunk = door.output(asked(run, attempt, stream, *from)).await?;
+                if chunk.bytes > 0 {
+                    *from = i64::try_from(chunk.offset + chunk.bytes).unwrap_or(i64::MAX);
+                    printer.print(&chunk)?;
+                }
+            }
+        }
+        if open {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(())
+}
+
+/// Prints stretches of output, each place and stream under its own head.
+struct Printer {
+    json: bool,
+    /// Whether heads are printed at all.
+    named: bool,
+    headed: Option<(String, u32, OutputStream)>,
+}
+
+impl Printer {
+    fn print(&mut self, chunk: &OutputChunk) -> Result<(), Trouble> {
+        if self.json {
+            return output::line(&serde_json::to_string(chunk).map_err(|reason| Trouble::new(reason.to_string()))?);
+        }
+        self.head(&chunk.place, chunk.attempt, chunk.stream)?;
+        output::data(&chunk.text)
+    }
+
+    fn head(&mut self, place: &str, attempt: u32, stream: OutputStream) -> Result<(), Trouble> {
+        let head = (place.to_owned(), attempt, stream);
+        if !self.named || self.headed.as_ref() == Some(&head) {
+            return Ok(());
+        }
+        let gap = if self.headed.is_some() { "\n" } else { "" };
+        let attempt = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        let stream = if stream == OutputStream::Stderr { ", stderr" } else { "" };
+        self.headed = Some(head);
+        output::line(&format!("{gap}==> {place}{attempt}{stream} <=="))
+    }
+
+    /// The output of a kind that prints nothing, or whose output was small enough for its event.
+    fn value(&mut self, attempt: &Attempt) -> Result<(), Trouble> {
+        let Some(value) = attempt.ended.as_ref().filter(|value| !value.is_null()) else { return Ok(()) };
+        for stream in STREAMS {
+            let name = if stream == OutputStream::Stderr { "stderr" } else { "stdout" };
+            let text = value.get(name).map(plain).unwrap_or_default();
+            if !text.is_empty() {
+                let (place, bytes) = (attempt.place.clone(), text.len() as u64);
+                let chunk =
+                    OutputChunk { place, attempt: attempt.number, stream, offset: 0, text, bytes, total: bytes };
+                self.print(&chunk)?;
+            }
+        }
+        if value.get("stdout").is_none() {
+            let text = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+            let bytes = text.len() as u64;
+            let (place, stream) = (attempt.place.clone(), OutputStream::Stdout);
+            self.print(&OutputChunk { place, attempt: attempt.number, stream, offset: 0, text, bytes, total: bytes })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_named_by_id_place_or_what_it_is_inside_of() {
+        for (place, step, want) in [
+            ("fleet[1]/restart", Some("fleet"), true),
+            ("fleet[1]/restart", Some("restart"), true),
+            ("fleet[1]/restart", Some("fleet[1]"), true),
+            ("fleet[1]/restart", Some("fleet[2]"), false),
+            ("check/recover/heal", Some("check"), true),
+            ("check", Some("chec"), false),
+            ("check", None, true),
+        ] {
+            assert_eq!(fits(place, step), want, "{place} {step:?}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `retry`: run again what failed, with the text it had.
+
+use crate::api::wire::RetryRequest;
+use crate::cli::args::Retry;
+use crate::cli::door::{Door, Purpose};
+use crate::cli::exit::Exit;
+use crate::cli::settings::Settings;
+use crate::cli::trouble::Trouble;
+use crate::cli::watch::{Show, watch};
+
+/// Starts the run that repeats another, and watches it.
+pub async fn run(args: &Retry, settings: &Settings) -> Result<Exit, Trouble> {
+    let door = Door::open(settings, &settings.book()?, Purpose::Drive).await?;
+    let run = door.find(&args.run).await?;
+    let reply = door.retry(RetryRequest { run }).await?;
+    watch(&door, reply, settings, if args.json { Show::Json } else { Show::People }).await
+}

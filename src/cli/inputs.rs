@@ -1,0 +1,108 @@
+//! The inputs of a run: what was typed, made into values; what is missing, asked for.
+
+use crate::base::ids::StepId;
+use crate::base::value::{Map, Value, plain};
+use crate::cli::ask;
+use crate::cli::settings::Settings;
+use crate::cli::trouble::Trouble;
+use crate::diagnostic::closest;
+use crate::model::input::{Input, InputType};
+use crate::model::runbook::Runbook;
+
+/// How often a person is asked for one value.
+const ASKED: usize = 3;
+
+/// The inputs for a run. Defaults are left to whoever starts it.
+///
+/// # Errors
+/// A sentence for the first value that is no input, or none of its type, or missing with nobody to ask.
+pub fn gather(runbook: &Runbook, typed: &[String], settings: &Settings) -> Result<Map<String, Value>, Trouble> {
+    let mut values = accept(runbook, typed)?;
+    for input in &runbook.inputs {
+        if input.default.is_none() && !values.contains_key(input.name.as_str()) {
+            if !settings.can_ask {
+                return Err(Trouble::new(format!("input `{}` is missing: {}", input.name, what(input)))
+                    .help(format!("give it with `--input {}=VALUE`", input.name)));
+            }
+            values.insert(input.name.to_string(), ask_for(input)?);
+        }
+    }
+    Ok(values)
+}
+
+/// What was typed as `NAME=VALUE`, each in its type.
+fn accept(runbook: &Runbook, typed: &[String]) -> Result<Map<String, Value>, Trouble> {
+    let mut values = Map::new();
+    for pair in typed {
+        let Some((name, text)) = pair.split_once('=') else {
+            return Err(
+                Trouble::new(format!("`{pair}` is not `NAME=VALUE`")).help("write it like `--input target=staging`")
+            );
+        };
+        let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name.trim()) else {
+            return Err(unknown(runbook, name.trim()));
+        };
+        let value = input
+            .ty
+            .accept_text(text)
+            .map_err(|reason| Trouble::new(format!("input `{}`: {reason}", input.name)).help(what(input)))?;
+        if values.insert(input.name.to_string(), value).is_some() {
+            return Err(Trouble::new(format!("input `{}` is given twice", input.name)));
+        }
+    }
+    Ok(values)
+}
+
+fn unknown(runbook: &Runbook, name: &str) -> Trouble {
+    let known: Vec<&str> = runbook.inputs.iter().map(|input| StepId::as_str(&input.name)).collect();
+    let trouble = Trouble::new(format!("runbook `{}` has no input `{name}`", runbook.name));
+    match closest(name, known.iter().copied()) {
+        Some(near) => trouble.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => trouble.help("it has no inputs at all"),
+        None => trouble.help(format!("it has {}", known.join(", "))),
+    }
+}
+
+/// What an input wants, in a few words.
+fn what(input: &Input) -> String {
+    let told = input.description.as_ref().or(input.prompt.as_ref()).map(|text| format!(", {}", text.trim()));
+    let wants = match &input.ty {
+        InputType::Choice(options) => format!("one of {}", options.join(", ")),
+        InputType::Duration => "a length of time like 30s".into(),
+        InputType::List => "a list like a,b,c".into(),
+        InputType::Boolean => "true or false".into(),
+        InputType::Text { .. }
+        | InputType::Integer { .. }
+        | InputType::Number { .. }
+        | InputType::Url
+        | InputType::Json
+        | InputType::Secret => format!("of type {}", input.ty.word()),
+    };
+    wants + told.as_deref().unwrap_or_default()
+}
+
+fn ask_for(input: &Input) -> Result<Value, Trouble> {
+    let question = input.prompt.clone().unwrap_or_else(|| input.name.to_string());
+    let choices = match &input.ty {
+        InputType::Choice(options) => format!(" ({})", options.join("/")),
+        InputType::Boolean => " (true/false)".into(),
+        InputType::Text { .. }
+        | InputType::Integer { .. }
+        | InputType::Number { .. }
+        | InputType::Url
+        | InputType::Duration
+        | InputType::List
+        | InputType::Json
+        | InputType::Secret => String::new(),
+    };
+    for _ in 0..ASKED {
+        let question = format!("{question}{choices}: ");
+        let text = if input.ty == InputType::Secret { ask::secret(&question)? } else { ask::line(&question)? };
+        match input.ty.accept_text(&text) {
+            Ok(value) if plain(&value).is_empty() => crate::cli::output::aside("  a value is needed"),
+            Ok(value) => return Ok(value),
+            Err(reason) => crate::cli::output::aside(&format!("  {reason}")),
+        }
+    }
+    Err(Trouble::new(format!("input `{}` is missing: {}", input.name, what(input))))
+}
