@@ -4,6 +4,7 @@ use crate::keeper::launch::keepers;
 use crate::keeper::process::{boot_id, group_lives};
 use crate::keeper::protocol::{Exit, Process};
 use crate::keeper::record::{self, Seen, Started, read_exit};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::path::Path;
 
 /// What is known of an attempt.
@@ -49,6 +50,29 @@ fn alive(seen: &Seen, started: Option<&Started>) -> Option<Process> {
     let child = &started.child;
     let lives = child.boot_id == boot_id() && (child.is_alive() || group_lives(child.pid, started.session));
     lives.then(|| child.clone())
+}
+
+/// How an orphan is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphan {
+    /// It may tidy up.
+    Term,
+    /// It may not.
+    Kill,
+}
+
+/// Signals the group of an attempt whose keeper is dead; whether anything of it was alive.
+pub fn end_orphan(dir: &Path, how: Orphan) -> bool {
+    let Some(seen) = record::read::<Seen>(dir, record::SEEN) else { return false };
+    let Some(started) = record::read::<Started>(dir, record::CHILD) else { return false };
+    if seen.keeper.is_alive() || alive(&seen, Some(&started)).is_none() {
+        return false;
+    }
+    let signal = match how {
+        Orphan::Term => Signal::TERM,
+        Orphan::Kill => Signal::KILL,
+    };
+    Pid::from_raw(started.child.pid).is_some_and(|group| kill_process_group(group, signal).is_ok())
 }
 
 fn earlier_boot(data_dir: &Path) -> bool {

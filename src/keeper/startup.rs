@@ -20,6 +20,9 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+/// The program of this process, even when its file was replaced.
+const US: &str = "/proc/self/exe";
+
 /// Runs a keeper until it has nothing to do any more. Its directory is `dir`; its listening socket is
 /// its standard input; its standard error is its log.
 ///
@@ -40,7 +43,7 @@ pub fn main_loop(dir: &Path) -> io::Result<()> {
     let timer = rustix::time::timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
 
     let me = Process::now(rustix::process::getpid());
-    let identity = Identity { protocol: PROTOCOL, build: build(), keeper: me.clone() };
+    let identity = Identity { protocol: PROTOCOL, build: build(Path::new(US)), keeper: me.clone() };
     record::replace(dir, record::KEEPER, &identity, Survive::PowerLoss)?;
     let hello = Tell::Hello { protocol: PROTOCOL, build: identity.build, pid: me.pid };
     let minder = Minder::new(me, hello, ground);
@@ -67,10 +70,10 @@ fn cut_off() -> io::Result<()> {
     Ok(())
 }
 
-/// Which build this is: the release and the file it was started from.
+/// Which build a program is: the release and the file.
 #[must_use]
-pub fn build() -> String {
-    let file = std::fs::metadata("/proc/self/exe");
+pub fn build(program: &Path) -> String {
+    let file = std::fs::metadata(program);
     let file = file.map(|file| format!("+{:x}.{:x}", file.len(), file.mtime())).unwrap_or_default();
     format!("{}{file}", env!("CARGO_PKG_VERSION"))
 }

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod driver;
 pub mod index;
+pub mod keeper;
 pub mod pump;
 pub mod recover;
 pub mod shelf;

@@ -3,7 +3,7 @@
 //! Nothing here sleeps to synchronise: conditions are waited for, with a bound.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -123,7 +123,10 @@ impl Owner {
                 }
             }
             let mut buffer = [0; 4096];
-            let count = self.stream.read(&mut buffer).expect("something to hear");
+            let count = match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                count => count.expect("something to hear"),
+            };
             assert!(count > 0, "the keeper hung up");
             self.bytes.extend_from_slice(&buffer[..count]);
         }

@@ -4,6 +4,7 @@
 mod floors;
 mod golden;
 mod keeper;
+mod keeper_client;
 mod lang;
 mod run;
 mod rust_text;

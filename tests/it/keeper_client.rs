@@ -1,0 +1,146 @@
+//! The owner's side of the keepers: every attempt's end is heard exactly once, whatever dies between.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use stepladder::keeper::protocol::{Process, Spawn};
+use stepladder::runtime::keeper::{Adopted, End, KeeperClient, NoChild, Report, Stream, tail};
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct House(TempDir);
+
+impl House {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn client(&self) -> (KeeperClient, UnboundedReceiver<Report>) {
+        KeeperClient::connect_or_launch(Path::new(env!("CARGO_BIN_EXE_stepladder")), self.0.path())
+    }
+
+    fn spool(&self, attempt: &str) -> PathBuf {
+        self.0.path().join("spool").join(attempt)
+    }
+
+    fn spawn(&self, attempt: &str, script: &str) -> Spawn {
+        Spawn {
+            attempt: attempt.into(),
+            argv: vec!["sh".into(), "-c".into(), script.into()],
+            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            cwd: "/".into(),
+            output_limit: 1 << 20,
+            dir: self.spool(attempt).to_str().expect("UTF-8").into(),
+            ..Spawn::default()
+        }
+    }
+
+    fn keeper(&self) -> i32 {
+        stepladder::keeper::keepers(self.0.path()).pop().expect("a keeper").1.keeper.pid
+    }
+
+    /// Waits until the child has said so.
+    async fn said(&self, attempt: &str, text: &str) {
+        let said = async {
+            while tail(&self.spool(attempt), Stream::Stdout, 0, 4096).expect("readable") != text.as_bytes() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, said).await.expect(text);
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        for (_, identity) in stepladder::keeper::keepers(self.0.path()) {
+            signal("TERM", identity.keeper.pid);
+        }
+    }
+}
+
+fn signal(name: &str, pid: i32) {
+    let _ = Command::new("kill").args(["-s", name, "--", &pid.to_string()]).status();
+}
+
+async fn next(reports: &mut UnboundedReceiver<Report>) -> (String, End) {
+    let report = tokio::time::timeout(PATIENCE, reports.recv()).await.expect("in time").expect("open");
+    (report.attempt, report.end)
+}
+
+fn code(end: &End) -> Option<i32> {
+    match end {
+        End::Exit(exit) => exit.code,
+        End::Lost { known } => panic!("lost: {known}"),
+    }
+}
+
+#[tokio::test]
+async fn children_are_asked_for_and_their_ends_heard() {
+    let house = House::new();
+    let (client, mut reports) = house.client();
+    let spawn = Spawn { stdin: true, ..house.spawn("a", "cat; exit 3") };
+    let process = client.spawn(spawn.clone(), b"hello").await.expect("taken");
+    assert!(process.is_some_and(|process: Process| process.pid > 0));
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end)), ("a", Some(3)));
+    assert_eq!(tail(&house.spool("a"), Stream::Stdout, 1, 3).expect("readable"), b"ell");
+    assert!(matches!(client.spawn(spawn, b"").await, Err(NoChild::Refused(why)) if why.contains("seen before")));
+    let missing = Spawn { argv: vec!["no-such-command".into()], ..house.spawn("b", "") };
+    assert_eq!(client.spawn(missing, b"").await, Ok(None));
+    assert_eq!(code(&next(&mut reports).await.1), Some(127));
+    client.spawn(house.spawn("c", "echo up; sleep 600"), b"").await.expect("taken");
+    house.said("c", "up\n").await;
+    client.stop("c", Duration::from_secs(20));
+    assert!(matches!(next(&mut reports).await.1, End::Exit(exit) if exit.stopped));
+    client.forget("c");
+    assert!(reports.try_recv().is_err(), "each end once");
+}
+
+#[tokio::test]
+async fn the_next_owner_adopts_what_runs_and_what_ended() {
+    let house = House::new();
+    let (first, _) = house.client();
+    let wait = format!("echo up; while [ ! -e {}/go ]; do sleep 0.02; done; exit 4", house.0.path().display());
+    first.spawn(house.spawn("running", &wait), b"").await.expect("taken");
+    house.said("running", "up\n").await;
+    first.spawn(house.spawn("quick", "exit 5"), b"").await.expect("taken");
+    drop(first);
+    let quick = async {
+        while stepladder::keeper::read_exit(&house.spool("quick")).is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, quick).await.expect("ended");
+
+    let (second, mut reports) = house.client();
+    assert_eq!(second.adopt("never", &house.spool("never")), Adopted::NeverStarted);
+    assert_eq!(second.adopt("quick", &house.spool("quick")), Adopted::Minded);
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end)), ("quick", Some(5)));
+    assert_eq!(second.adopt("running", &house.spool("running")), Adopted::Minded);
+    std::fs::write(house.0.path().join("go"), "").expect("written");
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end)), ("running", Some(4)));
+    let pid = house.keeper();
+    second.spawn(house.spawn("more", "exit 6"), b"").await.expect("taken");
+    assert_eq!(code(&next(&mut reports).await.1), Some(6));
+    assert_eq!(house.keeper(), pid, "the keeper of the same build goes on");
+}
+
+#[tokio::test]
+async fn the_end_of_a_keeper_is_survived() {
+    let house = House::new();
+    let (client, mut reports) = house.client();
+    client.spawn(house.spawn("orphan", "echo up; exec sleep 600"), b"").await.expect("taken");
+    house.said("orphan", "up\n").await;
+    signal("KILL", house.keeper());
+    client.spawn(house.spawn("after", "exit 7"), b"").await.expect("taken by another keeper");
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end)), ("after", Some(7)), "what is alive is not lost");
+    client.stop("orphan", Duration::from_secs(20));
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!(attempt, "orphan");
+    assert!(matches!(end, End::Lost { known } if known.contains("nothing of it is alive")));
+}
