@@ -49,6 +49,15 @@ impl Secrets {
         Ok(filled)
     }
 
+    /// The values of these secrets as they are, for a process that is given nothing else.
+    pub async fn plain(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Failure> {
+        let mut plain = BTreeMap::new();
+        for name in names {
+            plain.insert(name.clone(), self.one(name).await?);
+        }
+        Ok(plain)
+    }
+
     async fn one(&self, name: &str) -> Result<String, Failure> {
         let mut looked = Vec::new();
         for source in &self.sources {

@@ -148,7 +148,7 @@ impl<'a> Turn<'a> {
                 self.go_on(&item, step, halt)?;
             } else if let Some(stop) = stop {
                 self.end_unstarted(&item, stop.outcome, stop.reason)?;
-            } else if self.item_runs(place).filter(|run| run.works()).count() < foreach.max_parallel as usize {
+            } else if self.items_at_work(place) < foreach.max_parallel as usize {
                 self.try_again(&item, step)?;
             }
         }
@@ -164,6 +164,11 @@ impl<'a> Turn<'a> {
         let count = u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX);
         let place = place.clone();
         (0..count).filter_map(move |number| self.run.steps.get(&place.item(number)))
+    }
+
+    fn items_at_work(&self, place: &Place) -> usize {
+        let count = u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX);
+        (0..count).filter(|number| self.run.works(&place.item(*number))).count()
     }
 
     /// `max_failures`: at the limit no new item starts.

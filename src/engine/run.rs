@@ -214,6 +214,23 @@ impl Run {
         self.steps.values().flat_map(StepRun::due).min()
     }
 
+    /// Whether the execution at `place` takes up one of its list's `parallel` places: it does in work,
+    /// and gives it back in every wait, its own or of everything at work inside it.
+    #[must_use]
+    pub fn works(&self, place: &Place) -> bool {
+        let Some(step) = self.steps.get(place) else { return false };
+        match &step.phase {
+            StepPhase::Running(_) | StepPhase::Ready => true,
+            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } | StepPhase::Ended(_) => false,
+            StepPhase::Open(Open { rest: Some(_), .. }) => false,
+            StepPhase::Open(_) | StepPhase::Recovering | StepPhase::Erring => {
+                let mut waits = self.inside(place).filter(|(_, inner)| inner.waits()).peekable();
+                let works = || self.inside(place).any(|(_, inner)| matches!(inner.phase, StepPhase::Running(_)));
+                waits.peek().is_none() || works()
+            }
+        }
+    }
+
     /// Executions strictly inside `place`, outermost first.
     pub fn inside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = (&'a Place, &'a StepRun)> {
         self.steps.iter().filter(move |(other, _)| *other != place && place.holds(other))
@@ -237,13 +254,12 @@ impl StepRun {
         }
     }
 
-    /// Whether it takes up one of its list's `parallel` places: it does in work, not in a wait.
-    #[must_use]
-    pub fn works(&self) -> bool {
+    /// Whether it waits for a time, a person or a mutex.
+    fn waits(&self) -> bool {
         match &self.phase {
-            StepPhase::Running(_) | StepPhase::Recovering | StepPhase::Erring | StepPhase::Ready => true,
-            StepPhase::Open(open) => open.rest.is_none(),
-            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } | StepPhase::Ended(_) => false,
+            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } => true,
+            StepPhase::Open(open) => open.rest.is_some(),
+            StepPhase::Ready | StepPhase::Running(_) | StepPhase::Recovering | StepPhase::Erring | StepPhase::Ended(_) => false,
         }
     }
 

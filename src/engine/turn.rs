@@ -7,7 +7,7 @@ use crate::engine::decide::{Decision, Effect};
 use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
 use crate::engine::evolve::{IllegalEvent, evolve};
 use crate::engine::gate::Gate;
-use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
+use crate::engine::run::{Run, RunPhase, StepPhase};
 use crate::model::graph::Graph;
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
@@ -157,7 +157,7 @@ impl<'a> Turn<'a> {
     fn has_room(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> bool {
         let Some(limit) = steps.parallel else { return true };
         let places = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone()));
-        let busy = places.filter(|place| self.run.steps.get(place).is_some_and(StepRun::works)).count();
+        let busy = places.filter(|place| self.run.works(place)).count();
         busy < limit as usize
     }
 

@@ -4,7 +4,7 @@ use crate::base::ids::StepId;
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one step waits for in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,10 +48,10 @@ impl Graph {
                 }
             }
         }
-        let order = match toposort(&graph, None) {
-            Ok(order) => order.into_iter().map(|node| graph[node].clone()).collect(),
-            Err(_) => return Err(first_cycle(&graph)),
-        };
+        if toposort(&graph, None).is_err() {
+            return Err(first_cycle(&graph));
+        }
+        let order = as_written(&graph);
         Ok(Self { graph, index, order })
     }
 
@@ -68,6 +68,26 @@ impl Graph {
     pub fn order(&self) -> &[StepId] {
         &self.order
     }
+}
+
+/// Every step behind what it waits for, else in the order written (which is the order of the nodes).
+fn as_written(graph: &DiGraph<StepId, Wait>) -> Vec<StepId> {
+    let mut open: Vec<usize> =
+        graph.node_indices().map(|node| graph.edges_directed(node, petgraph::Direction::Incoming).count()).collect();
+    let free = graph.node_indices().filter(|node| open[node.index()] == 0);
+    let mut ready: BTreeSet<NodeIndex> = free.collect();
+    let mut order = Vec::new();
+    while let Some(node) = ready.pop_first() {
+        order.push(graph[node].clone());
+        for edge in graph.edges_directed(node, petgraph::Direction::Outgoing) {
+            let left = &mut open[edge.target().index()];
+            *left -= 1;
+            if *left == 0 {
+                ready.insert(edge.target());
+            }
+        }
+    }
+    order
 }
 
 fn first_cycle(graph: &DiGraph<StepId, Wait>) -> Cycle {
