@@ -93,7 +93,8 @@ pub enum OpenError {
 
 impl OpenError {
     /// The error of a file or directory, in the words for it.
-    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+    #[must_use]
+    pub fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.display().to_string();
         match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },

@@ -1,0 +1,138 @@
+//! The owner: whoever holds the data directory's lock, drives its runs, and answers for them.
+
+use crate::act::{Say, Secrets, World};
+use crate::model::book::Settings;
+use crate::runtime::index::projection;
+use crate::runtime::keeper::KeeperClient;
+use crate::runtime::perform::Hands;
+use crate::runtime::pump::{Message, Pump};
+use crate::runtime::shelf::Shelf;
+use crate::runtime::clock;
+use crate::store::Journal;
+use crate::store::disk::{self, DiskJournal, Host, OpenError};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use tokio::sync::{oneshot, watch};
+
+/// Changes whenever `engine::project` makes other rows of the same events.
+const PROJECT_VERSION: &str = "runs 1, groups 1";
+
+/// Names of the owner's environment that every child gets, where they are set.
+const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
+
+/// Everything an owner is told.
+#[derive(Clone)]
+pub struct Config {
+    /// The book.
+    pub book_dir: PathBuf,
+    /// The data directory.
+    pub data: PathBuf,
+    /// `stepladder.yaml`, decoded.
+    pub settings: Arc<Settings>,
+    /// `stepladder.yaml`, as written.
+    pub settings_text: Arc<str>,
+    /// The owner's environment.
+    pub env: BTreeMap<String, String>,
+    /// This binary: keepers and step-hosts are it again.
+    pub program: PathBuf,
+    /// The terminal.
+    pub say: Say,
+}
+
+/// An open data directory whose runs are not driven.
+pub struct Opened {
+    /// Its journal.
+    pub journal: Arc<dyn Journal>,
+    /// Pinned books.
+    pub shelf: Arc<Shelf>,
+}
+
+/// A data directory whose runs are driven by this process.
+pub struct Owner {
+    /// Its journal.
+    pub journal: Arc<dyn Journal>,
+    /// Pinned books.
+    pub shelf: Arc<Shelf>,
+    /// The way to the pump.
+    pub pump: Sender<Message>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    broken: watch::Receiver<Option<String>>,
+}
+
+/// Opens a data directory without driving anything.
+///
+/// # Errors
+/// [`OpenError`]; `Held` when there is an owner to ask.
+pub fn open(data: &std::path::Path) -> Result<Opened, OpenError> {
+    let settings = disk::Settings {
+        project: projection(),
+        project_version: PROJECT_VERSION.into(),
+        host: Host::here(),
+        adopt: false,
+    };
+    let journal = DiskJournal::open(data, settings)?;
+    for (stream, what) in journal.damaged_streams() {
+        tracing::error!(%stream, %what, "a stream is damaged; it is left alone, everything else goes on");
+    }
+    Ok(Opened { journal: Arc::new(journal), shelf: Arc::default() })
+}
+
+impl Owner {
+    /// Takes a data directory, and up every run an earlier owner left. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// [`OpenError`]; `Held` when there is an owner to follow.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        let opened = open(&config.data)?;
+        let (sender, inbox) = channel();
+        let keeper = KeeperClient::connect_or_launch(&config.program, &config.data);
+        let places = (config.data.clone(), config.program.clone());
+        let hands = Hands::new(keeper, world(config), Arc::clone(&config.settings_text), places, sender.clone());
+        let (broke, broken) = watch::channel(None);
+        let on_broken = Box::new(move |why: &str| drop(broke.send(Some(why.to_owned()))));
+        let node = "local".to_owned();
+        let (journal, shelf) = (Arc::clone(&opened.journal), Arc::clone(&opened.shelf));
+        let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
+        let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
+        let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
+        Ok(Self { journal: opened.journal, shelf: opened.shelf, pump: sender, thread: Some(thread), broken })
+    }
+
+    /// Why the journal can't go on, once it can't.
+    pub fn broken(&self) -> watch::Receiver<Option<String>> {
+        self.broken.clone()
+    }
+
+    /// Drives nothing further, lets the last batch through, and gives the data directory up. Children
+    /// under the keeper go on; the next owner hears of them.
+    pub async fn close(mut self) {
+        let (done, through) = oneshot::channel();
+        if self.pump.send(Message::Stop(done)).is_ok() {
+            let _ = through.await;
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+fn world(config: &Config) -> World {
+    let base_env = BASE_ENV.iter().filter_map(|name| Some(((*name).to_owned(), config.env.get(*name)?.clone())));
+    World {
+        book_dir: config.book_dir.clone(),
+        run_dir: config.data.join("runs"),
+        settings: Arc::clone(&config.settings),
+        secrets: Secrets {
+            sources: config.settings.secrets.clone(),
+            environment: config.env.clone(),
+            book_dir: config.book_dir.clone(),
+            credentials: config.env.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        },
+        base_env: base_env.collect(),
+        now: clock::now(),
+        ticks: clock::ticks,
+        say: Arc::clone(&config.say),
+    }
+}

@@ -1,0 +1,280 @@
+//! The effects: reads in this process, children and changes under the keeper.
+//!
+//! Every attempt gets exactly one reply, whatever happens to it. An attempt that an earlier owner
+//! ordered is adopted, or its evidence is told; it is started only when no keeper ever saw it.
+
+use crate::act::{self, Captured, ProcessExit, Seat, World};
+use crate::base::address::Place;
+use crate::base::ids::RunId;
+use crate::base::limits;
+use crate::base::value::Value;
+use crate::engine::decide::Input;
+use crate::keeper::protocol::{Exit, Spawn};
+use crate::model::perform::{Failure, Reply, Request};
+use crate::model::policy::FailureKind;
+use crate::runtime::keeper::{Adopted, End, KeeperClient, Report, Stream, tail};
+use crate::runtime::pump::{Message, Perform};
+use crate::runtime::{clock, spool, step_host};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// From TERM to KILL when an attempt is stopped.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Everything that is being done.
+#[derive(Clone)]
+pub struct Hands {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    handle: tokio::runtime::Handle,
+    keeper: KeeperClient,
+    world: World,
+    /// `stepladder.yaml`, for step-hosts.
+    settings: Arc<str>,
+    data: PathBuf,
+    program: PathBuf,
+    sender: Sender<Message>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In this process.
+    here: BTreeMap<Key, tokio::task::AbortHandle>,
+    /// Under the keeper, by the id it knows.
+    children: BTreeMap<String, (RunId, Request)>,
+    /// Asked to stop before it had begun.
+    stopped: std::collections::BTreeSet<Key>,
+}
+
+type Key = (RunId, Place, u32);
+
+impl Hands {
+    /// Hands for one data directory. `reports` come from the same keeper client.
+    #[must_use]
+    pub fn new(
+        (keeper, reports): (KeeperClient, mpsc::UnboundedReceiver<Report>),
+        world: World,
+        settings: Arc<str>,
+        (data, program): (PathBuf, PathBuf),
+        sender: Sender<Message>,
+    ) -> Self {
+        let handle = tokio::runtime::Handle::current();
+        let state = Mutex::default();
+        let hands = Self { shared: Arc::new(Shared { handle, keeper, world, settings, data, program, sender, state }) };
+        tokio::spawn(hands.clone().listen(reports));
+        hands
+    }
+
+    /// Hears the end of every child.
+    async fn listen(self, mut reports: mpsc::UnboundedReceiver<Report>) {
+        while let Some(report) = reports.recv().await {
+            let Some((run, request)) = self.shared.state().children.remove(&report.attempt) else { continue };
+            let shared = Arc::clone(&self.shared);
+            let reply = tokio::task::spawn_blocking(move || shared.reply_of(run, &request, report.end).into_input(run, &request));
+            if let Ok(message) = reply.await {
+                let _ = self.shared.sender.send(message);
+            }
+        }
+    }
+}
+
+impl Perform for Hands {
+    fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool) {
+        let shared = Arc::clone(&self.shared);
+        let key = key(run, &request);
+        match act::seat(&request) {
+            Seat::Here => {
+                let task = self.shared.handle.spawn(shared.here(run, request, deadline));
+                self.shared.state().here.insert(key, task.abort_handle());
+            }
+            Seat::Child | Seat::Host => drop(self.shared.handle.spawn(shared.child(run, request, deadline, again))),
+        }
+    }
+
+    fn stop(&self, run: RunId, place: &Place, attempt: u32) {
+        let key = (run, place.clone(), attempt);
+        let mut state = self.shared.state();
+        if let Some(task) = state.here.remove(&key) {
+            task.abort();
+            drop(state);
+            let reply = Reply::Stopped { output: Value::Null };
+            let input = Input::Replied { place: key.1, attempt, reply };
+            let _ = self.shared.sender.send(Message::Input { run, input });
+            return;
+        }
+        let id = spool::attempt_id(&run.to_string(), place, attempt);
+        let known = state.children.contains_key(&id);
+        let first = state.stopped.insert(key);
+        drop(state);
+        if known && first {
+            let _runtime = self.shared.handle.enter();
+            self.shared.keeper.stop(&id, GRACE);
+        }
+    }
+
+    fn gone(&self, run: RunId) {
+        let text = run.to_string();
+        self.shared.state().stopped.retain(|(other, _, _)| *other != run);
+        let (dir, shared) = (self.shared.run_dir(run), Arc::clone(&self.shared));
+        self.shared.handle.spawn_blocking(move || {
+            if let Err(error) = std::fs::remove_dir_all(&dir) {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(run = %text, %error, "the run's own directory could not be removed");
+                }
+            }
+            drop(shared);
+        });
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run_dir(&self, run: RunId) -> PathBuf {
+        self.data.join("runs").join(run.to_string())
+    }
+
+    fn world(&self, run: RunId) -> World {
+        World { run_dir: self.run_dir(run), now: clock::now(), ..self.world.clone() }
+    }
+
+    /// A read, in this process, for at most its time.
+    async fn here(self: Arc<Self>, run: RunId, request: Request, deadline: Option<Timestamp>) {
+        let world = self.world(run);
+        let left = left(&request, deadline);
+        let reply = match left {
+            Some(left) => tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request)),
+            None => act::perform(&request, &world).await,
+        };
+        self.state().here.remove(&key(run, &request));
+        let _ = self.sender.send(reply.into_input(run, &request));
+    }
+
+    /// A child process, or a step-host, under the keeper.
+    async fn child(self: Arc<Self>, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool) {
+        let id = spool::attempt_id(&request.run, &request.place, request.attempt);
+        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
+        self.state().children.insert(id.clone(), (run, request.clone()));
+        if again && self.keeper.adopt(&id, &dir) == Adopted::Minded {
+            return;
+        }
+        let world = self.world(run);
+        let failed = match self.order(&request, &world, &id, deadline).await {
+            Ok((spawn, stdin)) => match self.keeper.spawn(spawn, &stdin).await {
+                Ok(_) => None,
+                Err(error) => Some(Failure::new(FailureKind::Start, error.to_string())),
+            },
+            Err(failure) => Some(failure),
+        };
+        match failed {
+            Some(failure) => {
+                self.state().children.remove(&id);
+                let _ = self.sender.send(Reply::Failed(failure).into_input(run, &request));
+            }
+            None if self.state().stopped.contains(&key(run, &request)) => self.keeper.stop(&id, GRACE),
+            None => {}
+        }
+    }
+
+    /// What the keeper is to start, and the standard input for it.
+    async fn order(&self, request: &Request, world: &World, id: &str, deadline: Option<Timestamp>) -> Result<(Spawn, Vec<u8>), Failure> {
+        let filled = world.secrets.gather(request).await?;
+        make_dirs(&world.run_dir)?;
+        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
+        let spawn = Spawn {
+            attempt: id.into(),
+            dir: dir.to_string_lossy().into_owned(),
+            deadline_ms: left(request, deadline).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            grace_ms: u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX),
+            output_limit: world.settings.output_limit,
+            masks: filled.masks(),
+            ..Spawn::default()
+        };
+        if act::seat(request) == Seat::Host {
+            let order = step_host::Order::new(request, world, &self.settings).await?;
+            let argv = vec![self.program.to_string_lossy().into_owned(), step_host::ARGUMENT.into()];
+            let (env, cwd) = (world.base_env.clone(), world.book_dir.to_string_lossy().into_owned());
+            return Ok((Spawn { argv, env, cwd, stdin: true, result: true, ..spawn }, order));
+        }
+        let command = act::command(request, world, &filled)?;
+        let (stdin, masks) = (command.stdin.is_some(), command.masks);
+        let cwd = command.cwd.to_string_lossy().into_owned();
+        Ok((Spawn { argv: command.argv, env: command.env, cwd, stdin, masks, ..spawn }, command.stdin.unwrap_or_default()))
+    }
+
+    /// The reply of a child that has ended, or was lost.
+    fn reply_of(&self, run: RunId, request: &Request, end: End) -> Reply {
+        let exit = match end {
+            End::Exit(exit) => exit,
+            End::Lost { known } => return Reply::Lost { known },
+        };
+        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
+        if act::seat(request) == Seat::Host {
+            return step_host::reply(request, &exit, &dir);
+        }
+        let captured = |stream: Stream, total: u64, kept: u64| {
+            let from = kept.saturating_sub(limits::MAX_OUTPUT_VALUE as u64);
+            Captured { tail: tail(&dir, stream, from, limits::MAX_OUTPUT_VALUE).unwrap_or_default(), total }
+        };
+        let stdout = captured(Stream::Stdout, exit.stdout.bytes_total, exit.stdout.bytes_kept);
+        let stderr = captured(Stream::Stderr, exit.stderr.bytes_total, exit.stderr.bytes_kept);
+        tracing::debug!(%run, place = %request.place, wall_ms = exit.wall_ms, max_rss_kib = exit.max_rss_kib, "a child has ended");
+        act::reply(request, &process_exit(&exit), &stdout, &stderr)
+    }
+}
+
+fn process_exit(exit: &Exit) -> ProcessExit {
+    ProcessExit {
+        code: exit.code,
+        signal: exit.signal,
+        timed_out: exit.timed_out,
+        stopped: exit.stopped,
+        start_error: exit.start_error.clone(),
+        duration_ms: exit.wall_ms,
+    }
+}
+
+fn make_dirs(run_dir: &std::path::Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir);
+    made.map_err(|error| Failure::new(FailureKind::Start, format!("cannot make `{}`: {error}", run_dir.display())))
+}
+
+fn key(run: RunId, request: &Request) -> Key {
+    (run, request.place.clone(), request.attempt)
+}
+
+/// How much of its time is left.
+fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
+    let by_clock = deadline.map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
+    let whole = request.timeout.map(Duration::from);
+    // Whichever is shorter: a clock that was set back must not give a step more than its timeout.
+    [by_clock, whole].into_iter().flatten().min()
+}
+
+fn timed_out(request: &Request) -> Reply {
+    let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
+    Reply::Failed(Failure::new(FailureKind::Timeout, format!("{} did not answer in time{limit}", request.kind)))
+}
+
+/// A reply on its way to the run that asked.
+trait IntoInput {
+    fn into_input(self, run: RunId, request: &Request) -> Message;
+}
+
+impl IntoInput for Reply {
+    fn into_input(self, run: RunId, request: &Request) -> Message {
+        let (place, attempt) = (request.place.clone(), request.attempt);
+        Message::Input { run, input: Input::Replied { place, attempt, reply: self } }
+    }
+}
