@@ -6,6 +6,7 @@ mod golden;
 mod keeper;
 mod keeper_client;
 mod lang;
+mod order;
 mod run;
 mod rust_text;
 mod sim;

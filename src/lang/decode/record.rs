@@ -88,6 +88,13 @@ impl Ctx {
         let message = format!("unknown key `{name}` {}", self.place(context));
         let finding = Diagnostic::error(Code::UnknownKey, key.spot, message);
         let known: Vec<&str> = keys.iter().map(|key| key.name).chain(others.iter().copied()).collect();
+        let finding = if name.contains(['(', ')', '"', '\'', '[', ']']) {
+            let finding = finding.label("read as a key");
+            self.findings.push(finding.help("inside `{ }` a text with a comma in it needs quotes"));
+            return;
+        } else {
+            finding
+        };
         let finding = match synonym(name, &known) {
             Some(help) => finding.help(help),
             None => finding.did_you_mean(name, known.iter().copied()),

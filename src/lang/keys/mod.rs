@@ -106,4 +106,3 @@ pub(crate) const FILES: &[FileTable] = &[
         shape: Shape::Record(tests::TEST),
     },
 ];
-

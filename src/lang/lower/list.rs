@@ -34,8 +34,10 @@ impl Reader {
         let mut placed = Vec::with_capacity(items.len());
         for item in items {
             let from = self.ctx.mentions.len();
-            if let Some((step, waits)) = self.step(item, None) {
-                let mentions = from..self.ctx.mentions.len();
+            let Some((step, waits)) = self.step(item, None) else { continue };
+            let mentions = from..self.ctx.mentions.len();
+            // A second step of one id has been reported; in the order it would only wait for itself.
+            if !placed.iter().any(|other: &Placed| other.step.id == step.id) {
                 placed.push(Placed { step: Arc::new(step), waits, mentions });
             }
         }
