@@ -2,4 +2,5 @@
 //!
 //! Knows the service's plain data and how it looks outside. Never decides anything.
 
+pub mod present;
 pub mod wire;

@@ -90,6 +90,8 @@ pub struct Settings {
     pub user: String,
     /// What to log, as `tracing` filters are written.
     pub log: Option<String>,
+    /// The whole environment: what runbooks may list names of, and secrets come from.
+    pub env: BTreeMap<String, String>,
     cwd: PathBuf,
     named: Option<PathBuf>,
 }
@@ -122,6 +124,7 @@ impl Settings {
             can_ask: around.stdin_terminal && around.stderr_terminal,
             user: user.map_or_else(|| rustix::process::getuid().as_raw().to_string(), str::to_owned),
             log,
+            env: around.vars.clone(),
             cwd: around.cwd.clone(),
             named: global.book.clone().or_else(|| around.var("STEPLADDER_BOOK").map(PathBuf::from)),
         }

@@ -120,6 +120,14 @@ impl Perform for Hands {
         }
     }
 
+    fn kill(&self, run: RunId) {
+        let state = self.shared.state();
+        let ids: Vec<String> = state.children.iter().filter(|(_, (owner, _))| *owner == run).map(|(id, _)| id.clone()).collect();
+        drop(state);
+        let _runtime = self.shared.handle.enter();
+        ids.iter().for_each(|id| self.shared.keeper.stop(id, Duration::ZERO));
+    }
+
     fn gone(&self, run: RunId) {
         let text = run.to_string();
         self.shared.state().stopped.retain(|(other, _, _)| *other != run);

@@ -30,6 +30,8 @@ pub trait Perform: Send {
     fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool);
     /// Stop an attempt; its reply still comes.
     fn stop(&self, run: RunId, place: &Place, attempt: u32);
+    /// Kill everything that still runs of a run, without grace; replies still come.
+    fn kill(&self, run: RunId);
     /// The run is over: what it kept beside its output can go.
     fn gone(&self, run: RunId);
 }
@@ -54,6 +56,11 @@ pub enum Message {
         run: RunId,
         /// What.
         input: Input,
+    },
+    /// Kill what still runs of a run.
+    Kill {
+        /// Which.
+        run: RunId,
     },
     /// A batch was taken or not.
     Appended {
@@ -193,6 +200,7 @@ impl Pump {
                 let orders = self.driver.input(run, input, now);
                 self.carry_out(orders);
             }
+            Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();
                 if live {

@@ -5,6 +5,7 @@ use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::engine::event::Recorded;
 use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
+use crate::engine::run::{RunPhase, StepPhase};
 use crate::runtime::pump::{Feed, Message};
 use crate::runtime::recover;
 use crate::runtime::spool;
@@ -46,8 +47,12 @@ pub struct RunRow {
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
+    /// It waits for its concurrency group.
+    Queued,
     /// Somebody drives it.
     Running,
+    /// It waits for a person.
+    Waiting,
     /// Unfinished, and nobody drives it: the next owner will.
     Stranded,
     /// Over.
@@ -168,7 +173,7 @@ impl Service {
         let instant = |value: &Value| text(value, "at").and_then(|at| at.parse().ok());
         let state = match (&ended, &self.pump) {
             (Some(_), _) => RunState::Ended,
-            (None, Some(_)) => RunState::Running,
+            (None, Some(_)) => self.unfinished_state(run),
             (None, None) => RunState::Stranded,
         };
         Ok(Some(RunRow {
@@ -185,6 +190,24 @@ impl Service {
             repeats: text(&started, "repeats"),
             parent: text(&started, "parent"),
         }))
+    }
+
+    fn unfinished_state(&self, run: RunId) -> RunState {
+        let Ok(run) = self.run(run) else { return RunState::Running };
+        let asked = run.steps.values().any(|step| matches!(step.phase, StepPhase::Asked { .. }));
+        match run.phase {
+            RunPhase::Queued { .. } => RunState::Queued,
+            RunPhase::At(_) | RunPhase::Ended(_) if asked => RunState::Waiting,
+            RunPhase::At(_) | RunPhase::Ended(_) => RunState::Running,
+        }
+    }
+
+    /// The events of a run behind version `from`, each with its version.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`] when they do not read.
+    pub fn events(&self, run: RunId, from: u64) -> Result<Vec<(u64, Recorded)>, Trouble> {
+        recover::read_events(self.journal.as_ref(), run, from).map_err(Trouble::Store)
     }
 
     /// The one run whose id begins or ends with `text`, or the newest for `last`.

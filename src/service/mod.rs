@@ -61,6 +61,16 @@ impl Service {
         self.send(Message::Input { run, input: Input::Cancel { actor, reason: reason.into() } })
     }
 
+    /// Kills what still runs of a run that is being cancelled, without grace.
+    ///
+    /// # Errors
+    /// As [`Self::cancel`].
+    pub fn kill(&self, run: RunId, actor: &Actor) -> Result<(), Trouble> {
+        let (runbook, state) = self.unfinished(run)?;
+        self.allow(actor, runbook.allow.cancel, "cancel", &state)?;
+        self.send(Message::Kill { run })
+    }
+
     /// Answers a question that a step waits with.
     ///
     /// # Errors

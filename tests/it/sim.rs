@@ -65,6 +65,7 @@ impl Perform for World {
     fn stop(&self, run: RunId, place: &Place, attempt: u32) {
         self.0.lock().unwrap().push(Call::Stop(run, place.clone(), attempt));
     }
+    fn kill(&self, _run: RunId) {}
     fn gone(&self, _run: RunId) {}
 }
 

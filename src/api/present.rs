@@ -1,0 +1,123 @@
+//! The service's plain data in the shapes that are sent, and back.
+
+use crate::api::wire::{
+    AnswerRequest, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState, RunsRequest, StartRequest,
+    WireEvent,
+};
+use crate::base::actor::Actor;
+use crate::base::address::Place;
+use crate::base::ids::RunId;
+use crate::engine::event::Answer;
+use crate::service::{self, Service, StartRun, Trouble};
+
+/// A run in a line.
+#[must_use]
+pub fn row(row: service::RunRow) -> RunRow {
+    RunRow {
+        run: row.run.to_string(),
+        runbook: row.runbook,
+        state: match row.state {
+            service::RunState::Queued => RunState::Queued,
+            service::RunState::Running => RunState::Running,
+            service::RunState::Waiting => RunState::Waiting,
+            service::RunState::Stranded => RunState::Stranded,
+            service::RunState::Ended => RunState::Ended,
+        },
+        started: row.started,
+        ended: row.ended,
+        outcome: row.outcome,
+        level: row.level,
+        reason: row.reason,
+        actor: row.actor,
+        dry: row.dry,
+        repeats: row.repeats,
+        parent: row.parent,
+    }
+}
+
+/// A wish to start something.
+#[must_use]
+pub fn start(request: StartRequest, actor: Actor) -> StartRun {
+    let StartRequest { runbook, inputs, dry, from, only, skip } = request;
+    StartRun { runbook, inputs, dry, from, only, skip, actor }
+}
+
+/// Which runs to list.
+#[must_use]
+pub fn runs(request: RunsRequest) -> service::Runs {
+    let RunsRequest { runbook, outcome, since, dry, limit } = request;
+    service::Runs { runbook, outcome, since, dry, limit: limit as usize }
+}
+
+/// Everything there is to see of a run.
+///
+/// # Errors
+/// [`Trouble`] when there is none, or it does not read.
+pub fn detail(service: &Service, run: RunId) -> Result<RunDetail, Trouble> {
+    let state = service.run(run)?;
+    let outline = (&*service.pinned(&state)?).into();
+    let found = service.row(run)?.ok_or_else(|| Trouble::NoRun(run.to_string()))?;
+    let events = service.events(run, 0)?;
+    let events = events.iter().map(|(seq, recorded)| WireEvent::new(*seq, recorded)).collect();
+    Ok(RunDetail { row: row(found), outline, events })
+}
+
+/// A piece of what an attempt printed.
+///
+/// # Errors
+/// [`Trouble`] when the place is none or the file can't be read.
+pub fn output(service: &Service, request: &OutputRequest) -> Result<OutputChunk, Trouble> {
+    let run = RunId::parse(&request.run).map_err(|_| Trouble::NoRun(request.run.clone()))?;
+    let place = Place::parse(&request.place).map_err(|error| Trouble::Input(error.to_string()))?;
+    let stream = match request.stream {
+        OutputStream::Stdout => service::Stream::Stdout,
+        OutputStream::Stderr => service::Stream::Stderr,
+    };
+    let piece = service.output(run, &place, request.attempt, stream, request.from)?;
+    Ok(OutputChunk {
+        place: request.place.clone(),
+        attempt: request.attempt,
+        stream: request.stream,
+        offset: piece.offset,
+        bytes: piece.bytes.len() as u64,
+        text: String::from_utf8_lossy(&piece.bytes).into_owned(),
+        total: piece.total,
+    })
+}
+
+/// An answer to a question: where and what.
+///
+/// # Errors
+/// [`Trouble::Input`] for a word that is no answer, or a place that is none.
+pub fn answer(request: &AnswerRequest) -> Result<(RunId, Place, Answer), Trouble> {
+    let run = RunId::parse(&request.run).map_err(|_| Trouble::NoRun(request.run.clone()))?;
+    let place = Place::parse(&request.place).map_err(|error| Trouble::Input(error.to_string()))?;
+    let answer = match request.answer.as_str() {
+        "go" => Answer::Go,
+        "stop" => Answer::Stop,
+        "succeeded" => Answer::Succeeded,
+        "failed" => Answer::Failed,
+        "again" => Answer::Again,
+        other => return Err(Trouble::Input(format!("`{other}` is no answer: go, stop, succeeded, failed or again"))),
+    };
+    Ok((run, place, answer))
+}
+
+/// A trouble as problem+json.
+#[must_use]
+pub fn problem(trouble: &Trouble) -> Problem {
+    let (kind, status, title) = match trouble {
+        Trouble::NoRunbook { .. } => ("no-runbook", 404, "there is no such runbook"),
+        Trouble::NoRun(_) => ("no-run", 404, "there is no such run"),
+        Trouble::BadRunbook { .. } => ("bad-runbook", 422, "the runbook does not pass its checks"),
+        Trouble::Book(_) => ("book", 422, "the book can't be read"),
+        Trouble::Input(_) => ("input", 422, "the input is not right"),
+        Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
+        Trouble::Ended { .. } => ("ended", 409, "the run is over"),
+        Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),
+        Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
+        Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
+        Trouble::Store(_) => ("store", 500, "the store can't be read"),
+    };
+    Problem { kind: kind.into(), title: title.into(), status, detail: trouble.to_string() }
+}
