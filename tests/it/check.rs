@@ -80,10 +80,14 @@ fn mistakes_are_told_as_the_golden_texts_say() {
 
 #[test]
 fn every_golden_text_has_its_mistake() {
-    let fixtures: BTreeSet<String> = files("tests/fixtures/check/err", "yaml").into_iter().map(|(path, _)| path).collect();
+    let fixtures: BTreeSet<String> =
+        files("tests/fixtures/check/err", "yaml").into_iter().map(|(path, _)| path).collect();
     for extension in ["stderr", "json"] {
         for (path, _) in files("tests/fixtures/check/err", extension) {
-            assert!(fixtures.contains(&path.replace(&format!(".{extension}"), ".yaml")), "{path} belongs to no fixture");
+            assert!(
+                fixtures.contains(&path.replace(&format!(".{extension}"), ".yaml")),
+                "{path} belongs to no fixture"
+            );
         }
     }
 }
@@ -92,13 +96,17 @@ fn every_golden_text_has_its_mistake() {
 fn every_code_is_shown_by_a_mistake() {
     let fixtures: Vec<String> = files("tests/fixtures/check/err", "yaml").into_iter().map(|(path, _)| path).collect();
     let shown = |code: &Code| fixtures.iter().any(|path| path.contains(code.as_str()));
-    let silent: Vec<_> = Code::ALL.iter().filter(|code| !NOT_TEXT.contains(code) && !shown(code)).map(|code| code.as_str()).collect();
+    let silent: Vec<_> =
+        Code::ALL.iter().filter(|code| !NOT_TEXT.contains(code) && !shown(code)).map(|code| code.as_str()).collect();
     assert!(silent.is_empty(), "no fixture shows {silent:?}");
 }
 
 /// The two blocks of a page: the wrong text and the right one.
 fn blocks(page: &str) -> Vec<String> {
-    page.split("```yaml\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| format!("{block}\n"))).collect()
+    page.split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```").map(|(block, _)| format!("{block}\n")))
+        .collect()
 }
 
 /// A block of a page as a book: what is left out of an excerpt is put around it.

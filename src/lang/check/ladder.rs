@@ -129,7 +129,7 @@ fn contact(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
             .help("declare people there below `contacts:`, or use `channel`"),
         );
     };
-    if person(ladder, text) {
+    if super::rungs::somebody(ladder, text) {
         return None;
     }
     let known = people(ladder);
@@ -143,13 +143,4 @@ fn contact(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
 fn people(ladder: &Escalation) -> Vec<String> {
     let rotations = ladder.on_call.keys().map(|name| format!("on_call.{name}"));
     ladder.contacts.keys().map(ToString::to_string).chain(rotations).collect()
-}
-
-/// Whether a name in a `page` list is somebody. `on_call.owner` is whoever owns the runbook.
-fn person(ladder: &Escalation, text: &str) -> bool {
-    match text.strip_prefix("on_call.") {
-        Some("owner") => true,
-        Some(rotation) => ladder.on_call.keys().any(|known| known.as_str() == rotation),
-        None => ladder.contacts.keys().any(|known| known.as_str() == text),
-    }
 }

@@ -12,6 +12,7 @@ mod names;
 mod order;
 mod outline;
 mod outside;
+mod rungs;
 mod scope;
 mod secrets;
 mod settings;

@@ -59,7 +59,7 @@ impl At<'_> {
                 self.zone(timezone, findings);
             }
             TriggerKind::At { when, timezone } => {
-                if when.parse::<jiff::civil::DateTime>().is_err() {
+                if when.parse::<jiff::civil::DateTime>().is_err() && when.parse::<jiff::Timestamp>().is_err() {
                     findings.push(
                         Diagnostic::error(Code::BadDate, self.spot("at"), format!("`{when}` is not a date and time"))
                             .help("write it like `2026-12-31 09:00`"),

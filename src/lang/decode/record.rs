@@ -71,7 +71,10 @@ impl Ctx {
         for key in keys.iter().filter(|key| key.required && !found.iter().any(|field| field.name == key.name)) {
             let place = self.place(context);
             let spot = node.pairs().and_then(|pairs| pairs.first()).map_or(node.spot, |(key, _)| key.spot);
-            self.error_help(Code::MissingKey, spot, format!("`{}` is missing {place}", key.name), key.doc.to_owned());
+            let mut doc = key.doc.trim_end_matches('.').chars();
+            let doc: String = doc.next().into_iter().flat_map(char::to_lowercase).chain(doc).collect();
+            let help = format!("add `{}:` ({doc})", key.name);
+            self.error_help(Code::MissingKey, spot, format!("`{}` is missing {place}", key.name), help);
         }
         Fields(found)
     }

@@ -50,7 +50,14 @@ impl Ctx {
     fn verbatim(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
         if scalar.text.contains("{{") && !matches!(shape, Shape::Regex) {
             let message = format!("`{}` is not templated: it takes {} as it stands", self.here(), wanted(shape));
-            self.error_help(Code::NotTemplated, node.spot, message, "write the value itself");
+            let help = match self.path.split(['.', '[']).next().unwrap_or_default() {
+                "sql" => "put the value into `params: [\"{{ … }}\"]` and write `?1` (PostgreSQL: `$1`) in its place",
+                "script" => {
+                    "put the value into `params: { name: \"{{ … }}\" }`; the script finds it in $PARAMS as JSON"
+                }
+                _ => "write the value itself",
+            };
+            self.error_help(Code::NotTemplated, node.spot, message, help);
             return None;
         }
         let failed = match shape {

@@ -37,6 +37,8 @@ const ALL: &str = "all";
 /// The order of a list. What is wrong with it is said; the order then holds what remains.
 pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> Graph {
     let owners = owners(placed);
+    let mut count = 0;
+    placed.iter().for_each(|one| walk_step(&one.step, &mut |_| count += 1));
     let mut steps: Vec<(StepId, Vec<(StepId, Wait)>)> = Vec::with_capacity(placed.len());
     for (index, one) in placed.iter().enumerate() {
         let above = &placed[..index];
@@ -54,7 +56,10 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> G
     match Graph::new(&steps) {
         Ok(graph) => graph,
         Err(cycle) => {
-            report(reader, &cycle, placed);
+            // Two steps of one id wait for "themselves"; that there are two was said.
+            if owners.len() >= count {
+                report(reader, &cycle, placed);
+            }
             let free: Vec<_> = steps.into_iter().map(|(id, _)| (id, Vec::new())).collect();
             Graph::new(&free).unwrap_or_default()
         }

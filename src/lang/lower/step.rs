@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::lang::decode::Fields;
 use crate::lang::keys::flow::FLOW;
 use crate::lang::keys::step::{DEFAULTS, FOREACH_ONLY, GROUP_ONLY, STEP};
+use crate::lang::keys::synonym;
 use crate::lang::lower::list::Ways;
 use crate::lang::lower::order::Waits;
 use crate::lang::lower::policy;
@@ -141,6 +142,22 @@ impl Reader {
         Some(Arc::new(step))
     }
 
+    /// Whether a key is probably a kind misspelt: that was said where the unknown key stands.
+    fn misspelt_kind(&self, pairs: &[(Node, Node)]) -> bool {
+        let known = |name: &str| STEP.iter().any(|key| key.name == name);
+        let near = |name: &str| {
+            let kinds = kind_names().chain(STEP.iter().map(|key| key.name));
+            let near = crate::diagnostic::closest(name, kinds);
+            near.is_some_and(|near| kind_names().any(|kind| kind == near))
+        };
+        let foreign = |name: &str| {
+            let kinds: Vec<&str> = kind_names().collect();
+            synonym(name, &kinds).is_some()
+        };
+        let unknown = pairs.iter().filter_map(|(key, _)| key.name()).filter(|name| !known(name));
+        unknown.into_iter().any(|name| near(name) || foreign(name))
+    }
+
     /// The one key that says what the step does.
     fn kind_of<'n>(&mut self, node: &'n Node, id: &StepId) -> Option<Written<'n>> {
         let pairs = node.pairs().unwrap_or_default();
@@ -154,6 +171,7 @@ impl Reader {
         let found: Vec<_> = pairs.iter().filter_map(|(key, value)| Some((kind(key)?, key.spot, value))).collect();
         match found.as_slice() {
             [(name, _, node)] => Some(Written { name, node }),
+            [] if self.misspelt_kind(pairs) => None,
             [] => {
                 let names: Vec<&str> = kind_names().collect();
                 let message = format!("the step `{id}` does nothing: it has no kind");

@@ -99,6 +99,9 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         }
         other => (lower(&other.to_string()), None),
     };
+    if let (true, Some(start)) = (is_tab(error.kind()), tab(text, at)) {
+        spot = Spot { file, start, end: start + 1 };
+    }
     if let (ErrorKind::UnclosedQuotedScalar, Some(start)) = (error.kind(), quote_start(text, at)) {
         spot = Spot { file, start, end: start + 1 };
     }
@@ -110,6 +113,24 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         },
         spot,
     )
+}
+
+fn is_tab(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar
+    )
+}
+
+/// The tab of an indent: at the place, or at the start of its line or of the next one.
+fn tab(text: &str, at: usize) -> Option<usize> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |line| line + 1);
+    let near: usize = text.get(start..)?.split_inclusive('\n').take(2).map(str::len).sum();
+    text.get(start..start + near)?.find('\t').map(|tab| start + tab)
 }
 
 fn value_trouble(line: &str) -> (String, Option<String>) {
