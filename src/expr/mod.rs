@@ -25,7 +25,7 @@ mod syntax;
 use crate::base::value::{Map, Value};
 use std::sync::Arc;
 
-pub(crate) use kind::{Reached, reach};
+pub(crate) use kind::reach;
 pub use kind::{Type, Types};
 pub(crate) use lookup::follow;
 pub(crate) use problem::closest;

@@ -3,14 +3,48 @@
 //! A template renders to a [`crate::base::arg::Text`] whose secrets are holes. Knows nothing of
 //! steps or runs; never sees the value of a secret.
 
+mod bars;
+mod check;
+mod escape;
+mod helpers;
+mod parse;
+mod place;
+mod render;
+mod scan;
+mod shell;
+mod shell_words;
+mod tag;
+mod tree;
+mod url;
+
 use crate::base::arg::{Arg, Landing, Text};
-use crate::expr::{EvalError, Problem, Read, Scope, Types};
+use crate::base::limits;
+use crate::expr::{EvalError, Problem, ProblemKind, Read, Scope, Types};
+use std::sync::Arc;
+use tree::{Input, Item, each_path, each_put};
 
 /// A compiled template, or text without one.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub struct Template(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     source: String,
+    landing: Landing,
+    items: Vec<Item>,
+    how: render::How,
+    reads: Vec<Read>,
+    secrets: Vec<Read>,
+    hosts: Vec<Read>,
 }
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source == other.0.source && self.0.landing == other.0.landing
+    }
+}
+
+impl Eq for Template {}
 
 /// Why a template could not be rendered over these values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,37 +64,100 @@ impl Template {
     /// # Errors
     /// What is wrong with it, each with its place.
     pub fn compile(source: &str, landing: Landing) -> Result<Self, Vec<Problem>> {
-        todo!("{source} {landing:?}")
+        Self::compile_whole(source, place::Whole { landing, after_dashes: false, raw_allowed: false })
+    }
+
+    /// As [`Self::compile`], with `{{{three braces}}}` allowed: the author wrote `unsafe_raw: true`.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn compile_raw_allowed(source: &str, landing: Landing) -> Result<Self, Vec<Problem>> {
+        Self::compile_whole(source, place::Whole { landing, after_dashes: false, raw_allowed: true })
+    }
+
+    /// One element of an argument vector; `after_dashes` when an element before it is `--`, so that
+    /// a leading dash is no option.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn compile_argv(source: &str, after_dashes: bool) -> Result<Self, Vec<Problem>> {
+        Self::compile_whole(source, place::Whole { landing: Landing::Argv, after_dashes, raw_allowed: false })
+    }
+
+    fn compile_whole(source: &str, whole: place::Whole) -> Result<Self, Vec<Problem>> {
+        if source.len() > limits::MAX_TEMPLATE {
+            let text = format!("the template has {} bytes, at most {} are read", source.len(), limits::MAX_TEMPLATE);
+            return Err(vec![Problem::new(ProblemKind::Limit, (0, source.len()), text)]);
+        }
+        let mut items = parse::parse(source).map_err(|problem| vec![problem])?;
+        place::place(&mut items, whole)?;
+        let misplaced = misplaced_secrets(&items);
+        if !misplaced.is_empty() {
+            return Err(misplaced);
+        }
+        let how = render::how(&items).map_err(|why| vec![Problem::new(ProblemKind::Syntax, (0, source.len()), why)])?;
+        let (reads, secrets, hosts) = reads(&items);
+        Ok(Self(Arc::new(Compiled {
+            source: source.into(),
+            landing: whole.landing,
+            items,
+            how,
+            reads,
+            secrets,
+            hosts,
+        })))
     }
 
     /// As written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
+    }
+
+    /// How the text as a whole is used.
+    #[must_use]
+    pub fn landing(&self) -> Landing {
+        self.0.landing
     }
 
     /// The text, where it has no placeholder at all.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
-        todo!()
+        match &self.0.items[..] {
+            [] => Some(""),
+            [Item::Lit(text)] => Some(text),
+            _ => None,
+        }
     }
 
-    /// Every path it reads, secrets left out.
+    /// Every path it reads, secrets left out, in the order of the text.
     #[must_use]
     pub fn reads(&self) -> &[Read] {
-        todo!()
+        &self.0.reads
     }
 
     /// Every secret it names.
     #[must_use]
     pub fn secrets(&self) -> &[Read] {
-        todo!()
+        &self.0.secrets
+    }
+
+    /// The reads that decide which host a URL leads to; what comes from outside needs `allow_hosts`.
+    #[must_use]
+    pub fn hosts(&self) -> &[Read] {
+        &self.0.hosts
     }
 
     /// What is wrong with it where the names are these; empty = nothing.
     #[must_use]
     pub fn check(&self, types: &Types) -> Vec<Problem> {
-        todo!("{types:?}")
+        let mut problems = check::check(&self.0.items, types);
+        if let [Item::Put(put)] = &self.0.items[..]
+            && render::keeps_type(put)
+        {
+            problems.retain(|problem| problem.kind != ProblemKind::Type);
+        }
+        problems
     }
 
     /// The text over these values; secrets stay holes.
@@ -68,7 +165,7 @@ impl Template {
     /// # Errors
     /// [`RenderError`] when a value is missing, is empty or unsafe where it lands, or a bound was passed.
     pub fn render(&self, scope: &Scope) -> Result<Text, RenderError> {
-        todo!("{scope:?}")
+        render::render(&self.0.items, &self.0.how, scope)
     }
 
     /// As [`Self::render`], but a template that is one whole `{{ … }}` keeps the type of its value.
@@ -76,6 +173,52 @@ impl Template {
     /// # Errors
     /// As [`Self::render`].
     pub fn render_arg(&self, scope: &Scope) -> Result<Arg, RenderError> {
-        todo!("{scope:?}")
+        match render::typed(&self.0.items, scope)? {
+            Some(arg) => Ok(arg),
+            None => self.render(scope).map(Arg::Text),
+        }
     }
 }
+
+type Found = (Vec<Read>, Vec<Read>, Vec<Read>);
+
+fn reads(items: &[Item]) -> Found {
+    let (mut reads, mut secrets, mut hosts) = (Vec::new(), Vec::new(), Vec::new());
+    each_path(items, &mut |found| {
+        let Some(path) = &found.path else { return };
+        let (start, end) = found.span;
+        let read = Read { path: path.clone(), offset: start, len: end - start, guarded: found.guarded };
+        if path[0] == "secrets" { secrets.push(read) } else { reads.push(read) }
+    });
+    each_put(items, &mut |put| {
+        if matches!(put.spot.landing, Landing::Host | Landing::Url) {
+            let (start, end) = put.span;
+            hosts.extend(reads.iter().filter(|read| (start..end).contains(&read.offset)).cloned());
+        }
+    });
+    (reads, secrets, hosts)
+}
+
+/// Secrets that are given to a helper or a block, or that are not one name.
+fn misplaced_secrets(items: &[Item]) -> Vec<Problem> {
+    let mut alone = Vec::new();
+    each_put(items, &mut |put| {
+        if put.secret().is_some() && !put.raw {
+            if let Input::Path(path) = &put.input {
+                alone.push(path.span);
+            }
+        }
+    });
+    let mut problems = Vec::new();
+    each_path(items, &mut |found| {
+        if found.path.as_ref().is_some_and(|path| path[0] == "secrets") && !alone.contains(&found.span) {
+            let text = format!("`{}` is a secret: it stands alone, as `{{{{ secrets.NAME }}}}`", found.raw);
+            let help = "no helper, block or third brace sees a secret";
+            problems.push(Problem::new(ProblemKind::Secret, found.span, text).help(help));
+        }
+    });
+    problems
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! Giving every placeholder the landing of its own surroundings.
+
+use crate::base::arg::Landing;
+use crate::expr::{Problem, ProblemKind};
+use crate::template::shell::Shell;
+use crate::template::tree::{Block, BlockSort, Item, Put, Spot};
+use crate::template::url::Url;
+
+/// How the template as a whole is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whole {
+    pub(super) landing: Landing,
+    /// An element of an argument vector that stands behind `--`.
+    pub(super) after_dashes: bool,
+    /// Three braces are allowed.
+    pub(super) raw_allowed: bool,
+}
+
+/// Notes in every placeholder where it lands.
+///
+/// # Errors
+/// Every placeholder that cannot be made safe where it stands.
+pub(super) fn place(items: &mut [Item], whole: Whole) -> Result<(), Vec<Problem>> {
+    let mut placer = Placer { whole, problems: Vec::new() };
+    let mut state = match whole.landing {
+        Landing::ShellWord => State::Shell(Box::new(Shell::new())),
+        Landing::Url => State::Url(Url::new()),
+        _ => State::Element { empty: true },
+    };
+    placer.items(items, &mut state, "");
+    if placer.problems.is_empty() { Ok(()) } else { Err(placer.problems) }
+}
+
+/// Where the reading of the surroundings stands.
+#[derive(Debug, Clone)]
+enum State {
+    Shell(Box<Shell>),
+    Url(Url),
+    /// Anything else: only whether something was written before matters.
+    Element {
+        empty: bool,
+    },
+}
+
+struct Placer {
+    whole: Whole,
+    problems: Vec<Problem>,
+}
+
+impl Placer {
+    fn items(&mut self, items: &mut [Item], state: &mut State, after_all: &str) {
+        for index in 0..items.len() {
+            let after = text_after(&items[index + 1..], after_all);
+            match &mut items[index] {
+                Item::Lit(text) => state.text(text),
+                Item::Put(put) => self.put(put, state, &after),
+                Item::Block(block) => self.block(block, state, &after),
+            }
+        }
+    }
+
+    fn put(&mut self, put: &mut Put, state: &mut State, after: &str) {
+        if put.raw && !self.whole.raw_allowed {
+            let text = "three braces leave out every protection";
+            let help = "write two braces, or `unsafe_raw: true` beside it";
+            self.problems.push(Problem::new(ProblemKind::Place, put.span, text).help(help));
+            return;
+        }
+        let spot = match state {
+            State::Shell(shell) => shell.put(),
+            State::Url(url) => url.put(after),
+            State::Element { empty } => {
+                let alone = *empty && after.is_empty();
+                Ok(self.element(std::mem::replace(empty, false), alone))
+            }
+        };
+        match spot {
+            Ok(spot) => put.spot = Spot { raw: put.raw, ..spot },
+            Err(reason) if !put.raw => {
+                let problem = Problem::new(ProblemKind::Place, put.span, reason);
+                self.problems.push(match state {
+                    State::Shell(_) => problem.help("give the value by `env: { NAME: … }` and write \"$NAME\""),
+                    State::Url(_) => problem.help("write the scheme in the text: https://{{ … }}/"),
+                    State::Element { .. } => problem,
+                });
+            }
+            Err(_) => put.spot.raw = true,
+        }
+    }
+
+    fn element(&self, first: bool, alone: bool) -> Spot {
+        let landing = match self.whole.landing {
+            // The author wrote the rest of the path, so the value is one part of it.
+            Landing::Path if !alone => Landing::PathPart,
+            other => other,
+        };
+        Spot { landing, first: first && !self.whole.after_dashes, tail: !alone, raw: false }
+    }
+
+    fn block(&mut self, block: &mut Block, state: &mut State, after: &str) {
+        let before = state.clone();
+        let looped = block.sort == BlockSort::Each;
+        // What follows an item may be the next item.
+        let next = if looped { text_after(&block.body, after) } else { after.to_owned() };
+        let mut then = before.clone();
+        let problems = self.problems.len();
+        self.items(&mut block.body, &mut then, &next);
+        if looped && self.problems.len() == problems {
+            // The second item stands behind the first: the more cautious of both places counts.
+            then.merge(&before);
+            self.items(&mut block.body, &mut then, &next);
+        }
+        let mut otherwise = before.clone();
+        self.items(&mut block.otherwise, &mut otherwise, after);
+        let fits = then.agrees(&otherwise) && (!looped || then.agrees(&before));
+        if !fits {
+            let text = format!("what `#{}` writes would change how the text behind it is read", block.sort.as_str());
+            let help = "begin and end quotes, commands and parts of a URL on the same side of a block";
+            self.problems.push(Problem::new(ProblemKind::Place, block.span, text).help(help));
+        }
+        then.merge(&otherwise);
+        *state = then;
+    }
+}
+
+impl State {
+    fn text(&mut self, text: &str) {
+        match self {
+            Self::Shell(shell) => shell.text(text),
+            Self::Url(url) => url.text(text),
+            Self::Element { empty } => *empty = *empty && text.is_empty(),
+        }
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Shell(a), Self::Shell(b)) => a.agrees(b),
+            (Self::Url(a), Self::Url(b)) => a.agrees(b),
+            _ => true,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Shell(a), Self::Shell(b)) => a.merge(b),
+            (Self::Element { empty }, Self::Element { empty: theirs }) => *empty |= *theirs,
+            _ => {}
+        }
+    }
+}
+
+/// The text right behind a placeholder, as far as it is known; a value counts as a letter.
+fn text_after(items: &[Item], after_all: &str) -> String {
+    let mut text = String::new();
+    for item in items {
+        match item {
+            Item::Lit(lit) => text.push_str(lit),
+            Item::Put(_) | Item::Block(_) => text.push('\u{fffc}'),
+        }
+    }
+    text.push_str(after_all);
+    text
+}
