@@ -21,7 +21,8 @@ pub(super) fn land(text: &str, spot: Spot) -> Result<String, String> {
         Landing::Env => no_nul(text).map(str::to_owned),
         Landing::Url => whole_url(text, spot),
         Landing::UrlPart => url_part(text),
-        Landing::Json => Ok(inside_json(text)),
+        // Whoever serialises the document escapes its strings; doing it here as well would do it twice.
+        Landing::Json => Ok(text.into()),
         Landing::Html => Ok(html(text)),
         Landing::Markdown => Ok(markdown(text)),
         Landing::Chat => Ok(chat(text)),
@@ -156,11 +157,6 @@ fn host(text: &str) -> Result<String, String> {
         return Err(bad());
     }
     Ok(text.into())
-}
-
-fn inside_json(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted.get(1..quoted.len() - 1).unwrap_or_default().into()
 }
 
 fn html(text: &str) -> String {
