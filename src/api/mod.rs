@@ -1,6 +1,13 @@
-//! The HTTP side of the house. For now the shapes alone; routes, tokens and OpenAPI join them here.
+//! The HTTP side of the house: the shapes, the desk that speaks them, the routes over the owner's socket.
 //!
 //! Knows the service's plain data and how it looks outside. Never decides anything.
 
 pub mod present;
+mod desk;
+mod problem;
+mod route;
+mod run;
+pub mod socket;
 pub mod wire;
+
+pub use desk::{Desk, Events};

@@ -77,8 +77,12 @@ pub fn clear_dead(data_dir: &Path) {
     }
 }
 
-/// A socket's path must be short, and data directories are not: it is reached through a descriptor.
-fn socket<T>(dir: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+/// Opens `socket` in that directory. A socket's path must be short, and data directories are not: it
+/// is reached through a descriptor.
+///
+/// # Errors
+/// Those of `open`, or when there is no such directory.
+pub fn socket<T>(dir: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let dir = File::open(dir)?;
     open(Path::new(&format!("/proc/self/fd/{}/socket", dir.as_raw_fd())))
 }

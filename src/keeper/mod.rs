@@ -20,7 +20,7 @@ mod sys;
 mod turn;
 
 pub use evidence::{Evidence, Orphan, end_orphan, evidence};
-pub use launch::{Identity, clear_dead, connect, keepers, launch};
+pub use launch::{Identity, clear_dead, connect, keepers, launch, socket};
 pub use process::boot_id;
 pub use record::read_exit;
 pub use startup::{build, main_loop};

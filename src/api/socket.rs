@@ -1,0 +1,89 @@
+//! The owner's Unix socket: `<data>/socket`, 0600; whoever comes through it is known by its user.
+
+use crate::api::desk::Desk;
+use crate::api::route::routes;
+use crate::base::actor::{Actor, Role, Via};
+use crate::keeper;
+use crate::service::Service;
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
+use rustix::process::geteuid;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tokio::net::UnixListener;
+
+/// Listens on the socket of a data directory whose lock this process holds; what an earlier owner left
+/// there is taken away. Must be called within a runtime.
+///
+/// # Errors
+/// When the socket can't be made.
+pub fn listen(data: &Path) -> io::Result<UnixListener> {
+    let path = data.join("socket");
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    let listener = keeper::socket(data, |path| std::os::unix::net::UnixListener::bind(path))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
+
+/// Serves the API until `stop`; connections are not waited for, their readers ask the next owner.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(listener: UnixListener, service: Service, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+    let app = routes(Desk::new(service)).into_make_service_with_connect_info::<Peer>();
+    tokio::select! {
+        served = axum::serve(listener, app).into_future() => served,
+        () = stop => Ok(()),
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone)]
+pub(super) struct Peer(pub(super) Option<Actor>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        let uid = stream.io().peer_cred().map(|peer| peer.uid()).ok();
+        Self(uid.map(|uid| Actor { id: user(uid), via: Via::Socket, role: role(uid, geteuid().as_raw()) }))
+    }
+}
+
+/// The owner and root may do everything; whoever else the socket's mode lets in operates.
+fn role(uid: u32, owner: u32) -> Role {
+    if uid == owner || uid == 0 { Role::Admin } else { Role::Operator }
+}
+
+/// The name of a user, or its number.
+fn user(uid: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_of(&users, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+fn name_of(users: &str, uid: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_known_by_its_user() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nvoice:x:1001:1001::/srv:/bin/false\nbroken\n";
+        assert_eq!(name_of(users, 1001).as_deref(), Some("voice"));
+        assert_eq!(name_of(users, 7), None);
+        for (uid, want) in [(0, Role::Admin), (1001, Role::Admin), (1002, Role::Operator)] {
+            assert_eq!(role(uid, 1001), want, "{uid}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Talking to the owner of a data directory over its socket: the same requests as the API's.
+
+use crate::api::wire::{
+    AnswerRequest, CancelRequest, OutputChunk, OutputRequest, OutputStream, Problem, RetryRequest, RunDetail, RunRow,
+    RunsRequest, StartReply, StartRequest, WireEvent,
+};
+use crate::cli::trouble::Trouble;
+use crate::keeper;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::fmt::{Display, Write};
+use std::path::{Path, PathBuf};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+/// Events that wait for whoever draws them.
+const CHANNEL: usize = 256;
+
+/// The way to an owner: one connection for each request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    data: PathBuf,
+}
+
+impl Client {
+    /// The owner of that data directory; whether it answers shows the first request.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self { data: data.into() }
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// Why it was not started, or that the owner does not answer.
+    pub async fn start(&self, asked: &StartRequest) -> Result<StartReply, Trouble> {
+        self.ask(Method::POST, "/runs", body(asked)).await
+    }
+
+    /// Runs again what failed in a run.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn retry(&self, asked: &RetryRequest) -> Result<StartReply, Trouble> {
+        self.ask(Method::POST, &format!("/runs/{}/retry", part(&asked.run)), Vec::new()).await
+    }
+
+    /// Asks for the end of a run.
+    ///
+    /// # Errors
+    /// When there is no such run, it has ended, or the owner does not answer.
+    pub async fn cancel(&self, asked: &CancelRequest) -> Result<(), Trouble> {
+        self.send(Method::POST, &format!("/runs/{}/cancel", part(&asked.run)), body(asked)).await.map(drop)
+    }
+
+    /// Answers a question that a step waits with.
+    ///
+    /// # Errors
+    /// As [`Self::cancel`].
+    pub async fn answer(&self, asked: &AnswerRequest) -> Result<(), Trouble> {
+        self.send(Method::POST, &format!("/runs/{}/answer", part(&asked.run)), body(asked)).await.map(drop)
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read or the owner does not answer.
+    pub async fn runs(&self, asked: &RunsRequest) -> Result<Vec<RunRow>, Trouble> {
+        let mut path =
+            format!("/runs?limit={}&dry={}&outcome={}", asked.limit, asked.dry, part(&asked.outcome.join(",")));
+        if let Some(runbook) = &asked.runbook {
+            let _ = write!(path, "&runbook={}", part(runbook));
+        }
+        if let Some(since) = asked.since {
+            let _ = write!(path, "&since={}", part(&since.to_string()));
+        }
+        self.ask(Method::GET, &path, Vec::new()).await
+    }
+
+    /// One run in full.
+    ///
+    /// # Errors
+    /// As [`Self::runs`], or when there is no such run.
+    pub async fn run(&self, run: &str) -> Result<RunDetail, Trouble> {
+        self.ask(Method::GET, &format!("/runs/{}", part(run)), Vec::new()).await
+    }
+
+    /// The whole id of the run that begins or ends with `text`, or of the newest for `last`.
+    ///
+    /// # Errors
+    /// When none fits, several do, or the owner does not answer.
+    pub async fn find(&self, text: &str) -> Result<String, Trouble> {
+        self.ask(Method::GET, &format!("/find/{}", part(text)), Vec::new()).await
+    }
+
+    /// What an attempt printed on one stream.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn output(&self, asked: &OutputRequest) -> Result<OutputChunk, Trouble> {
+        let stream = match asked.stream {
+            OutputStream::Stdout => "stdout",
+            OutputStream::Stderr => "stderr",
+        };
+        let OutputRequest { run, place, attempt, from, .. } = asked;
+        let query = format!("place={}&attempt={attempt}&stream={stream}&from={from}", part(place));
+        self.ask(Method::GET, &format!("/runs/{}/output?{query}", part(run)), Vec::new()).await
+    }
+
+    /// Events of a run behind number `from`, and those to come. The channel ends behind `run_ended`; a
+    /// lost connection is a last item that says so.
+    ///
+    /// # Errors
+    /// When there is no such run or the owner does not answer.
+    pub async fn events(&self, run: &str, from: u64) -> Result<mpsc::Receiver<Result<WireEvent, Trouble>>, Trouble> {
+        let path = format!("/runs/{}/events?from={from}", part(run));
+        let response = self.send(Method::GET, &path, Vec::new()).await?;
+        let (sender, events) = mpsc::channel(CHANNEL);
+        tokio::spawn(lines(response.into_body(), sender));
+        Ok(events)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, Trouble> {
+        let response = self.send(method, path, body).await?;
+        let bytes = response.into_body().collect().await.map_err(|error| self.silent(&error))?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let message = format!("the owner of `{}` answered something unknown here: {error}", self.data.display());
+            Trouble::new(message).help("it may be another release than this one; restart it")
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response<Incoming>, Trouble> {
+        let stream = keeper::socket(&self.data, |path| std::os::unix::net::UnixStream::connect(path));
+        let stream = stream.and_then(|stream| stream.set_nonblocking(true).map(|()| stream));
+        let stream = stream.and_then(UnixStream::from_std).map_err(|error| self.silent(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.silent(&error))?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("host", "owner")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| self.silent(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.silent(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let bytes = response.into_body().collect().await.map_err(|error| self.silent(&error))?.to_bytes();
+        let problem: Result<Problem, _> = serde_json::from_slice(&bytes);
+        Err(problem.map_or_else(|_| Trouble::new(format!("the owner answered {status}")), Trouble::from))
+    }
+
+    fn silent(&self, error: &dyn Display) -> Trouble {
+        let message = format!("the owner of `{}` does not answer: {error}", self.data.display());
+        Trouble::new(message).help("if it has just ended, try again: the next command takes its place")
+    }
+}
+
+async fn lines(mut incoming: Incoming, sender: mpsc::Sender<Result<WireEvent, Trouble>>) {
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut ended = false;
+    while let Some(Ok(frame)) = incoming.frame().await {
+        bytes.extend_from_slice(frame.data_ref().map_or(&[], AsRef::as_ref));
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = bytes.drain(..=end).collect();
+            let event = serde_json::from_slice::<WireEvent>(&line);
+            ended |= event.as_ref().is_ok_and(|event| matches!(event.what, crate::api::wire::What::RunEnded { .. }));
+            // A reader passes over what it does not know: an owner of a newer release may tell more.
+            let Ok(event) = event else { continue };
+            if sender.send(Ok(event)).await.is_err() {
+                return;
+            }
+        }
+    }
+    if !ended {
+        let lost = Trouble::new("the owner has gone; the run is not over").help("the next owner drives it on");
+        let _ = sender.send(Err(lost)).await;
+    }
+}
+
+fn body(asked: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(asked).unwrap_or_default()
+}
+
+/// Percent-encoded, for a component of a path or a query.
+fn part(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut part, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            part.push(char::from(byte));
+        } else {
+            let _ = write!(part, "%{byte:02X}");
+        }
+        part
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_travel_in_a_path() {
+        assert_eq!(part("fleet[1]/pass:2/é"), "fleet%5B1%5D%2Fpass%3A2%2F%C3%A9");
+    }
+}
