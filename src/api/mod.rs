@@ -2,11 +2,9 @@
 //!
 //! Knows the service's plain data and how it looks outside. Never decides anything.
 
-pub mod present;
 mod desk;
-mod problem;
+pub mod present;
 mod route;
-mod run;
 pub mod socket;
 pub mod wire;
 

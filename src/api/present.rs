@@ -1,8 +1,8 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 use crate::api::wire::{
-    AnswerRequest, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState, RunsRequest, StartRequest,
-    WireEvent,
+    AnswerRequest, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState, RunsRequest,
+    StartRequest, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::address::Place;
@@ -74,13 +74,14 @@ pub fn output(service: &Service, request: &OutputRequest) -> Result<OutputChunk,
         OutputStream::Stderr => service::Stream::Stderr,
     };
     let piece = service.output(run, &place, request.attempt, stream, request.from)?;
+    let whole = whole_characters(&piece.bytes);
     Ok(OutputChunk {
         place: request.place.clone(),
         attempt: request.attempt,
         stream: request.stream,
         offset: piece.offset,
-        bytes: piece.bytes.len() as u64,
-        text: String::from_utf8_lossy(&piece.bytes).into_owned(),
+        bytes: whole.len() as u64,
+        text: String::from_utf8_lossy(whole).into_owned(),
         total: piece.total,
     })
 }
@@ -120,4 +121,35 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::Store(_) => ("store", 500, "the store can't be read"),
     };
     Problem { kind: kind.into(), title: title.into(), status, detail: trouble.to_string() }
+}
+
+/// Without the beginning of a character at the end, unless there is nothing else: its rest may come.
+fn whole_characters(bytes: &[u8]) -> &[u8] {
+    let start = (bytes.len().saturating_sub(3)..bytes.len()).rev().find(|at| bytes[*at] & 0xC0 != 0x80);
+    let Some(start) = start.filter(|start| *start > 0) else { return bytes };
+    match std::str::from_utf8(&bytes[start..]) {
+        Err(error) if error.error_len().is_none() => &bytes[..start],
+        Err(_) | Ok(_) => bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_not_cut() {
+        for (bytes, want) in [
+            (&b"plain"[..], &b"plain"[..]),
+            ("aé".as_bytes(), "aé".as_bytes()),
+            (b"a\xc3", b"a"),
+            (b"a\xf0\x9f\x98", b"a"),
+            (b"\xf0\x9f\x98", b"\xf0\x9f\x98"),
+            (b"a\xff", b"a\xff"),
+            (b"a\x80\x80\x80\x80", b"a\x80\x80\x80\x80"),
+            (b"", b""),
+        ] {
+            assert_eq!(whole_characters(bytes), want, "{bytes:?}");
+        }
+    }
 }

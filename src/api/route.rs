@@ -1,7 +1,6 @@
 //! The routes of the API, one line each, and how requests and answers look in HTTP.
 
 use crate::api::desk::Desk;
-use crate::api::problem::bad;
 use crate::api::socket::Peer;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest, StartRequest,
@@ -63,7 +62,7 @@ async fn runs(State(desk): State<Desk>, query: AnyQuery<RunsQuery>) -> Answered 
 }
 
 async fn run(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
-    Ok(Json(desk.run(&run).await?).into_response())
+    Ok(Json(blocking(move || desk.run(&run)).await?).into_response())
 }
 
 async fn find(State(desk): State<Desk>, Path(text): Path<String>) -> Answered {
@@ -138,6 +137,11 @@ type AnyQuery<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 
 fn asked<T>(query: AnyQuery<T>) -> Result<T, Problem> {
     query.map(|Query(asked)| asked).map_err(|error| bad(error.body_text()))
+}
+
+/// A request that makes no sense.
+fn bad(detail: impl Into<String>) -> Problem {
+    Problem::new(400, "bad-request", "the request does not read", detail)
 }
 
 /// The body as JSON, whatever its type says; an empty one is an empty object.
