@@ -10,7 +10,7 @@ use crate::store::disk::line::{Line, Upkeep};
 use crate::store::disk::lock::Lock;
 use crate::store::disk::reader::Reader;
 use crate::store::disk::recover::{Damage, recover};
-use crate::store::disk::segment::FOLDER;
+use crate::store::disk::segment::{FOLDER, SEGMENT};
 use crate::store::disk::table::Makers;
 use crate::store::disk::writer::Writer;
 use crate::store::{AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows};
@@ -92,10 +92,8 @@ impl DiskJournal {
         let found = recover(&*disk, was.number)?;
         let epoch = was.epoch + 1;
         anchor.set(epoch, found.number, false)?;
-        let bytes = found.tail.as_ref().map_or(0, |tail| tail.end);
-        let full = found.segments.len().saturating_sub(1) as u64 * crate::store::disk::segment::SEGMENT;
         let segment = u32::try_from(found.segments.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let reader = Arc::new(Reader::new(found.segments, found.streams, found.number, full + bytes));
+        let reader = Arc::new(Reader::new(found.segments, found.streams, found.number, found.bytes));
         let (index, anchor) = (Arc::new(index), Arc::new(Mutex::new(anchor)));
         let writer = Writer {
             disk,
@@ -105,6 +103,7 @@ impl DiskJournal {
             epoch,
             tail: found.tail,
             segment,
+            most: SEGMENT,
             broken: None,
         };
         let closed = Way::Line(Line::closed());
@@ -115,8 +114,9 @@ impl DiskJournal {
 
     /// The same, with the writer in the caller's thread.
     #[cfg(test)]
-    pub(crate) fn stepped(disk: Arc<dyn Disk>, index: Index) -> io::Result<Self> {
-        let (mut journal, writer) = Self::on(disk, index)?;
+    pub(crate) fn stepped(disk: Arc<dyn Disk>, index: Index, most: u64) -> io::Result<Self> {
+        let (mut journal, mut writer) = Self::on(disk, index)?;
+        writer.most = most;
         journal.way = Way::Here(Mutex::new(writer));
         Ok(journal)
     }

@@ -21,10 +21,15 @@ mod table;
 mod writer;
 
 #[cfg(test)]
-#[expect(dead_code, reason = "the crash tests come next")]
 mod faulty;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_corruption;
+#[cfg(test)]
+mod tests_of_crashes;
+#[cfg(test)]
+mod tests_of_index;
 
 pub use directory::{FORMAT, Host, OpenError};
 pub use journal::{DiskJournal, Settings};

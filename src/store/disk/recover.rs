@@ -31,6 +31,8 @@ pub(crate) struct Recovered {
     pub(crate) number: u64,
     /// Where the next one goes; `None` before the first.
     pub(crate) tail: Option<Tail>,
+    /// Bytes of all frames.
+    pub(crate) bytes: u64,
     /// What can't be read.
     pub(crate) damage: Vec<Damage>,
 }
@@ -41,7 +43,7 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     firsts.sort_unstable();
     let mut walk = Walk { proven: proven(disk, &firsts, anchored)?, ..Walk::default() };
     let mut segments = Vec::new();
-    let mut tail = None;
+    let (mut tail, mut total) = (None, 0);
     for (index, first) in firsts.iter().enumerate() {
         if walk.cut {
             // Frames behind a torn one: nobody was told of them.
@@ -51,6 +53,7 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
         let segment = Segment::open(disk, *first)?;
         let bytes = read_all(&*segment.file)?;
         let end = walk.segment(u32::try_from(index).unwrap_or(u32::MAX), *first, &bytes);
+        total += end as u64;
         let mut at = Tail::new(segment.clone(), end as u64)?;
         // What stands behind lost frames is evidence: it stays, and a new segment begins.
         let lost_end = walk.number < walk.proven;
@@ -67,7 +70,7 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     for damage in walk.damage.iter().filter(|damage| damage.streams.is_empty()) {
         walk.streams.lost(damage.first, damage.last);
     }
-    Ok(Recovered { segments, streams: walk.streams, number: walk.number, tail, damage: walk.damage })
+    Ok(Recovered { segments, streams: walk.streams, number: walk.number, tail, bytes: total, damage: walk.damage })
 }
 
 /// The last frame that was durable for certain: what the anchor or the journal's last frame says.

@@ -65,9 +65,9 @@ impl Tail {
         Ok(Self { segment, end, size })
     }
 
-    /// Whether that much would be too much for it.
-    pub(crate) fn is_past(&self, bytes: usize) -> bool {
-        self.end > 0 && self.end + bytes as u64 > SEGMENT
+    /// Whether that much would make it longer than `most`.
+    pub(crate) fn is_past(&self, bytes: usize, most: u64) -> bool {
+        self.end > 0 && self.end + bytes as u64 > most
     }
 
     /// Writes zeros until that much fits. Nothing has changed where this fails.

@@ -1,9 +1,10 @@
 //! The disk journal against the conformance suite, on a real file system and on the one in memory.
 
 use crate::store::conformance::{append, batch, dump, project, stream, suite, texts};
-use crate::store::disk::directory::{Host, OpenError};
+use crate::store::disk::directory::{Host, OpenError, check_format};
 use crate::store::disk::faulty::Faulty;
 use crate::store::disk::index::Index;
+use crate::store::disk::segment::SEGMENT;
 use crate::store::disk::table::Makers;
 use crate::store::disk::{DiskJournal, Settings};
 use crate::store::{Guard, Journal};
@@ -25,7 +26,12 @@ pub(crate) fn settings() -> Settings {
 
 /// The journal on a disk in memory, stepped by its caller, its index in memory.
 pub(crate) fn stepped(disk: &Faulty) -> std::io::Result<DiskJournal> {
-    DiskJournal::stepped(Arc::new(disk.clone()), Index::new(None, project(), makers()))
+    stepped_in_segments_of(disk, SEGMENT)
+}
+
+pub(crate) fn stepped_in_segments_of(disk: &Faulty, most: u64) -> std::io::Result<DiskJournal> {
+    check_format(disk, Path::new("disk"), &host(), false).map_err(std::io::Error::other)?;
+    DiskJournal::stepped(Arc::new(disk.clone()), Index::new(None, project(), makers()), most)
 }
 
 fn open(folder: &Path) -> DiskJournal {

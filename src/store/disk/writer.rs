@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     pub(crate) tail: Option<Tail>,
     /// The tail's position in the list of segments.
     pub(crate) segment: u32,
+    /// A segment that would grow past this is followed by another.
+    pub(crate) most: u64,
     /// Why nothing is written any more.
     pub(crate) broken: Option<String>,
 }
@@ -114,7 +116,7 @@ impl Writer {
     /// Makes room for that much; the last step that may fail without harm.
     fn room(&mut self, bytes: usize, first: u64) -> io::Result<()> {
         let tail = match self.tail.take() {
-            Some(tail) if !tail.is_past(bytes) => tail,
+            Some(tail) if !tail.is_past(bytes, self.most) => tail,
             sealed => {
                 if let Some(sealed) = sealed {
                     let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
