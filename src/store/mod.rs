@@ -9,6 +9,7 @@ pub mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod disk;
+pub mod export;
 pub mod memory;
 
 use crate::base::digest::Digest;

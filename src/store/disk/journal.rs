@@ -121,6 +121,15 @@ impl DiskJournal {
         Ok(journal)
     }
 
+    /// Appends batches as one group, as the writer's thread does with what has queued up.
+    #[cfg(test)]
+    pub(crate) fn append_together(&self, group: Vec<(Batch, Done)>) {
+        match &self.way {
+            Way::Here(writer) => locked(writer).commit(group),
+            Way::Line(_) => panic!("only a stepped journal has groups to choose"),
+        }
+    }
+
     /// What of the journal can't be read; empty when all is well.
     #[must_use]
     pub fn damage(&self) -> &[Damage] {

@@ -219,3 +219,47 @@ impl Table {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(folder: &Path) -> Table {
+        let host = Host { machine: "m".into(), boot: "b".into() };
+        Table::open(folder, Makers { project: "1".into(), host }).expect("opens")
+    }
+
+    #[test]
+    fn rows_that_were_changed_behind_our_back_are_noticed() {
+        type Forge = fn(&sled::Db);
+        let forgeries: [(&str, Forge); 3] = [
+            ("a row lost", |db| drop(db.remove(b"runs\0b").expect("removed"))),
+            ("a row changed", |db| drop(db.insert(b"runs\0b", b"9").expect("changed"))),
+            ("a row more", |db| drop(db.insert(b"runs\0z", b"9").expect("added"))),
+        ];
+        for (what, forge) in forgeries {
+            let folder = tempfile::tempdir().expect("a folder");
+            let rows: [Put<'_>; 3] = [("runs", b"a", Some(b"1")), ("runs", b"b", Some(b"2")), ("due", b"a", None)];
+            table(folder.path()).write(rows.into_iter(), 7, true).expect("written");
+            assert_eq!(table(folder.path()).believe(7), Ok(7));
+            forge(&sled::open(folder.path()).expect("opens"));
+            assert!(table(folder.path()).believe(7).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn counts_follow_every_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = table(folder.path());
+        open.write([("runs", &b"a"[..], Some(&b"1"[..])), ("runs", b"b", Some(b"2"))].into_iter(), 1, false)
+            .expect("written");
+        open.write(
+            [("runs", &b"a"[..], Some(&b"3"[..])), ("runs", b"b", None), ("runs", b"c", None)].into_iter(),
+            2,
+            false,
+        )
+        .expect("written");
+        drop(open);
+        assert_eq!(table(folder.path()).believe(2), Ok(2));
+    }
+}

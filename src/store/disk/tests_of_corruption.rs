@@ -118,12 +118,21 @@ fn events_that_were_exchanged_break_the_chain() {
         let entries = found.entries.clone().expect("a table");
         let payload = vec![b'z'; found.body.clone().expect("a body").len() - 4];
         let mut frame = Vec::new();
-        crate::store::disk::frame::write(&mut frame, found.header.number, found.header.durable, &entries, &[&payload, b"held"]);
+        crate::store::disk::frame::write(
+            &mut frame,
+            found.header.number,
+            found.header.durable,
+            &entries,
+            &[&payload, b"held"],
+        );
         bytes[..frame.len()].copy_from_slice(&frame);
     });
     let journal = stepped_in_segments_of(&bent, SEGMENT).expect("opens");
     let read = journal.read(&stream("run/0"), 0);
-    assert!(matches!(&read, Err(ReadError::Corrupt { stream, what }) if stream == "run/0" && what.contains("chain")), "{read:?}");
+    assert!(
+        matches!(&read, Err(ReadError::Corrupt { stream, what }) if stream == "run/0" && what.contains("chain")),
+        "{read:?}"
+    );
     assert_eq!(journal.read(&stream("run/1"), 0).as_ref(), Ok(&events["run/1"]));
 }
 

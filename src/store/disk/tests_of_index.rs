@@ -78,7 +78,9 @@ fn without_its_index_a_journal_answers_the_same() {
     let rebuilt = open(folder.path(), makers());
     assert_eq!(dump(&rebuilt), before, "byte for byte");
     drop(rebuilt);
-    let small = DiskJournal::stepped(Arc::new(Real::new(folder.path())), Index::new(None, project(), makers()), SEGMENT).expect("opens");
+    let small =
+        DiskJournal::stepped(Arc::new(Real::new(folder.path())), Index::new(None, project(), makers()), SEGMENT)
+            .expect("opens");
     assert_eq!(dump(&small), before, "in memory too");
 }
 
@@ -125,7 +127,8 @@ fn a_damaged_index_is_noticed_or_does_no_harm() {
     drop(journal);
     let mut doubted = 0;
     for from in [folder.path(), killed.path()] {
-        let length = fs::read(from.join("index/db")).expect("a file").iter().rposition(|byte| *byte != 0).expect("bytes");
+        let length =
+            fs::read(from.join("index/db")).expect("a file").iter().rposition(|byte| *byte != 0).expect("bytes");
         for turn in 0..12 {
             let bent = copy(from);
             let db = bent.path().join("index/db");
@@ -159,8 +162,13 @@ fn memory_and_disk_agree_on_anything() {
             let name = |n: u32| format!("run/{}", n % 4);
             let (one, two) = (name(draw(&mut chance)), name(draw(&mut chance)));
             let key = draw(&mut chance) % 9;
-            let text = if draw(&mut chance) % 3 == 0 { format!("del {key}") } else { format!("put {key} {}", draw(&mut chance)) };
-            let guard = crate::store::Guard::At(crate::store::conformance::stream(&one), u64::from(draw(&mut chance) % 20));
+            let text = if draw(&mut chance) % 3 == 0 {
+                format!("del {key}")
+            } else {
+                format!("put {key} {}", draw(&mut chance))
+            };
+            let guard =
+                crate::store::Guard::At(crate::store::conformance::stream(&one), u64::from(draw(&mut chance) % 20));
             let guards = if draw(&mut chance) % 4 == 0 { vec![guard] } else { Vec::new() };
             let batch = batch(&guards, &[(&one, &[&text, "x"]), (&two, &[&text])]);
             assert_eq!(append(&disk, batch.clone()), append(&memory, batch), "seed {seed}");
