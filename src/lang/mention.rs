@@ -150,3 +150,42 @@ fn escape_len(source: &[u8]) -> usize {
         None => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::FileId;
+    use crate::lang::decode::Ctx;
+    use crate::lang::yaml;
+
+    /// The place of `word` in the decoded value of `key`, as the file has it.
+    fn found(text: &str, word: &str) -> String {
+        let file: Arc<str> = text.into();
+        let mut findings = crate::diagnostic::Diagnostics::default();
+        let stream = yaml::read(FileId(0), &file, &mut findings);
+        let root = stream.documents[0].root.as_ref().expect("a map");
+        let (_, value) = &root.pairs().expect("pairs")[0];
+        let scalar = value.scalar().expect("a scalar");
+        let spot = Ctx::new(FileId(0), Arc::clone(&file)).text_spot(value, scalar);
+        let at = scalar.text.find(word).expect("the word");
+        let place = spot.spot(at, word.len());
+        format!("{}@{}", &text[place.start..place.end], place.start)
+    }
+
+    #[test]
+    fn words_are_found_again_through_quotes_folds_and_indents() {
+        for (text, word, place) in [
+            ("a: one two\n", "two", "two@7"),
+            ("a: 'it''s two'\n", "two", "two@10"),
+            ("a: \"\\t\\u00e9 two\"\n", "two", "two@13"),
+            ("a: |\n    one\n      two\n    three\n", "two", "two@19"),
+            ("a: |\n    one\n      two\n    three\n", "three", "three@27"),
+            ("a: >\n    one\n    two\n\n    three\n", "two", "two@17"),
+            ("a: >\n    one\n    two\n\n    three\n", "three", "three@26"),
+            ("a: one\n  two\n  three\n", "three", "three@15"),
+            ("a: \"one\n  é two\"\n", "two", "two@13"),
+        ] {
+            assert_eq!(found(text, word), place, "{text:?}");
+        }
+    }
+}

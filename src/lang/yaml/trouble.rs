@@ -15,7 +15,9 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let open = open.or_else(|| open_bracket(file, text, at));
     let earlier = open.filter(|open| text.get(open.start..at).is_some_and(|between| between.contains('\n')));
     let (message, help) = match error.kind() {
-        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed if earlier.is_some() => {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement
+            if earlier.is_some() =>
+        {
             spot = earlier.map_or(spot, |open| Spot { end: open.start + 1, ..open });
             let closing = if text.get(spot.start..spot.end) == Some("[") { "]" } else { "}" };
             (
@@ -105,7 +107,8 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     if let (ErrorKind::UnclosedQuotedScalar, Some(start)) = (error.kind(), quote_start(text, at)) {
         spot = Spot { file, start, end: start + 1 };
     }
-    let finding = Diagnostic::error(Code::Syntax, spot, message);
+    let code = if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
+    let finding = Diagnostic::error(code, spot, message);
     (
         match help {
             Some(help) => finding.help(help),
