@@ -1,7 +1,9 @@
 //! The one integration binary: each file is a topic, each topic a folder of cases or a table.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has nothing better to do than panic")]
 
+mod check;
 mod floors;
+mod mutation;
 mod golden;
 mod keeper;
 mod keeper_client;

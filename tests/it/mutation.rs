@@ -133,9 +133,6 @@ fn indent(text: &str, dice: &mut Dice) -> Option<Edit> {
 
 /// What a text means, without its words and places: two texts that differ in nothing else do the same.
 fn meaning(loaded: &Loaded, name: &str) -> String {
-    let places =
-        Regex::new(r"Spot \{[^}]*\}|\b(?:offset|len|start|end|at|from|to|begin|place): \d+|\d+\.\.\d+").unwrap();
-    let words = Regex::new(r#""(?:[^"\\]|\\.)*""#).unwrap();
     let runbooks = loaded.book.runbooks.values().filter(|runbook| {
         loaded.book.files.get(&runbook.name).is_some_and(|file| loaded.sources.get(*file).name == name)
     });
