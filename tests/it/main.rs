@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its case has nothing better to do than panic")]
 
 mod check;
+mod cli;
 mod floors;
 mod mutation;
 mod golden;
@@ -13,3 +14,4 @@ mod run;
 mod rust_text;
 mod sim;
 mod tidy;
+mod wire;

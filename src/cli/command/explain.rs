@@ -6,33 +6,40 @@ use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::{Code, closest};
-use crate::model::kind::Kind;
-use crate::model::shape::{Effects, Key, KindSpec, Shape};
+use crate::lang::manual::manual;
+use std::collections::BTreeSet;
 
 /// Explains what was named, or lists what can be.
-pub fn run(args: &Explain, _settings: &Settings) -> Result<Exit, Trouble> {
+pub fn run(args: &Explain, settings: &Settings) -> Result<Exit, Trouble> {
+    let manual = Manual::read(&manual());
     match &args.what {
-        None => output::data(&index())?,
-        Some(what) => output::data(&page(what)?)?,
+        None => output::data(&index(&manual))?,
+        Some(what) => output::data(&page(what, &manual, settings.out.width)?)?,
     }
     Ok(Exit::Fine)
 }
 
 /// The page of `what`.
-fn page(what: &str) -> Result<String, Trouble> {
+fn page(what: &str, manual: &Manual, width: usize) -> Result<String, Trouble> {
     let upper = what.to_ascii_uppercase();
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == upper) {
         return Ok(format!("{}: {}\n\n{}", code.as_str(), code.title(), body(code.page())));
     }
-    if let Some(kind) = Kind::parse(what) {
-        return Ok(kind_page(kind.spec()));
+    if let Some(kind) = manual.kinds.iter().find(|kind| kind.name == what) {
+        return Ok(kind.text(width));
     }
-    let known = Code::ALL.iter().map(|code| code.as_str()).chain(Kind::ALL.iter().map(|kind| kind.name()));
-    let help = match closest(what, known.clone()).or_else(|| closest(&upper, known)) {
+    let found: Vec<String> = manual.all().filter_map(|section| section.about(what, width)).collect();
+    if !found.is_empty() {
+        return Ok(found.join("\n"));
+    }
+    let codes = Code::ALL.iter().map(|code| code.as_str());
+    let names = manual.kinds.iter().map(|kind| kind.name.as_str());
+    let keys = manual.all().flat_map(|section| section.rows.iter().map(|row| row.key.as_str()));
+    let help = match closest(what, codes.clone().chain(names).chain(keys)).or_else(|| closest(&upper, codes)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`stepladder explain` lists everything there is".into(),
     };
-    Err(Trouble::new(format!("`{what}` is neither a code nor a kind of step")).help(help))
+    Err(Trouble::new(format!("`{what}` is neither a code nor a kind of step nor a key")).help(help))
 }
 
 /// The page without the title line that we print ourselves.
@@ -44,62 +51,155 @@ fn body(page: &str) -> String {
     format!("{}\n", text.trim())
 }
 
-fn index() -> String {
-    let codes = Code::ALL.iter().map(|code| format!("  {}  {}\n", code.as_str(), code.title()));
-    let kinds = Kind::ALL.iter().map(|kind| format!("  {:<10}  {}\n", kind.name(), kind.spec().doc));
-    let (codes, kinds): (String, String) = (codes.collect(), kinds.collect());
-    format!("Codes of findings:\n{codes}\nKinds of steps:\n{kinds}")
+fn index(manual: &Manual) -> String {
+    let codes: String = Code::ALL.iter().map(|code| format!("  {}  {}\n", code.as_str(), code.title())).collect();
+    let kinds =
+        manual.kinds.iter().map(|kind| format!("  {:<10}  {}\n", kind.name, kind.lead.first().map_or("", |it| it)));
+    let keys = manual.files.iter().flat_map(|section| section.rows.iter().map(|row| row.key.as_str()));
+    let keys: BTreeSet<&str> = keys.filter(|key| !key.contains(['.', '['])).collect();
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let keys: String = keys.chunks(10).map(|row| format!("  {}\n", row.join(" "))).collect();
+    format!("Codes of findings:\n{codes}\nKinds of steps:\n{}\nKeys:\n{keys}", kinds.collect::<String>())
 }
 
-fn kind_page(spec: &KindSpec) -> String {
-    let example: String = spec.example.lines().map(|line| format!("    {line}\n")).collect();
-    let effects = match spec.effects {
-        Effects::Reads => "It only reads: a dry run runs it, and after a crash it is tried again.",
-        Effects::Changes => {
-            "It may change something: a dry run only says what it would do, and it is never repeated unasked."
+/// The manual's tables, read back from its text: there is one source of what a key means.
+struct Manual {
+    kinds: Vec<Section>,
+    files: Vec<Section>,
+}
+
+/// What stands under one heading.
+#[derive(Default)]
+struct Section {
+    name: String,
+    lead: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// One row of a table.
+struct Row {
+    key: String,
+    required: bool,
+    takes: String,
+    doc: String,
+    output: bool,
+}
+
+impl Manual {
+    fn read(text: &str) -> Self {
+        let mut manual = Self { kinds: Vec::new(), files: Vec::new() };
+        let (mut output, mut code) = (false, false);
+        let mut section = Section::default();
+        for line in text.lines().chain(["## "]) {
+            if let Some(name) = line.strip_prefix("### ").or(line.strip_prefix("## ")) {
+                let done =
+                    std::mem::replace(&mut section, Section { name: name.replace('`', ""), ..Section::default() });
+                manual.keep(done);
+                (output, code) = (false, false);
+            } else if line.starts_with("```") {
+                code = !code;
+            } else if code {
+                section.lead.push(format!("    {line}"));
+            } else if line.starts_with('|') {
+                output |= line.starts_with("| field");
+                section.rows.extend(row(line, output));
+            } else if !line.is_empty() && line != "Puts out:" {
+                section.lead.push(line.to_owned());
+            }
         }
-        Effects::Depends => "Its parameters say whether it reads or changes something.",
-    };
-    let mut text = format!("{}: {}\n\n{example}\n{effects}\n", spec.name, spec.doc);
-    let keys = keys(&spec.shape, 0);
-    if !keys.is_empty() {
-        text.push_str(&format!("\nKeys:\n{keys}"));
+        manual
     }
-    let output: String =
-        spec.output.iter().map(|field| format!("  output.{:<12} {}\n", field.name, field.doc)).collect();
-    if !output.is_empty() {
-        text.push_str(&format!("\nWhat it puts out:\n{output}"));
+
+    /// Kinds have one word for a heading, all other sections are of files.
+    fn keep(&mut self, section: Section) {
+        if section.rows.is_empty() && section.lead.is_empty() {
+            return;
+        }
+        let word = !section.name.is_empty() && section.name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        if word { self.kinds.push(section) } else { self.files.push(section) }
     }
-    text
+
+    fn all(&self) -> impl Iterator<Item = &Section> {
+        self.files.iter().chain(&self.kinds)
+    }
 }
 
-/// The keys of a shape, those inside them indented.
-fn keys(shape: &Shape, depth: usize) -> String {
-    let one = |key: &Key| {
-        let need = if key.required { " (must be there)" } else { "" };
-        format!("{}  {:<12} {}{need}\n{}", "  ".repeat(depth), key.name, key.doc, keys(&key.shape, depth + 1))
-    };
-    match shape {
-        Shape::Record(list) => list.iter().map(one).collect(),
-        Shape::Either(shapes) => shapes.iter().map(|shape| keys(shape, depth)).collect(),
-        Shape::List(shape) | Shape::Many(shape) | Shape::Map(shape) => keys(shape, depth),
-        Shape::Text(_)
-        | Shape::Verbatim
-        | Shape::Prose
-        | Shape::Id
-        | Shape::Name
-        | Shape::Int(..)
-        | Shape::Number
-        | Shape::Bool
-        | Shape::Duration
-        | Shape::Size
-        | Shape::Choice(_)
-        | Shape::Regex
-        | Shape::Expr
-        | Shape::Any(_)
-        | Shape::Literal
-        | Shape::Syntax(_)
-        | Shape::Step
-        | Shape::Steps => String::new(),
+/// A row of a table, but for its head and its rule.
+fn row(line: &str, output: bool) -> Option<Row> {
+    let line = line.replace("\\|", "\u{1}");
+    let cells: Vec<String> =
+        line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('\u{1}', "|")).collect();
+    let [key, takes, doc] = cells.as_slice() else { return None };
+    if !key.contains('`') {
+        return None;
+    }
+    let name = key.replace(['`', '*'], "");
+    Some(Row { key: name, required: key.starts_with("**"), takes: takes.replace('`', ""), doc: doc.clone(), output })
+}
+
+impl Section {
+    fn text(&self, width: usize) -> String {
+        let lead: String = self.lead.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = format!("{}: {lead}", self.name);
+        for (output, head) in [(false, "\nKeys:\n"), (true, "\nPuts out:\n")] {
+            let rows: String =
+                self.rows.iter().filter(|row| row.output == output).map(|row| row.text("  ", width)).collect();
+            if !rows.is_empty() {
+                text.push_str(head);
+                text.push_str(&rows);
+            }
+        }
+        text
+    }
+
+    /// What this section says about a key and the keys inside it.
+    fn about(&self, key: &str, width: usize) -> Option<String> {
+        let inside = |row: &&Row| {
+            let rest = row.key.strip_prefix(key);
+            !row.output && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let rows: String = self.rows.iter().filter(inside).map(|row| row.text("  ", width)).collect();
+        (!rows.is_empty()).then(|| format!("{key}, in {}\n{rows}", self.name))
+    }
+}
+
+impl Row {
+    fn text(&self, indent: &str, width: usize) -> String {
+        let need = if self.required { ", must be there" } else { "" };
+        let mut text = format!("{indent}{}  ({}{need})\n", self.key, self.takes);
+        let mut line = format!("{indent}    ");
+        for word in self.doc.split(' ') {
+            if line.trim_start() != "" && line.chars().count() + word.chars().count() >= width {
+                text.push_str(&format!("{}\n", line.trim_end()));
+                line = format!("{indent}    ");
+            }
+            line.push_str(word);
+            line.push(' ');
+        }
+        text + line.trim_end() + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_kinds_and_keys_are_explained() {
+        let manual = Manual::read(&manual());
+        for (what, wanted) in [
+            ("sl0101", "SL0101: "),
+            ("http", "Puts out:\n"),
+            ("remedy", "remedy: "),
+            ("retry", "retry.attempts"),
+            ("concurrency", "concurrency.group"),
+        ] {
+            let text = page(what, &manual, 80).expect(what);
+            assert!(text.contains(wanted), "{what}: {text}");
+            assert!(!text.contains('|') || what != "retry", "{text}");
+        }
+        let trouble = page("htp", &manual, 80).expect_err("no such thing").to_string();
+        assert!(trouble.ends_with("did you mean `http`?"), "{trouble}");
+        assert!(index(&manual).split_whitespace().any(|word| word == "retry"), "{}", index(&manual));
     }
 }

@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod check;
 pub mod completions;
 pub mod explain;
+pub mod fmt;
 pub mod graph;
 pub mod init;
 pub mod list;
@@ -14,6 +15,7 @@ pub mod orient;
 pub mod retry;
 pub mod run;
 pub mod runs;
+pub mod schema;
 pub mod show;
 
 use crate::cli::args::Command;
@@ -43,7 +45,8 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
-        Some(Command::Fmt(_) | Command::Schema(_)) => Err(Trouble::new("not part of this build yet")),
+        Some(Command::Fmt(args)) => fmt::run(&args, settings),
+        Some(Command::Schema(args)) => schema::run(&args, settings),
     }
 }
 

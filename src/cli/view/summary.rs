@@ -75,7 +75,8 @@ impl View {
         let told_inside = |place: &Place, node: &Node| {
             let steps = node.failure.as_ref().is_none_or(|failure| failure.kind == "steps");
             let inside = |(other, node): (&Place, &Node)| {
-                other != place && place.holds(other) && (node.is_bad() || node.is_lifted())
+                let named = node.is_lifted() || (node.is_bad() && !self.is_made_good(other));
+                other != place && place.holds(other) && named
             };
             let group = self.lanes.contains_key(&Some(place.clone())) || node.items.is_some();
             group && steps && node.findings.is_empty() && node.measures.is_empty() && self.nodes.iter().any(inside)

@@ -245,7 +245,7 @@ impl Brush<'_> {
                 self.inside(step, &here, depth + 1);
             }
         }
-        let said: Vec<String> = [(good, "more are good"), (rest, "to come")]
+        let said: Vec<String> = [(good, "good"), (rest, "to come")]
             .into_iter()
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| format!("{n} {word}"))

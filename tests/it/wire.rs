@@ -1,0 +1,93 @@
+//! What is sent and printed as JSON, frozen: one golden file for each stored event and each other shape.
+
+use crate::golden::{files, updating};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{from_str, json, to_string_pretty};
+use std::path::Path;
+use stepladder::api::wire::{
+    AnswerRequest, CancelMode, CancelRequest, Outline, OutlineStep, OutputChunk, OutputRequest, OutputStream, Problem,
+    RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply, StartRequest, What, WireEvent,
+};
+use stepladder::store::codec::decode;
+
+/// The shape is printed as its golden file has it, and read back as it was.
+fn frozen<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, value: &T) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire").join(format!("{name}.json"));
+    let printed = to_string_pretty(value).unwrap() + "\n";
+    if updating() && !path.exists() {
+        std::fs::write(&path, &printed).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}; UPDATE=1 adds it"));
+    assert_eq!(printed, golden, "{name}: fields are added, never renamed or taken away");
+    assert_eq!(&from_str::<T>(&golden).unwrap(), value, "{name} does not read back");
+}
+
+#[test]
+fn events_are_sent_as_they_were_ever_since() {
+    let stored = files("events/v1", "json");
+    assert!(stored.len() > 15, "the stored events are not where they were");
+    for path in stored {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let recorded = decode(std::fs::read(&path).unwrap().trim_ascii_end()).unwrap();
+        frozen(&name, &WireEvent::new(7, &recorded));
+    }
+}
+
+#[test]
+fn an_event_of_a_later_version_is_no_error() {
+    let event = r#"{"seq":9,"at":"2026-11-23T06:30:00Z","event":"moon_landed","crew":3}"#;
+    assert_eq!(from_str::<WireEvent>(event).unwrap().what, What::Unknown);
+    let event = r#"{"seq":9,"at":"2026-11-23T06:30:00Z","event":"step_timed_out","place":"a","mood":"bad"}"#;
+    assert_eq!(from_str::<WireEvent>(event).unwrap().what, What::StepTimedOut { place: "a".into() });
+}
+
+#[test]
+fn all_other_shapes_stay() {
+    let run = || "01kaz3v7q0h5n8w2c4d6e8f0g2".to_owned();
+    let probe = OutlineStep {
+        id: "ask".into(),
+        title: "ask".into(),
+        kind: "tcp".into(),
+        attempts: 3,
+        ..OutlineStep::default()
+    };
+    let heal = OutlineStep {
+        id: "heal".into(),
+        title: "Redis is healthy".into(),
+        kind: "remedy".into(),
+        foreach: true,
+        attempts: 1,
+        until: vec![probe],
+        ..OutlineStep::default()
+    };
+    let outline = Outline { runbook: "heal".into(), title: "Heal".into(), steps: vec![heal], ..Outline::default() };
+    let row = RunRow {
+        run: run(),
+        runbook: "heal".into(),
+        state: RunState::Ended,
+        started: "2026-11-23T06:30:00Z".parse().unwrap(),
+        ended: Some("2026-11-23T06:30:04.5Z".parse().unwrap()),
+        outcome: Some("recovered".into()),
+        level: Some("notice".into()),
+        reason: Some("kick helped".into()),
+        actor: "anna".into(),
+        dry: false,
+        repeats: None,
+        parent: None,
+    };
+    frozen("reply-start", &StartReply { run: run(), outline: outline.clone() });
+    frozen("run-detail", &RunDetail { row, outline, events: Vec::new() });
+    let inputs = json!({ "target": "staging" }).as_object().unwrap().clone();
+    let start = StartRequest { runbook: "heal".into(), inputs, from: Some("ask".into()), ..StartRequest::default() };
+    frozen("request-start", &start);
+    frozen("request-retry", &RetryRequest { run: run() });
+    frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
+    frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });
+    frozen("request-runs", &RunsRequest { outcome: vec!["failed".into()], limit: 20, ..RunsRequest::default() });
+    let (place, stream) = ("heal[1]/ask".to_owned(), OutputStream::Stderr);
+    frozen("request-output", &OutputRequest { run: run(), place: place.clone(), attempt: 1, stream, from: -2048 });
+    let text = "connection refused\n".to_owned();
+    frozen("output", &OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19 });
+    frozen("problem", &Problem::new(404, "no-such-runbook", "no such runbook", "no runbook `heel` in this book"));
+}
