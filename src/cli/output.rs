@@ -2,7 +2,7 @@
 //!
 //! A reader that goes away (`| head`) is no error: printing ends quietly.
 
-use crate::cli::trouble::Trouble;
+use crate::cli::trouble::{Trouble, plain};
 use std::io::{BufWriter, ErrorKind, Write};
 
 /// Which stream.
@@ -31,7 +31,7 @@ pub fn write(stream: Stream, text: &str) -> Result<(), Trouble> {
     };
     written.map_err(|reason| match reason.kind() {
         ErrorKind::BrokenPipe => Trouble::ReaderGone,
-        _ => Trouble::new(format!("cannot print: {reason}")),
+        _ => Trouble::new(format!("cannot print: {}", plain(&reason))),
     })
 }
 

@@ -51,7 +51,8 @@ impl Trouble {
 }
 
 /// An error of the system without its number: `permission denied`.
-fn plain(reason: &std::io::Error) -> String {
+#[must_use]
+pub fn plain(reason: &std::io::Error) -> String {
     let text = reason.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

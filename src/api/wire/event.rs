@@ -266,8 +266,8 @@ pub struct WireMeasure {
     /// Labels, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// In that unit.
-    pub value: f64,
+    /// In that unit; nothing where it is not a finite number.
+    pub value: Option<f64>,
     /// The declared unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,

@@ -139,8 +139,9 @@ fn row(line: &str, output: bool) -> Option<Row> {
 
 impl Section {
     fn text(&self, width: usize) -> String {
-        let lead: String = self.lead.iter().map(|line| format!("{line}\n")).collect();
-        let mut text = format!("{}: {lead}", self.name);
+        let (doc, rest) = self.lead.split_first().map_or(("", &[][..]), |(doc, rest)| (doc.as_str(), rest));
+        let rest: String = rest.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = format!("{}: {doc}\n\n{rest}", self.name);
         for (output, head) in [(false, "\nKeys:\n"), (true, "\nPuts out:\n")] {
             let rows: String =
                 self.rows.iter().filter(|row| row.output == output).map(|row| row.text("  ", width)).collect();

@@ -38,8 +38,8 @@ fn settings_file() -> String {
     format!(
         "# The settings of this book. Every key: `stepladder schema stepladder`.
 timezone: {zone}
-data: .stepladder                          # what it remembers of its runs
-secrets: [ {{ env: {{}} }} ]                   # where secrets come from: the environment
+data: .stepladder # what it remembers of its runs
+secrets: [{{ env: {{}} }}] # where secrets come from: the environment
 "
     )
 }

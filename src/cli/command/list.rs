@@ -44,7 +44,8 @@ pub fn run(args: &List, settings: &Settings) -> Result<Exit, Trouble> {
     }
     if loaded.findings.has_errors() {
         let (errors, _) = loaded.findings.counts();
-        output::aside(&format!("{errors} errors: what has one is not listed; `stepladder check` shows them"));
+        let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+        output::aside(&format!("{errors} in the book: what has one is not listed; `stepladder check` shows them"));
     } else if rows.is_empty() {
         output::aside("the book has no runbook yet: `stepladder new NAME` starts one");
     }

@@ -157,7 +157,10 @@ fn comparison(
     for name in names {
         let value = |measures: &BTreeMap<String, WireMeasure>| match measures.get(name) {
             None => Cell::new("-", Tone::Dim),
-            Some(measure) => Cell::new(&format!("{}{}", number(measure.value), sign(&measure.level)), level(measure)),
+            Some(measure) => {
+                let value = measure.value.map_or("?".into(), number);
+                Cell::new(&format!("{value}{}", sign(&measure.level)), level(measure))
+            }
         };
         let values = runs.iter().map(|(_, measures)| value(measures));
         cells.push(std::iter::once(Cell::new(name, Tone::Plain)).chain(values).collect());

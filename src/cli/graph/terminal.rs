@@ -1,6 +1,7 @@
 //! A drawing as lines of text: layers from top to bottom, steps of one layer under one bracket.
 
 use crate::cli::graph::sheet::{Plot, Sheet};
+use crate::cli::view::{Line, Tone};
 use crate::diagnostic::render::Style;
 use crate::model::graph::Wait;
 use unicode_width::UnicodeWidthStr;
@@ -37,7 +38,8 @@ fn draw(plot: &Plot, indent: &str, style: Style, text: &mut String) {
             } else {
                 text.push_str(&format!("{}\n", format!("{head}{title}").trim_end()));
                 let rest = format!("{indent}    [{}]", notes.join("; "));
-                text.push_str(&format!("{}\n", cut(&rest, style)));
+                let folded = Line::new(&rest, Tone::Plain).fold(style.width, indent.len() + 5);
+                folded.iter().for_each(|line| text.push_str(&format!("{}\n", line.text(style))));
             }
             for (word, inner) in &node.inner {
                 if *word != "steps" {
@@ -73,20 +75,4 @@ fn waits(plot: &Plot, layers: &[Vec<usize>], layer: usize, at: usize) -> Vec<Str
         told.then(|| format!("{word} {}", from.join(", ")))
     });
     named.collect()
-}
-
-/// The line, cut where the terminal ends.
-fn cut(line: &str, style: Style) -> String {
-    if line.width() <= style.width {
-        return line.to_owned();
-    }
-    let dots = if style.unicode { "…" } else { "..." };
-    let mut short = String::new();
-    for c in line.chars() {
-        if short.width() + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) + dots.width() > style.width {
-            break;
-        }
-        short.push(c);
-    }
-    short + dots
 }

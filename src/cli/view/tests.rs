@@ -71,7 +71,7 @@ fn measure(text: &str) -> WireMeasure {
     WireMeasure {
         name: name.into(),
         labels: labels.map(|(name, value)| (name.into(), value.into())).collect(),
-        value: value.parse().expect(text),
+        value: Some(value.parse().expect(text)),
         unit: (unit != "-").then(|| unit.into()),
         level: level.into(),
         note: (!note.is_empty()).then(|| note.into()),

@@ -89,7 +89,8 @@ pub(super) fn measure_name(measure: &WireMeasure) -> String {
 /// A measure in full: `disk_used{mount=/} 84 % is warning (>= 80)`.
 #[must_use]
 pub(super) fn measure(measure: &WireMeasure) -> String {
-    let mut text = format!("{} {}", measure_name(measure), quantity(measure.value, measure.unit.as_deref()));
+    let value = measure.value.map_or("is no number".into(), |value| quantity(value, measure.unit.as_deref()));
+    let mut text = format!("{} {value}", measure_name(measure));
     if measure.level != "ok" {
         text.push_str(&format!(" is {}", measure.level));
     }

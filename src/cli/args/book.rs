@@ -1,0 +1,124 @@
+//! The arguments of commands that read and write the book.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `check`
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Show only what is wrong in these files; the whole book is read all the same
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_name = "FORM", default_value = "people")]
+    pub format: CheckFormat,
+    /// Warnings make it exit 1
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How `check` writes findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// The line, the place marked, the reason, the way out.
+    People,
+    /// One JSON document.
+    Json,
+    /// For code scanners.
+    Sarif,
+    /// Workflow annotations.
+    Github,
+}
+
+/// `list`
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `graph`
+#[derive(Debug, Clone, Args)]
+pub struct Graph {
+    /// The runbook
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: String,
+    /// How it is drawn
+    #[arg(long, value_name = "FORM", default_value = "terminal")]
+    pub format: GraphFormat,
+}
+
+/// How `graph` draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Lines of text.
+    Terminal,
+    /// For Markdown pages.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// A picture that needs nothing else.
+    Svg,
+}
+
+/// `explain`
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// A code (SL0101), a kind of step (http) or a key (retry); everything there is where it is left out
+    #[arg(value_name = "WHAT")]
+    pub what: Option<String>,
+}
+
+/// `fmt`
+#[derive(Debug, Clone, Args)]
+pub struct Fmt {
+    /// These files instead of the whole book; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Change nothing; exit 1 if something would change
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `schema`
+#[derive(Debug, Clone, Args)]
+pub struct Schema {
+    /// Which: `runbook`, `stepladder`, `thresholds` …; their names where it is left out
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Write all of them into this directory
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub write: Option<PathBuf>,
+}
+
+/// `init`
+#[derive(Debug, Clone, Args)]
+pub struct Init {}
+
+/// `new`
+#[derive(Debug, Clone, Args)]
+pub struct New {
+    /// The runbook's name: letters a-z, digits, `_` and `-`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What people read
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+}
+
+/// `completions`
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Clone, Args)]
+pub struct Man {
+    /// Where the pages go
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
