@@ -24,6 +24,7 @@ pub(super) fn problem(error: &ParseError, offsets: &Offsets<'_>) -> Problem {
         }
         ParseErrorType::BadInput(LexError::UnexpectedInput(symbol)) => unexpected(symbol, (start, end)),
         ParseErrorType::BadInput(other) => say(lowered(&other.to_string())),
+        ParseErrorType::MissingToken(token, _) if found.is_empty() => say(format!("a `{token}` is missing at the end")),
         ParseErrorType::MissingToken(token, _) => say(format!("a `{token}` is missing before `{found}`")),
         ParseErrorType::PropertyExpected => {
             let shown = if found.is_empty() { "the end" } else { found };

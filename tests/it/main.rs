@@ -4,11 +4,11 @@
 mod check;
 mod cli;
 mod floors;
-mod mutation;
 mod golden;
 mod keeper;
 mod keeper_client;
 mod lang;
+mod mutation;
 mod order;
 mod run;
 mod rust_text;

@@ -102,7 +102,8 @@ fn line(event: &Event) -> String {
         Event::Entered(stage) => format!("entered {stage:?}"),
         Event::Step { place, event } => format!("{place}: {}", step_line(event)),
         Event::Ended(ended) => {
-            let outputs = if ended.outputs.is_empty() { String::new() } else { format!(" {}", serde_json::json!(ended.outputs)) };
+            let outputs =
+                if ended.outputs.is_empty() { String::new() } else { format!(" {}", serde_json::json!(ended.outputs)) };
             format!("ended {} ({}): {}{outputs}", ended.outcome, ended.level, ended.reason)
         }
     }
@@ -110,11 +111,15 @@ fn line(event: &Event) -> String {
 
 fn step_line(event: &StepEvent) -> String {
     match event {
-        StepEvent::Held { mutex, holder } => format!("waits for mutex `{mutex}`, held by {}", if holder.is_some() { "a run" } else { "nobody" }),
+        StepEvent::Held { mutex, holder } => {
+            format!("waits for mutex `{mutex}`, held by {}", if holder.is_some() { "a run" } else { "nobody" })
+        }
         StepEvent::Asked { question, .. } => format!("asks: {question}"),
         StepEvent::Answered { actor, answer } => format!("{} answers {answer:?}", actor.id),
         StepEvent::Attempt { number, request, child, .. } => {
-            let what = request.as_ref().map_or(String::new(), |request| format!(" {} {}", request.kind, request.params.shown()));
+            let what = request
+                .as_ref()
+                .map_or(String::new(), |request| format!(" {} {}", request.kind, request.params.shown()));
             format!("attempt {number}{what}{}", if child.is_some() { " starts a child run" } else { "" })
         }
         StepEvent::Attempted { number, result } => {
@@ -123,14 +128,25 @@ fn step_line(event: &StepEvent) -> String {
                 (None, true) => "was stopped".into(),
                 (None, false) => "was good".into(),
             };
-            let samples = result.samples.iter().map(|sample| format!(" {}={}:{}", sample.name, sample.value, sample.level));
+            let samples =
+                result.samples.iter().map(|sample| format!(" {}={}:{}", sample.name, sample.value, sample.level));
             format!("attempt {number} {how}{}", samples.collect::<String>())
         }
-        StepEvent::Backoff { until } => format!("next attempt at +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap())),
-        StepEvent::Opened { pass, items, .. } => format!("opened{}{}", if *pass > 1 { format!(" pass {pass}") } else { String::new() }, items.as_ref().map_or(String::new(), |items| format!(" over {}", serde_json::json!(items)))),
+        StepEvent::Backoff { until } => {
+            format!("next attempt at +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap()))
+        }
+        StepEvent::Opened { pass, items, .. } => format!(
+            "opened{}{}",
+            if *pass > 1 { format!(" pass {pass}") } else { String::new() },
+            items.as_ref().map_or(String::new(), |items| format!(" over {}", serde_json::json!(items)))
+        ),
         StepEvent::Lane(lane) => format!("goes to {lane:?}"),
-        StepEvent::Judged { good, data } => format!("round {}{}", if *good { "good" } else { "bad" }, if *data { "" } else { ", no data" }),
-        StepEvent::Rest { until } => format!("rests until +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap())),
+        StepEvent::Judged { good, data } => {
+            format!("round {}{}", if *good { "good" } else { "bad" }, if *data { "" } else { ", no data" })
+        }
+        StepEvent::Rest { until } => {
+            format!("rests until +{}", Span::from_millis(u64::try_from(until.as_millisecond() - BEGAN).unwrap()))
+        }
         StepEvent::TimedOut => "timed out".into(),
         StepEvent::TakenOver(ended) => format!("taken over: {}", ended.outcome),
         StepEvent::Ended(ended) => {

@@ -213,7 +213,9 @@ impl Sim {
         let scripted = scripted.unwrap_or_else(|| Scripted { takes: Span::ZERO, reply: done(serde_json::json!({})) });
         let at = self.now() + SignedDuration::from(scripted.takes);
         let (at, reply) = match deadline {
-            Some(deadline) if at > deadline => (deadline, Reply::Failed(Failure::new(FailureKind::Timeout, "its time was up"))),
+            Some(deadline) if at > deadline => {
+                (deadline, Reply::Failed(Failure::new(FailureKind::Timeout, "its time was up")))
+            }
             Some(_) | None => (at, scripted.reply),
         };
         self.later(at, run, request.place.clone(), request.attempt, reply);
@@ -271,7 +273,11 @@ impl Sim {
     }
 
     pub fn events(&self, run: RunId) -> Vec<Recorded> {
-        read_events(self.journal.as_ref() as &dyn Journal, run, 0).unwrap().into_iter().map(|(_, event)| event).collect()
+        read_events(self.journal.as_ref() as &dyn Journal, run, 0)
+            .unwrap()
+            .into_iter()
+            .map(|(_, event)| event)
+            .collect()
     }
 
     /// Children of the run, in the order of their starts.

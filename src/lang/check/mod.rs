@@ -11,6 +11,7 @@ mod measures;
 mod names;
 mod order;
 mod outline;
+mod outputs;
 mod outside;
 mod rungs;
 mod scope;

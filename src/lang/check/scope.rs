@@ -3,13 +3,12 @@
 //! Says what the engine will put there: change one, change the other (`engine/scope.rs`).
 
 use super::outline::{Lane, Outline, Standing};
+use super::outputs::output;
 use crate::base::ids::StepId;
 use crate::expr::{Type, Types};
 use crate::lang::{Loaded, Mention};
 use crate::model::input::{Input, InputType};
-use crate::model::kind::Kind;
 use crate::model::param::Param;
-use crate::model::shape::{Field, FieldType};
 use crate::model::step::{Step, StepKind};
 use std::collections::BTreeMap;
 
@@ -56,7 +55,7 @@ pub(super) fn types(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, o
 }
 
 /// The names that every place of a runbook sees.
-fn roots(outline: &Outline) -> Types {
+pub(super) fn roots(outline: &Outline) -> Types {
     let runbook = outline.runbook;
     let mut types = Types::new();
     let inputs = runbook.inputs.iter().filter(|input| input.ty != InputType::Secret);
@@ -285,74 +284,6 @@ fn item(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
     Type::Record(fields)
 }
 
-/// What a step puts out.
-pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
-    if loaded.broken.contains(&(outline.runbook.name.clone(), step.id.clone())) {
-        return Type::Any;
-    }
-    match &step.kind {
-        StepKind::Act(action) => output_of(action.kind, step),
-        StepKind::Call(call) => match loaded.book.runbooks.get(&call.runbook) {
-            Some(called) => {
-                let outline = Outline::new(called);
-                let mut types = roots(&outline);
-                types.insert("steps".into(), Type::Any);
-                let outputs = called.outputs.iter().map(|(name, expr)| (name.to_string(), expr.type_of(&types)));
-                Type::Record(outputs.collect())
-            }
-            None => Type::Any,
-        },
-        StepKind::Compute(values) => {
-            Type::Record(values.iter().map(|(name, _)| (name.to_string(), Type::Any)).collect())
-        }
-        StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
-        StepKind::Remedy(_) => {
-            let tried = fixed(&[("step", Type::Text), ("outcome", Type::Text)]);
-            fixed(&[
-                ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
-                ("tried", Type::List(Box::new(tried))),
-            ])
-        }
-        StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
-        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::Record(BTreeMap::new()),
-    }
-}
-
-/// What a kind puts out; `value` of a child process has the type its `output:` gives it.
-fn output_of(kind: Kind, step: &Step) -> Type {
-    use crate::model::policy::OutputForm;
-    let spec = kind.spec();
-    let mut fields = fields(spec.output);
-    let child = spec.output.iter().any(|field| field.name == "stdout");
-    if let (true, Some(value)) = (child, fields.get_mut("value")) {
-        *value = match step.output {
-            OutputForm::Text => Type::Text,
-            OutputForm::Lines => Type::List(Box::new(Type::Text)),
-            OutputForm::Number => Type::Number,
-            OutputForm::Json | OutputForm::Kv => Type::Any,
-        };
-    }
-    Type::Record(fields)
-}
-
-fn fields(table: &[Field]) -> BTreeMap<String, Type> {
-    table.iter().map(|field| (field.name.to_owned(), field_type(&field.ty))).collect()
-}
-
-fn field_type(ty: &FieldType) -> Type {
-    match ty {
-        FieldType::Any => Type::Any,
-        FieldType::Bool => Type::Bool,
-        FieldType::Int => Type::Int,
-        FieldType::Number => Type::Number,
-        FieldType::Text => Type::Text,
-        FieldType::List(item) => Type::List(Box::new(field_type(item))),
-        FieldType::Map(value) => Type::Map(Box::new(field_type(value))),
-        FieldType::Record(table) => Type::Record(fields(table)),
-        FieldType::Maybe(inner) => maybe(field_type(inner), "it is not always there"),
-    }
-}
-
 /// The type of an input as expressions see it.
 pub(super) fn input_type(input: &Input) -> Type {
     match input.ty {
@@ -369,10 +300,10 @@ fn error() -> Type {
     fixed(&[("kind", Type::Text), ("message", Type::Text), ("attempts", Type::Int)])
 }
 
-fn maybe(ty: Type, why: &str) -> Type {
+pub(super) fn maybe(ty: Type, why: &str) -> Type {
     Type::Maybe(Box::new(ty), why.into())
 }
 
-fn fixed(fields: &[(&str, Type)]) -> Type {
+pub(super) fn fixed(fields: &[(&str, Type)]) -> Type {
     Type::Record(fields.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect())
 }

@@ -15,7 +15,10 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let open = open.or_else(|| open_bracket(file, text, at));
     let earlier = open.filter(|open| text.get(open.start..at).is_some_and(|between| between.contains('\n')));
     let (message, help) = match error.kind() {
-        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement
+        ErrorKind::MappingValueNotAllowed
+        | ErrorKind::MappingKeyNotAllowed
+        | ErrorKind::InvalidColonPlacement
+        | ErrorKind::BlockSequenceEntryNotAllowed
             if earlier.is_some() =>
         {
             spot = earlier.map_or(spot, |open| Spot { end: open.start + 1, ..open });
@@ -108,7 +111,10 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         spot = Spot { file, start, end: start + 1 };
     }
     let code = if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
-    let finding = Diagnostic::error(code, spot, message);
+    let mut finding = Diagnostic::error(code, spot, message);
+    if let (true, Some(above)) = (is_indent(error.kind()), line_above(file, text, spot.start)) {
+        finding = finding.note(above, "or this one is");
+    }
     (
         match help {
             Some(help) => finding.help(help),
@@ -116,6 +122,25 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         },
         spot,
     )
+}
+
+fn is_indent(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ExpectedBlockMappingKey
+            | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::InvalidIndentation
+            | ErrorKind::MappingValueNotAllowed
+    )
+}
+
+/// The text of the last line above a place that has any, without its indent.
+fn line_above(file: FileId, text: &str, at: usize) -> Option<Spot> {
+    let start = text.get(..at)?.rfind('\n')?;
+    let above = text.get(..start)?.trim_end();
+    let line = above.rfind('\n').map_or(0, |line| line + 1);
+    let lead = above[line..].len() - above[line..].trim_start().len();
+    (!above.is_empty()).then_some(Spot { file, start: line + lead, end: above.len() })
 }
 
 fn is_tab(kind: &ErrorKind) -> bool {

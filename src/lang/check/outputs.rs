@@ -1,0 +1,108 @@
+//! What a step puts out, as types: by the table of its kind, and by the names it gives itself.
+
+use super::outline::Outline;
+use super::scope::{fixed, maybe, roots};
+use crate::expr::Type;
+use crate::lang::Loaded;
+use crate::model::kind::Kind;
+use crate::model::param::Param;
+use crate::model::policy::OutputForm;
+use crate::model::shape::{Field, FieldType};
+use crate::model::step::{Action, Step, StepKind};
+use std::collections::BTreeMap;
+
+/// What a step puts out.
+pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
+    if loaded.broken.contains(&(outline.runbook.name.clone(), step.id.clone())) {
+        return Type::Any;
+    }
+    match &step.kind {
+        StepKind::Act(action) => output_of(action, step),
+        StepKind::Call(call) => match loaded.book.runbooks.get(&call.runbook) {
+            Some(called) => {
+                let outline = Outline::new(called);
+                let mut types = roots(&outline);
+                types.insert("steps".into(), Type::Any);
+                let outputs = called.outputs.iter().map(|(name, expr)| (name.to_string(), expr.type_of(&types)));
+                Type::Record(outputs.collect())
+            }
+            None => Type::Any,
+        },
+        StepKind::Compute(values) => {
+            Type::Record(values.iter().map(|(name, _)| (name.to_string(), Type::Any)).collect())
+        }
+        StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
+        StepKind::Remedy(_) => {
+            let tried = fixed(&[("step", Type::Text), ("outcome", Type::Text)]);
+            fixed(&[
+                ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
+                ("tried", Type::List(Box::new(tried))),
+            ])
+        }
+        StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
+        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::Record(BTreeMap::new()),
+    }
+}
+
+/// What a kind puts out; `value` of a child process has the type its `output:` gives it.
+fn output_of(action: &Action, step: &Step) -> Type {
+    let spec = action.kind.spec();
+    let mut fields = fields(spec.output);
+    for (field, key) in named_by(action.kind) {
+        if let (Some(Type::Map(value)), Some(Param::Map(names))) = (fields.get(*field).cloned(), action.params.get(key))
+        {
+            let names = names.iter().map(|(name, _)| (name.clone(), (*value).clone()));
+            fields.insert((*field).to_owned(), Type::Record(names.collect()));
+        }
+    }
+    let child = spec.output.iter().any(|field| field.name == "stdout");
+    if let (true, Some(value)) = (child, fields.get_mut("value")) {
+        *value = match step.output {
+            OutputForm::Text => Type::Text,
+            OutputForm::Lines => Type::List(Box::new(Type::Text)),
+            OutputForm::Number => Type::Number,
+            OutputForm::Json | OutputForm::Kv => Type::Any,
+        };
+    }
+    Type::Record(fields)
+}
+
+/// Fields of an output whose names the step gives itself, with the key that does.
+fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Scrape => &[("values", "pick")],
+        Kind::Logs => &[("counts", "patterns")],
+        Kind::Shell
+        | Kind::Exec
+        | Kind::Script
+        | Kind::Http
+        | Kind::Tcp
+        | Kind::Dns
+        | Kind::Tls
+        | Kind::Redis
+        | Kind::Sql
+        | Kind::Prometheus
+        | Kind::System
+        | Kind::Report
+        | Kind::Notify
+        | Kind::Escalate => &[],
+    }
+}
+
+fn fields(table: &[Field]) -> BTreeMap<String, Type> {
+    table.iter().map(|field| (field.name.to_owned(), field_type(&field.ty))).collect()
+}
+
+fn field_type(ty: &FieldType) -> Type {
+    match ty {
+        FieldType::Any => Type::Any,
+        FieldType::Bool => Type::Bool,
+        FieldType::Int => Type::Int,
+        FieldType::Number => Type::Number,
+        FieldType::Text => Type::Text,
+        FieldType::List(item) => Type::List(Box::new(field_type(item))),
+        FieldType::Map(value) => Type::Map(Box::new(field_type(value))),
+        FieldType::Record(table) => Type::Record(fields(table)),
+        FieldType::Maybe(inner) => maybe(field_type(inner), "it is not always there"),
+    }
+}
