@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod client;
 pub mod command;
 pub mod door;
 pub mod exit;

@@ -14,6 +14,13 @@ pub enum Trouble {
         /// What to do about it.
         help: Option<String>,
     },
+    /// The owner that was asked is not there any more; said as `Said` is.
+    Lost {
+        /// What happened.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
     /// Nobody reads what we print any more.
     ReaderGone,
 }
@@ -25,11 +32,27 @@ impl Trouble {
         Self::Said { message: message.into(), help: None }
     }
 
+    /// The owner that was asked is gone.
+    #[must_use]
+    pub fn lost(message: impl Into<String>) -> Self {
+        Self::Lost { message: message.into(), help: None }
+    }
+
+    /// Whether the owner that was asked is gone: the next one may be asked.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::Said { .. } | Self::ReaderGone => false,
+        }
+    }
+
     /// With a way out.
     #[must_use]
     pub fn help(self, text: impl Into<String>) -> Self {
         match self {
             Self::Said { message, .. } => Self::Said { message, help: Some(text.into()) },
+            Self::Lost { message, .. } => Self::Lost { message, help: Some(text.into()) },
             Self::ReaderGone => Self::ReaderGone,
         }
     }
@@ -44,7 +67,7 @@ impl Trouble {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Said { .. } => Exit::NotStarted,
+            Self::Said { .. } | Self::Lost { .. } => Exit::NotStarted,
             Self::ReaderGone => Exit::ReaderGone,
         }
     }
@@ -62,8 +85,8 @@ pub fn plain(reason: &std::io::Error) -> String {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Said { message, help: None } => write!(f, "error: {message}"),
-            Self::Said { message, help: Some(help) } => write!(f, "error: {message}\n  help: {help}"),
+            Self::Said { message, help: None } | Self::Lost { message, help: None } => write!(f, "error: {message}"),
+            Self::Said { message, help: Some(help) } | Self::Lost { message, help: Some(help) } => write!(f, "error: {message}\n  help: {help}"),
             Self::ReaderGone => Ok(()),
         }
     }

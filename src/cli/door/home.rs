@@ -1,0 +1,190 @@
+//! Whose home the data directory is: this process's, or another's that is asked.
+
+use crate::base::span::Span;
+use crate::api::desk::Desk;
+use crate::api::socket;
+use crate::cli::client::Client;
+use crate::cli::door::{Purpose, lasting};
+use crate::cli::settings::{BOOK_FILE, Settings};
+use crate::cli::trouble::Trouble;
+use crate::cli::{output, shelf};
+use crate::runtime::owner::{self, Config, Owner};
+use crate::runtime::shelf::Texts;
+use crate::service::{Files, Service};
+use crate::store::disk::OpenError;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long a data directory that is held and does not answer is tried again: an owner that is just
+/// starting or just ending needs a moment.
+const PATIENCE: Span = Span::from_secs(10);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How the runs are reached right now.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// In this process.
+    Here(Desk),
+    /// Over the owner's socket.
+    There(Client),
+}
+
+/// One data directory as this process stands to it.
+pub(super) struct Home {
+    config: Config,
+    files: Files,
+    purpose: Purpose,
+    state: Mutex<State>,
+}
+
+struct State {
+    way: Way,
+    owned: Option<Owned>,
+}
+
+/// What has to be given up at the end.
+struct Owned {
+    owner: Owner,
+    server: JoinHandle<()>,
+}
+
+impl Home {
+    pub(super) async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
+        let (config, files) = config(settings, book)?;
+        let (way, owned) = find_way(&config, &files, purpose).await?;
+        Ok(Self { config, files, purpose, state: Mutex::new(State { way, owned }) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn way(&self) -> Way {
+        self.state().way.clone()
+    }
+
+    /// Whether another process drives the runs.
+    pub(super) fn follows(&self) -> bool {
+        matches!(self.state().way, Way::There(_))
+    }
+
+    /// Why this process can't go on writing, once it can't.
+    pub(super) fn broken(&self) -> Option<String> {
+        self.state().owned.as_ref().and_then(|owned| owned.owner.broken().borrow().clone())
+    }
+
+    /// The owner that was followed is gone: find the next one, or become it.
+    pub(super) async fn again(&self) -> Result<(), Trouble> {
+        let (way, owned) = find_way(&self.config, &self.files, self.purpose).await?;
+        let mut state = self.state();
+        state.way = way;
+        state.owned = owned;
+        Ok(())
+    }
+
+    /// Hands what this process owns to a process of its own that lasts until the runs have ended.
+    pub(super) async fn leave(&self) -> Result<(), Trouble> {
+        if !self.close().await {
+            return Ok(());
+        }
+        lasting::launch(&self.config)?;
+        let (way, owned) = find_way(&self.config, &self.files, Purpose::Look).await?;
+        drop(owned);
+        self.state().way = way;
+        Ok(())
+    }
+
+    /// Gives up what this process owns; true = it owned something.
+    pub(super) async fn close(&self) -> bool {
+        let owned = self.state().owned.take();
+        match owned {
+            Some(Owned { owner, server }) => {
+                server.abort();
+                let _ = server.await;
+                let _ = std::fs::remove_file(self.config.data.join("socket"));
+                // The journal closes when the last hold on it goes.
+                let closed = Client::new(&self.config.data);
+                self.state().way = Way::There(closed);
+                owner.close().await;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> {
+    let loaded = shelf::load(book)?;
+    let text = loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
+    let program = std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
+    let book_dir = std::fs::canonicalize(book).map_err(|reason| Trouble::io("find", book, &reason))?;
+    let quiet = settings.live_out || settings.live_err;
+    let config = Config {
+        data: book_dir.join(&loaded.book.settings.data),
+        book_dir: book_dir.clone(),
+        settings: Arc::new(loaded.book.settings),
+        settings_text: text.unwrap_or_else(|| "".into()),
+        env: settings.env.clone(),
+        program,
+        say: Arc::new(move |announcement| {
+            if !quiet {
+                output::aside(&format!("[{}] {} {}", announcement.level, announcement.title, announcement.message));
+            }
+            true
+        }),
+    };
+    let files: Files = Arc::new(move || {
+        let files = shelf::files(&book_dir).map_err(|trouble| trouble.to_string())?;
+        Ok(files.into_iter().collect::<Texts>())
+    });
+    Ok((config, files))
+}
+
+/// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
+async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), Trouble> {
+    let tries = PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1);
+    let mut held = None;
+    for _ in 0..tries {
+        match try_to_own(config, files, purpose) {
+            Ok(found) => return Ok(found),
+            Err(error @ OpenError::Held { .. }) => held = Some(error),
+            Err(error) => return Err(Trouble::new(error.to_string())),
+        }
+        let client = Client::new(&config.data);
+        if client.answers().await {
+            return Ok((Way::There(client), None));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let why = held.map_or_else(|| "nobody answers".into(), |held| held.to_string());
+    Err(Trouble::new(format!("{why}; it does not answer on its socket")))
+}
+
+fn try_to_own(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), OpenError> {
+    let service = |journal, shelf, pump| Service {
+        journal,
+        shelf,
+        pump,
+        files: Arc::clone(files),
+        env: config.env.clone(),
+        data: config.data.clone(),
+        node: "local".into(),
+    };
+    if purpose == Purpose::Look {
+        let opened = owner::open(&config.data)?;
+        return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None))), None));
+    }
+    let owner = Owner::open(config)?;
+    let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()));
+    let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
+    let serving = socket::serve(listener, service.clone(), std::future::pending());
+    let server = tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the socket can't be served any more; nobody can follow");
+        }
+    });
+    Ok((Way::Here(Desk::new(service)), Some(Owned { owner, server })))
+}

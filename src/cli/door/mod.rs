@@ -1,0 +1,256 @@
+//! The one way from the command line to the runs: the service in this process, or the owner's socket.
+//!
+//! Speaks `api::wire` only. Which of the two it is decides the data directory's lock, never a command:
+//! whoever holds the lock is the owner, everybody else follows. When an owner is lost, whoever follows
+//! a run becomes the next one and goes on with it.
+
+mod home;
+mod lasting;
+
+use crate::api::desk::Desk;
+use crate::api::wire::{
+    AnswerRequest, CancelRequest, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest,
+    StartReply, StartRequest, What, WireEvent,
+};
+use crate::base::actor::{Actor, Role, Via};
+use crate::cli::door::home::{Home, Way};
+use crate::cli::settings::Settings;
+use crate::cli::trouble::Trouble;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+pub use lasting::drive;
+
+/// What the door is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To start and drive runs: this process becomes the owner where there is none.
+    Drive,
+    /// To start runs that go on without this process.
+    Leave,
+    /// To look at what is there; nothing is driven on.
+    Look,
+}
+
+/// Events of a run as they become durable, the first one first. The channel ends behind `run_ended`;
+/// a lost connection is a last item that says so.
+pub type Events = Receiver<Result<WireEvent, Trouble>>;
+
+/// An open door.
+#[derive(Clone)]
+pub struct Door {
+    home: Arc<Home>,
+    user: String,
+}
+
+/// How many events wait for a slow reader.
+const EVENTS: usize = 256;
+
+impl Door {
+    /// Opens the door of the book in that directory.
+    ///
+    /// # Errors
+    /// A sentence when the data directory cannot be used or its owner does not answer.
+    pub async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
+        let home = Home::open(settings, book, purpose).await?;
+        Ok(Self { home: Arc::new(home), user: settings.user.clone() })
+    }
+
+    /// Gives up what this process owns: its runs go on with the next owner.
+    pub async fn close(self) {
+        self.home.close().await;
+    }
+
+    fn actor(&self) -> Actor {
+        Actor { id: self.user.clone(), via: Via::Cli, role: Role::Admin }
+    }
+
+    /// Starts a run. It goes on when this returns; nothing of it is lost when nobody listens.
+    ///
+    /// # Errors
+    /// Why it was not started.
+    pub async fn start(&self, request: StartRequest) -> Result<StartReply, Trouble> {
+        loop {
+            let tried = match self.home.way() {
+                Way::Here(desk) => said(desk.start(self.actor(), request.clone()).await),
+                Way::There(client) => client.start(&request).await,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Runs again what failed in a run.
+    ///
+    /// # Errors
+    /// Why it was not started.
+    pub async fn retry(&self, request: RetryRequest) -> Result<StartReply, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.retry(self.actor(), &request).await),
+            Way::There(client) => client.retry(&request).await,
+        }
+    }
+
+    /// Everything that happened in a run and everything that will.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub async fn events(&self, run: &str) -> Result<Events, Trouble> {
+        let (sender, events) = channel(EVENTS);
+        let (door, run) = (self.clone(), run.to_owned());
+        tokio::spawn(async move { door.pass_on(&run, &sender).await });
+        Ok(events)
+    }
+
+    /// Passes events on, over any number of owners, until the run has ended or nobody listens.
+    async fn pass_on(&self, run: &str, to: &Sender<Result<WireEvent, Trouble>>) {
+        let mut seen = 0;
+        loop {
+            let passed = match self.home.way() {
+                Way::Here(desk) => match desk.events(run, seen).await {
+                    Ok(mut events) => pass_all(&mut events, &mut seen, to).await,
+                    Err(problem) => Passed::Trouble(problem.into()),
+                },
+                Way::There(client) => match client.events(run, seen).await {
+                    Ok(events) => pass_there(events, &mut seen, to).await,
+                    Err(trouble) if trouble.is_lost() => Passed::Lost,
+                    Err(trouble) => Passed::Trouble(trouble),
+                },
+            };
+            let trouble = match passed {
+                Passed::All => return,
+                Passed::Trouble(trouble) => trouble,
+                Passed::Lost if self.home.follows() => match self.home.again().await {
+                    Ok(()) => continue,
+                    Err(trouble) => trouble,
+                },
+                Passed::Lost => {
+                    let why = self.home.broken().unwrap_or_else(|| "nobody drives it right now".into());
+                    Trouble::new(why).help("the next `stepladder run` or daemon goes on with it")
+                }
+            };
+            let _ = to.send(Err(trouble)).await;
+            return;
+        }
+    }
+
+    /// Asks for the end of a run.
+    ///
+    /// # Errors
+    /// When there is no such run or it has ended.
+    pub async fn cancel(&self, request: CancelRequest) -> Result<(), Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.cancel(self.actor(), &request)),
+            Way::There(client) => client.cancel(&request).await,
+        }
+    }
+
+    /// Answers a question that a step waits for.
+    ///
+    /// # Errors
+    /// When nothing waits there.
+    pub async fn answer(&self, request: AnswerRequest) -> Result<(), Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.answer(self.actor(), &request)),
+            Way::There(client) => client.answer(&request).await,
+        }
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn runs(&self, request: RunsRequest) -> Result<Vec<RunRow>, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.runs(request)),
+            Way::There(client) => client.runs(&request).await,
+        }
+    }
+
+    /// One run in full, by its whole id.
+    ///
+    /// # Errors
+    /// When there is no such run or the store cannot be read.
+    pub async fn run(&self, run: &str) -> Result<RunDetail, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.run(run).await),
+            Way::There(client) => client.run(run).await,
+        }
+    }
+
+    /// The whole id of the run that begins or ends with `text`, or of the newest for `last`.
+    ///
+    /// # Errors
+    /// When none fits, or several do.
+    pub async fn find(&self, text: &str) -> Result<String, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.find(text)),
+            Way::There(client) => client.find(text).await,
+        }
+    }
+
+    /// What an attempt printed on one stream; an empty stretch where nothing is kept.
+    ///
+    /// # Errors
+    /// When there is no such run or the output cannot be read.
+    pub async fn output(&self, request: OutputRequest) -> Result<OutputChunk, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.output(&request)),
+            Way::There(client) => client.output(&request).await,
+        }
+    }
+
+    /// Lets a run go on without this process: nothing to do where another process owns it.
+    ///
+    /// # Errors
+    /// When nobody could be found to drive it.
+    pub async fn leave(&self, run: &str) -> Result<(), Trouble> {
+        tracing::debug!(run, "the run is left to another owner");
+        self.home.leave().await
+    }
+}
+
+/// How passing events on ended.
+enum Passed {
+    /// The run has ended and all of it was passed on, or nobody listens any more.
+    All,
+    /// There is nothing to pass on.
+    Trouble(Trouble),
+    /// Whoever drove the run is gone.
+    Lost,
+}
+
+async fn pass_all(events: &mut Receiver<WireEvent>, seen: &mut u64, to: &Sender<Result<WireEvent, Trouble>>) -> Passed {
+    while let Some(event) = events.recv().await {
+        if pass(event, seen, to).await {
+            return Passed::All;
+        }
+    }
+    Passed::Lost
+}
+
+async fn pass_there(mut events: Events, seen: &mut u64, to: &Sender<Result<WireEvent, Trouble>>) -> Passed {
+    while let Some(Ok(event)) = events.recv().await {
+        if pass(event, seen, to).await {
+            return Passed::All;
+        }
+    }
+    Passed::Lost
+}
+
+/// Passes one event on, once; true = that was the last, or nobody listens.
+async fn pass(event: WireEvent, seen: &mut u64, to: &Sender<Result<WireEvent, Trouble>>) -> bool {
+    if event.seq <= *seen {
+        return false;
+    }
+    *seen = event.seq;
+    let last = matches!(event.what, What::RunEnded { .. });
+    to.send(Ok(event)).await.is_err() || last
+}
+
+fn said<T>(result: Result<T, Problem>) -> Result<T, Trouble> {
+    result.map_err(Trouble::from)
+}
