@@ -189,7 +189,7 @@ pub fn reply(request: &Request, exit: &ProcessExit, stdout: &Captured, stderr: &
             output["value"] = value;
             Reply::Done { output, findings: Vec::new() }
         }
-        Err(why) => failed(FailureKind::Expect, why, false, &output),
+        Err(why) => failed(FailureKind::Expect, format!("{}: {why}", program(request)), false, &output),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         // The driver moves the bytes; it ends with the connection.
         tokio::select! {
             done = converse(args, world, &target, connection) => done,
-            () = driver => Err(Failure::new(FailureKind::Connect, format!("{target} closed the connection"))),
+            () = driver => Err(Failure::new(FailureKind::Connect, format!("{target} closed the connection: is it a Redis?"))),
         }
     };
     talk.await
@@ -145,9 +145,10 @@ fn info(text: &str) -> Map<String, Value> {
 fn failure(target: &Target, error: &RedisError) -> Failure {
     let detail = error.detail().map_or_else(|| error.to_string(), str::to_owned);
     let (kind, why, lasting) = match (error.kind(), error.code()) {
-        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
-            (FailureKind::Status, format!("it asks for a password, or for another one: {detail}"), true)
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS")) => {
+            (FailureKind::Status, "the password (or the user) is wrong".into(), true)
         }
+        (_, Some("NOAUTH")) => (FailureKind::Status, "it asks for a password: set `password`".into(), true),
         (ErrorKind::Io, _) => (FailureKind::Connect, format!("the connection broke: {detail}"), false),
         (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => {
             (FailureKind::Connect, format!("what answers there is no Redis: {detail}"), false)

@@ -34,6 +34,7 @@ fn place(args: &Args, world: &World, to: &str) -> Result<(PathBuf, PathBuf), Fai
     let name = Name::parse(&root).ok();
     let directory = name.and_then(|name| world.settings.roots.get(&name));
     let known = || world.settings.roots.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let known = || if world.settings.roots.is_empty() { "none".into() } else { known() };
     let missing = || format!("there is no root `{root}` in stepladder.yaml (there are: {})", known());
     let directory = directory.ok_or_else(|| Failure::lasting(FailureKind::Missing, missing()))?;
     Ok((world.path(directory), to.into()))

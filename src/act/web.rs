@@ -203,7 +203,9 @@ fn failure(subject: &str, error: &(dyn Error + 'static)) -> Failure {
         }
     }
     if causes.iter().any(|cause| cause.contains("dns error")) {
-        return Failure::new(FailureKind::Connect, format!("{subject}: no such host"));
+        let host = subject.split_whitespace().nth(1).and_then(|url| Url::parse(url).ok());
+        let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
+        return Failure::new(FailureKind::Connect, format!("{subject}: {}", no_host(host)));
     }
     let last = causes.pop().unwrap_or_default();
     let redirect = last.starts_with("it redirects");
@@ -219,6 +221,10 @@ fn no_host(host: &str) -> String {
 pub(super) fn wrong_status(subject: &str, answer: &Answer, expected: &str, world: &World) -> Failure {
     let begins = crate::act::verdict::beginning(&answer.text());
     let body = if begins.is_empty() { "an empty body".into() } else { format!("the body begins `{begins}`") };
+    let body = match answer.headers.get("location").filter(|_| (300..400).contains(&answer.status)) {
+        Some(to) => format!("it redirects to `{to}` (`redirects: 1` follows it on the same host)"),
+        None => body,
+    };
     let message = format!("{subject}: status {}, expected {expected}; {body}", answer.status);
     let lasting = (400..500).contains(&answer.status) && ![408, 429].contains(&answer.status);
     let retry_after = answer.headers.get("retry-after").and_then(|text| retry_after(text, world.now));

@@ -71,7 +71,9 @@ fn broken_file(path: &str, code: &str) -> Vec<String> {
         }
     }
     for (library, door) in DOORS {
-        for hit in Regex::new(&format!(r"\b{library}::")).unwrap().find_iter(code).filter(|_| !path.starts_with(door)) {
+        // The secrets file is YAML too, and its values may not pass through the floors of `lang`.
+        let through = path.starts_with(door) || (*library == "granit_parser" && path == "src/act/secret/file.rs");
+        for hit in Regex::new(&format!(r"\b{library}::")).unwrap().find_iter(code).filter(|_| !through) {
             say(hit.start(), format!("`{library}` belongs behind {door}"));
         }
     }

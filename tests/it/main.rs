@@ -7,6 +7,7 @@ mod floors;
 mod golden;
 mod keeper;
 mod keeper_client;
+mod kinds;
 mod lang;
 mod mutation;
 mod order;

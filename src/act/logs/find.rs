@@ -15,6 +15,8 @@ const COMPRESSED: &[&str] = &[".gz", ".xz", ".bz2", ".zst"];
 pub(super) struct Found {
     pub(super) files: Vec<PathBuf>,
     pub(super) notes: Vec<String>,
+    /// Files that are not there, where that is fine.
+    pub(super) absent: Vec<String>,
 }
 
 /// The files that `patterns` mean. With a `cutoff`, rotated parts written after it come before their log.
@@ -35,7 +37,7 @@ pub(super) fn find(
             if must {
                 return Err(Failure::new(FailureKind::Missing, message));
             }
-            found.notes.push(message);
+            found.absent.push(message);
         }
         for file in matching {
             let parts = cutoff.map_or_else(Vec::new, |cutoff| rotated(&file, cutoff, &mut found.notes));

@@ -40,7 +40,7 @@ impl<'a> Scanner<'a> {
         };
         file.seek(SeekFrom::Start(start))?;
         let reader = BufReader::with_capacity(64 * 1024, file).take(bytes - start);
-        // Lines before the first time count only when no time is ever found; see `note`.
+        // Until a line says when it was written, lines count: better one too many than none; see `note`.
         let inside = true;
         Ok(Self { path: path.into(), reader, bytes, cutoff: range.cutoff, stamps, inside, timed: 0, untimed: 0 })
     }
@@ -120,4 +120,45 @@ fn tail_start(file: &mut File, bytes: u64, lines: u64) -> io::Result<u64> {
         end = start;
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(content: &[u8], range: Range) -> Vec<String> {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("log");
+        std::fs::write(&path, content).expect("write");
+        let stamps = Stamps::new("UTC", "2026-01-02T12:00:00Z".parse().expect("instant"));
+        let mut scanner = Scanner::open(&path, &range, &stamps).expect("open");
+        std::iter::from_fn(|| scanner.next_line().expect("line")).collect()
+    }
+
+    #[test]
+    fn tails_begin_where_a_line_does() {
+        let tail = |lines| Range { cutoff: None, tail: Some(lines) };
+        assert_eq!(lines(b"a\nb\nc\n", tail(2)), ["b", "c"]);
+        assert_eq!(lines(b"a\nb\nc", tail(2)), ["b", "c"]);
+        assert_eq!(lines(b"a\nb", tail(9)), ["a", "b"]);
+        assert_eq!(lines(b"", tail(1)), [""; 0]);
+        let long = [vec![b'x'; 200_000], b"\nlast\n".to_vec()].concat();
+        assert_eq!(lines(&long, tail(1)), ["last"]);
+    }
+
+    #[test]
+    fn no_bytes_are_too_many_or_too_odd() {
+        let all = Range { cutoff: None, tail: None };
+        assert_eq!(lines(b"a\xffb\r\nc", all), ["a\u{fffd}b", "c"]);
+        let long = [vec![b'x'; 200_000], b"\nnext".to_vec()].concat();
+        let found = lines(&long, all);
+        assert_eq!((found[0].len(), found[1].as_str()), (LONGEST, "next"));
+    }
+
+    #[test]
+    fn a_line_without_a_time_goes_with_the_one_before() {
+        let log = b"2026-01-02 10:00:00 old\n  of old\n2026-01-02 11:30:00 new\n  of new\n2026-01-02 10:30:00 old";
+        let cutoff = "2026-01-02T11:00:00Z".parse().ok();
+        assert_eq!(lines(log, Range { cutoff, tail: None }), ["2026-01-02 11:30:00 new", "  of new"]);
+    }
 }

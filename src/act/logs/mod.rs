@@ -60,6 +60,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     let range = Range { cutoff, tail: args.count("tail")? };
     let must = args.text("missing").as_deref() != Some("ok");
     let found = find(&args.texts("files"), world, cutoff, must)?;
+    let absent = found.absent.clone();
     let stamps = Stamps::new(&world.settings.timezone, world.now);
     let stop = Stop(Arc::new(AtomicBool::new(false)));
     let flag = Arc::clone(&stop.0);
@@ -79,7 +80,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         "last": tally.last,
         "by_pattern": tally.by_pattern,
         "files": files,
-        "notes": notes,
+        "notes": absent.into_iter().chain(notes).collect::<Vec<_>>(),
     });
     verdict.end(&subject, output)
 }

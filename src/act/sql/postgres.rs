@@ -120,6 +120,9 @@ fn failure(subject: &str, error: &Error) -> Failure {
             None => inner.source(),
         };
     }
+    if error.to_string().contains("serializing parameter") {
+        return Failure::lasting(FailureKind::Template, format!("{subject}: {said}"));
+    }
     let password = said.contains("password missing") || error.to_string().contains("password missing");
     let said = if password { "it asks for a password: set `password`".into() } else { said };
     let kind = if error.is_closed() { FailureKind::Connect } else { FailureKind::Other };

@@ -20,7 +20,7 @@ const SERIES: &[Field] = &[
 pub(super) const PROMETHEUS: KindSpec = KindSpec {
     name: "prometheus",
     doc: "A PromQL query, instant or over a range. No data at all fails the step unless `expect.series` allows 0.",
-    example: "prometheus: { url: \"http://localhost:9090\", query: 'sum(rate(http_requests_total{job=\"$job\"}[5m]))', params: { job: api } }",
+    example: "prometheus: { url: \"http://localhost:9090\", query: 'sum(rate(http_requests_total{host=\"$host\"}[5m]))', params: { host: api-1 } }",
     shape: Shape::Record(&[
         required("url", Shape::Text(Landing::Url), "Where Prometheus is."),
         required("query", Shape::Verbatim, "The PromQL; never templated."),

@@ -24,7 +24,7 @@ pub(super) const REDIS: KindSpec = KindSpec {
         key(
             "expect",
             Shape::Many(&Shape::Record(&[
-                key("info", Shape::Any(Landing::Json), "Facts of INFO that must hold: `{ role: master }`."),
+                key("info", Shape::Any(Landing::Json), "Facts of INFO that must hold: `{ redis_mode: standalone }`."),
                 key("count", BOUNDS, "How many keys `count` must find."),
                 LATENCY,
                 LEVEL,
