@@ -124,6 +124,12 @@ impl Client {
         Ok(events)
     }
 
+    /// Whether there is an owner that answers.
+    pub async fn answers(&self) -> bool {
+        let none = RunsRequest { limit: 1, ..RunsRequest::default() };
+        self.runs(&none).await.is_ok()
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, Trouble> {
         let response = self.send(method, path, body).await?;
         let bytes = response.into_body().collect().await.map_err(|error| self.silent(&error))?.to_bytes();
@@ -159,7 +165,7 @@ impl Client {
 
     fn silent(&self, error: &dyn Display) -> Trouble {
         let message = format!("the owner of `{}` does not answer: {error}", self.data.display());
-        Trouble::new(message).help("if it has just ended, try again: the next command takes its place")
+        Trouble::lost(message).help("if it has just ended, try again: the next command takes its place")
     }
 }
 

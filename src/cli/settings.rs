@@ -13,23 +13,6 @@ pub const BOOK_FILE: &str = "stepladder.yaml";
 /// Columns where there is no terminal to ask and `COLUMNS` is not set.
 const WIDTH: usize = 100;
 
-/// The names of the environment that the command line itself obeys.
-const NAMES: &[&str] = &[
-    "NO_COLOR",
-    "CLICOLOR",
-    "CLICOLOR_FORCE",
-    "TERM",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LANG",
-    "COLUMNS",
-    "STEPLADDER_BOOK",
-    "STEPLADDER_LOG",
-    "USER",
-    "LOGNAME",
-    "SUDO_USER",
-];
-
 /// What is around the process, as values.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -50,9 +33,10 @@ pub struct Surroundings {
 impl Surroundings {
     /// Looks around.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the doorway to the environment")]
     pub fn read() -> Self {
-        let vars = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
+        // Names and values that are not text are nobody's to use.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let vars = std::env::vars_os().filter_map(text).collect();
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let size = tcgetwinsize(&stdout).or_else(|_| tcgetwinsize(&stderr)).ok();
         Self {

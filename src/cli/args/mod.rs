@@ -146,6 +146,9 @@ pub enum Command {
     /// Write the manual pages
     #[command(hide = true)]
     Man(Man),
+    /// Drive every unfinished run until there is none (started by `run --detach`)
+    #[command(hide = true)]
+    Drive,
 }
 
 const RUN_EXAMPLES: &str = "Examples:

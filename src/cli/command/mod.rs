@@ -47,6 +47,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),
         Some(Command::Schema(args)) => schema::run(&args, settings),
+        Some(Command::Drive) => wait(crate::cli::door::drive(settings)),
     }
 }
 

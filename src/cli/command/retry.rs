@@ -11,7 +11,13 @@ use crate::cli::watch::{Show, watch};
 /// Starts the run that repeats another, and watches it.
 pub async fn run(args: &Retry, settings: &Settings) -> Result<Exit, Trouble> {
     let door = Door::open(settings, &settings.book()?, Purpose::Drive).await?;
+    let ended = again(&door, args, settings).await;
+    door.close().await;
+    ended
+}
+
+async fn again(door: &Door, args: &Retry, settings: &Settings) -> Result<Exit, Trouble> {
     let run = door.find(&args.run).await?;
     let reply = door.retry(RetryRequest { run }).await?;
-    watch(&door, reply, settings, if args.json { Show::Json } else { Show::People }).await
+    watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await
 }

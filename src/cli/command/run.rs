@@ -16,13 +16,19 @@ pub async fn run(args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
     let request = request(&args.runbook, &args.what, args.dry_run, settings)?;
     let purpose = if args.detach { Purpose::Leave } else { Purpose::Drive };
     let door = Door::open(settings, &book, purpose).await?;
+    let ended = start(&door, request, args, settings).await;
+    door.close().await;
+    ended
+}
+
+async fn start(door: &Door, request: StartRequest, args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
     let reply = door.start(request).await?;
     if args.detach {
         door.leave(&reply.run).await?;
         output::line(&reply.run)?;
         return Ok(Exit::Fine);
     }
-    watch(&door, reply, settings, if args.json { Show::Json } else { Show::People }).await
+    watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await
 }
 
 /// Shows what a run would do.

@@ -1,7 +1,7 @@
 //! Whose home the data directory is: this process's, or another's that is asked.
 
 use crate::base::span::Span;
-use crate::api::desk::Desk;
+use crate::api::Desk;
 use crate::api::socket;
 use crate::cli::client::Client;
 use crate::cli::door::{Purpose, lasting};
@@ -12,7 +12,7 @@ use crate::runtime::owner::{self, Config, Owner};
 use crate::runtime::shelf::Texts;
 use crate::service::{Files, Service};
 use crate::store::disk::OpenError;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;

@@ -7,7 +7,6 @@
 mod home;
 mod lasting;
 
-use crate::api::desk::Desk;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest,
     StartReply, StartRequest, What, WireEvent,
@@ -176,7 +175,7 @@ impl Door {
     /// When there is no such run or the store cannot be read.
     pub async fn run(&self, run: &str) -> Result<RunDetail, Trouble> {
         match self.home.way() {
-            Way::Here(desk) => said(desk.run(run).await),
+            Way::Here(desk) => said(desk.run(run)),
             Way::There(client) => client.run(run).await,
         }
     }
