@@ -14,5 +14,6 @@ mod order;
 mod run;
 mod rust_text;
 mod sim;
+mod socket;
 mod tidy;
 mod wire;

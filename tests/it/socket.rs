@@ -1,0 +1,165 @@
+//! The owner's socket: a run started, followed, read and cancelled by another process's client.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use stepladder::api::socket;
+use stepladder::api::wire::{
+    CancelMode, CancelRequest, OutputRequest, OutputStream, RunState, RunsRequest, StartRequest, What, WireEvent,
+};
+use stepladder::cli::client::Client;
+use stepladder::lang;
+use stepladder::runtime::owner::{Config, Owner};
+use stepladder::service::Service;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const HELLO: &str = "\
+title: Say hello
+steps:
+  - id: hello
+    shell: 'echo hello; echo é'
+";
+
+const LONG: &str = "\
+title: Take long
+steps:
+  - id: long
+    shell: 'echo up; sleep 600'
+";
+
+/// An owner that serves its socket until it is dropped.
+struct House {
+    data: TempDir,
+    client: Client,
+    owner: Option<Owner>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+impl House {
+    fn new() -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        let files = [("stepladder.yaml", ""), ("runbooks/hello.yaml", HELLO), ("runbooks/long.yaml", LONG)];
+        let texts: BTreeMap<String, Arc<str>> =
+            files.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
+        let listed: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+        let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+        let config = Config {
+            book_dir: data.path().into(),
+            data: data.path().into(),
+            settings: Arc::new(lang::load(&listed).book.settings),
+            settings_text: "".into(),
+            env: env.clone(),
+            program: PathBuf::from(env!("CARGO_BIN_EXE_stepladder")),
+            say: Arc::new(|_| false),
+        };
+        let owner = Owner::open(&config).expect("an owner");
+        let service = Service {
+            journal: Arc::clone(&owner.journal),
+            shelf: Arc::clone(&owner.shelf),
+            pump: Some(owner.pump.clone()),
+            files: Arc::new(move || Ok(texts.clone())),
+            env,
+            data: data.path().into(),
+            node: "local".into(),
+        };
+        let listener = socket::listen(data.path()).expect("a socket");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let served = tokio::spawn(socket::serve(listener, service, async { drop(stopped.await) }));
+        let client = Client::new(data.path());
+        Self { data, client, owner: Some(owner), stop: Some(stop), served: Some(served) }
+    }
+
+    async fn start(&self, runbook: &str) -> String {
+        let asked = StartRequest { runbook: runbook.into(), ..StartRequest::default() };
+        self.client.start(&asked).await.expect("started").run
+    }
+
+    async fn close(mut self) {
+        drop(self.stop.take());
+        self.served.take().expect("served").await.expect("no panic").expect("no error");
+        self.owner.take().expect("open").close().await;
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        for (_, identity) in stepladder::keeper::keepers(self.data.path()) {
+            let _ = std::process::Command::new("kill").arg(identity.keeper.pid.to_string()).status();
+        }
+    }
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_started_followed_and_read() {
+    let house = House::new();
+    let mode = std::fs::metadata(house.data.path().join("socket")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let run = house.start("hello").await;
+    let mut events: Vec<WireEvent> = Vec::new();
+    let mut feed = house.client.events(&run, 0).await.expect("followed");
+    while let Some(event) = within(feed.recv()).await {
+        events.push(event.expect("not lost"));
+    }
+    let numbers: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>(), "each event once, in order");
+    assert!(matches!(&events[0].what, What::RunStarted { via, .. } if via == "socket"));
+    assert!(matches!(&events.last().expect("some").what, What::RunEnded { outcome, .. } if outcome == "succeeded"));
+
+    let mut rest = house.client.events(&run, 2).await.expect("followed");
+    assert_eq!(within(rest.recv()).await.expect("more").expect("not lost").seq, 3, "from where one was");
+
+    let asked = |from| {
+        let (place, stream) = ("hello".into(), OutputStream::Stdout);
+        OutputRequest { run: run.clone(), place, attempt: 1, stream, from }
+    };
+    let chunk = house.client.output(&asked(0)).await.expect("read");
+    assert_eq!((chunk.text.as_str(), chunk.offset, chunk.bytes, chunk.total), ("hello\né\n", 0, 9, 9));
+    assert_eq!(house.client.output(&asked(-3)).await.expect("read").text, "é\n");
+
+    assert_eq!(house.client.find("last").await.expect("found"), run);
+    let detail = house.client.run(&run).await.expect("shown");
+    assert_eq!(
+        (detail.row.state, detail.events.len(), detail.outline.title.as_str()),
+        (RunState::Ended, events.len(), "Say hello")
+    );
+    let runs =
+        house.client.runs(&RunsRequest { limit: 5, runbook: Some("hello".into()), ..RunsRequest::default() }).await;
+    assert_eq!(runs.expect("listed").len(), 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_cancelled_and_refusals_are_sentences() {
+    let house = House::new();
+    let run = house.start("long").await;
+    let asked = CancelRequest { run: run.clone(), reason: "enough".into(), mode: CancelMode::Gentle };
+    let mut feed = house.client.events(&run, 0).await.expect("followed");
+    let mut outcome = None;
+    while let Some(event) = within(feed.recv()).await {
+        match event.expect("not lost").what {
+            What::AttemptStarted { .. } => house.client.cancel(&asked).await.expect("taken"),
+            What::RunEnded { outcome: how, .. } => outcome = Some(how),
+            _ => {}
+        }
+    }
+    assert_eq!(outcome.as_deref(), Some("cancelled"));
+    let refused = |error: stepladder::cli::trouble::Trouble| error.to_string();
+    let again = house.client.cancel(&asked).await.map_err(refused);
+    assert!(again.is_err_and(|error| error.contains("is over: it ended cancelled")));
+    let asked = StartRequest { runbook: "helo".into(), ..StartRequest::default() };
+    let missing = house.client.start(&asked).await.map(|_| ()).map_err(refused);
+    assert!(missing.is_err_and(|error| error.contains("did you mean `hello`?")));
+    let client = house.client.clone();
+    house.close().await;
+    let silent = client.find("last").await.map_err(refused);
+    assert!(silent.is_err_and(|error| error.contains("does not answer")));
+}
