@@ -18,6 +18,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const HELLO: &str = "\
+runbook: hello
 title: Say hello
 steps:
   - id: hello
@@ -25,6 +26,7 @@ steps:
 ";
 
 const LONG: &str = "\
+runbook: long
 title: Take long
 steps:
   - id: long
