@@ -82,7 +82,11 @@ fn bare(folder: &Path) -> io::Result<Append> {
                 return;
             }
             at += bytes.len() as u64;
-            group.into_iter().for_each(|one| drop(one.send(())));
+            for one in group {
+                if one.send(()).is_err() {
+                    return;
+                }
+            }
         }
     });
     Ok(Arc::new(move |_, _| {

@@ -160,6 +160,11 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Option<Found> {
 pub(crate) fn search(bytes: &[u8], at: usize) -> Option<(usize, Found)> {
     let mut place = at.next_multiple_of(ALIGN);
     while place + HEADER <= bytes.len() {
+        // Mostly zeros are searched: neither header begins with one.
+        if bytes[place] != START.to_le_bytes()[0] {
+            place += ALIGN;
+            continue;
+        }
         if let Some(header) = Header::read(&bytes[place..], START) {
             return Some((place, open(bytes, place, header)));
         }

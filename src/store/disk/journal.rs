@@ -1,7 +1,7 @@
 //! The journal on disk as everybody else sees it: opened, appended to, read, closed.
 
 use crate::base::digest::Digest;
-use crate::store::disk::anchor::AnchorFile;
+use crate::store::disk::anchor::{Anchor, AnchorFile};
 use crate::store::disk::blob::Blobs;
 use crate::store::disk::device::{Disk, Real};
 use crate::store::disk::directory::{Host, OpenError, check_format, enter};
@@ -88,7 +88,10 @@ impl DiskJournal {
         disk.make_dir(FOLDER)?;
         let blobs = Blobs::open(Arc::clone(&disk))?;
         let (mut anchor, was) = AnchorFile::open(&*disk)?;
-        disk.sync_dir("")?;
+        if was == Anchor::default() {
+            // Once: from its first word on, the anchor proves that these names are durable.
+            disk.sync_dir("")?;
+        }
         let found = recover(&*disk, was.number)?;
         let epoch = was.epoch + 1;
         anchor.set(epoch, found.number, false)?;
