@@ -46,11 +46,10 @@ fn kinds(text: &mut String) {
     text.push_str("\n## Kinds of step\n");
     for spec in Kind::ALL.iter().map(|kind| kind.spec()).chain(FLOW) {
         let _ = write!(text, "\n### `{}`\n\n{}\n\n```yaml\n{}\n```\n", spec.name, spec.doc, spec.example);
-        match spec.shape {
-            Shape::Record(keys) => rows(text, keys),
-            shape => {
-                let _ = writeln!(text, "\nTakes {}.", kind_of(&shape));
-            }
+        if let Shape::Record(keys) = spec.shape {
+            rows(text, keys);
+        } else {
+            let _ = writeln!(text, "\nTakes {}.", kind_of(&spec.shape));
         }
         outputs(text, spec);
     }
@@ -100,13 +99,11 @@ fn type_word(ty: &FieldType) -> &'static str {
 }
 
 fn table(text: &mut String, shape: &Shape) {
-    match shape {
-        Shape::Record(keys) => rows(text, keys),
-        Shape::Map(Shape::Record(keys)) => {
-            text.push_str("\nA map: each key is a name, each value a map with these keys.\n");
-            rows(text, keys);
-        }
-        _ => {}
+    if let Shape::Record(keys) = shape {
+        rows(text, keys);
+    } else if let Shape::Map(Shape::Record(keys)) = shape {
+        text.push_str("\nA map: each key is a name, each value a map with these keys.\n");
+        rows(text, keys);
     }
 }
 

@@ -84,14 +84,13 @@ fn properties(keys: &[Key], templated: bool) -> Map<String, Value> {
 }
 
 fn described(schema: Value, doc: &str) -> Value {
-    match schema {
-        Value::Object(mut schema) if !schema.contains_key("$ref") => {
-            schema.insert("description".into(), json!(doc));
-            Value::Object(schema)
-        }
+    if schema.get("$ref").is_some() {
         // In this draft nothing may stand beside a `$ref`.
-        other => json!({ "allOf": [other], "description": doc }),
+        return json!({ "allOf": [schema], "description": doc });
     }
+    let mut schema = schema;
+    schema["description"] = json!(doc);
+    schema
 }
 
 /// Text is any scalar: YAML takes `8080` for a number and the language takes it as it stands.

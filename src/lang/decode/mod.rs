@@ -126,7 +126,9 @@ impl Ctx {
                 Some(template)
             }
             Err(problems) => {
-                problems.iter().for_each(|problem| self.findings.push(finding(problem, &text, true)));
+                for problem in &problems {
+                    self.findings.push(finding(problem, &text, true));
+                }
                 None
             }
         }
@@ -141,7 +143,9 @@ impl Ctx {
                 Some(expr)
             }
             Err(problems) => {
-                problems.iter().for_each(|problem| self.findings.push(finding(problem, &text, false)));
+                for problem in &problems {
+                    self.findings.push(finding(problem, &text, false));
+                }
                 None
             }
         }
@@ -216,11 +220,10 @@ impl Ctx {
         let fitting: Vec<&Shape> = shapes.iter().filter(|shape| words::fits(shape, node)).collect();
         let exact = node.scalar().and_then(|scalar| {
             let core = scalar.core();
-            let by_form = fitting.iter().find(|shape| match shape {
-                Shape::Bool => matches!(core, Core::Bool(_)) || scalar.is_old_boolean().is_some(),
-                Shape::Int(..) => matches!(core, Core::Int(_)),
-                Shape::Number => matches!(core, Core::Int(_) | Core::Float(_)),
-                _ => false,
+            let by_form = fitting.iter().find(|shape| {
+                (matches!(shape, Shape::Bool) && (matches!(core, Core::Bool(_)) || scalar.is_old_boolean().is_some()))
+                    || (matches!(shape, Shape::Int(..)) && matches!(core, Core::Int(_)))
+                    || (matches!(shape, Shape::Number) && matches!(core, Core::Int(_) | Core::Float(_)))
             });
             let texts = || fitting.iter().find(|shape| !matches!(shape, Shape::Bool | Shape::Int(..) | Shape::Number));
             by_form.or_else(texts)

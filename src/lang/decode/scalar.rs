@@ -78,7 +78,22 @@ impl Ctx {
             Shape::Regex => regex::Regex::new(&scalar.text).err().map(|bad| (Code::BadPattern, regex_trouble(&bad))),
             Shape::Choice(words) => return self.choice(node, scalar, words),
             Shape::Syntax(Syntax { code, test, .. }) => test(&scalar.text).err().map(|bad| (*code, bad)),
-            _ => None,
+            Shape::Verbatim
+            | Shape::Text(_)
+            | Shape::Prose
+            | Shape::Int(..)
+            | Shape::Number
+            | Shape::Bool
+            | Shape::Expr
+            | Shape::List(_)
+            | Shape::Many(_)
+            | Shape::Map(_)
+            | Shape::Record(_)
+            | Shape::Either(_)
+            | Shape::Any(_)
+            | Shape::Literal
+            | Shape::Steps
+            | Shape::Step => None,
         };
         match failed {
             None => Some(text(scalar)),
@@ -144,15 +159,15 @@ impl Ctx {
 
     /// A key with nothing behind it: fine where nothing is a value, else its own message.
     fn nothing(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
-        match shape {
-            Shape::Any(_) | Shape::Literal => Some(Param::Value(Value::Null)),
-            Shape::Record(keys) if keys.iter().all(|key| !key.required) => Some(Param::Map(Vec::new())),
-            _ => {
-                let message = format!("`{}` is empty: it must be {}", self.here(), wanted(shape));
-                self.error(Code::WrongType, node.spot, message);
-                None
-            }
+        if matches!(shape, Shape::Any(_) | Shape::Literal) {
+            return Some(Param::Value(Value::Null));
         }
+        if matches!(shape, Shape::Record(keys) if keys.iter().all(|key| !key.required)) {
+            return Some(Param::Map(Vec::new()));
+        }
+        let message = format!("`{}` is empty: it must be {}", self.here(), wanted(shape));
+        self.error(Code::WrongType, node.spot, message);
+        None
     }
 }
 

@@ -80,14 +80,13 @@ fn matrix_row(
 
 fn action_of(ctx: &mut Ctx, action: &str, actions: &[(String, Param)], node: &Node, level: &mut LadderLevel) {
     let meant = actions.iter().find(|(word, _)| word == action).and_then(|(_, name)| text(name));
-    match meant.and_then(|name| Name::parse(name).ok()) {
-        Some(runbook) => level.tries.push(runbook),
-        None => {
-            let spot = node.get("action").map_or(node.spot, |action| action.spot);
-            let finding =
-                Diagnostic::warning(Code::UnknownRunbook, spot, format!("nothing says which runbook `{action}` is"));
-            ctx.findings.push(finding.help(format!("add `actions: {{ {action}: NAME }}` at the end of the file")));
-        }
+    if let Some(runbook) = meant.and_then(|name| Name::parse(name).ok()) {
+        level.tries.push(runbook);
+    } else {
+        let spot = node.get("action").map_or(node.spot, |action| action.spot);
+        let finding =
+            Diagnostic::warning(Code::UnknownRunbook, spot, format!("nothing says which runbook `{action}` is"));
+        ctx.findings.push(finding.help(format!("add `actions: {{ {action}: NAME }}` at the end of the file")));
     }
 }
 

@@ -64,10 +64,8 @@ fn named<T>(ctx: &mut Ctx, fields: &Fields<'_>, key: &str, make: impl Fn(&Param)
 
 fn level_number(ctx: &mut Ctx, text: &str, node: Option<&Node>) -> Option<u32> {
     let number = text.parse::<u32>().ok().filter(|number| *number > 0);
-    if number.is_none() {
-        if let Some((key, _)) = node.and_then(|node| node.entry(text)) {
-            ctx.error(Code::BadNumber, key.spot, format!("`{text}` is not a level: they are numbered 1, 2, 3 …"));
-        }
+    if let (None, Some((key, _))) = (number, node.and_then(|node| node.entry(text))) {
+        ctx.error(Code::BadNumber, key.spot, format!("`{text}` is not a level: they are numbered 1, 2, 3 …"));
     }
     number
 }

@@ -96,10 +96,10 @@ impl Reader {
             );
         }
         let (min, max) = (fields.value("min").and_then(Value::as_f64), fields.value("max").and_then(Value::as_f64));
-        if let (Some(min), Some(max)) = (min, max) {
-            if min > max {
-                self.ctx.error(Code::BadNumber, fields.spot("max", spot), format!("`max` {max} is below `min` {min}"));
-            }
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            self.ctx.error(Code::BadNumber, fields.spot("max", spot), format!("`max` {max} is below `min` {min}"));
         }
     }
 }

@@ -19,18 +19,12 @@ pub(super) fn span(param: &Param) -> Option<Span> {
 
 /// The template a parameter is.
 pub(super) fn template(param: &Param) -> Option<Template> {
-    match param {
-        Param::Text(template) => Some(template.clone()),
-        _ => None,
-    }
+    if let Param::Text(template) = param { Some(template.clone()) } else { None }
 }
 
 /// The expression a parameter is.
 pub(super) fn expr(param: &Param) -> Option<Expr> {
-    match param {
-        Param::Expr(expr) => Some(expr.clone()),
-        _ => None,
-    }
+    if let Param::Expr(expr) = param { Some(expr.clone()) } else { None }
 }
 
 /// The pairs of a parameter that is a map.

@@ -2,6 +2,7 @@
 //!
 //! Built from the parser's events (`docs/decisions/0012-yaml-event-parser.md`). Knows no runbooks.
 
+mod header;
 mod node;
 mod read;
 #[cfg(test)]

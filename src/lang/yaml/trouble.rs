@@ -5,123 +5,30 @@ use granit_parser::{ErrorKind, ScanError};
 
 /// The error as a finding, and the place whose line is at fault. `open` is the innermost bracket still open.
 pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<Spot>) -> (Diagnostic, Spot) {
+    let kind = error.kind();
     let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
-    let mut spot = word(file, text, at);
+    let here = word(file, text, at);
     let line = line_of(text, at);
-    if let Some(value) = bare_template(line) {
-        let message = "a value that begins with `{{` must be quoted, or YAML reads a map";
-        return (Diagnostic::error(Code::Syntax, spot, message).help(format!("write \"{value}\"")), spot);
-    }
     let open = open.or_else(|| open_bracket(file, text, at));
-    let earlier = open.filter(|open| text.get(open.start..at).is_some_and(|between| between.contains('\n')));
-    let (message, help) = match error.kind() {
-        ErrorKind::MappingValueNotAllowed
-        | ErrorKind::MappingKeyNotAllowed
-        | ErrorKind::InvalidColonPlacement
-        | ErrorKind::BlockSequenceEntryNotAllowed
-            if earlier.is_some() =>
-        {
-            spot = earlier.map_or(spot, |open| Spot { end: open.start + 1, ..open });
-            let closing = if text.get(spot.start..spot.end) == Some("[") { "]" } else { "}" };
-            (
-                "the bracket opened here is not closed before the next key".to_owned(),
-                Some(format!("write `{closing}` at its end")),
-            )
-        }
-        ErrorKind::MappingValueNotAllowed if keyless_line_above(text, at).is_some() => {
-            if let Some((start, end)) = keyless_line_above(text, at) {
-                spot = Spot { file, start, end };
-            }
-            ("a `:` is missing on this line".to_owned(), None)
-        }
-        ErrorKind::InvalidTrailingSingleQuotedScalar => (
-            "text behind the closing quote".to_owned(),
-            Some("inside single quotes a quote is written twice ('it''s'); or use double quotes".to_owned()),
-        ),
-        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "text behind the closing quote".to_owned(),
-            Some("inside double quotes a quote is written \\\"; or use single quotes".to_owned()),
-        ),
-        ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping
-        | ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::InvalidFlowScalarIndent
-            if open.is_some() =>
-        {
-            if let Some(open) = open {
-                spot = Spot { end: open.start + 1, ..open };
-            }
-            let bracket = text.get(spot.start..spot.end).unwrap_or("{");
-            let closing = if bracket == "[" { "]" } else { "}" };
-            (
-                format!("the `{bracket}` opened here is not closed properly"),
-                Some(format!(
-                    "a `,` or `{closing}` is missing behind an item; a text with `,`, `:`, `[` or `{{` in it needs quotes"
-                )),
-            )
-        }
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            (format!("`{close}` closes nothing here: `{open}` is still open"), None)
-        }
-        ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing".to_owned(), None),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("a quote is opened and never closed".to_owned(), None)
-        }
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => {
-            ("a tab where YAML wants spaces".to_owned(), Some("indent with spaces".to_owned()))
-        }
-        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement => {
-            value_trouble(line)
-        }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("a `:` is missing behind this key, or the line is indented wrongly".to_owned(), None)
-        }
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => (
-            "this line is indented differently from the ones it belongs to".to_owned(),
-            Some("align it with the keys above it".to_owned()),
-        ),
-        ErrorKind::BlockSequenceEntryNotAllowed => (
-            "a list item (`- `) cannot stand here".to_owned(),
-            Some("begin the list on a line of its own below the key".to_owned()),
-        ),
-        ErrorKind::UnexpectedCharacter { character } => {
-            (format!("a value cannot begin with `{character}`"), Some("quote the whole value".to_owned()))
-        }
-        ErrorKind::UnknownQuotedScalarEscape => (
-            "an unknown escape in double quotes".to_owned(),
-            Some("use single quotes, where a backslash is only a backslash".to_owned()),
-        ),
-        ErrorKind::RecursionLimitExceeded => ("nested too deeply".to_owned(), None),
-        ErrorKind::DirectiveDisallowed => {
-            ("`%` directives are not used here".to_owned(), Some("if a text begins with `%`, quote it".to_owned()))
-        }
-        other => (lower(&other.to_string()), None),
+    let (spot, message, help) = if let Some(value) = bare_template(line) {
+        let message = "a value that begins with `{{` must be quoted, or YAML reads a map";
+        (here, message.to_owned(), Some(format!("write \"{value}\"")))
+    } else if let Some(told) = open.and_then(|open| unclosed(kind, text, at, open)) {
+        told
+    } else if let (true, Some((start, end))) = (is_misplaced(kind), keyless_line_above(text, at)) {
+        (Spot { file, start, end }, "a `:` is missing on this line".to_owned(), None)
+    } else {
+        let (message, help) = told(kind, line);
+        let quote = if matches!(kind, ErrorKind::UnclosedQuotedScalar) { quote_start(text, at) } else { None };
+        let start = if is_tab(kind) { tab(text, at) } else { quote };
+        (start.map_or(here, |start| Spot { file, start, end: start + 1 }), message, help)
     };
-    if let (true, Some(start)) = (is_tab(error.kind()), tab(text, at)) {
-        spot = Spot { file, start, end: start + 1 };
-    }
-    if let (ErrorKind::UnclosedQuotedScalar, Some(start)) = (error.kind(), quote_start(text, at)) {
-        spot = Spot { file, start, end: start + 1 };
-    }
-    let code = if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
+    let code = if matches!(kind, ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
     let mut finding = Diagnostic::error(code, spot, message);
-    if let (true, Some(above)) = (is_indent(error.kind()), line_above(file, text, spot.start)) {
+    if let (true, Some(above)) = (is_indent(kind), line_above(file, text, spot.start)) {
         finding = finding.note(above, "or this one is");
     }
-    (
-        match help {
-            Some(help) => finding.help(help),
-            None => finding,
-        },
-        spot,
-    )
+    (if let Some(help) = help { finding.help(help) } else { finding }, spot)
 }
 
 fn is_indent(kind: &ErrorKind) -> bool {
@@ -141,6 +48,80 @@ fn line_above(file: FileId, text: &str, at: usize) -> Option<Spot> {
     let line = above.rfind('\n').map_or(0, |line| line + 1);
     let lead = above[line..].len() - above[line..].trim_start().len();
     (!above.is_empty()).then_some(Spot { file, start: line + lead, end: above.len() })
+}
+
+fn is_misplaced(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed | ErrorKind::MappingKeyNotAllowed | ErrorKind::InvalidColonPlacement
+    )
+}
+
+/// An error that comes of a bracket left open: told where it was opened.
+fn unclosed(kind: &ErrorKind, text: &str, at: usize, open: Spot) -> Option<(Spot, String, Option<String>)> {
+    let spot = Spot { end: open.start + 1, ..open };
+    let bracket = text.get(spot.start..spot.end)?;
+    let closing = if bracket == "[" { "]" } else { "}" };
+    let lines_between = text.get(open.start..at).is_some_and(|between| between.contains('\n'));
+    if (is_misplaced(kind) || matches!(kind, ErrorKind::BlockSequenceEntryNotAllowed)) && lines_between {
+        let message = "the bracket opened here is not closed before the next key".to_owned();
+        return Some((spot, message, Some(format!("write `{closing}` at its end"))));
+    }
+    let ends = matches!(
+        kind,
+        ErrorKind::UnexpectedEofFlowSequence
+            | ErrorKind::UnexpectedEofFlowMapping
+            | ErrorKind::UnexpectedEofImplicitFlowMapping
+            | ErrorKind::UnclosedFlowCollection { .. }
+            | ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::InvalidFlowScalarIndent
+    );
+    let help =
+        format!("a `,` or `{closing}` is missing behind an item; a text with `,`, `:`, `[` or `{{` in it needs quotes");
+    ends.then(|| (spot, format!("the `{bracket}` opened here is not closed properly"), Some(help)))
+}
+
+/// The sentence and the way out.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser's own words do for what nobody types")]
+fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
+    let (message, help) = match kind {
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            return (format!("`{close}` closes nothing here: `{open}` is still open"), None);
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            return (format!("a value cannot begin with `{character}`"), Some("quote the whole value".to_owned()));
+        }
+        kind if is_misplaced(kind) => return value_trouble(line),
+        kind if is_tab(kind) => ("a tab where YAML wants spaces", "indent with spaces"),
+        ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            "text behind the closing quote",
+            "inside single quotes a quote is written twice ('it''s'); or use double quotes",
+        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            ("text behind the closing quote", "inside double quotes a quote is written \\\"; or use single quotes")
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing", ""),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("a quote is opened and never closed", "")
+        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+            ("a `:` is missing behind this key, or the line is indented wrongly", "")
+        }
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => {
+            ("this line is indented differently from the ones it belongs to", "align it with the keys above it")
+        }
+        ErrorKind::BlockSequenceEntryNotAllowed => {
+            ("a list item (`- `) cannot stand here", "begin the list on a line of its own below the key")
+        }
+        ErrorKind::UnknownQuotedScalarEscape => {
+            ("an unknown escape in double quotes", "use single quotes, where a backslash is only a backslash")
+        }
+        ErrorKind::RecursionLimitExceeded => ("nested too deeply", ""),
+        ErrorKind::DirectiveDisallowed => ("`%` directives are not used here", "if a text begins with `%`, quote it"),
+        other => return (lower(&other.to_string()), None),
+    };
+    (message.to_owned(), (!help.is_empty()).then(|| help.to_owned()))
 }
 
 fn is_tab(kind: &ErrorKind) -> bool {
