@@ -25,7 +25,8 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     };
     let code = if matches!(kind, ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
     let mut finding = Diagnostic::error(code, spot, message);
-    if let (true, Some(above)) = (is_indent(kind), line_above(file, text, spot.start)) {
+    let layout = is_indent(kind) && bare_template(line).is_none();
+    if let (true, Some(above)) = (layout, line_above(file, text, spot.start)) {
         finding = finding.note(above, "or this one is");
     }
     (if let Some(help) = help { finding.help(help) } else { finding }, spot)
