@@ -48,6 +48,8 @@ pub(crate) fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
+        // A name of which no letter is the same is no typing mistake.
+        .filter(|(distance, name)| *distance < wrong.chars().count().max(name.chars().count()))
         .filter(|(distance, name)| *distance <= allowed || (wrong.len() > 2 && name.starts_with(wrong)))
         .min()
         .map(|(_, name)| name)

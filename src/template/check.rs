@@ -45,6 +45,7 @@ fn block(block: &Block, types: &Types, problems: &mut Vec<Problem>) {
     if !fits {
         let text = format!("`#{}` takes a list or a map, this is {kind}", block.sort.as_str());
         problems.push(Problem::new(ProblemKind::Type, block.span, text));
+        return;
     }
     each(&block.body, types, problems);
     each(&block.otherwise, types, problems);

@@ -98,6 +98,7 @@ impl Placer {
     }
 
     fn block(&mut self, block: &mut Block, state: &mut State, after: &str) {
+        state.boundary();
         let before = state.clone();
         let looped = block.sort == BlockSort::Each;
         // What follows an item may be the next item.
@@ -105,13 +106,16 @@ impl Placer {
         let mut then = before.clone();
         let problems = self.problems.len();
         self.items(&mut block.body, &mut then, &next);
+        then.boundary();
         if looped && self.problems.len() == problems {
             // The second item stands behind the first: the more cautious of both places counts.
             then.merge(&before);
             self.items(&mut block.body, &mut then, &next);
+            then.boundary();
         }
         let mut otherwise = before.clone();
         self.items(&mut block.otherwise, &mut otherwise, after);
+        otherwise.boundary();
         let fits = then.agrees(&otherwise) && (!looped || then.agrees(&before));
         if !fits {
             let text = format!("what `#{}` writes would change how the text behind it is read", block.sort.as_str());
@@ -129,6 +133,13 @@ impl State {
             Self::Shell(shell) => shell.text(text),
             Self::Url(url) => url.text(text),
             Self::Element { empty } => *empty = *empty && text.is_empty(),
+        }
+    }
+
+    fn boundary(&mut self) {
+        match self {
+            Self::Shell(shell) => shell.boundary(),
+            Self::Url(_) | Self::Element { .. } => {}
         }
     }
 

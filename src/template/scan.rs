@@ -69,10 +69,11 @@ pub(super) fn scan(source: &str) -> Result<Vec<Token>, Problem> {
         if trim_left {
             text.truncate(text.trim_end().len());
         }
-        tokens.push(Token::Text(std::mem::take(&mut text)));
         at = to;
         eat = trim_right;
+        // Text before and behind a comment is one text: what stands in it is read together.
         if tag.sort != Sort::Comment {
+            tokens.push(Token::Text(std::mem::take(&mut text)));
             tokens.push(Token::Tag(tag));
         }
     }

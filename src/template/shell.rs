@@ -21,6 +21,8 @@ pub(super) struct Shell {
     lost: bool,
     /// The text of the substitution being read.
     nest: String,
+    /// The last character of the text.
+    tail: Option<char>,
     words: Words,
     /// Delimiters of here-documents that begin at the next line, and the one being read.
     heredocs: Vec<Heredoc>,
@@ -66,6 +68,7 @@ impl Shell {
             dollar: None,
             lost: false,
             nest: String::new(),
+            tail: None,
             words: Words::new(),
             heredocs: Vec::new(),
             body: None,
@@ -77,22 +80,26 @@ impl Shell {
         self.open == other.open
             && self.escaped == other.escaped
             && self.body.is_some() == other.body.is_some()
-            && self.heredocs.len() == other.heredocs.len()
-            && self.words.agrees(&other.words)
+            && self.heredocs == other.heredocs
+            && self.dollar.is_some() == other.dollar.is_some()
     }
 
     /// What follows may come after either branch: the more cautious of both.
     pub(super) fn merge(&mut self, other: &Self) {
         self.words.merge(&other.words);
         self.lost |= other.lost;
-        if self.dollar.is_none() {
-            self.dollar.clone_from(&other.dollar);
-        }
+    }
+
+    /// A block begins or ends here: characters that are read together with the next one may not stand
+    /// on two sides of it.
+    pub(super) fn boundary(&mut self) {
+        self.lost |= matches!(self.tail, Some('$' | '<' | '('));
     }
 
     /// Reads text of the line.
     pub(super) fn text(&mut self, text: &str) {
         let chars: Vec<char> = text.chars().collect();
+        self.tail = chars.last().copied().or(self.tail);
         let mut at = 0;
         while at < chars.len() {
             at += self.step(chars[at], chars.get(at + 1).copied(), chars.get(at + 2).copied());
@@ -112,7 +119,7 @@ impl Shell {
             return refuse(if name.is_empty() { "behind `$`" } else { "glued to the name of a variable" });
         }
         if self.lost {
-            return refuse("behind quotes inside a substitution, which shells read differently");
+            return refuse("behind text whose quotes shells or branches read differently");
         }
         for open in &self.open {
             match open {
@@ -135,6 +142,7 @@ impl Shell {
         };
         let first = self.words.at_word_start() && !self.words.after_dashes();
         self.words.value();
+        self.tail = None;
         Ok(Spot { landing, first, tail: false, raw: false })
     }
 
@@ -315,7 +323,11 @@ impl Shell {
                 self.open.push(Open::Backtick);
             }
             '\\' => self.escaped = true,
-            '#' if self.words.between() => self.open.push(Open::Comment),
+            '#' if self.words.between() => {
+                // Whether this is a comment may depend on a block: then so does every quote in it.
+                self.lost |= self.words.unsure_between();
+                self.open.push(Open::Comment);
+            }
             '<' if next == Some('<') && third == Some('<') => {
                 self.words.space();
                 return 3;

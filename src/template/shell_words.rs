@@ -58,6 +58,10 @@ pub(super) struct Words {
     redirect: bool,
     /// A `--` has been read.
     dashes: bool,
+    /// Which command this is depends on a block.
+    unsure: bool,
+    /// Whether a word has begun depends on a block.
+    unsure_between: bool,
 }
 
 /// What a value stands for in the texts of words.
@@ -65,31 +69,41 @@ const VALUE: char = '\u{fffc}';
 
 impl Words {
     pub(super) fn new() -> Self {
-        Self { current: None, done: Vec::new(), redirect: false, dashes: false }
+        Self { current: None, done: Vec::new(), redirect: false, dashes: false, unsure: false, unsure_between: false }
     }
 
-    /// Whether two branches leave the same shape: both between words or both inside one.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
-        self.redirect == other.redirect && self.command() == other.command()
-    }
-
-    /// The more cautious of two branches.
+    /// What follows stands behind either branch of a block.
     pub(super) fn merge(&mut self, other: &Self) {
         self.dashes &= other.dashes;
+        self.unsure_between |= other.unsure_between || self.between() != other.between();
+        let (short, long) =
+            if self.done.len() <= other.done.len() { (&self.done, &other.done) } else { (&other.done, &self.done) };
+        let more = long.strip_prefix(&short[..]);
+        let harmless = more.is_some_and(|more| {
+            let options = more.iter().all(|word| word.starts_with('-'));
+            more.is_empty() || (!short.is_empty() && (options || !is_special(&short[0])))
+        });
+        self.unsure |= other.unsure || !harmless || self.redirect != other.redirect;
+        let long = long.clone();
+        self.done = long;
         if other.at_word_start() {
             self.current.clone_from(&other.current);
         }
-        if other.done.len() > self.done.len() {
-            self.done.clone_from(&other.done);
-        }
+    }
+
+    /// Whether it depends on a block if a word has begun.
+    pub(super) fn unsure_between(&self) -> bool {
+        self.unsure_between
     }
 
     pub(super) fn character(&mut self, c: char) {
+        self.unsure_between = false;
         self.current.get_or_insert_default().push(c);
     }
 
     /// A quote begins: from here on there is a word, be it empty.
     pub(super) fn quote(&mut self) {
+        self.unsure_between = false;
         self.current.get_or_insert_default();
     }
 
@@ -120,6 +134,7 @@ impl Words {
     }
 
     pub(super) fn space(&mut self) {
+        self.unsure_between = false;
         let Some(word) = self.current.take() else { return };
         if std::mem::take(&mut self.redirect) {
             return;
@@ -151,6 +166,9 @@ impl Words {
 
     /// Why no value may stand here, if it may not.
     pub(super) fn refuses(&self) -> Option<String> {
+        if self.unsure {
+            return Some("a value cannot be made safe where a block decides which command it belongs to".into());
+        }
         if self.redirect {
             return None;
         }
@@ -181,6 +199,12 @@ impl Words {
         }
         names
     }
+}
+
+/// Whether a command reads some of its words as code.
+fn is_special(word: &str) -> bool {
+    let base = word.rsplit('/').next().unwrap_or(word);
+    [CODE, INTERPRETERS, PROGRAMS, PREFIXES, &["[[", "[", "test", "printf"]].iter().any(|list| list.contains(&base))
 }
 
 /// Whether a word behind a prefix such as `sudo` is the command, rather than an option, a number or an assignment.
