@@ -124,7 +124,7 @@ fn step_ended(place: String, ended: &StepEnded) -> What {
         level: ended.level.to_string(),
         failure: ended.failure.as_ref().map(WireFailure::from),
         reason: ended.reason.clone(),
-        output: ended.output.clone(),
+        output: ended.output.clone().unwrap_or_default(),
     }
 }
 

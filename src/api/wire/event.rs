@@ -218,8 +218,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         /// The output of a step made of others.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        output: Option<Value>,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        output: Value,
     },
     /// The run ended.
     RunEnded {

@@ -164,7 +164,7 @@ fn event(line: &str) -> WireEvent {
             let (outcome, level, rest) = (word(), word(), word());
             let failure = rest.strip_prefix("failure ").map(failure);
             let reason = rest.strip_prefix("reason ").map(str::to_owned);
-            What::StepEnded { place, outcome, level, failure, reason, output: None }
+            What::StepEnded { place, outcome, level, failure, reason, output: Value::Null }
         }
         _ => panic!("no event: {line}"),
     };
