@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn files_are_laid_out() {
         for (text, laid_out) in [
-            ("a:   1\nb:   'word'\n", "a: 1\nb: word\n"),
+            ("a:   1\nb:  'word'\n", "a: 1\nb: word\n"),
             ("a:\n- 1\n- b:   2\n  c: 3\n", "a:\n  - 1\n  - b: 2\n    c: 3\n"),
             ("# top\n\n\n\na: 1 # one\n# end\n", "# top\n\na: 1 # one\n# end\n"),
             ("a: {b: 1,c: [x,y]}\n", "a: { b: 1, c: [x, y] }\n"),
@@ -68,7 +68,7 @@ mod tests {
             ("a: >-\n    one\n    two\n", "a: >-\n  one\n  two\n"),
             (
                 "a: \"yes\"\nb: '1'\nc: \"x: y\"\nd: \"http://x/y\"\n",
-                "a: \"yes\"\nb: '1'\nc: \"x: y\"\nd: http://x/y\n",
+                "a: \"yes\"\nb: '1'\nc: \"x: y\"\nd: \"http://x/y\"\n",
             ),
             ("steps:\n  - shell: ls\n    id: x\n", "steps:\n  - id: x\n    shell: ls\n"),
             ("steps:\n  - shell: ls # list\n    id: x\n", "steps:\n  - shell: ls # list\n    id: x\n"),
@@ -79,6 +79,10 @@ mod tests {
             ("a: {b: 1, # one\n  c: 2}\n", "a: { b: 1, # one\n  c: 2 }\n"),
             ("- - 1\n  - 2\n-   a\n", "- - 1\n  - 2\n- a\n"),
             ("a: one\n  two\n", "a: one two\n"),
+            (
+                "a:   { b: 1,  c: 2 }\nbcd: { b: 11, c: 2 }\ne:  1\n",
+                "a:   { b: 1,  c: 2 }\nbcd: { b: 11, c: 2 }\ne: 1\n",
+            ),
             ("", ""),
             ("# only\n", "# only\n"),
         ] {

@@ -100,8 +100,9 @@ impl Printer<'_> {
                     let (key, value) = &pairs[*index];
                     let next = order.get(place + 1).map_or(limit, |next| pairs[*next].0.spot.start);
                     self.lead(key.spot.start, column, indent, &mut fresh);
-                    self.out.push_str(&inline(key, false, self.text));
+                    self.out.push_str(&inline(key, self.text));
                     self.out.push(':');
+                    self.align(pairs, *index);
                     self.under(key, value, indent, next);
                 }
             }
@@ -125,6 +126,24 @@ impl Printer<'_> {
             self.indent(indent);
         }
         *fresh = true;
+    }
+
+    /// Further spaces behind a key whose value was aligned with that of a neighbour.
+    fn align(&mut self, pairs: &[(Node, Node)], index: usize) {
+        let gap = |index: usize| {
+            let (key, value) = pairs.get(index)?;
+            let between = self.text.get(key.spot.end + 1..value.spot.start)?;
+            let blank = !between.is_empty() && between.chars().all(|c| c == ' ');
+            (blank && value.alias.is_none() && value.anchor.is_none())
+                .then(|| (self.column(value.spot.start), between.len()))
+        };
+        let Some((column, spaces)) = gap(index) else { return };
+        let neighbours = [index.checked_sub(1), Some(index + 1)];
+        let aligned =
+            neighbours.into_iter().flatten().any(|other| gap(other).is_some_and(|(other, _)| other == column));
+        if aligned {
+            self.indent(spaces - 1);
+        }
     }
 
     /// What stands behind a key.
@@ -171,7 +190,7 @@ impl Printer<'_> {
             .comments
             .get(self.next)
             .is_some_and(|comment| comment.spot.start > node.spot.start && comment.spot.start < end);
-        let line = inline(node, false, self.text);
+        let line = inline(node, self.text);
         let source = self.text.get(node.spot.start..end).unwrap_or("");
         let long = node.alias.is_none() && source.contains('\n') && line.len() + indent > WIDTH;
         if begun && !line.is_empty() {
