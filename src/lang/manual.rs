@@ -18,6 +18,12 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - Texts may hold templates (`{{ inputs.url }}`) where the type says *templated text*; expressions are rhai.
 - Lengths of time are written `250ms`, `30s`, `5m`, `1h30m`, `7d`, `2w`, `1y`; amounts of bytes `512`, `64MiB`, `1.5GB`.
 - Booleans are `true` and `false`, nothing else. A number with a leading zero (`012`) is text.
+- `defaults` of a runbook or group is given to every step in it that touches the outside world, at any depth and in its handlers; the step's
+  own key wins, then the innermost `defaults`; `env` is merged name by name.
+- The step behind `until`, `probe` and `check` needs no `id`: it is then named after the step around it (`heal_probe`, `deploy_check`).
+- `inputs` beside `cron`, `every` and `at` are values as they stand; `inputs` inside `webhook`, `alert`, `run_ended` and `file` are expressions over
+  what came in.
+- `retry: 3` is short for `retry: { attempts: 3 }`; `concurrency: NAME` for `{ group: NAME }`; `inputs: { url: url }` for `{ url: { type: url } }`.
 ";
 
 /// The text of `docs/language.md`.

@@ -1,6 +1,14 @@
 //! The language from outside: what is generated from its tables is what the files hold.
 
 use std::path::Path;
+use std::sync::Arc;
+use stepladder::base::ids::{Name, StepId};
+use stepladder::base::span::Span;
+use stepladder::lang::{Loaded, load};
+use stepladder::model::escalation::{Reach, Unless};
+use stepladder::model::policy::OnInterrupt;
+use stepladder::model::runbook::Runbook;
+use stepladder::model::step::Step;
 
 /// Compares a file with what it should hold; `UPDATE=1` writes it.
 fn golden(path: &str, wanted: &str) {
@@ -23,4 +31,174 @@ fn schemas_are_made_from_the_tables() {
 #[test]
 fn the_reference_is_made_from_the_tables() {
     golden("docs/language.md", &stepladder::lang::manual::manual());
+}
+
+fn read(files: &[(&str, &str)]) -> Loaded {
+    let files: Vec<(String, Arc<str>)> =
+        files.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(*text))).collect();
+    load(&files)
+}
+
+fn told(loaded: &Loaded) -> Vec<String> {
+    let shown = |finding: &stepladder::diagnostic::Diagnostic| {
+        let (line, column) = loaded.sources.line_column(finding.spot);
+        format!("{line}:{column} {} {}", finding.code.as_str(), finding.message)
+    };
+    loaded.findings.sorted().into_iter().map(shown).collect()
+}
+
+fn runbook(text: &str) -> Arc<Runbook> {
+    let loaded = read(&[("runbooks/x.yaml", text)]);
+    let errors: Vec<String> = told(&loaded);
+    assert!(!loaded.findings.has_errors(), "{errors:#?}");
+    Arc::clone(loaded.book.runbooks.values().next().unwrap())
+}
+
+fn step(runbook: &Runbook, id: &str) -> Arc<Step> {
+    Arc::clone(runbook.step(&StepId::parse(id).unwrap()).unwrap())
+}
+
+#[test]
+fn defaults_reach_steps_that_do_something_and_the_nearest_wins() {
+    let runbook = runbook(
+        "runbook: x
+defaults: { timeout: 10s, retry: 2, env: { A: one, B: two } }
+steps:
+  - { id: own, shell: ls, timeout: 3s, env: { B: three } }
+  - id: group
+    defaults: { timeout: 20s }
+    steps:
+      - { id: inner, shell: ls }
+      - { id: line, log: x }
+finally:
+  - { id: last, shell: ls }
+",
+    );
+    let timeout = |id: &str| step(&runbook, id).timeout;
+    assert_eq!(timeout("own"), Some(Span::from_secs(3)));
+    assert_eq!(timeout("inner"), Some(Span::from_secs(20)));
+    assert_eq!(timeout("last"), Some(Span::from_secs(10)));
+    assert_eq!((timeout("group"), timeout("line")), (None, None));
+    assert_eq!(step(&runbook, "inner").retry.as_ref().map(|retry| retry.attempts), Some(2));
+    let env: Vec<_> =
+        step(&runbook, "own").env.iter().map(|(name, text)| format!("{name}={}", text.source())).collect();
+    assert_eq!(env, ["A=one", "B=three"]);
+}
+
+#[test]
+fn what_only_reads_is_repeated_after_an_interruption() {
+    let runbook = runbook(
+        "runbook: x
+steps:
+  - { id: get, http: \"http://localhost/\" }
+  - { id: post, http: { post: \"http://localhost/\" } }
+  - { id: run, shell: ls }
+  - { id: asked, shell: ls, on_interrupt: ask }
+",
+    );
+    let lost = |id: &str| step(&runbook, id).on_interrupt;
+    assert_eq!(
+        (lost("get"), lost("post"), lost("run"), lost("asked")),
+        (OnInterrupt::Retry, OnInterrupt::Fail, OnInterrupt::Fail, OnInterrupt::Ask)
+    );
+}
+
+#[test]
+fn every_file_is_read_and_every_mistake_of_all_is_told() {
+    let loaded = read(&[
+        ("stepladder.yaml", "timezone: Europe/Moscow\nchanels: {}\n"),
+        ("thresholds.yaml", "disk: { warning: \"80\" }\n"),
+        ("alerts.yaml", "Hot: { expr: cpu > 85 }\n"),
+        (
+            "runbooks/a.yaml",
+            "runbook: a\nsteps:\n  - { id: one, shell: ls, timout: 3s }\n  - { id: one, wait: soon }\n",
+        ),
+        ("runbooks/b.yaml", "runbook: b\nsteps:\n  - { id: fine, shell: ls }\n"),
+        ("tests/t.yaml", "test: one\nrunbook: b\n---\ntest: two\nrunbok: b\n"),
+    ]);
+    assert_eq!(
+        told(&loaded),
+        [
+            "2:1 SL0002 unknown key `chanels` in stepladder.yaml",
+            "1:18 SL0506 `80` is not a band: write it like `>= 80` or `< 120 || > 600` (at `disk.warning`)",
+            "1:8 SL0005 `severity` is missing in the alert `Hot`",
+            "3:27 SL0002 unknown key `timout` in a step",
+            "4:11 SL0102 the id `one` is taken",
+            "4:22 SL0501 `soon` is not a length of time: write it like 30s, 5m, 1h30m or 7d (at `wait`)",
+            "4:1 SL0005 a test needs either `runbook` or `incident`",
+            "5:1 SL0002 unknown key `runbok` in a test",
+        ]
+    );
+    assert_eq!(loaded.book.runbooks.keys().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(loaded.book.tests.len(), 2);
+}
+
+/// Section 5.3 of the operations guide, as it is printed there.
+const GUIDE: &str = "escalation_contacts:
+  level_1:
+    - type: \"automated\"
+      action: \"run_diagnostics\"
+  level_2:
+    - name: \"On-call Engineer\"
+      phone: \"+1-555-0123\"
+      email: \"oncall@company.com\"
+      slack: \"@oncall-engineer\"
+  level_3:
+    - name: \"Senior Engineer\"
+      phone: \"+1-555-0456\"
+      email: \"senior@company.com\"
+      slack: \"@senior-engineer\"
+notification_channels:
+  critical:
+    - slack: \"#incidents\"
+    - email: \"team@company.com\"
+    - sms: \"+1-555-ALERT\"
+  low:
+    - email: \"logs@company.com\"
+";
+
+#[test]
+fn the_guides_contacts_load_unchanged() {
+    let loaded = read(&[("config/incident_contacts.yaml", GUIDE)]);
+    assert!(!loaded.findings.has_errors(), "{:#?}", told(&loaded));
+    assert!(
+        told(&loaded).iter().any(|line| line.contains("SL0105"))
+            && told(&loaded).iter().any(|line| line.contains("SL0705"))
+    );
+    let ladder = loaded.book.escalation.unwrap();
+    assert_eq!(ladder.levels[&2].page, ["on-call-engineer"]);
+    assert_eq!(ladder.announce["critical"], ["slack:#incidents", "email:team@company.com"]);
+    assert_eq!(ladder.severities["P1"].climb[&3], Span::from_secs(3_600));
+    let meant = format!("{GUIDE}actions: {{ run_diagnostics: diagnose-livekit }}\n");
+    let ladder = read(&[("incident_contacts.yaml", &meant)]).book.escalation.unwrap();
+    assert_eq!(ladder.levels[&1].tries.iter().map(Name::as_str).collect::<Vec<_>>(), ["diagnose-livekit"]);
+}
+
+#[test]
+fn the_ladder_is_read_whole() {
+    let text = "severities:
+  P1: { respond_within: 15m, climb: { 1: 0m, 2: 15m }, reach: { in_turn: [slack, email], wait: 2m } }
+levels:
+  1: { name: Robot, try: [mend], limit: 15m }
+  2: { name: People, page: [on_call.platform], unless: resolved }
+contacts:
+  ivanova: { name: Ivanova, phone: \"+1-555-0123\" }
+on_call:
+  platform: { since: 2026-11-23, handoff: \"mon 09:00\", members: [ivanova], overrides: [ { from: \"2026-12-31 09:00\", to: \"2027-01-02 09:00\", who: ivanova } ] }
+routes:
+  - { match: { severity: critical }, severity: P1, owner: platform }
+  - { match: {}, severity: P1 }
+catch_all: [ivanova]
+";
+    let loaded = read(&[("escalation.yaml", text)]);
+    let ladder = loaded.book.escalation.as_ref().unwrap();
+    let name = |text: &str| Name::parse(text).unwrap();
+    assert_eq!(
+        ladder.severities["P1"].reach,
+        Some(Reach::InTurn(vec![name("slack"), name("email")], Span::from_secs(120)))
+    );
+    assert_eq!((ladder.levels[&1].unless, ladder.levels[&2].unless), (Unless::Acknowledged, Unless::Resolved));
+    assert_eq!(ladder.contacts[&name("ivanova")].addresses["sms"], "+1-555-0123");
+    assert_eq!(ladder.rotations[&name("platform")].overrides.len(), 1);
+    assert_eq!((ladder.routes[0].matches.len(), ladder.routes[1].matches.len()), (1, 0));
 }
