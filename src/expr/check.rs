@@ -21,9 +21,10 @@ pub(super) fn unfit(root: &Node, source: &str, have: &Type, want: &Type) -> Opti
         return None;
     }
     let part = source.get(root.span.0..root.span.1).unwrap_or(source).trim();
-    let text = match want.present() {
-        Type::Bool => format!("`{part}` is {have}, a condition must be true or false"),
-        other => format!("`{part}` is {have}, here {other} is needed"),
+    let text = if *want.present() == Type::Bool {
+        format!("`{part}` is {have}, a condition must be true or false")
+    } else {
+        format!("`{part}` is {have}, here {want} is needed")
     };
     Some(Problem::new(ProblemKind::Type, root.span, text))
 }
@@ -38,7 +39,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn node(&mut self, node: &Node) -> Type {
         match &node.kind {
-            Kind::Literal(Value::Null) => Type::Any,
+            Kind::Literal(Value::Null | Value::Array(_) | Value::Object(_)) => Type::Any,
             Kind::Literal(Value::Bool(_)) => Type::Bool,
             Kind::Literal(Value::Number(number)) if number.is_f64() => Type::Number,
             Kind::Literal(Value::Number(_)) => Type::Int,
@@ -46,7 +47,6 @@ impl Checker<'_> {
                 self.all(node.children());
                 Type::Text
             }
-            Kind::Literal(Value::Array(_) | Value::Object(_)) => Type::Any,
             Kind::Level(_) => Type::Level,
             Kind::Path(segments, presence) => self.path(node, segments, *presence),
             Kind::Member(base, segments, _) => self.member(node, base, segments),
@@ -198,9 +198,8 @@ impl Checker<'_> {
         let (a, b) = (left.1.present(), right.1.present());
         let fits = match (a, b) {
             (Type::Any, _) | (_, Type::Any) => is_orderable(operator, left) && is_orderable(operator, right),
-            (Type::Level, Type::Text) | (Type::Text, Type::Level) => true,
-            (Type::Int | Type::Number, Type::Int | Type::Number) => true,
-            (Type::Text, Type::Text) | (Type::Level, Type::Level) => true,
+            (Type::Level | Type::Text, Type::Text | Type::Level)
+            | (Type::Int | Type::Number, Type::Int | Type::Number) => true,
             (a, b) => operator.equates() && (a.fits(b) || b.fits(a)),
         };
         if fits {
@@ -265,10 +264,7 @@ fn said(node: &Node, kind: &Type) -> String {
 }
 
 fn written_text(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Literal(Value::String(text)) => Some(text),
-        _ => None,
-    }
+    if let Kind::Literal(Value::String(text)) = &node.kind { Some(text) } else { None }
 }
 
 fn level_text(node: &Node) -> Option<Level> {

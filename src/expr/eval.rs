@@ -1,5 +1,7 @@
 //! Running a program over the values of a scope.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the tree and the errors of rhai are open enums of another crate")]
+
 use crate::base::limits;
 use crate::base::value::{Map, Value, type_name};
 use crate::expr::EvalError;

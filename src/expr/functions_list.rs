@@ -137,7 +137,7 @@ pub(super) fn sort(values: &mut [Dynamic]) -> Result<Dynamic, String> {
         let number = |item: &Dynamic| number_of(item).unwrap_or_default();
         items.sort_by(|a, b| number(a).total_cmp(&number(b)));
     } else if items.iter().all(Dynamic::is_string) {
-        items.sort_by_cached_key(|item| item.to_string());
+        items.sort_by_cached_key(ToString::to_string);
     } else {
         return Err("a list of numbers, of texts or of levels is needed, not a mixed one".into());
     }

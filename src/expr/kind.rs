@@ -173,16 +173,14 @@ fn member(kind: &Type, name: &str, last: bool) -> Option<Type> {
 
 fn no_field(path: &[String], at: usize, kind: &Type, span: (usize, usize)) -> Problem {
     let (holder, name) = (path[..at].join("."), &path[at]);
-    match kind {
-        Type::Record(fields) => {
-            let problem = Problem::new(ProblemKind::Field, span, format!("`{holder}` has no `{name}`"));
-            let problem = problem.did_you_mean(name, fields.keys().map(String::as_str));
-            if problem.help.is_some() || fields.is_empty() {
-                return problem;
-            }
-            let known: Vec<_> = fields.keys().take(12).map(|field| format!("`{field}`")).collect();
-            problem.help(format!("it has {}", known.join(", ")))
-        }
-        other => Problem::new(ProblemKind::Field, span, format!("`{holder}` is {other} and has no `{name}`")),
+    let Type::Record(fields) = kind else {
+        return Problem::new(ProblemKind::Field, span, format!("`{holder}` is {kind} and has no `{name}`"));
+    };
+    let problem = Problem::new(ProblemKind::Field, span, format!("`{holder}` has no `{name}`"));
+    let problem = problem.did_you_mean(name, fields.keys().map(String::as_str));
+    if problem.help.is_some() || fields.is_empty() {
+        return problem;
     }
+    let known: Vec<_> = fields.keys().take(12).map(|field| format!("`{field}`")).collect();
+    problem.help(format!("it has {}", known.join(", ")))
 }

@@ -91,11 +91,9 @@ impl Expr {
     pub fn compile(source: &str) -> Result<Self, Vec<Problem>> {
         let root = parse::parse(source).map_err(|problem| vec![problem])?;
         let reads = reads::reads(&root);
-        let run = match &root.kind {
-            node::Kind::Path(segments, node::Presence::Required) if segments.iter().all(|s| s.name().is_some()) => {
-                How::Path(segments.iter().map(node::Segment::shown).collect())
-            }
-            _ => How::Program(program::Program::new(&root).map_err(|problem| vec![problem])?),
+        let run = match root.names() {
+            Some(path) => How::Path(path),
+            None => How::Program(program::Program::new(&root).map_err(|problem| vec![problem])?),
         };
         Ok(Self(Arc::new(Compiled { source: source.into(), root, run, reads })))
     }
@@ -144,10 +142,8 @@ impl Expr {
     /// # Errors
     /// As [`Self::eval`], or when the value is something else.
     pub fn eval_bool(&self, scope: &Scope) -> Result<bool, EvalError> {
-        match self.eval(scope)? {
-            Value::Bool(flag) => Ok(flag),
-            other => Err(eval::no_condition(&other, &self.0.source)),
-        }
+        let value = self.eval(scope)?;
+        value.as_bool().ok_or_else(|| eval::no_condition(&value, &self.0.source))
     }
 }
 

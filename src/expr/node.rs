@@ -192,6 +192,12 @@ impl Node {
         }
     }
 
+    /// The names of a path that must be there and computes nothing, if this is one.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        let Kind::Path(segments, Presence::Required) = &self.kind else { return None };
+        segments.iter().map(|segment| segment.name().map(str::to_owned)).collect()
+    }
+
     /// Lets the path here lead nowhere, if this is one.
     pub(super) fn soften(&mut self) {
         if let Kind::Path(_, presence) | Kind::Member(_, _, presence) = &mut self.kind {

@@ -1,5 +1,7 @@
 //! From text to [`Node`]s: rhai parses, this walks its tree and refuses what the language leaves out.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the tree and the errors of rhai are open enums of another crate")]
+
 use crate::base::level::Level;
 use crate::base::limits;
 use crate::base::value::Value;
@@ -65,7 +67,7 @@ impl Parser<'_> {
             rhai::Expr::Unit(_) => {
                 Ok(Node { kind: Kind::Literal(Value::Null), span: (start, self.offsets.end_after(start, ')')) })
             }
-            rhai::Expr::Variable(name, ..) => self.variable(name, token),
+            rhai::Expr::Variable(name, ..) => Self::variable(name, token),
             rhai::Expr::Dot(..) | rhai::Expr::Index(..) => self.chain(tree, depth),
             rhai::Expr::FnCall(call, position) => self.call(call, *position, Vec::new(), depth),
             rhai::Expr::And(parts, _) => Ok(spanned(self.nodes(&parts[..], depth)?, Kind::All)),
@@ -97,7 +99,7 @@ impl Parser<'_> {
         trees.into_iter().map(|tree| self.node(tree, depth + 1)).collect()
     }
 
-    fn variable(&self, name: &VariableName, span: (usize, usize)) -> Parsed {
+    fn variable(name: &VariableName, span: (usize, usize)) -> Parsed {
         if !name.2.is_empty() {
             return Err(syntax::left_out(span, "`::`", Some("fields are read with `.`")));
         }
@@ -150,7 +152,7 @@ impl Parser<'_> {
         args.extend(self.nodes(&call.args[..], depth)?);
         let name = call.name.as_str();
         if call.op_token.is_some() {
-            return self.operator(name, at, args);
+            return Self::operator(name, at, args);
         }
         let word = self.offsets.source().get(at..).unwrap_or_default();
         // rhai has already turned `x in y` into `contains(y, x)`.
@@ -175,7 +177,7 @@ impl Parser<'_> {
         Ok(Node { kind: Kind::Call(function, args), span })
     }
 
-    fn operator(&self, sign: &str, at: usize, mut args: Vec<Node>) -> Parsed {
+    fn operator(sign: &str, at: usize, mut args: Vec<Node>) -> Parsed {
         let place = (at, at + sign.len());
         if args.len() == 1 {
             let Some(operand) = args.pop() else { return Err(syntax::left_out(place, sign, None)) };

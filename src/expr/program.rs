@@ -210,10 +210,8 @@ impl Writer {
         let [text, pattern] = args else {
             return self.call(span, &functions::emitted(name), &args.iter().collect::<Vec<_>>());
         };
-        let written = match &pattern.kind {
-            Kind::Literal(Value::String(written)) => regex(written).ok(),
-            _ => None,
-        };
+        let written =
+            if let Kind::Literal(Value::String(written)) = &pattern.kind { regex(written).ok() } else { None };
         let Some(compiled) = written else { return self.call(span, &functions::emitted(name), &[text, pattern]) };
         self.line(span, &functions::emitted(name));
         self.node(text);

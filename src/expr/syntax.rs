@@ -1,5 +1,7 @@
 //! What is said about expressions that do not parse: rhai's findings in the operators' words.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the tree and the errors of rhai are open enums of another crate")]
+
 use crate::expr::functions::{self, Function};
 use crate::expr::offsets::Offsets;
 use crate::expr::problem::{Problem, ProblemKind};

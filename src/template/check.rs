@@ -1,5 +1,6 @@
 //! Whether a template makes sense where the names have these types.
 
+use crate::base::value::Value;
 use crate::expr::{Problem, ProblemKind, Type, Types, reach};
 use crate::template::tree::{Block, BlockSort, Helper, Input, Item, PathRef, Put};
 
@@ -27,9 +28,10 @@ fn placeholder(put: &Put, types: &Types, problems: &mut Vec<Problem>) {
     let kind = input(&put.input, types, problems);
     if !kind.is_scalar() {
         let text = format!("this is {kind}, text is needed here");
-        let help = match kind.present() {
-            Type::List(_) => "write `{{ join x \", \" }}`, `{{ json x }}` or `{{#each x}}`",
-            _ => "name one of its fields, or write `{{ json x }}`",
+        let help = if matches!(kind.present(), Type::List(_)) {
+            "write `{{ join x \", \" }}`, `{{ json x }}` or `{{#each x}}`"
+        } else {
+            "name one of its fields, or write `{{ json x }}`"
         };
         problems.push(Problem::new(ProblemKind::Type, put.span, text).help(help));
     }
@@ -55,10 +57,10 @@ fn input(input: &Input, types: &Types, problems: &mut Vec<Problem>) -> Type {
     match input {
         Input::Path(path) => self::path(path, types, problems),
         Input::Literal(value) => match value {
-            serde_json::Value::Bool(_) => Type::Bool,
-            serde_json::Value::Number(_) => Type::Number,
-            serde_json::Value::String(_) => Type::Text,
-            _ => Type::Any,
+            Value::Bool(_) => Type::Bool,
+            Value::Number(_) => Type::Number,
+            Value::String(_) => Type::Text,
+            Value::Null | Value::Array(_) | Value::Object(_) => Type::Any,
         },
         Input::Call(helper, args, span) => {
             let kinds: Vec<Type> = args.iter().map(|arg| self::input(arg, types, problems)).collect();
@@ -69,10 +71,7 @@ fn input(input: &Input, types: &Types, problems: &mut Vec<Problem>) -> Type {
             if helper.asks() {
                 return Type::Bool;
             }
-            match helper {
-                Helper::Default => first,
-                _ => Type::Text,
-            }
+            if *helper == Helper::Default { first } else { Type::Text }
         }
     }
 }
@@ -80,10 +79,10 @@ fn input(input: &Input, types: &Types, problems: &mut Vec<Problem>) -> Type {
 fn unfit(helper: Helper, kind: &Type) -> Option<String> {
     let fits = match helper {
         Helper::Join => matches!(kind, Type::List(_) | Type::Any),
-        Helper::Table => match kind {
-            Type::List(of) => matches!(of.present(), Type::Any | Type::Map(_) | Type::Record(_)),
-            kind => *kind == Type::Any,
-        },
+        Helper::Table => {
+            let rows = |of: &Type| matches!(of.present(), Type::Any | Type::Map(_) | Type::Record(_));
+            *kind == Type::Any || matches!(kind, Type::List(of) if rows(of))
+        }
         Helper::Round | Helper::Bytes | Helper::Duration | Helper::Date => kind.is_scalar() && *kind != Type::Bool,
         Helper::Default
         | Helper::Json

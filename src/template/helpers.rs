@@ -19,10 +19,7 @@ pub(super) fn call(helper: Helper, args: &[Option<Value>], zone: &str) -> Result
     if helper.asks() {
         return ask(helper, args).map(Value::Bool);
     }
-    let value = match args.first() {
-        Some(Some(value)) => value,
-        Some(None) | None => return Err("it is missing".into()),
-    };
+    let Some(Some(value)) = args.first() else { return Err("it is missing".into()) };
     let second = args.get(1).and_then(Option::as_ref);
     match helper {
         Helper::Json => Ok(Value::String(value.to_string())),
@@ -56,34 +53,35 @@ pub(super) fn truthy(value: Option<&Value>) -> bool {
 }
 
 fn ask(helper: Helper, args: &[Option<Value>]) -> Result<bool, String> {
-    match helper {
-        Helper::And => return Ok(args.iter().all(|arg| truthy(arg.as_ref()))),
-        Helper::Or => return Ok(args.iter().any(|arg| truthy(arg.as_ref()))),
-        Helper::Not => return Ok(!truthy(args.first().and_then(Option::as_ref))),
-        _ => {}
+    let mut flags = args.iter().map(|arg| truthy(arg.as_ref()));
+    if helper == Helper::And {
+        return Ok(flags.all(|flag| flag));
+    } else if helper == Helper::Or {
+        return Ok(flags.any(|flag| flag));
+    } else if helper == Helper::Not {
+        return Ok(!flags.all(|flag| flag));
     }
     let [Some(a), Some(b)] = args else {
         // What is missing equals nothing and is neither less nor greater.
         return Ok(helper == Helper::Ne);
     };
+    let equates = matches!(helper, Helper::Eq | Helper::Ne);
+    if equates && (a.is_null() || b.is_null()) {
+        return Ok((a == b) == (helper == Helper::Eq));
+    }
     let order = match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
         (Value::String(a), Value::String(b)) => Some(order_texts(a, b)),
-        (Value::Bool(a), Value::Bool(b)) if matches!(helper, Helper::Eq | Helper::Ne) => Some(a.cmp(b)),
-        (Value::Null, _) | (_, Value::Null) if matches!(helper, Helper::Eq | Helper::Ne) => {
-            return Ok((a == b) == (helper == Helper::Eq));
-        }
+        (Value::Bool(a), Value::Bool(b)) if equates => Some(a.cmp(b)),
         _ => None,
     };
     let Some(order) = order else {
         return Err(format!("{} cannot be compared with {}", type_name(a), type_name(b)));
     };
-    Ok(match helper {
-        Helper::Eq => order.is_eq(),
-        Helper::Ne => order.is_ne(),
-        Helper::Lt => order.is_lt(),
-        _ => order.is_gt(),
-    })
+    Ok((helper == Helper::Eq && order.is_eq())
+        || (helper == Helper::Ne && order.is_ne())
+        || (helper == Helper::Lt && order.is_lt())
+        || (helper == Helper::Gt && order.is_gt()))
 }
 
 /// Two level words are compared as levels, as in expressions.
@@ -101,26 +99,21 @@ fn number(value: &Value) -> Result<f64, String> {
         Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    parsed.ok_or_else(|| match value {
-        Value::String(text) => format!("`{text}` is no number"),
-        other => format!("a number is needed, not {}", type_name(other)),
+    parsed.ok_or_else(|| match value.as_str() {
+        Some(text) => format!("`{text}` is no number"),
+        None => format!("a number is needed, not {}", type_name(value)),
     })
 }
 
 /// Text of RFC 3339, or seconds since 1970; shown in the zone, to the second, or as the pattern says.
 fn date(value: &Value, pattern: Option<&Value>, zone: &str) -> Result<String, String> {
-    let instant = match value {
-        Value::String(text) => text
-            .parse::<Timestamp>()
-            .map_err(|_| format!("`{text}` is no date and time with a zone, as in 2026-11-23T09:00:00Z"))?,
-        other => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "too large saturates, which the timestamp then refuses"
-            )]
-            let millis = (number(other)? * 1000.0).round() as i64;
-            Timestamp::from_millisecond(millis).map_err(|_| format!("`{other}` is out of the range of dates"))?
-        }
+    let instant = if let Value::String(text) = value {
+        text.parse::<Timestamp>()
+            .map_err(|_| format!("`{text}` is no date and time with a zone, as in 2026-11-23T09:00:00Z"))?
+    } else {
+        #[expect(clippy::cast_possible_truncation, reason = "too large saturates, which the timestamp then refuses")]
+        let millis = (number(value)? * 1000.0).round() as i64;
+        Timestamp::from_millisecond(millis).map_err(|_| format!("`{value}` is out of the range of dates"))?
     };
     let zone = TimeZone::get(zone).map_err(|_| format!("`{zone}` is no time zone"))?;
     let zoned = instant.to_zoned(zone);
@@ -210,7 +203,7 @@ fn table(value: &Value, columns: Option<&Value>) -> Result<String, String> {
     let cell = |row: &Value, key: &str| match &row[key] {
         Value::Null => String::new(),
         Value::String(text) => text.replace(['\n', '\r', '\t'], " "),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => row[key].to_string(),
     };
     let mut lines = vec![keys.clone()];
     lines.extend(rows.iter().map(|row| keys.iter().map(|key| cell(row, key)).collect()));

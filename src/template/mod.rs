@@ -203,10 +203,11 @@ fn reads(items: &[Item]) -> Found {
 fn misplaced_secrets(items: &[Item]) -> Vec<Problem> {
     let mut alone = Vec::new();
     each_put(items, &mut |put| {
-        if put.secret().is_some() && !put.raw {
-            if let Input::Path(path) = &put.input {
-                alone.push(path.span);
-            }
+        if put.secret().is_some()
+            && !put.raw
+            && let Input::Path(path) = &put.input
+        {
+            alone.push(path.span);
         }
     });
     let mut problems = Vec::new();

@@ -236,9 +236,8 @@ impl Parser<'_> {
             let text = format!("`{name}` takes {takes} values, {} are given", words.len());
             return Err(Problem::new(ProblemKind::Syntax, span, text));
         }
-        let asks = guarded || matches!(helper, Helper::And | Helper::Or | Helper::Not) && guarded;
         let args = words.into_iter().enumerate().map(|(index, word)| {
-            let soft = asks || (helper == Helper::Default && index == 0);
+            let soft = guarded || (helper == Helper::Default && index == 0);
             self.word(word, soft)
         });
         Ok(Input::Call(helper, args.collect::<Result<_, _>>()?, span))

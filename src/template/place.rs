@@ -22,10 +22,12 @@ pub(super) struct Whole {
 /// Every placeholder that cannot be made safe where it stands.
 pub(super) fn place(items: &mut [Item], whole: Whole) -> Result<(), Vec<Problem>> {
     let mut placer = Placer { whole, problems: Vec::new() };
-    let mut state = match whole.landing {
-        Landing::ShellWord => State::Shell(Box::new(Shell::new())),
-        Landing::Url => State::Url(Url::new()),
-        _ => State::Element { empty: true },
+    let mut state = if whole.landing == Landing::ShellWord {
+        State::Shell(Box::new(Shell::new()))
+    } else if whole.landing == Landing::Url {
+        State::Url(Url::new())
+    } else {
+        State::Element { empty: true }
     };
     placer.items(items, &mut state, "");
     if placer.problems.is_empty() { Ok(()) } else { Err(placer.problems) }
@@ -89,11 +91,9 @@ impl Placer {
     }
 
     fn element(&self, first: bool, alone: bool) -> Spot {
-        let landing = match self.whole.landing {
-            // The author wrote the rest of the path, so the value is one part of it.
-            Landing::Path if !alone => Landing::PathPart,
-            other => other,
-        };
+        // Where the author wrote the rest of a path, the value is one part of it.
+        let part = self.whole.landing == Landing::Path && !alone;
+        let landing = if part { Landing::PathPart } else { self.whole.landing };
         Spot { landing, first: first && !self.whole.after_dashes, tail: !alone, raw: false }
     }
 

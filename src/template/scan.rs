@@ -159,12 +159,11 @@ fn end_of(source: &str, from: usize, sort: Sort) -> Option<usize> {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '[') => bracket = true,
             (None, ']') => bracket = false,
             (None, '"' | '\'') if !bracket => quote = Some(c),
             (None, '}') if source[from + at..].starts_with("}}") => return Some(from + at),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     None

@@ -301,7 +301,7 @@ impl Shell {
         let nest = self.nest.as_str();
         let comment = nest == "#" || [" #", "\t#", "\n#", ";#", "(#", "&#", "|#"].iter().any(|end| nest.ends_with(end));
         let unclear = comment || nest.ends_with("case ") || nest.ends_with("case\t") || nest.ends_with("<<");
-        self.lost |= (in_backtick && quotes) || (parameter && quotes) || (code && unclear);
+        self.lost |= (quotes && (in_backtick || parameter)) || (code && unclear);
     }
 
     fn bare(&mut self, c: char, next: Option<char>, third: Option<char>) -> usize {

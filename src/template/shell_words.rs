@@ -48,6 +48,7 @@ const PREFIXES: &[&str] = &[
 const OPENERS: &[&str] = &["if", "then", "else", "elif", "while", "until", "do", "!", "{", "time"];
 
 /// The words of the command being read.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one command")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Words {
     /// The word being read, quotes off; none between words.

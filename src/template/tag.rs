@@ -154,13 +154,13 @@ impl<'a> Reader<'a> {
             "true" => WordSort::Literal(Value::Bool(true)),
             "false" => WordSort::Literal(Value::Bool(false)),
             "null" => WordSort::Literal(Value::Null),
-            _ if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => match serde_json::from_str(text) {
-                Ok(number) => WordSort::Literal(number),
-                Err(_) => {
+            _ if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
+                let number = serde_json::from_str(text).map_err(|_| {
                     let problem = Problem::new(ProblemKind::Syntax, (start, self.at), format!("`{text}` is no number"));
-                    return Err(problem.help("text is written in quotes"));
-                }
-            },
+                    problem.help("text is written in quotes")
+                });
+                WordSort::Literal(number?)
+            }
             _ => WordSort::Name,
         };
         Ok(Word { sort, span: (start, self.at) })
