@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod crash;
 mod floors;
 mod golden;
 mod keeper;
