@@ -34,7 +34,9 @@ impl Secrets {
     /// The values of every secret the request names.
     pub async fn gather(&self, request: &Request) -> Result<Filled, Failure> {
         let mut names = BTreeSet::new();
-        request.params.each_secret(&mut |secret| drop(names.insert(secret.name.clone())));
+        request.params.each_secret(&mut |secret| {
+            names.insert(secret.name.clone());
+        });
         let texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
         names.extend(texts.flat_map(|text| text.secrets().map(|secret| secret.name.clone())));
         self.values(&names).await

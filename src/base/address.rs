@@ -198,7 +198,6 @@ impl Place {
     }
 }
 
-
 /// Words that name a lane in an address and so can't be ids of steps.
 pub const LANE_WORDS: &[&str] = &["recover", "on_error", "undo", "on_failure", "finally"];
 

@@ -85,8 +85,7 @@ impl Span {
             if unit.is_empty() {
                 return Err(if tail.is_empty() { BadSpan::NoUnit(text.into()) } else { BadSpan::Number(text.into()) });
             }
-            let (_, factor) =
-                UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| BadSpan::Unit(unit.into()))?;
+            let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| BadSpan::Unit(unit.into()))?;
             #[expect(clippy::cast_precision_loss, reason = "factors are below 2^53")]
             let factor = *factor as f64;
             millis += number * factor;

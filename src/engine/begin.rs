@@ -58,17 +58,23 @@ impl<'a> Turn<'a> {
                     let scope = scope::Builder::new(self.book, self.run, place).computed(&output).build(expr.reads());
                     match expr.eval(&scope) {
                         Ok(value) => drop(output.insert(name.as_str().into(), value)),
-                        Err(error) => return self.fail_at_once(place, step, template_failure(name.as_str(), &error.into())),
+                        Err(error) => {
+                            return self.fail_at_once(place, step, template_failure(name.as_str(), &error.into()));
+                        }
                     }
                 }
                 self.succeed_at_once(place, step, Value::Object(output), Level::Ok, None)
             }
             StepKind::Log { message, level } => match self.say(place, message) {
-                Ok(said) => self.succeed_at_once(place, step, serde_json::json!({ "message": said }), *level, Some(said)),
+                Ok(said) => {
+                    self.succeed_at_once(place, step, serde_json::json!({ "message": said }), *level, Some(said))
+                }
                 Err(error) => self.fail_at_once(place, step, template_failure("log", &error)),
             },
             StepKind::Pass(message) => match self.say(place, message) {
-                Ok(said) => self.succeed_at_once(place, step, serde_json::json!({ "message": said }), Level::Ok, Some(said)),
+                Ok(said) => {
+                    self.succeed_at_once(place, step, serde_json::json!({ "message": said }), Level::Ok, Some(said))
+                }
                 Err(error) => self.fail_at_once(place, step, template_failure("pass", &error)),
             },
             StepKind::Fail(message) => {
@@ -84,20 +90,37 @@ impl<'a> Turn<'a> {
     }
 
     /// A step that the engine itself did, well.
-    fn succeed_at_once(&mut self, place: &Place, step: &Step, output: Value, level: Level, reason: Option<String>) -> Result<(), IllegalEvent> {
+    fn succeed_at_once(
+        &mut self,
+        place: &Place,
+        step: &Step,
+        output: Value,
+        level: Level,
+        reason: Option<String>,
+    ) -> Result<(), IllegalEvent> {
         let output = Some(output);
         self.end(place, step, StepEnded { level, reason, output, ..ended(Outcome::Succeeded, None) })
     }
 
     /// A step that failed before anything was asked of the world; it still has an attempt, so that handlers run.
-    pub(super) fn fail_at_once(&mut self, place: &Place, step: &'a Arc<Step>, failure: Failure) -> Result<(), IllegalEvent> {
+    pub(super) fn fail_at_once(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        failure: Failure,
+    ) -> Result<(), IllegalEvent> {
         let number = self.next_try(place);
         self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
         self.attempted(place, step, number, AttemptResult { failure: Some(failure), ..nothing() })
     }
 
     /// A step whose `when` could not be evaluated.
-    pub(super) fn fail_unstarted(&mut self, place: &Place, step: &'a Arc<Step>, failure: Failure) -> Result<(), IllegalEvent> {
+    pub(super) fn fail_unstarted(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        failure: Failure,
+    ) -> Result<(), IllegalEvent> {
         self.fail_at_once(place, step, failure)
     }
 
@@ -156,15 +179,26 @@ impl<'a> Turn<'a> {
     }
 
     /// Pages never die of a template: a message that cannot be rendered is sent in built-in words.
-    fn spoken_anyway(&self, place: &Place, step: &Step, action: &Action, number: u32, error: &RenderError) -> Option<Request> {
+    fn spoken_anyway(
+        &self,
+        place: &Place,
+        step: &Step,
+        action: &Action,
+        number: u32,
+        error: &RenderError,
+    ) -> Option<Request> {
         let message = |map: &[(String, Param)]| {
             let said = format!(
                 "{}: `{}` reached `{}`, whose own message could not be written: {error}",
-                self.book.shown(), self.run.started.run, step.id
+                self.book.shown(),
+                self.run.started.run,
+                step.id
             );
             let plain = map.iter().filter_map(|(key, param)| match param {
                 Param::Value(value) => Some((key.clone(), crate::base::arg::Arg::Value(value.clone()))),
-                Param::Text(text) => text.literal().map(|text| (key.clone(), crate::base::arg::Arg::Text(crate::base::arg::Text::lit(text)))),
+                Param::Text(text) => text
+                    .literal()
+                    .map(|text| (key.clone(), crate::base::arg::Arg::Text(crate::base::arg::Text::lit(text)))),
                 Param::Expr(_) | Param::List(_) | Param::Map(_) => None,
             });
             let mut plain: Vec<_> = plain.filter(|(key, _)| key != "message").collect();
@@ -214,7 +248,9 @@ impl<'a> Turn<'a> {
     fn print_only(&mut self, place: &Place, step: &'a Arc<Step>, action: &Action) -> Result<(), IllegalEvent> {
         let shown = match self.request(place, step, action, 1) {
             Ok(request) => format!("would run: {}", crate::base::value::plain(&request.params.shown())),
-            Err(error) => format!("would run `{}`, with values that are unknown in a dry run ({error})", action.kind.name()),
+            Err(error) => {
+                format!("would run `{}`, with values that are unknown in a dry run ({error})", action.kind.name())
+            }
         };
         self.end(place, step, ended(Outcome::Skipped, Some(shown)))
     }
@@ -222,7 +258,11 @@ impl<'a> Turn<'a> {
     fn call(&mut self, place: &Place, step: &'a Arc<Step>, call: &Call) -> Result<(), IllegalEvent> {
         if self.run.started.depth + 1 >= u32::try_from(crate::base::limits::MAX_CALL_DEPTH).unwrap_or(u32::MAX) {
             let message = format!("runbooks have called one another {} deep", self.run.started.depth + 1);
-            return self.fail_at_once(place, step, Failure { lasting: true, ..Failure::new(FailureKind::Other, message) });
+            return self.fail_at_once(
+                place,
+                step,
+                Failure { lasting: true, ..Failure::new(FailureKind::Other, message) },
+            );
         }
         let inputs = match call_inputs(self.book, self.run, place, call) {
             Ok(inputs) => inputs,

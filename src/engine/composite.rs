@@ -42,7 +42,11 @@ impl<'a> Turn<'a> {
         let items = match self.items(place, foreach) {
             Ok(items) => items,
             Err(failure) if self.run.started.dry => {
-                return self.end_unstarted(place, Outcome::Skipped, format!("unknown in a dry run: {}", failure.message));
+                return self.end_unstarted(
+                    place,
+                    Outcome::Skipped,
+                    format!("unknown in a dry run: {}", failure.message),
+                );
             }
             Err(failure) => return self.fail_at_once(place, step, failure),
         };
@@ -70,16 +74,25 @@ impl<'a> Turn<'a> {
     }
 
     /// Takes an open composite as far as it goes.
-    pub(super) fn open(&mut self, place: &Place, step: &'a Arc<Step>, open: &Open, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+    pub(super) fn open(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        open: &Open,
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
         let mut timed_out = open.timed_out;
         if !timed_out && open.deadline.is_some_and(|deadline| deadline <= self.now) {
             self.emit_step(place, StepEvent::TimedOut)?;
             timed_out = true;
         }
-        let late = timed_out.then(|| Halt { outcome: Outcome::Cancelled, reason: format!("`{}` took too long", step.id) });
+        let late =
+            timed_out.then(|| Halt { outcome: Outcome::Cancelled, reason: format!("`{}` took too long", step.id) });
         let halt = halt.cloned().or(late);
         let pass = match &step.kind {
-            _ if place.last().item.is_none() && step.foreach.is_some() => self.walk_items(place, step, halt.as_ref())?,
+            _ if place.last().item.is_none() && step.foreach.is_some() => {
+                self.walk_items(place, step, halt.as_ref())?
+            }
             StepKind::Watch(watch) => self.watch_round(place, watch, open, halt.as_ref())?,
             StepKind::Remedy(remedy) => self.remedy_round(place, remedy, open, halt.as_ref())?,
             StepKind::Wait(wait) => self.wait_on(place, wait, open, halt.as_ref())?,
@@ -135,7 +148,12 @@ impl<'a> Turn<'a> {
         Ok(sum.done.then(|| Pass::of(sum, Value::Null)))
     }
 
-    fn walk_items(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
+    fn walk_items(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Pass>, IllegalEvent> {
         let Some(foreach) = &step.foreach else { return Ok(None) };
         for number in 0..u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX) {
             let item = place.item(number);
@@ -188,7 +206,10 @@ impl<'a> Turn<'a> {
             recovered |= ended.outcome == Outcome::Recovered;
             cancelled |= ended.outcome == Outcome::Cancelled;
             if matches!(ended.outcome, Outcome::Failed | Outcome::Interrupted) {
-                failed.push((crate::base::value::plain(item), ended.failure.as_ref().map(|failure| failure.message.clone())));
+                failed.push((
+                    crate::base::value::plain(item),
+                    ended.failure.as_ref().map(|failure| failure.message.clone()),
+                ));
             }
         }
         let failure = failed.first().map(|(item, message)| {

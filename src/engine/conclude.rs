@@ -33,7 +33,9 @@ impl<'a> Turn<'a> {
                 let failure = problem.map(|problem| Failure { output: output.clone(), ..problem });
                 AttemptResult { output, failure, stopped: false, findings, samples }
             }
-            Reply::Failed(failure) => AttemptResult { output: failure.output.clone(), failure: Some(failure), ..nothing() },
+            Reply::Failed(failure) => {
+                AttemptResult { output: failure.output.clone(), failure: Some(failure), ..nothing() }
+            }
             Reply::Stopped { output } => AttemptResult { output, stopped: true, ..nothing() },
             Reply::Lost { known } => return self.lost(place, step, attempt, known),
         };
@@ -68,8 +70,12 @@ impl<'a> Turn<'a> {
         match answer {
             Answer::Go => Ok(()),
             Answer::Again => self.emit_step(place, StepEvent::Backoff { until: self.now }),
-            Answer::Succeeded => self.end(place, step, ended(Outcome::Succeeded, Some("a person said it had succeeded".into()))),
-            Answer::Failed => self.give_up(place, step, &Failure::new(FailureKind::Interrupted, "a person said it had failed")),
+            Answer::Succeeded => {
+                self.end(place, step, ended(Outcome::Succeeded, Some("a person said it had succeeded".into())))
+            }
+            Answer::Failed => {
+                self.give_up(place, step, &Failure::new(FailureKind::Interrupted, "a person said it had failed"))
+            }
             Answer::Stop => {
                 self.end(place, step, ended(Outcome::Cancelled, Some("a person said no".into())))?;
                 let actor = crate::base::actor::Actor::engine("confirm");
@@ -100,19 +106,30 @@ impl<'a> Turn<'a> {
             .then(|| crate::model::perform::Finding { level: level.to_string(), message: reason.into() });
         let failure = match outcome {
             Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
-            Outcome::Cancelled if timed_out => Some(Failure::new(FailureKind::Timeout, "the runbook it called took too long")),
+            Outcome::Cancelled if timed_out => {
+                Some(Failure::new(FailureKind::Timeout, "the runbook it called took too long"))
+            }
             Outcome::Cancelled => None,
-            Outcome::Failed | Outcome::Unreached | Outcome::Interrupted => Some(Failure::new(FailureKind::Steps, reason)),
+            Outcome::Failed | Outcome::Unreached | Outcome::Interrupted => {
+                Some(Failure::new(FailureKind::Steps, reason))
+            }
         };
         let stopped = outcome == Outcome::Cancelled && !timed_out;
-        let (samples, problem) = if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
+        let (samples, problem) =
+            if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
         let failure = failure.or(problem);
         let findings = findings.into_iter().collect();
         self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples })
     }
 
     /// Records how an attempt ended and goes on from there.
-    pub(super) fn attempted(&mut self, place: &Place, step: &'a Arc<Step>, number: u32, result: AttemptResult) -> Result<(), IllegalEvent> {
+    pub(super) fn attempted(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        number: u32,
+        result: AttemptResult,
+    ) -> Result<(), IllegalEvent> {
         self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
         match (&result.failure, result.stopped) {
             (_, true) => self.end(place, step, ended(Outcome::Cancelled, Some("it was stopped".into()))),
@@ -122,9 +139,17 @@ impl<'a> Turn<'a> {
     }
 
     /// An attempt did what it says. `recovered` and `inner` are what the steps inside it came to.
-    pub(super) fn succeeded(&mut self, place: &Place, step: &Step, result: &AttemptResult, recovered: bool, inner: Level) -> Result<(), IllegalEvent> {
+    pub(super) fn succeeded(
+        &mut self,
+        place: &Place,
+        step: &Step,
+        result: &AttemptResult,
+        recovered: bool,
+        inner: Level,
+    ) -> Result<(), IllegalEvent> {
         let recovered = recovered || self.run.steps.get(place).is_some_and(|run| run.recovering);
-        let found = result.findings.iter().filter_map(|finding| Some((Level::parse(&finding.level)?, finding.message.clone())));
+        let found =
+            result.findings.iter().filter_map(|finding| Some((Level::parse(&finding.level)?, finding.message.clone())));
         let measured = result.samples.iter().map(|sample| (sample.level, describe(sample)));
         let worst = found.chain(measured).filter(|(level, _)| *level > Level::Ok).max_by_key(|(level, _)| *level);
         let (own, reason) = worst.map_or((Level::Ok, None), |(level, reason)| (level, Some(reason)));
@@ -170,7 +195,12 @@ impl<'a> Turn<'a> {
     }
 
     /// It failed for good: `on_error`, then the end.
-    pub(super) fn give_up(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
+    pub(super) fn give_up(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        failure: &Failure,
+    ) -> Result<(), IllegalEvent> {
         if !step.on_error.is_empty() && place.last().item.is_none() {
             self.emit_step(place, StepEvent::Lane(Lane::OnError))?;
             return self.go_on(place, step, None);
@@ -179,7 +209,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Its `recover` steps are at work.
-    pub(super) fn recovering(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+    pub(super) fn recovering(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
         let sum = self.walk(Some(place), Lane::Recover, halt)?;
         if !sum.done {
             return Ok(());
@@ -198,7 +233,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Its `on_error` steps are at work; whatever they do, it stays failed.
-    pub(super) fn erring(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+    pub(super) fn erring(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
         let sum = self.walk(Some(place), Lane::OnError, halt)?;
         if sum.done {
             let failure = self.last_failure(place);
@@ -213,7 +253,12 @@ impl<'a> Turn<'a> {
     }
 
     /// An attempt is under way: stop it when asked, or when a child run takes too long.
-    pub(super) fn watch_running(&mut self, place: &Place, running: &Running, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+    pub(super) fn watch_running(
+        &mut self,
+        place: &Place,
+        running: &Running,
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
         let late = running.child.is_some() && running.deadline.is_some_and(|deadline| deadline <= self.now);
         match (running.child, halt) {
             (Some(child), Some(halt)) => self.order(Effect::CancelChild { child, reason: halt.reason.clone() }),

@@ -202,7 +202,9 @@ fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
                     request: request.clone(),
                     deadline: running.deadline,
                 }),
-                (None, Some(child)) => effects.extend(crate::engine::begin::child_start(book, run, place, running.attempt, child)),
+                (None, Some(child)) => {
+                    effects.extend(crate::engine::begin::child_start(book, run, place, running.attempt, child))
+                }
                 (None, None) => {}
             },
             StepPhase::Asked { .. }

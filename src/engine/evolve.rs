@@ -178,9 +178,7 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
 /// What a waiting step may become.
 fn first(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
     match event {
-        StepEvent::Held { mutex, holder } => {
-            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at })
-        }
+        StepEvent::Held { mutex, holder } => Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at }),
         StepEvent::Asked { question, known } => {
             Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt: None })
         }
@@ -255,9 +253,7 @@ fn next(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhas
             step.recovering = true;
             Some(StepPhase::Recovering)
         }
-        (StepPhase::Ready | StepPhase::Recovering, StepEvent::Lane(Lane::OnError)) => {
-            Some(StepPhase::Erring)
-        }
+        (StepPhase::Ready | StepPhase::Recovering, StepEvent::Lane(Lane::OnError)) => Some(StepPhase::Erring),
         (StepPhase::Open(open), _) => within(open, event).map(|()| StepPhase::Open(open.clone())),
         (
             StepPhase::Held { .. }

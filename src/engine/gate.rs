@@ -23,7 +23,14 @@ pub(super) enum Gate {
 }
 
 impl Turn<'_> {
-    pub(super) fn gate(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>, place: &Place, step: &Step) -> Gate {
+    pub(super) fn gate(
+        &self,
+        owner: Option<&Place>,
+        lane: Lane,
+        steps: &Steps<'_>,
+        place: &Place,
+        step: &Step,
+    ) -> Gate {
         if owner.is_none() && lane == Lane::Body(1) {
             if let Some(reason) = self.deselected(step) {
                 return Gate::Skip(reason);
@@ -45,14 +52,17 @@ impl Turn<'_> {
             _ if closed => Gate::Closed,
             None => Gate::Open,
             Some(when) => {
-                let scope = scope::Builder::new(self.book, self.run, place).waits(owner, lane, steps.graph).build(when.reads());
+                let scope =
+                    scope::Builder::new(self.book, self.run, place).waits(owner, lane, steps.graph).build(when.reads());
                 match when.eval_bool(&scope) {
                     Ok(true) => Gate::Open,
                     Ok(false) => Gate::Skip(format!("`{}` is false", when.source())),
                     Err(error) if self.run.started.dry => {
                         Gate::Skip(format!("unknown in a dry run: `{}` ({error})", when.source()))
                     }
-                    Err(error) => Gate::Broken(Failure::new(FailureKind::Template, format!("when `{}`: {error}", when.source()))),
+                    Err(error) => {
+                        Gate::Broken(Failure::new(FailureKind::Template, format!("when `{}`: {error}", when.source())))
+                    }
                 }
             }
         }
@@ -63,6 +73,7 @@ impl Turn<'_> {
         if selection.skip.contains(&step.id) {
             return Some("left out by --skip".into());
         }
-        (!selection.only.is_empty() && !selection.only.contains(&step.id)).then(|| "left out by the selection of steps".into())
+        (!selection.only.is_empty() && !selection.only.contains(&step.id))
+            .then(|| "left out by the selection of steps".into())
     }
 }

@@ -21,7 +21,8 @@ impl Turn<'_> {
                 Ok(found) => samples.extend(found),
                 Err(reason) => {
                     let message = format!("measure `{}`: {reason}", measure.name);
-                    problem = problem.or(Some(Failure { lasting: true, ..Failure::new(FailureKind::Template, message) }));
+                    problem =
+                        problem.or(Some(Failure { lasting: true, ..Failure::new(FailureKind::Template, message) }));
                 }
             }
         }
@@ -30,7 +31,9 @@ impl Turn<'_> {
 
     fn measured(&self, place: &Place, measure: &Measure, output: &Value) -> Result<Vec<Sample>, String> {
         let builder = || scope::Builder::new(self.book, self.run, place).output(output);
-        let Some(each) = &measure.each else { return self.sample(builder(), place, measure).map(|sample| sample.into_iter().collect()) };
+        let Some(each) = &measure.each else {
+            return self.sample(builder(), place, measure).map(|sample| sample.into_iter().collect());
+        };
         let items = each.eval(&builder().build(each.reads())).map_err(|error| error.to_string())?;
         let Value::Array(items) = items else { return Err(format!("`each` needs a list, not {}", type_name(&items))) };
         let samples = items.iter().map(|item| self.sample(builder().it(item), place, measure));
@@ -68,7 +71,12 @@ impl Turn<'_> {
 }
 
 /// A value in its declared unit with the level its thresholds give it; `None` where nothing is known and nothing is said about that.
-fn judged(measure: &Measure, threshold: Option<&Threshold>, value: Option<f64>, labels: BTreeMap<String, String>) -> Option<Sample> {
+fn judged(
+    measure: &Measure,
+    threshold: Option<&Threshold>,
+    value: Option<f64>,
+    labels: BTreeMap<String, String>,
+) -> Option<Sample> {
     let unit = threshold.and_then(|threshold| threshold.unit.clone()).or_else(|| measure.unit.clone());
     let factor = match (&measure.unit, &unit) {
         (Some(from), Some(to)) => convert(from, to).unwrap_or(1.0),
@@ -79,7 +87,9 @@ fn judged(measure: &Measure, threshold: Option<&Threshold>, value: Option<f64>, 
     let (value, note) = match (value, missing) {
         (Some(value), _) => (value * factor, None),
         (None, Some(Missing::Value(value))) => (value, Some("no reading; taken for this".to_owned())),
-        (None, Some(Missing::Level(level))) => return sample(f64::NAN, level, Some("no reading".into())).map(without_nan),
+        (None, Some(Missing::Level(level))) => {
+            return sample(f64::NAN, level, Some("no reading".into())).map(without_nan);
+        }
         (None, None) => return None,
     };
     let Some(threshold) = threshold else { return sample(value, Level::Ok, note) };

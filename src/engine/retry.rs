@@ -100,7 +100,8 @@ mod tests {
     fn jitter_is_drawn_from_the_seed_and_stays_below_the_wait() {
         let policy = Retry { jitter: true, ..policy(6, 5, 30) };
         let failure = Failure::new(FailureKind::Timeout, "no");
-        let (one, again, other) = (waits(&policy, &failure, 1), waits(&policy, &failure, 1), waits(&policy, &failure, 2));
+        let (one, again, other) =
+            (waits(&policy, &failure, 1), waits(&policy, &failure, 1), waits(&policy, &failure, 2));
         assert_eq!(one, again);
         assert_ne!(one, other);
         assert!(one.iter().flatten().zip([5_000, 10_000, 20_000, 30_000, 30_000]).all(|(wait, cap)| *wait <= cap));

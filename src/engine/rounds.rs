@@ -44,8 +44,15 @@ impl Turn<'_> {
     }
 
     /// A `wait`: for an instant, or until a probe is good.
-    pub(super) fn wait_on(&mut self, place: &Place, wait: &Wait, open: &Open, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
-        let through = |cancelled| Some(Pass { output: json!({}), failure: None, recovered: false, cancelled, level: Level::Ok });
+    pub(super) fn wait_on(
+        &mut self,
+        place: &Place,
+        wait: &Wait,
+        open: &Open,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Pass>, IllegalEvent> {
+        let through =
+            |cancelled| Some(Pass { output: json!({}), failure: None, recovered: false, cancelled, level: Level::Ok });
         match wait {
             Wait::Span(_) | Wait::Until(_) => Ok(match (open.until, halt) {
                 (_, Some(_)) => through(true),
@@ -67,7 +74,13 @@ impl Turn<'_> {
     }
 
     /// One list of a composite in rounds: waits for the pause before it, walks it, and says what it came to.
-    fn lane(&mut self, place: &Place, open: &Open, lane: fn(u32) -> Lane, halt: Option<&Halt>) -> Result<Option<Sum>, IllegalEvent> {
+    fn lane(
+        &mut self,
+        place: &Place,
+        open: &Open,
+        lane: fn(u32) -> Lane,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Sum>, IllegalEvent> {
         let at = match open.lane {
             Some(at @ (Lane::Until(_) | Lane::Try(_) | Lane::Round(_))) => at,
             _ if halt.is_some() => return Ok(Some(Sum { done: true, cancelled: true, ..Sum::default() })),
@@ -88,7 +101,13 @@ impl Turn<'_> {
     }
 
     /// The next round, `every` after the start of this one and never at once.
-    fn next_lane(&mut self, place: &Place, open: &Open, lane: fn(u32) -> Lane, every: Span) -> Result<(), IllegalEvent> {
+    fn next_lane(
+        &mut self,
+        place: &Place,
+        open: &Open,
+        lane: fn(u32) -> Lane,
+        every: Span,
+    ) -> Result<(), IllegalEvent> {
         let next = match open.lane {
             Some(Lane::Until(n) | Lane::Round(n) | Lane::Try(n)) => n + 1,
             _ => 2,
@@ -98,14 +117,26 @@ impl Turn<'_> {
     }
 
     /// A `watch`: rounds until its time is up, or more are bad than it bears.
-    pub(super) fn watch_round(&mut self, place: &Place, watch: &Watch, open: &Open, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
+    pub(super) fn watch_round(
+        &mut self,
+        place: &Place,
+        watch: &Watch,
+        open: &Open,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Pass>, IllegalEvent> {
         let over = open.until.is_some_and(|until| until <= self.now);
         if over && open.rest.is_some() && halt.is_none() {
             return Ok(Some(self.watched(watch, open.tally, Level::Ok)));
         }
         let Some(sum) = self.lane(place, open, Lane::Round, halt)? else { return Ok(None) };
         if halt.is_some() {
-            return Ok(Some(Pass { output: json!({}), failure: None, recovered: false, cancelled: true, level: sum.level }));
+            return Ok(Some(Pass {
+                output: json!({}),
+                failure: None,
+                recovered: false,
+                cancelled: true,
+                level: sum.level,
+            }));
         }
         let at = self.lane_of(place).unwrap_or(Lane::Round(1));
         let bad = sum.failed.is_some() || self.is_bad_round(place, at, watch, &sum);
@@ -132,7 +163,9 @@ impl Turn<'_> {
 
     fn is_bad_round(&self, place: &Place, at: Lane, watch: &Watch, sum: &Sum) -> bool {
         let inside = place.child(at, place.step().clone());
-        let scope = scope::Builder::new(self.book, self.run, &inside).level(sum.level, sum.failed.is_some()).build(watch.bad.reads());
+        let scope = scope::Builder::new(self.book, self.run, &inside)
+            .level(sum.level, sum.failed.is_some())
+            .build(watch.bad.reads());
         watch.bad.eval_bool(&scope).unwrap_or(true)
     }
 
@@ -154,10 +187,12 @@ impl Turn<'_> {
     fn watched(&self, watch: &Watch, tally: crate::engine::run::Tally, level: Level) -> Pass {
         let output = json!({ "rounds": tally.rounds, "bad": tally.bad, "with_data": tally.data });
         let failure = if tally.bad > watch.tolerate {
-            let message = format!("{} of {} rounds were bad, {} are tolerated", tally.bad, tally.rounds, watch.tolerate);
+            let message =
+                format!("{} of {} rounds were bad, {} are tolerated", tally.bad, tally.rounds, watch.tolerate);
             Some(Failure::new(FailureKind::Expect, message))
         } else if tally.data < watch.at_least && !self.run.started.dry {
-            let message = format!("only {} of {} rounds had data, {} are needed", tally.data, tally.rounds, watch.at_least);
+            let message =
+                format!("only {} of {} rounds had data, {} are needed", tally.data, tally.rounds, watch.at_least);
             Some(Failure::new(FailureKind::Expect, message))
         } else {
             None
@@ -167,10 +202,22 @@ impl Turn<'_> {
     }
 
     /// A `remedy`: probe; while it is bad, the next remedy, a pause, and the probe again.
-    pub(super) fn remedy_round(&mut self, place: &Place, remedy: &Remedy, open: &Open, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {
+    pub(super) fn remedy_round(
+        &mut self,
+        place: &Place,
+        remedy: &Remedy,
+        open: &Open,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Pass>, IllegalEvent> {
         let Some(sum) = self.lane(place, open, Lane::Until, halt)? else { return Ok(None) };
         if halt.is_some() {
-            return Ok(Some(Pass { output: self.tried(place, remedy, None), failure: None, recovered: false, cancelled: true, level: sum.level }));
+            return Ok(Some(Pass {
+                output: self.tried(place, remedy, None),
+                failure: None,
+                recovered: false,
+                cancelled: true,
+                level: sum.level,
+            }));
         }
         match self.lane_of(place) {
             Some(Lane::Try(_)) => {
@@ -207,10 +254,20 @@ impl Turn<'_> {
             self.emit_step(place, StepEvent::Lane(Lane::Try(next)))?;
             return self.again(place, remedy);
         }
-        let last = sum.failed.as_ref().and_then(|(_, failure)| failure.as_ref()).map_or("not healthy", |failure| failure.message.as_str());
+        let last = sum
+            .failed
+            .as_ref()
+            .and_then(|(_, failure)| failure.as_ref())
+            .map_or("not healthy", |failure| failure.message.as_str());
         let message = format!("none of {} remedies helped: {last}", remedy.tries.steps.len());
         let output = self.tried(place, remedy, None);
-        Ok(Some(Pass { output, failure: Some(Failure::new(FailureKind::Steps, message)), recovered: false, cancelled: false, level: sum.level }))
+        Ok(Some(Pass {
+            output,
+            failure: Some(Failure::new(FailureKind::Steps, message)),
+            recovered: false,
+            cancelled: false,
+            level: sum.level,
+        }))
     }
 
     fn again(&mut self, place: &Place, remedy: &Remedy) -> Result<Option<Pass>, IllegalEvent> {
@@ -222,7 +279,9 @@ impl Turn<'_> {
 
     fn count_tried(&self, place: &Place, remedy: &Remedy) -> usize {
         let pass = |n| place.child(Lane::Try(n), remedy.tries.steps[n as usize - 1].id.clone());
-        (1..=u32::try_from(remedy.tries.steps.len()).unwrap_or(u32::MAX)).take_while(|n| self.run.steps.contains_key(&pass(*n))).count()
+        (1..=u32::try_from(remedy.tries.steps.len()).unwrap_or(u32::MAX))
+            .take_while(|n| self.run.steps.contains_key(&pass(*n)))
+            .count()
     }
 
     fn tried(&self, place: &Place, remedy: &Remedy, helped: Option<&str>) -> crate::base::value::Value {
@@ -245,7 +304,8 @@ fn instant(text: &str, timezone: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
-    let civil: jiff::civil::DateTime = text.parse().map_err(|_| format!("`{text}` is not a time: write it like 2026-12-31T09:00"))?;
+    let civil: jiff::civil::DateTime =
+        text.parse().map_err(|_| format!("`{text}` is not a time: write it like 2026-12-31T09:00"))?;
     let zone = jiff::tz::TimeZone::get(timezone).map_err(|error| error.to_string())?;
     zone.to_ambiguous_zoned(civil).compatible().map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
 }

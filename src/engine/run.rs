@@ -259,7 +259,11 @@ impl StepRun {
         match &self.phase {
             StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } => true,
             StepPhase::Open(open) => open.rest.is_some(),
-            StepPhase::Ready | StepPhase::Running(_) | StepPhase::Recovering | StepPhase::Erring | StepPhase::Ended(_) => false,
+            StepPhase::Ready
+            | StepPhase::Running(_)
+            | StepPhase::Recovering
+            | StepPhase::Erring
+            | StepPhase::Ended(_) => false,
         }
     }
 
@@ -281,7 +285,9 @@ impl StepRun {
     fn due(&self) -> Vec<Timestamp> {
         match &self.phase {
             StepPhase::Backoff { until } => vec![*until],
-            StepPhase::Running(running) if !running.timed_out => running.child.and(running.deadline).into_iter().collect(),
+            StepPhase::Running(running) if !running.timed_out => {
+                running.child.and(running.deadline).into_iter().collect()
+            }
             StepPhase::Open(open) => {
                 let deadline = open.deadline.filter(|_| !open.timed_out);
                 [deadline, open.until, open.rest].into_iter().flatten().collect()

@@ -214,7 +214,8 @@ impl<'a> Builder<'a> {
             return json!({ "outcome": "waiting", "ok": false, "failed": false, "skipped": false, "level": "ok", "attempts": 0, "output": null });
         };
         let mut value = step_value(run);
-        let whole = place.last().item.is_none() && self.book.step(place.step()).is_some_and(|step| step.foreach.is_some());
+        let whole =
+            place.last().item.is_none() && self.book.step(place.step()).is_some_and(|step| step.foreach.is_some());
         if let (Value::Object(map), true) = (&mut value, whole) {
             map.insert("items".into(), Value::Object(self.item_values(place)));
         }
@@ -335,8 +336,12 @@ pub fn reason(book: &Runbook, run: &Run) -> String {
         } else if ended.level > Level::Notice {
             let worse = lifted.as_ref().is_none_or(|(level, _)| ended.level > *level);
             if worse {
-                let why = ended.reason.clone().or_else(|| ended.failure.as_ref().map(|failure| failure.message.clone()));
-                lifted = Some((ended.level, format!("`{}` is {}{}", step.id, ended.level, why.map_or(String::new(), |why| format!(": {why}")))));
+                let why =
+                    ended.reason.clone().or_else(|| ended.failure.as_ref().map(|failure| failure.message.clone()));
+                lifted = Some((
+                    ended.level,
+                    format!("`{}` is {}{}", step.id, ended.level, why.map_or(String::new(), |why| format!(": {why}"))),
+                ));
             }
         }
     }

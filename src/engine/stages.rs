@@ -43,7 +43,9 @@ impl Turn<'_> {
     /// A run with a `concurrency` group asks for it before its first step; a child shares its parent's.
     fn ask_for_group(&mut self) -> Result<(), IllegalEvent> {
         let fresh = !self.run.asked && self.run.stop.is_none() && matches!(self.run.phase, RunPhase::At(Stage::Steps));
-        let Some(group) = self.book.concurrency.as_ref().filter(|_| fresh && !self.run.started.dry) else { return Ok(()) };
+        let Some(group) = self.book.concurrency.as_ref().filter(|_| fresh && !self.run.started.dry) else {
+            return Ok(());
+        };
         self.emit(Event::Queued { group: group.group.clone(), holders: Vec::new() })?;
         self.order(Effect::Acquire { group: group.group.clone(), place: None, limit: group.limit, full: group.full });
         Ok(())
@@ -55,10 +57,11 @@ impl Turn<'_> {
         let late = late.then(|| Halt { outcome: Outcome::Cancelled, reason: "the cleanup took too long".into() });
         match stage {
             Stage::Steps => {
-                let halt = self.run.stop.is_some().then(|| Halt {
-                    outcome: Outcome::Cancelled,
-                    reason: scope::reason(self.book, self.run),
-                });
+                let halt = self
+                    .run
+                    .stop
+                    .is_some()
+                    .then(|| Halt { outcome: Outcome::Cancelled, reason: scope::reason(self.book, self.run) });
                 Ok(self.walk(None, Lane::Body(1), halt.as_ref())?.done)
             }
             Stage::Undo => {
@@ -77,7 +80,10 @@ impl Turn<'_> {
     /// Steps and groups that began and say how to undo them, newest first.
     fn undoable(&self) -> Vec<Place> {
         let began = self.run.steps.iter().filter(|(place, run)| {
-            let main = place.segments().iter().all(|segment| !matches!(segment.lane, Lane::Undo | Lane::OnFailure | Lane::Finally));
+            let main = place
+                .segments()
+                .iter()
+                .all(|segment| !matches!(segment.lane, Lane::Undo | Lane::OnFailure | Lane::Finally));
             let undo = self.book.step(place.step()).is_some_and(|step| !step.undo.is_empty());
             main && undo && run.tries > 0 && place.last().item.is_none()
         });
@@ -93,7 +99,9 @@ impl Turn<'_> {
         let has = |next: Stage| match next {
             Stage::Steps => false,
             Stage::Undo => undone && !self.undoable().is_empty(),
-            Stage::OnFailure => failed && !matches!(self.run.stop, Some(Stop::Cancelled { .. })) && !self.book.on_failure.is_empty(),
+            Stage::OnFailure => {
+                failed && !matches!(self.run.stop, Some(Stop::Cancelled { .. })) && !self.book.on_failure.is_empty()
+            }
             Stage::Finally => !self.book.finally.is_empty(),
         };
         [Stage::Undo, Stage::OnFailure, Stage::Finally].into_iter().find(|next| *next > stage && has(*next))
@@ -107,10 +115,14 @@ impl Turn<'_> {
     fn conclude_run(&mut self) -> Result<(), IllegalEvent> {
         let main = self.main();
         let finally = self.sum(None, Lane::Finally, &self.list(None, Lane::Finally));
-        let undone: Vec<_> = self.undoable().into_iter().map(|place| {
-            let sum = self.sum(Some(&place), Lane::Undo, &self.list(Some(&place), Lane::Undo));
-            (place, sum)
-        }).collect();
+        let undone: Vec<_> = self
+            .undoable()
+            .into_iter()
+            .map(|place| {
+                let sum = self.sum(Some(&place), Lane::Undo, &self.list(Some(&place), Lane::Undo));
+                (place, sum)
+            })
+            .collect();
         let bad_undo = undone.iter().find(|(_, sum)| sum.failed.is_some() && matches!(self.run.phase, RunPhase::At(_)));
         let outcome = match &self.run.stop {
             Some(Stop::Cancelled { .. }) => Outcome::Cancelled,
@@ -200,8 +212,16 @@ impl Turn<'_> {
         let holders = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match full {
             Full::Queue => Ok(()),
-            Full::Skip => self.finish_run(Outcome::Cancelled, Level::Ok, format!("its group is full (held by {holders}) and it says `full: skip`")),
-            Full::Fail => self.finish_run(Outcome::Failed, Level::Critical, format!("its group is full (held by {holders}) and it says `full: fail`")),
+            Full::Skip => self.finish_run(
+                Outcome::Cancelled,
+                Level::Ok,
+                format!("its group is full (held by {holders}) and it says `full: skip`"),
+            ),
+            Full::Fail => self.finish_run(
+                Outcome::Failed,
+                Level::Critical,
+                format!("its group is full (held by {holders}) and it says `full: fail`"),
+            ),
         }
     }
 }
@@ -213,7 +233,9 @@ fn later(at: Timestamp, span: Span) -> Option<Timestamp> {
 fn run_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
     match run.phase {
         RunPhase::At(Stage::Steps) => book.timeout.and_then(|timeout| later(run.since, timeout)),
-        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally) | RunPhase::Queued { .. } | RunPhase::Ended(_) => None,
+        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally)
+        | RunPhase::Queued { .. }
+        | RunPhase::Ended(_) => None,
     }
 }
 

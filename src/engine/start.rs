@@ -85,7 +85,9 @@ fn accept(book: &Runbook, given: &Map<String, Value>) -> Result<Map<String, Valu
         let value = given.get(name).filter(|value| !value.is_null()).or(input.default.as_ref());
         match value {
             Some(_) if input.ty == InputType::Secret => {
-                wrong.push(format!("input `{name}` is a secret: sealed inputs are not in this release; list it under `secrets` instead"));
+                wrong.push(format!(
+                    "input `{name}` is a secret: sealed inputs are not in this release; list it under `secrets` instead"
+                ));
             }
             Some(value) => match input.ty.accept(value) {
                 Ok(value) => drop(accepted.insert(name.into(), value)),
@@ -114,7 +116,10 @@ fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<St
         scope.insert("vars".into(), Value::Object(vars.clone()));
         scope.insert("env".into(), serde_json::json!(ask.env));
         scope.insert("trigger".into(), ask.trigger.clone());
-        scope.insert("run".into(), serde_json::json!({ "id": ask.run.to_string(), "runbook": book.name.as_str(), "title": book.shown() }));
+        scope.insert(
+            "run".into(),
+            serde_json::json!({ "id": ask.run.to_string(), "runbook": book.name.as_str(), "title": book.shown() }),
+        );
         match expr.eval(&Scope(scope)) {
             Ok(value) => drop(vars.insert(name.to_string(), value)),
             Err(error) => return Err(CannotStart(vec![format!("var `{name}` can't be computed: {error}")])),
@@ -132,7 +137,9 @@ pub fn take_over(book: &Runbook, old: &Run) -> Vec<Event> {
         let main = place.segments().iter().all(|segment| segment.lane == Lane::Body(1));
         let known = book.step(place.step()).is_some();
         let inside = taken.iter().any(|outer| outer.holds(place));
-        let Some(ended) = step.ended().filter(|ended| main && known && !inside && is_good(ended.outcome)) else { continue };
+        let Some(ended) = step.ended().filter(|ended| main && known && !inside && is_good(ended.outcome)) else {
+            continue;
+        };
         taken.push(place.clone());
         let output = Some(step.output()).filter(|output| !output.is_null());
         let ended = StepEnded { output, ..ended.clone() };

@@ -90,9 +90,13 @@ impl<'a> Turn<'a> {
             return Steps::of(match lane {
                 Lane::OnFailure => &book.on_failure,
                 Lane::Finally => &book.finally,
-                Lane::Body(_) | Lane::Recover | Lane::OnError | Lane::Undo | Lane::Until(_) | Lane::Try(_) | Lane::Round(_) => {
-                    &book.steps
-                }
+                Lane::Body(_)
+                | Lane::Recover
+                | Lane::OnError
+                | Lane::Undo
+                | Lane::Until(_)
+                | Lane::Try(_)
+                | Lane::Round(_) => &book.steps,
             });
         };
         let Some(step) = book.step(owner.step()) else { return Steps::none() };
@@ -142,16 +146,22 @@ impl<'a> Turn<'a> {
 
     /// What stops a list from within: `fail_fast`, or a `pass` step.
     fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
-        let children = || steps.steps.iter().filter_map(|step| {
-            let place = Place::within(owner, lane, step.id.clone());
-            self.run.step_ended(&place).map(|ended| (step, ended))
-        });
-        let passed = children().find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
+        let children = || {
+            steps.steps.iter().filter_map(|step| {
+                let place = Place::within(owner, lane, step.id.clone());
+                self.run.step_ended(&place).map(|ended| (step, ended))
+            })
+        };
+        let passed = children()
+            .find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
         if let Some((step, _)) = passed {
             return Some(Halt { outcome: Outcome::Skipped, reason: format!("`{}` ended the list well", step.id) });
         }
         let failed = steps.fail_fast.then(|| children().find(|(step, ended)| is_bad(step, ended))).flatten();
-        failed.map(|(step, _)| Halt { outcome: Outcome::Cancelled, reason: format!("`{}` failed and the list is fail_fast", step.id) })
+        failed.map(|(step, _)| Halt {
+            outcome: Outcome::Cancelled,
+            reason: format!("`{}` failed and the list is fail_fast", step.id),
+        })
     }
 
     fn has_room(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> bool {
@@ -185,7 +195,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Takes a step that has begun as far as it goes.
-    pub(super) fn go_on(&mut self, place: &Place, step: &'a Arc<Step>, halt: Option<&Halt>) -> Result<(), IllegalEvent> {
+    pub(super) fn go_on(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        halt: Option<&Halt>,
+    ) -> Result<(), IllegalEvent> {
         let Some(phase) = self.run.phase(place).cloned() else { return Ok(()) };
         match (phase, halt) {
             (StepPhase::Ended(_), _) => Ok(()),
@@ -193,9 +208,13 @@ impl<'a> Turn<'a> {
             (StepPhase::Open(open), halt) => self.open(place, step, &open, halt),
             (StepPhase::Recovering, halt) => self.recovering(place, step, halt),
             (StepPhase::Erring, halt) => self.erring(place, step, halt),
-            (StepPhase::Held { .. } | StepPhase::Asked { attempt: None, .. } | StepPhase::Backoff { .. } | StepPhase::Ready, Some(halt)) => {
-                self.end(place, step, ended(Outcome::Cancelled, Some(halt.reason.clone())))
-            }
+            (
+                StepPhase::Held { .. }
+                | StepPhase::Asked { attempt: None, .. }
+                | StepPhase::Backoff { .. }
+                | StepPhase::Ready,
+                Some(halt),
+            ) => self.end(place, step, ended(Outcome::Cancelled, Some(halt.reason.clone()))),
             (StepPhase::Asked { attempt: Some(_), .. }, Some(halt)) => {
                 let reason = format!("nobody said what the lost attempt did: {}", halt.reason);
                 self.end(place, step, StepEnded { level: Level::Critical, ..ended(Outcome::Interrupted, Some(reason)) })
@@ -207,13 +226,23 @@ impl<'a> Turn<'a> {
     }
 
     /// Ends a step that never began.
-    pub(super) fn end_unstarted(&mut self, place: &Place, outcome: Outcome, reason: String) -> Result<(), IllegalEvent> {
+    pub(super) fn end_unstarted(
+        &mut self,
+        place: &Place,
+        outcome: Outcome,
+        reason: String,
+    ) -> Result<(), IllegalEvent> {
         self.emit_step(place, StepEvent::Ended(Box::new(ended(outcome, Some(reason)))))
     }
 
     /// Ends a step, giving back what it holds.
     pub(super) fn end(&mut self, place: &Place, step: &Step, ended: StepEnded) -> Result<(), IllegalEvent> {
-        let held = self.run.steps.get(place).filter(|run| run.holds || matches!(run.phase, StepPhase::Held { .. })).and(step.mutex.clone());
+        let held = self
+            .run
+            .steps
+            .get(place)
+            .filter(|run| run.holds || matches!(run.phase, StepPhase::Held { .. }))
+            .and(step.mutex.clone());
         self.emit_step(place, StepEvent::Ended(Box::new(ended)))?;
         if let Some(group) = held {
             self.order(Effect::Release { group, place: Some(place.clone()) });

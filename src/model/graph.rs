@@ -99,13 +99,15 @@ fn first_cycle(graph: &DiGraph<StepId, Wait>) -> Cycle {
     let mut path = vec![start];
     loop {
         let here = path[path.len() - 1];
-        let mut before: Vec<_> = graph.neighbors_directed(here, petgraph::Direction::Incoming).filter(|n| knot.contains(n)).collect();
+        let mut before: Vec<_> =
+            graph.neighbors_directed(here, petgraph::Direction::Incoming).filter(|n| knot.contains(n)).collect();
         before.sort();
         match before.iter().find(|node| !path.contains(node)) {
             Some(next) if !before.contains(&start) => path.push(*next),
             Some(_) | None => {
                 // Either the way back to the start, or back into the path itself: keep that loop only.
-                let from = before.iter().filter_map(|node| path.iter().position(|seen| seen == node)).min().unwrap_or(0);
+                let from =
+                    before.iter().filter_map(|node| path.iter().position(|seen| seen == node)).min().unwrap_or(0);
                 return Cycle(path[from..].iter().map(|node| graph[*node].clone()).collect());
             }
         }

@@ -128,8 +128,12 @@ impl InputType {
     /// As [`Self::accept`].
     pub fn accept_text(&self, text: &str) -> Result<Value, String> {
         let value = match self {
-            Self::Text { .. } | Self::Choice(_) | Self::Url | Self::Duration | Self::Secret => Value::String(text.into()),
-            Self::Integer { .. } => text.trim().parse::<i64>().map_err(|_| format!("`{text}` is not a whole number"))?.into(),
+            Self::Text { .. } | Self::Choice(_) | Self::Url | Self::Duration | Self::Secret => {
+                Value::String(text.into())
+            }
+            Self::Integer { .. } => {
+                text.trim().parse::<i64>().map_err(|_| format!("`{text}` is not a whole number"))?.into()
+            }
             Self::Number { .. } => text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"))?.into(),
             Self::Boolean => match text.trim() {
                 "true" | "yes" | "y" => Value::Bool(true),
@@ -162,7 +166,13 @@ fn full_match(pattern: &str, text: &str) -> bool {
 fn is_url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control()) => Ok(()),
+        Some(rest)
+            if !rest.is_empty()
+                && !rest.starts_with('/')
+                && !text.contains(|c: char| c.is_whitespace() || c.is_control()) =>
+        {
+            Ok(())
+        }
         Some(_) | None => Err(format!("`{text}` is not an http or https URL")),
     }
 }

@@ -163,7 +163,14 @@ impl Band {
 impl Comparison {
     fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let ops = [("<=", Op::AtMost), (">=", Op::AtLeast), ("==", Op::Equal), ("!=", Op::NotEqual), ("<", Op::Less), (">", Op::More)];
+        let ops = [
+            ("<=", Op::AtMost),
+            (">=", Op::AtLeast),
+            ("==", Op::Equal),
+            ("!=", Op::NotEqual),
+            ("<", Op::Less),
+            (">", Op::More),
+        ];
         let (op, rest) = ops
             .into_iter()
             .find_map(|(sign, op)| text.strip_prefix(sign).map(|rest| (op, rest.trim())))
@@ -175,7 +182,10 @@ impl Comparison {
         };
         let with = match rest.strip_suffix("of baseline") {
             Some(share) => {
-                let share = share.trim().strip_suffix('%').ok_or_else(|| format!("write `{rest}` as a share: `50% of baseline`"))?;
+                let share = share
+                    .trim()
+                    .strip_suffix('%')
+                    .ok_or_else(|| format!("write `{rest}` as a share: `50% of baseline`"))?;
                 Bound::OfBaseline(bound(share)? / 100.0)
             }
             None => Bound::Number(bound(rest)?),
@@ -207,8 +217,15 @@ pub fn convert(from: &str, to: &str) -> Option<f64> {
     const TIME: &[(&str, f64)] =
         &[("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
     const BYTES: &[(&str, f64)] = &[
-        ("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12),
-        ("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0), ("TiB", 1_099_511_627_776.0),
+        ("B", 1.0),
+        ("kB", 1e3),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("TB", 1e12),
+        ("KiB", 1024.0),
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+        ("TiB", 1_099_511_627_776.0),
     ];
     const SHARE: &[(&str, f64)] = &[("%", 0.01), ("ratio", 1.0)];
     let factor = |table: &[(&str, f64)], unit| table.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);

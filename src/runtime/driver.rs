@@ -262,12 +262,19 @@ impl Driver {
                     self.leave(id, &group, place, &mut groups);
                     nudges.push(group);
                 }
-                other @ (Effect::Perform { .. } | Effect::Stop { .. } | Effect::StartChild { .. } | Effect::CancelChild { .. }) => {
+                other @ (Effect::Perform { .. }
+                | Effect::Stop { .. }
+                | Effect::StartChild { .. }
+                | Effect::CancelChild { .. }) => {
                     effects.push(other);
                 }
             }
         }
-        let groups: Vec<_> = groups.into_iter().filter(|(_, (_, events))| !events.is_empty()).map(|(name, (base, events))| (name, base, events)).collect();
+        let groups: Vec<_> = groups
+            .into_iter()
+            .filter(|(_, (_, events))| !events.is_empty())
+            .map(|(name, (base, events))| (name, base, events))
+            .collect();
         if events.is_empty() && groups.is_empty() {
             return effects.into_iter().map(|effect| Order::Effect { run: id, effect, again }).collect();
         }
@@ -311,7 +318,13 @@ impl Driver {
         false
     }
 
-    fn leave(&mut self, run: RunId, name: &Name, place: Option<Place>, groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>) {
+    fn leave(
+        &mut self,
+        run: RunId,
+        name: &Name,
+        place: Option<Place>,
+        groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>,
+    ) {
         let group = self.groups.entry(name.clone()).or_default();
         let base = group.version;
         let events = group.leave(&Holder { run, place });
@@ -331,7 +344,13 @@ impl Driver {
     }
 }
 
-fn record(group: &mut Group, name: &Name, base: u64, events: Vec<GroupEvent>, groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>) {
+fn record(
+    group: &mut Group,
+    name: &Name,
+    base: u64,
+    events: Vec<GroupEvent>,
+    groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>,
+) {
     let slot = groups.entry(name.clone()).or_insert((base, Vec::new()));
     for event in events {
         if group.evolve(&event).is_ok() {

@@ -26,10 +26,9 @@ pub fn group_stream(group: &str) -> StreamId {
 pub fn projection() -> Project {
     Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
         Some(("run", run)) => run_rows(run, bytes),
-        Some(("group", group)) if version == 1 => vec![Change {
-            row: Row { tree: GROUPS, key: group.as_bytes().to_vec() },
-            value: Some(Vec::new()),
-        }],
+        Some(("group", group)) if version == 1 => {
+            vec![Change { row: Row { tree: GROUPS, key: group.as_bytes().to_vec() }, value: Some(Vec::new()) }]
+        }
         Some(_) | None => Vec::new(),
     })
 }
@@ -38,6 +37,9 @@ fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
     project::project(run, &recorded)
         .into_iter()
-        .map(|(tree, key, value)| Change { row: Row { tree, key }, value: value.map(|value| value.to_string().into_bytes()) })
+        .map(|(tree, key, value)| Change {
+            row: Row { tree, key },
+            value: value.map(|value| value.to_string().into_bytes()),
+        })
         .collect()
 }

@@ -2,12 +2,12 @@
 
 use crate::act::{Say, Secrets, World};
 use crate::model::book::Settings;
+use crate::runtime::clock;
 use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
 use crate::runtime::perform::Hands;
 use crate::runtime::pump::{Message, Pump};
 use crate::runtime::shelf::Shelf;
-use crate::runtime::clock;
 use crate::store::Journal;
 use crate::store::disk::{self, DiskJournal, Host, OpenError};
 use std::collections::BTreeMap;

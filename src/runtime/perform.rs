@@ -78,7 +78,9 @@ impl Hands {
         while let Some(report) = reports.recv().await {
             let Some((run, request)) = self.shared.state().children.remove(&report.attempt) else { continue };
             let shared = Arc::clone(&self.shared);
-            let reply = tokio::task::spawn_blocking(move || shared.reply_of(run, &request, report.end).into_input(run, &request));
+            let reply = tokio::task::spawn_blocking(move || {
+                shared.reply_of(run, &request, report.end).into_input(run, &request)
+            });
             if let Ok(message) = reply.await {
                 let _ = self.shared.sender.send(message);
             }
@@ -122,7 +124,8 @@ impl Perform for Hands {
 
     fn kill(&self, run: RunId) {
         let state = self.shared.state();
-        let ids: Vec<String> = state.children.iter().filter(|(_, (owner, _))| *owner == run).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> =
+            state.children.iter().filter(|(_, (owner, _))| *owner == run).map(|(id, _)| id.clone()).collect();
         drop(state);
         let _runtime = self.shared.handle.enter();
         ids.iter().for_each(|id| self.shared.keeper.stop(id, Duration::ZERO));
@@ -161,7 +164,9 @@ impl Shared {
         let world = self.world(run);
         let left = left(&request, deadline);
         let reply = match left {
-            Some(left) => tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request)),
+            Some(left) => {
+                tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request))
+            }
             None => act::perform(&request, &world).await,
         };
         self.state().here.remove(&key(run, &request));
@@ -195,7 +200,13 @@ impl Shared {
     }
 
     /// What the keeper is to start, and the standard input for it.
-    async fn order(&self, request: &Request, world: &World, id: &str, deadline: Option<Timestamp>) -> Result<(Spawn, Vec<u8>), Failure> {
+    async fn order(
+        &self,
+        request: &Request,
+        world: &World,
+        id: &str,
+        deadline: Option<Timestamp>,
+    ) -> Result<(Spawn, Vec<u8>), Failure> {
         let filled = world.secrets.gather(request).await?;
         make_dirs(&world.run_dir)?;
         let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
@@ -217,7 +228,10 @@ impl Shared {
         let command = act::command(request, world, &filled)?;
         let (stdin, masks) = (command.stdin.is_some(), command.masks);
         let cwd = command.cwd.to_string_lossy().into_owned();
-        Ok((Spawn { argv: command.argv, env: command.env, cwd, stdin, masks, ..spawn }, command.stdin.unwrap_or_default()))
+        Ok((
+            Spawn { argv: command.argv, env: command.env, cwd, stdin, masks, ..spawn },
+            command.stdin.unwrap_or_default(),
+        ))
     }
 
     /// The reply of a child that has ended, or was lost.
@@ -264,7 +278,8 @@ fn key(run: RunId, request: &Request) -> Key {
 
 /// How much of its time is left.
 fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
-    let by_clock = deadline.map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
+    let by_clock =
+        deadline.map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
     let whole = request.timeout.map(Duration::from);
     // Whichever is shorter: a clock that was set back must not give a step more than its timeout.
     [by_clock, whole].into_iter().flatten().min()

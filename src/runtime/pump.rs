@@ -124,7 +124,19 @@ impl Pump {
     ) -> Self {
         let clock: Clock = Arc::new(crate::runtime::clock::now);
         let (followers, starting) = (BTreeMap::new(), BTreeMap::new());
-        Self { journal, shelf, perform, sender, clock, node, driver: Driver::default(), broken, followers, starting, stopping: None }
+        Self {
+            journal,
+            shelf,
+            perform,
+            sender,
+            clock,
+            node,
+            driver: Driver::default(),
+            broken,
+            followers,
+            starting,
+            stopping: None,
+        }
     }
 
     /// Takes up what an earlier owner left, then pumps until stopped or broken.
@@ -296,7 +308,13 @@ impl Pump {
     }
 
     /// Starts a child run, or takes note of one that was started before a crash.
-    fn start_child(&mut self, parent: Parent, child: RunId, name: &Name, inputs: crate::base::value::Map<String, crate::base::value::Value>) -> Vec<Order> {
+    fn start_child(
+        &mut self,
+        parent: Parent,
+        child: RunId,
+        name: &Name,
+        inputs: crate::base::value::Map<String, crate::base::value::Value>,
+    ) -> Vec<Order> {
         let now = (self.clock)();
         if self.driver.run(child).is_some() {
             return Vec::new();
@@ -304,7 +322,8 @@ impl Pump {
         match recover::read_run(self.journal.as_ref(), child) {
             Ok(Some(run)) => {
                 let ended = run.ended().cloned();
-                return ended.map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(&parent, &ended), now));
+                return ended
+                    .map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(&parent, &ended), now));
             }
             Ok(None) => {}
             Err(error) => return self.child_failed(&parent, &error, now),
@@ -332,7 +351,12 @@ impl Pump {
             run: child,
             texts: caller.texts.clone(),
             inputs,
-            env: caller.env.iter().filter(|(name, _)| runbook.env.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+            env: caller
+                .env
+                .iter()
+                .filter(|(name, _)| runbook.env.contains(name))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
             actor: caller.actor.clone(),
             trigger: crate::base::value::json!({ "kind": "runbook", "run": caller.run.to_string(), "runbook": caller.runbook.as_str() }),
             parent: Some(parent.clone()),

@@ -18,7 +18,10 @@ const PAGE: usize = 1_000;
 pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: Timestamp) -> Vec<Order> {
     for key in keys(journal, GROUPS) {
         let name = String::from_utf8_lossy(&key).into_owned();
-        match Name::parse(&name).map_err(|error| error.to_string()).and_then(|name| Ok((name.clone(), read_group(journal, &name)?))) {
+        match Name::parse(&name)
+            .map_err(|error| error.to_string())
+            .and_then(|name| Ok((name.clone(), read_group(journal, &name)?)))
+        {
             Ok((name, group)) => driver.restore_group(name, group),
             Err(error) => tracing::error!(group = %name, %error, "a group can't be read; it is taken for empty"),
         }
@@ -26,7 +29,10 @@ pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: T
     let mut orders = Vec::new();
     for key in keys(journal, UNFINISHED) {
         let text = String::from_utf8_lossy(&key).into_owned();
-        match RunId::parse(&text).map_err(|error| error.to_string()).and_then(|run| take_up(driver, journal, shelf, run, now)) {
+        match RunId::parse(&text)
+            .map_err(|error| error.to_string())
+            .and_then(|run| take_up(driver, journal, shelf, run, now))
+        {
             Ok(more) => orders.extend(more),
             Err(error) => tracing::error!(run = %text, %error, "a run can't be taken up; it is left as it is"),
         }
@@ -34,7 +40,13 @@ pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: T
     orders
 }
 
-fn take_up(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, id: RunId, now: Timestamp) -> Result<Vec<Order>, String> {
+fn take_up(
+    driver: &mut Driver,
+    journal: &dyn Journal,
+    shelf: &Shelf,
+    id: RunId,
+    now: Timestamp,
+) -> Result<Vec<Order>, String> {
     let run = read_run(journal, id)?.ok_or("its stream is empty")?;
     if run.ended().is_some() {
         return Ok(Vec::new());
@@ -42,7 +54,8 @@ fn take_up(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, id: RunId,
     let digest = run.started.texts.get(BUNDLE).ok_or("it is pinned to no texts")?;
     let book = shelf.book(journal, digest).map_err(|error| error.to_string())?;
     let name = &run.started.runbook;
-    let runbook = book.runbooks.get(name).cloned().ok_or_else(|| format!("`{name}` does not pass this binary's checks"))?;
+    let runbook =
+        book.runbooks.get(name).cloned().ok_or_else(|| format!("`{name}` does not pass this binary's checks"))?;
     Ok(driver.restore(runbook, run, now))
 }
 
@@ -63,12 +76,18 @@ pub fn read_run(journal: &dyn Journal, id: RunId) -> Result<Option<Run>, String>
 ///
 /// # Errors
 /// A sentence, when its stream does not read.
-pub fn read_events(journal: &dyn Journal, id: RunId, from: u64) -> Result<Vec<(u64, crate::engine::event::Recorded)>, String> {
+pub fn read_events(
+    journal: &dyn Journal,
+    id: RunId,
+    from: u64,
+) -> Result<Vec<(u64, crate::engine::event::Recorded)>, String> {
     let mut get = |digest: &crate::base::digest::Digest| journal.blob(digest).map(Some);
     let events = journal.read(&run_stream(id), from).map_err(|error| error.to_string())?;
     (from + 1..)
         .zip(events)
-        .map(|(version, bytes)| Ok((version, codec::decode_fetching(&bytes, &mut get).map_err(|error| error.to_string())?)))
+        .map(|(version, bytes)| {
+            Ok((version, codec::decode_fetching(&bytes, &mut get).map_err(|error| error.to_string())?))
+        })
         .collect()
 }
 

@@ -11,7 +11,8 @@ const MAX_SLUG: usize = 120;
 #[must_use]
 pub fn dir(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
     let text = place.to_string();
-    let mut slug: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '.' }).collect();
+    let mut slug: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '.' }).collect();
     if slug.len() > MAX_SLUG || slug.contains('.') {
         let hash = Digest::of(text.as_bytes()).to_string();
         slug.truncate(MAX_SLUG);

@@ -40,7 +40,9 @@ impl Order {
     #[expect(clippy::new_ret_no_self, reason = "nobody needs the order but as bytes")]
     pub async fn new(request: &Request, world: &World, settings: &str) -> Result<Vec<u8>, Failure> {
         let mut names = BTreeSet::new();
-        request.params.each_secret(&mut |secret| drop(names.insert(secret.name.clone())));
+        request.params.each_secret(&mut |secret| {
+            names.insert(secret.name.clone());
+        });
         let texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
         names.extend(texts.flat_map(|text| text.secrets().map(|secret| secret.name.clone())));
         let order = Self {
@@ -112,6 +114,9 @@ pub fn reply(request: &Request, exit: &Exit, dir: &Path) -> Reply {
             (Some(code), None) => format!("ended with exit status {code}"),
             (None, None) => "ended".into(),
         };
-        failed(FailureKind::Interrupted, format!("the step's own process {how} before it had answered; whether it changed anything is not known"))
+        failed(
+            FailureKind::Interrupted,
+            format!("the step's own process {how} before it had answered; whether it changed anything is not known"),
+        )
     })
 }

@@ -130,7 +130,8 @@ impl Service {
                     return Ok(rows);
                 }
                 let outcome = row.outcome.as_deref().unwrap_or("running");
-                let fits = (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome)) && (wanted.dry || !row.dry);
+                let fits = (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome))
+                    && (wanted.dry || !row.dry);
                 if fits {
                     rows.push(row);
                 }
@@ -152,7 +153,8 @@ impl Service {
             (Some(name), None) => [name.as_bytes(), &[1]].concat(),
             (None, None) => Vec::new(),
         };
-        let rows = self.journal.scan(tree, &from, &end, true, 200).map_err(|error| Trouble::Store(error.to_string()))?;
+        let rows =
+            self.journal.scan(tree, &from, &end, true, 200).map_err(|error| Trouble::Store(error.to_string()))?;
         let id = |key: &[u8]| RunId::parse(&String::from_utf8_lossy(&key[key.len().saturating_sub(26)..])).ok();
         Ok(rows.into_iter().filter_map(|(key, _)| id(&key).map(|run| (key, run))).collect())
     }
@@ -232,7 +234,9 @@ impl Service {
                 newest.map(|row| row.run).ok_or(Trouble::NoRun(text))
             }
             [one] => Ok(one.run),
-            [first, second, ..] => Err(Trouble::Input(format!("`{text}` could be {} or {}: write more of it", first.run, second.run))),
+            [first, second, ..] => {
+                Err(Trouble::Input(format!("`{text}` could be {} or {}: write more of it", first.run, second.run)))
+            }
         }
     }
 
@@ -261,7 +265,14 @@ impl Service {
     ///
     /// # Errors
     /// [`Trouble::Store`] when the file is there and can't be read.
-    pub fn output(&self, run: RunId, place: &Place, attempt: u32, stream: Stream, from: i64) -> Result<Output, Trouble> {
+    pub fn output(
+        &self,
+        run: RunId,
+        place: &Place,
+        attempt: u32,
+        stream: Stream,
+        from: i64,
+    ) -> Result<Output, Trouble> {
         let name = match stream {
             Stream::Stdout => "stdout",
             Stream::Stderr => "stderr",

@@ -85,7 +85,13 @@ impl Service {
         if actor.role >= least {
             return Ok(());
         }
-        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what: run.started.runbook.to_string(), least })
+        Err(Trouble::Forbidden {
+            actor: actor.id.clone(),
+            role: actor.role,
+            verb,
+            what: run.started.runbook.to_string(),
+            least,
+        })
     }
 
     fn send(&self, message: Message) -> Result<(), Trouble> {
@@ -98,7 +104,9 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when there is none, or it does not read.
     pub fn run(&self, run: RunId) -> Result<Run, Trouble> {
-        recover::read_run(self.journal.as_ref(), run).map_err(Trouble::Store)?.ok_or_else(|| Trouble::NoRun(run.to_string()))
+        recover::read_run(self.journal.as_ref(), run)
+            .map_err(Trouble::Store)?
+            .ok_or_else(|| Trouble::NoRun(run.to_string()))
     }
 
     /// The runbook a run is pinned to.
@@ -106,11 +114,16 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when its texts are gone or this binary refuses them.
     pub fn pinned(&self, run: &Run) -> Result<Arc<Runbook>, Trouble> {
-        let digest = run.started.texts.get(BUNDLE).ok_or_else(|| Trouble::Store("the run is pinned to no texts".into()))?;
+        let digest =
+            run.started.texts.get(BUNDLE).ok_or_else(|| Trouble::Store("the run is pinned to no texts".into()))?;
         let book = self.shelf.book(self.journal.as_ref(), digest).map_err(|error| Trouble::Store(error.to_string()))?;
         let name = &run.started.runbook;
         let found = book.runbooks.get(name).cloned();
-        found.ok_or_else(|| Trouble::Store(format!("the text of `{name}` that this run is pinned to does not pass this binary's checks")))
+        found.ok_or_else(|| {
+            Trouble::Store(format!(
+                "the text of `{name}` that this run is pinned to does not pass this binary's checks"
+            ))
+        })
     }
 
     fn unfinished(&self, run: RunId) -> Result<(Arc<Runbook>, Run), Trouble> {

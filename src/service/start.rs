@@ -49,7 +49,8 @@ impl Service {
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
         let book = Arc::new(loaded.book);
-        let digest = self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
+        let digest =
+            self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
         let now = clock::now();
         let run = clock::new_run(now);
         let ask = Ask {
@@ -122,7 +123,13 @@ impl Service {
         if actor.role >= least {
             return Ok(());
         }
-        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb: "start", what: runbook.name.to_string(), least })
+        Err(Trouble::Forbidden {
+            actor: actor.id.clone(),
+            role: actor.role,
+            verb: "start",
+            what: runbook.name.to_string(),
+            least,
+        })
     }
 
     fn has_space(&self, least: u64) -> Result<(), Trouble> {
@@ -171,7 +178,8 @@ fn select(runbook: &Runbook, wish: &StartRun) -> Result<Selection, Trouble> {
     let ids: Vec<&StepId> = runbook.steps.steps.iter().map(|step| &step.id).collect();
     let find = |wanted: &String| {
         ids.iter().find(|id| id.as_str() == wanted).map(|id| (*id).clone()).ok_or_else(|| {
-            let hint = closest(wanted, ids.iter().map(|id| id.as_str())).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+            let hint = closest(wanted, ids.iter().map(|id| id.as_str()))
+                .map_or(String::new(), |near| format!(": did you mean `{near}`?"));
             Trouble::Input(format!("`{}` has no step `{wanted}` of its own{hint}", runbook.name))
         })
     };

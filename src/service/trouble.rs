@@ -53,7 +53,9 @@ pub enum Trouble {
         outcome: String,
     },
     /// Too little space for a new run.
-    #[error("{free} bytes are free where the data is, less than the {least} of `keep.min_free`: no new runs are started")]
+    #[error(
+        "{free} bytes are free where the data is, less than the {least} of `keep.min_free`: no new runs are started"
+    )]
     NoSpace {
         /// Free.
         free: u64,

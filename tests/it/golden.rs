@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Every file of `tests/fixtures/<folder>` with that ending, in order.
-pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&dir)
         .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
@@ -15,12 +15,12 @@ pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 }
 
 /// Whether golden text is to be rewritten.
-pub fn updating() -> bool {
+pub(crate) fn updating() -> bool {
     std::env::vars().any(|(name, value)| name == "UPDATE" && value == "1")
 }
 
 /// Compares a fenced block of a literate file with `found`, or rewrites it; a difference comes back as text.
-pub fn block(path: &Path, kind: &str, found: &str) -> Option<String> {
+pub(crate) fn block(path: &Path, kind: &str, found: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).unwrap();
     let open = format!("```{kind}\n");
     let (before, after) = match text.split_once(&open) {

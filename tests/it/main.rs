@@ -12,6 +12,7 @@ mod kinds;
 mod lang;
 mod mutation;
 mod order;
+mod owner;
 mod run;
 mod rust_text;
 mod sim;

@@ -9,14 +9,14 @@ use stepladder::base::span::Span;
 use stepladder::engine::event::{Answer, Event, Recorded, StepEvent};
 
 /// A fixture taken apart: text, files, script.
-pub struct Case {
-    pub files: Vec<(String, Arc<str>)>,
-    pub script: Script,
-    pub runbook: String,
+pub(crate) struct Case {
+    pub(crate) files: Vec<(String, Arc<str>)>,
+    pub(crate) script: Script,
+    pub(crate) runbook: String,
 }
 
 /// Reads the blocks of a fixture: ```yaml blocks are files (the first line may name one), ```script the world.
-pub fn read(path: &Path) -> Case {
+pub(crate) fn read(path: &Path) -> Case {
     let text = std::fs::read_to_string(path).unwrap();
     let mut case = Case { files: Vec::new(), script: Script::default(), runbook: String::new() };
     let mut lines = text.lines();
@@ -83,7 +83,7 @@ fn answer(word: &str) -> Answer {
 }
 
 /// Events as lines: seconds since the start, the place, what happened.
-pub fn transcript(events: &[Recorded]) -> String {
+pub(crate) fn transcript(events: &[Recorded]) -> String {
     events.iter().map(|recorded| format!("{:>7} {}\n", since(recorded), line(&recorded.event))).collect()
 }
 

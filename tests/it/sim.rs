@@ -28,25 +28,25 @@ use stepladder::store::memory::Memory;
 
 /// What a step answers, one entry an execution; the last repeats.
 #[derive(Debug, Clone)]
-pub struct Scripted {
-    pub takes: Span,
-    pub reply: Reply,
+pub(crate) struct Scripted {
+    pub(crate) takes: Span,
+    pub(crate) reply: Reply,
 }
 
 /// Something done to the run from outside at a time.
 #[derive(Debug, Clone)]
-pub enum Act {
+pub(crate) enum Act {
     Cancel,
     Answer(Place, Answer),
 }
 
 /// A case: files of a book, a script, things that happen.
 #[derive(Debug, Clone, Default)]
-pub struct Script {
-    pub replies: BTreeMap<String, Vec<Scripted>>,
-    pub acts: Vec<(Span, Act)>,
-    pub inputs: Map<String, Value>,
-    pub dry: bool,
+pub(crate) struct Script {
+    pub(crate) replies: BTreeMap<String, Vec<Scripted>>,
+    pub(crate) acts: Vec<(Span, Act)>,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) dry: bool,
 }
 
 type Calls = Arc<Mutex<Vec<Call>>>;
@@ -70,8 +70,8 @@ impl Perform for World {
 }
 
 /// One simulated machine, which can crash and come back.
-pub struct Sim {
-    pub journal: Arc<Memory>,
+pub(crate) struct Sim {
+    pub(crate) journal: Arc<Memory>,
     shelf: Arc<Shelf>,
     book: Arc<Book>,
     texts: Texts,
@@ -83,19 +83,19 @@ pub struct Sim {
     /// Replies on their way: due, order, run, place, attempt.
     due: BTreeMap<(i64, u64), (RunId, Place, u32, Reply)>,
     /// Attempts whose effect has begun in the world, whoever drives.
-    pub begun: Rc<RefCell<BTreeMap<(RunId, Place, u32), u32>>>,
+    pub(crate) begun: Rc<RefCell<BTreeMap<(RunId, Place, u32), u32>>>,
     counts: BTreeMap<String, usize>,
     stopped: BTreeSet<(RunId, Place, u32)>,
     order: u64,
-    pub run: RunId,
+    pub(crate) run: RunId,
     /// Crash when so many batches have been made durable.
-    pub crash_at: Option<u64>,
+    pub(crate) crash_at: Option<u64>,
 }
 
-pub const BEGAN: i64 = 1_700_000_000_000;
+pub(crate) const BEGAN: i64 = 1_700_000_000_000;
 
 impl Sim {
-    pub fn new(files: &[(String, Arc<str>)], script: Script) -> Self {
+    pub(crate) fn new(files: &[(String, Arc<str>)], script: Script) -> Self {
         let loaded = lang::load(files);
         if loaded.findings.has_errors() {
             let style = stepladder::diagnostic::render::Style { color: false, unicode: true, width: 120 };
@@ -126,16 +126,16 @@ impl Sim {
         }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.clock.load(Ordering::SeqCst)).unwrap()
     }
 
-    pub fn start(&mut self, runbook: &str) {
+    pub(crate) fn start(&mut self, runbook: &str) {
         let run = self.run;
         self.start_as(runbook, run);
     }
 
-    pub fn start_as(&mut self, runbook: &str, run: RunId) {
+    pub(crate) fn start_as(&mut self, runbook: &str, run: RunId) {
         let digest = self.shelf.pin(self.journal.as_ref(), &self.texts, &self.book).unwrap();
         let book = Arc::clone(&self.book.runbooks[&Name::parse(runbook).unwrap()]);
         let ask = Ask {
@@ -227,7 +227,7 @@ impl Sim {
     }
 
     /// The process dies; another one takes over. Children live on.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.journal = Arc::new(self.journal.reopened());
         self.shelf = Arc::new(Shelf::default());
         self.calls.lock().unwrap().clear();
@@ -238,7 +238,7 @@ impl Sim {
     }
 
     /// Runs until nothing is left to happen, or `limit` passes. True = the run ended.
-    pub fn play(&mut self, limit: Span) -> bool {
+    pub(crate) fn play(&mut self, limit: Span) -> bool {
         let end = BEGAN + i64::try_from(limit.millis()).unwrap();
         let mut acts: Vec<_> = self.script.acts.clone();
         acts.sort_by_key(|(at, _)| *at);
@@ -272,7 +272,7 @@ impl Sim {
         true
     }
 
-    pub fn events(&self, run: RunId) -> Vec<Recorded> {
+    pub(crate) fn events(&self, run: RunId) -> Vec<Recorded> {
         read_events(self.journal.as_ref() as &dyn Journal, run, 0)
             .unwrap()
             .into_iter()
@@ -281,7 +281,7 @@ impl Sim {
     }
 
     /// Children of the run, in the order of their starts.
-    pub fn children(&self) -> Vec<RunId> {
+    pub(crate) fn children(&self) -> Vec<RunId> {
         let child = |recorded: &Recorded| match &recorded.event {
             Event::Step { event: StepEvent::Attempt { child, .. }, .. } => *child,
             _ => None,
@@ -301,12 +301,12 @@ fn pump(journal: &Arc<Memory>, shelf: &Arc<Shelf>, calls: &Calls, clock: &Arc<At
     (pump, inbox)
 }
 
-pub fn done(output: Value) -> Reply {
+pub(crate) fn done(output: Value) -> Reply {
     Reply::Done { output, findings: Vec::new() }
 }
 
 /// A reply as a fixture writes it: `ok`, `ok {"json": …}`, `warns TEXT`, `fails KIND TEXT`, `lost`, with `takes 5s` in front.
-pub fn parse_reply(text: &str) -> Scripted {
+pub(crate) fn parse_reply(text: &str) -> Scripted {
     let text = text.trim();
     let (takes, rest) = match text.strip_prefix("takes ") {
         Some(rest) => {

@@ -1,8 +1,8 @@
 //! Whose home the data directory is: this process's, or another's that is asked.
 
-use crate::base::span::Span;
 use crate::api::Desk;
 use crate::api::socket;
+use crate::base::span::Span;
 use crate::cli::client::Client;
 use crate::cli::door::{Purpose, lasting};
 use crate::cli::settings::{BOOK_FILE, Settings};
@@ -118,8 +118,10 @@ impl Home {
 
 fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> {
     let loaded = shelf::load(book)?;
-    let text = loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
-    let program = std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
+    let text =
+        loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
+    let program =
+        std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
     let book_dir = std::fs::canonicalize(book).map_err(|reason| Trouble::io("find", book, &reason))?;
     let quiet = settings.live_out || settings.live_err;
     let config = Config {

@@ -17,7 +17,12 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) fn launch(config: &Config) -> Result<(), Trouble> {
     let mut command = Command::new(&config.program);
     command.arg("--book").arg(&config.book_dir).arg("drive");
-    command.current_dir(&config.book_dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    command
+        .current_dir(&config.book_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
     let started = command.spawn();
     started.map(drop).map_err(|error| Trouble::new(format!("no process could be started to drive the run: {error}")))
 }

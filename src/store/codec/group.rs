@@ -67,7 +67,10 @@ mod tests {
         let run = RunId::new(1, 2);
         let place = Some(Place::parse("fleet[1]/restart").expect("a place"));
         let golden = [
-            (r#"{"v":1,"event":"granted","run":"00000000010000000000000002"}"#, GroupEvent::Granted(Holder { run, place: None })),
+            (
+                r#"{"v":1,"event":"granted","run":"00000000010000000000000002"}"#,
+                GroupEvent::Granted(Holder { run, place: None }),
+            ),
             (
                 r#"{"v":1,"event":"left","run":"00000000010000000000000002","place":"fleet[1]/restart"}"#,
                 GroupEvent::Left(Holder { run, place: place.clone() }),
