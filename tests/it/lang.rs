@@ -104,6 +104,16 @@ steps:
 }
 
 #[test]
+fn three_braces_need_the_word_that_says_so() {
+    let text = |more: &str| {
+        format!("runbook: x\ninputs: {{ a: text }}\nsteps:\n  - {{ id: one, log: \"{{{{{{ inputs.a }}}}}}\"{more} }}\n")
+    };
+    assert!(read(&[("runbooks/x.yaml", &text(""))]).findings.has_errors());
+    let loaded = read(&[("runbooks/x.yaml", &text(", unsafe_raw: true"))]);
+    assert!(!loaded.findings.has_errors(), "{:#?}", told(&loaded));
+}
+
+#[test]
 fn every_file_is_read_and_every_mistake_of_all_is_told() {
     let loaded = read(&[
         ("stepladder.yaml", "timezone: Europe/Moscow\nchanels: {}\n"),

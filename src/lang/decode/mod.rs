@@ -40,6 +40,10 @@ pub(crate) struct Ctx {
     path: String,
     /// Whether numbers and booleans may be templates here (they may in what a kind does).
     pub(crate) templated: bool,
+    /// Whether the step says `unsafe_raw: true`.
+    pub(crate) raw: bool,
+    /// Whether an element before this one of an argument vector is `--`.
+    after_dashes: bool,
 }
 
 impl Ctx {
@@ -55,6 +59,8 @@ impl Ctx {
             key: "",
             path: String::new(),
             templated: false,
+            raw: false,
+            after_dashes: false,
         }
     }
 
@@ -118,7 +124,14 @@ impl Ctx {
     /// Compiles a template and notes where it stands.
     pub(crate) fn template(&mut self, node: &Node, scalar: &Scalar, landing: Landing) -> Option<Template> {
         let text = self.text_spot(node, scalar);
-        match Template::compile(&scalar.text, landing) {
+        let compiled = if self.raw {
+            Template::compile_raw_allowed(&scalar.text, landing)
+        } else if landing == Landing::Argv {
+            Template::compile_argv(&scalar.text, self.after_dashes)
+        } else {
+            Template::compile(&scalar.text, landing)
+        };
+        match compiled {
             Ok(template) => {
                 if scalar.text.contains("{{") {
                     self.mention(Formula::Template(template.clone()), text);
@@ -180,13 +193,16 @@ impl Ctx {
 
     fn list(&mut self, items: &[Node], shape: &Shape) -> Option<Param> {
         let mut good = true;
+        let outer = std::mem::replace(&mut self.after_dashes, false);
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             match self.under(&format!("[{index}]"), |ctx| ctx.decode(item, shape)) {
                 Some(param) => list.push(param),
                 None => good = false,
             }
+            self.after_dashes |= item.name() == Some("--");
         }
+        self.after_dashes = outer;
         good.then_some(Param::List(list))
     }
 

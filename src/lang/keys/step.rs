@@ -116,6 +116,11 @@ pub(crate) const STEP: &[Key] = &[
         "How the text it prints becomes `output.value`. text unless said.",
     ),
     key("artifacts", Shape::Many(&Shape::Syntax(&syntax::GLOB)), "Files kept with the run."),
+    key(
+        "unsafe_raw",
+        Shape::Bool,
+        "`true` allows `{{{ three braces }}}` in this step: values put in without being made safe. Only for values you wrote yourself.",
+    ),
     key("host", Shape::Verbatim, "Reserved for running a step on another machine."),
     key("parallel", Shape::Int(1, 1_000), "In a group: its steps do not need one another, so many at once."),
     key("fail_fast", Shape::Bool, "In a group: a failure cancels the rest."),

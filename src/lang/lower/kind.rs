@@ -107,7 +107,7 @@ impl Reader {
 
     fn group(&mut self, node: &Node, fields: &Fields<'_>) -> crate::model::step::List {
         let ways = Ways { parallel: fields.count("parallel"), fail_fast: fields.flag("fail_fast").unwrap_or(false) };
-        let defaults = fields.node("defaults").cloned();
+        let defaults = fields.node("defaults").cloned().map(std::sync::Arc::new);
         let given = defaults.is_some();
         self.defaults.extend(defaults);
         let list = self.list(Some(node), "steps", ways);

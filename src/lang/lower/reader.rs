@@ -5,6 +5,7 @@ use crate::diagnostic::Spot;
 use crate::lang::decode::Ctx;
 use crate::lang::yaml::Node;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A name in `needs` or `after` that is no neighbour; whether it exists at all is known at the end.
 pub(super) struct Stranger {
@@ -29,7 +30,7 @@ pub(super) struct Reader {
     /// Steps whose kind could not be lowered.
     pub(super) broken: BTreeSet<StepId>,
     /// `defaults:` of the runbook and the groups around, outermost first.
-    pub(super) defaults: Vec<Node>,
+    pub(super) defaults: Vec<Arc<Node>>,
     /// Lists within lists.
     pub(super) depth: usize,
     /// Names that are no neighbours.

@@ -26,7 +26,7 @@ impl Reader {
         self.ctx.runbook.clone_from(&name);
         let fields = self.ctx.fields(root, RUNBOOK, Some("a runbook"));
         self.ctx.mentions.retain(|mention| mention.key != "defaults");
-        self.defaults.extend(fields.node("defaults").cloned());
+        self.defaults.extend(fields.node("defaults").cloned().map(std::sync::Arc::new));
         let ways = Ways { parallel: fields.count("parallel"), fail_fast: fields.flag("fail_fast").unwrap_or(false) };
         let steps = self.list(fields.node("steps"), "steps", ways);
         let on_failure = self.list(fields.node("on_failure"), "on_failure", Ways::default());

@@ -11,7 +11,7 @@ use crate::lang::lower::list::Ways;
 use crate::lang::lower::order::Waits;
 use crate::lang::lower::policy;
 use crate::lang::lower::reader::Reader;
-use crate::lang::yaml::{Node, NodeKind};
+use crate::lang::yaml::{Core, Node, NodeKind};
 use crate::model::kind::{Kind, LATER};
 use crate::model::param::Param;
 use crate::model::policy::OnInterrupt;
@@ -41,7 +41,10 @@ impl Reader {
         }
         let id = self.id_of(node, made_up)?;
         let outer = self.ctx.step.replace(id.clone());
+        let raw = node.get("unsafe_raw").and_then(Node::scalar).is_some_and(|raw| raw.core() == Core::Bool(true));
+        let outer_raw = std::mem::replace(&mut self.ctx.raw, raw);
         let lowered = self.step_body(node, id);
+        self.ctx.raw = outer_raw;
         self.ctx.step = outer;
         Some(lowered)
     }
