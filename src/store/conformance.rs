@@ -3,6 +3,7 @@
 use crate::base::digest::Digest;
 use crate::base::limits;
 use crate::store::{AppendError, Batch, Change, Guard, Journal, Project, ReadError, Row, StreamId, Version};
+use std::fmt::Write;
 use std::sync::{Arc, mpsc};
 
 /// Rows of the suite: an event `put K V` or `del K` of any stream changes row K of `rows`, and each
@@ -57,11 +58,12 @@ fn scan(journal: &dyn Journal, from: &str, to: &str, backwards: bool, limit: usi
 pub(crate) fn dump(journal: &dyn Journal) -> String {
     let mut text = String::new();
     for (name, version) in journal.streams("").expect("streams") {
-        text += &format!("{name} {version} {:?}\n", texts(journal, name.as_str(), 0));
+        writeln!(text, "{name} {version} {:?}", texts(journal, name.as_str(), 0)).expect("text");
     }
     for tree in ["heads", "rows"] {
         for (key, value) in journal.scan(tree, b"", b"", false, usize::MAX).expect("rows") {
-            text += &format!("{tree} {} {}\n", String::from_utf8_lossy(&key), String::from_utf8_lossy(&value));
+            writeln!(text, "{tree} {} {}", String::from_utf8_lossy(&key), String::from_utf8_lossy(&value))
+                .expect("text");
         }
     }
     text

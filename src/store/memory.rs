@@ -4,7 +4,7 @@
 
 use crate::base::digest::Digest;
 use crate::store::admit::{Held, admit};
-use crate::store::{AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows};
+use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -194,7 +194,7 @@ impl Journal for Memory {
         to: &[u8],
         backwards: bool,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    ) -> Result<Vec<KeyValue>, ReadError> {
         let state = self.state();
         let Some(rows) = state.rows.get(tree) else { return Ok(Vec::new()) };
         let rows = rows.range(from.to_vec()..).take_while(|(key, _)| to.is_empty() || key.as_slice() < to);

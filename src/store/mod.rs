@@ -13,6 +13,7 @@ pub mod export;
 pub mod memory;
 
 use crate::base::digest::Digest;
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,6 +38,13 @@ impl StreamId {
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         Self(name.into())
+    }
+}
+
+/// Streams are found by their bare names, in the same order.
+impl Borrow<str> for StreamId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -136,6 +144,9 @@ pub type Done = Box<dyn FnOnce(Result<Vec<Version>, AppendError>) + Send>;
 /// Says which rows of the index an event puts and deletes. Pure; total; handed in at opening.
 pub type Project = Arc<dyn Fn(&StreamId, Version, &[u8]) -> Vec<Change> + Send + Sync>;
 
+/// A row as it is found: key and value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// A projection that makes no rows.
 #[must_use]
 pub fn no_rows() -> Project {
@@ -188,7 +199,7 @@ pub trait Journal: Send + Sync {
         to: &[u8],
         backwards: bool,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
+    ) -> Result<Vec<KeyValue>, ReadError>;
 
     /// Stores bytes under their hash, durably; the event that names them must be appended afterwards.
     ///

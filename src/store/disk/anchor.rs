@@ -11,7 +11,7 @@ const PATH: &str = "anchor";
 const MAGIC: u32 = u32::from_le_bytes(*b"SLA1");
 const SLOT: usize = 40;
 /// Slots are this far apart: no disk tears two of its blocks with one write.
-const APART: u64 = 4096;
+const APART: usize = 4096;
 
 /// What the anchor says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,10 +61,10 @@ impl AnchorFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(PATH)?,
             opened => opened?,
         };
-        let mut bytes = vec![0; usize::try_from(APART).unwrap_or_default() + SLOT];
+        let mut bytes = vec![0; APART + SLOT];
         let len = file.read_at(0, &mut bytes)?;
         bytes.truncate(len);
-        let slots = [Anchor::read(&bytes), bytes.get(APART as usize..).and_then(Anchor::read)];
+        let slots = [Anchor::read(&bytes), bytes.get(APART..).and_then(Anchor::read)];
         let now = slots.into_iter().flatten().max_by_key(|anchor| anchor.turn).unwrap_or_default();
         Ok((Self { file, now }, now))
     }
@@ -75,7 +75,7 @@ impl AnchorFile {
         if (self.now.epoch, self.now.number, self.now.clean) == (epoch, number, clean) {
             return Ok(());
         }
-        self.file.write_at((next.turn % 2) * APART, &next.bytes())?;
+        self.file.write_at((next.turn % 2) * APART as u64, &next.bytes())?;
         self.file.sync()?;
         self.now = next;
         Ok(())

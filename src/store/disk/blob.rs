@@ -54,9 +54,9 @@ impl Blobs {
 
     /// The bytes of that hash.
     pub(crate) fn get(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {
-        self.read(digest).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::InvalidData => ReadError::Blob(*digest),
-            _ => ReadError::Io(error.to_string()),
+        self.read(digest).map_err(|error| {
+            let lost = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData);
+            if lost { ReadError::Blob(*digest) } else { ReadError::Io(error.to_string()) }
         })
     }
 

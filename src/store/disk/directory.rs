@@ -96,10 +96,12 @@ impl OpenError {
     #[must_use]
     pub fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.display().to_string();
-        match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
-            _ if is_full(error) => Self::Full { path },
-            _ => Self::Io { path, why: error.to_string() },
+        if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+            Self::ReadOnly { path }
+        } else if is_full(error) {
+            Self::Full { path }
+        } else {
+            Self::Io { path, why: error.to_string() }
         }
     }
 }

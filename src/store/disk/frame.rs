@@ -180,6 +180,23 @@ pub(crate) fn search(bytes: &[u8], at: usize) -> Option<(usize, Found)> {
     None
 }
 
+/// What the last frame that left a header says was durable before it; looks at headers alone.
+pub(crate) fn last_durable(bytes: &[u8]) -> Option<u64> {
+    let (mut place, mut last) = (0, None);
+    while place + HEADER <= bytes.len() {
+        let mut step = ALIGN;
+        if bytes[place] == START.to_le_bytes()[0] {
+            if let Some(header) = Header::read(&bytes[place..], START) {
+                (last, step) = (Some(header.durable), header.total());
+            } else if let Some(header) = Header::read(&bytes[place..], END) {
+                last = Some(header.durable);
+            }
+        }
+        place += step;
+    }
+    last
+}
+
 fn open(bytes: &[u8], at: usize, header: Header) -> Found {
     let end = at + header.total();
     let (table, body) = (header.table as usize, header.body as usize);

@@ -6,7 +6,7 @@
 
 use crate::store::disk::reader::Reader;
 use crate::store::disk::table::{Doubt, Makers, Put, Table};
-use crate::store::{Change, Project, ReadError, Row};
+use crate::store::{Change, KeyValue, Project, ReadError, Row};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SMALL: u64 = 512 * 1024;
 /// Rows that wait in memory at most while all are made again.
 const WAITING: usize = 20_000;
+
+/// Rows by tree and key, each with the frame it is from; `None` deletes one.
+type Waiting = BTreeMap<&'static str, BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>>;
 
 /// The rows.
 pub(crate) struct Index {
@@ -29,8 +32,8 @@ pub(crate) struct Index {
 
 #[derive(Default)]
 struct State {
-    /// Rows in front of the base, each with the frame it is from.
-    waiting: BTreeMap<&'static str, BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>>,
+    /// Rows in front of the base.
+    waiting: Waiting,
     /// The last frame whose rows wait or are stored.
     applied: u64,
     base: Base,
@@ -100,7 +103,7 @@ impl Index {
         range: (&[u8], &[u8]),
         backwards: bool,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    ) -> Result<Vec<KeyValue>, ReadError> {
         let (from, to) = range;
         if limit == 0 || (!to.is_empty() && from >= to) {
             return Ok(Vec::new());
@@ -115,13 +118,13 @@ impl Index {
         if !backwards {
             waiting.reverse();
         }
-        let mut rows = Rows { waiting, rows: Vec::new(), backwards, limit };
+        let mut rows = Rows { waiting, found: Vec::new(), backwards, limit };
         if let Base::Table(table) = &state.base {
             let scanned = table.scan(tree, from, to, backwards, &mut |key, value| rows.stored(key, value));
             scanned.map_err(|doubt| unreadable(&doubt))?;
         }
         rows.rest();
-        Ok(rows.rows)
+        Ok(rows.found)
     }
 
     /// Writes the waiting rows into the table, durably; opens one when the journal has grown.
@@ -152,6 +155,11 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Lets go of the table.
+    pub(crate) fn close(&self) {
+        self.state().base = Base::Unread;
     }
 
     /// Makes the rows available, if they are not: believes the table or makes all of them again.
@@ -232,9 +240,7 @@ impl Index {
     }
 }
 
-fn puts<'a>(
-    waiting: &'a BTreeMap<&'static str, BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>>,
-) -> impl Iterator<Item = Put<'a>> {
+fn puts(waiting: &Waiting) -> impl Iterator<Item = Put<'_>> {
     waiting
         .iter()
         .flat_map(|(tree, rows)| rows.iter().map(|(key, (_, value))| (*tree, key.as_slice(), value.as_deref())))
@@ -268,7 +274,7 @@ impl State {
 struct Rows<'a> {
     /// The next one last.
     waiting: Vec<(&'a Vec<u8>, &'a Option<Vec<u8>>)>,
-    rows: Vec<(Vec<u8>, Vec<u8>)>,
+    found: Vec<KeyValue>,
     backwards: bool,
     limit: usize,
 }
@@ -278,29 +284,29 @@ impl Rows<'_> {
     fn stored(&mut self, key: &[u8], value: &[u8]) -> bool {
         while let Some((next, _)) = self.waiting.last() {
             let first = if self.backwards { next.as_slice() >= key } else { next.as_slice() <= key };
-            if !first || self.rows.len() >= self.limit {
+            if !first || self.found.len() >= self.limit {
                 break;
             }
             let hides = next.as_slice() == key;
             self.take();
             if hides {
-                return self.rows.len() < self.limit;
+                return self.found.len() < self.limit;
             }
         }
-        if self.rows.len() < self.limit {
-            self.rows.push((key.to_vec(), value.to_vec()));
+        if self.found.len() < self.limit {
+            self.found.push((key.to_vec(), value.to_vec()));
         }
-        self.rows.len() < self.limit
+        self.found.len() < self.limit
     }
 
     fn take(&mut self) {
         if let Some((key, Some(value))) = self.waiting.pop() {
-            self.rows.push((key.clone(), value.clone()));
+            self.found.push((key.clone(), value.clone()));
         }
     }
 
     fn rest(&mut self) {
-        while !self.waiting.is_empty() && self.rows.len() < self.limit {
+        while !self.waiting.is_empty() && self.found.len() < self.limit {
             self.take();
         }
     }

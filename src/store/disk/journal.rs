@@ -13,7 +13,7 @@ use crate::store::disk::recover::{Damage, recover};
 use crate::store::disk::segment::{FOLDER, SEGMENT};
 use crate::store::disk::table::Makers;
 use crate::store::disk::writer::Writer;
-use crate::store::{AppendError, Batch, Done, Journal, Project, ReadError, Row, StreamId, Version, no_rows};
+use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +48,7 @@ pub struct DiskJournal {
     way: Way,
     upkeep: Option<Upkeep>,
     /// Last, so that it is let go of last.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 /// How batches get to the writer.
@@ -79,7 +79,7 @@ impl DiskJournal {
             (Arc::clone(&journal.anchor), Arc::clone(&journal.reader), Arc::clone(&journal.index), journal.epoch);
         let upkeep = Upkeep::start(move || keep_up(&anchor, &reader, &index, epoch));
         journal.upkeep = Some(upkeep.map_err(io)?);
-        journal._lock = Some(lock);
+        journal.lock = Some(lock);
         Ok(journal)
     }
 
@@ -111,7 +111,7 @@ impl DiskJournal {
         };
         let closed = Way::Line(Line::closed());
         let journal =
-            Self { reader, index, blobs, anchor, epoch, damage: found.damage, way: closed, upkeep: None, _lock: None };
+            Self { reader, index, blobs, anchor, epoch, damage: found.damage, way: closed, upkeep: None, lock: None };
         Ok((journal, writer))
     }
 
@@ -183,6 +183,9 @@ impl Drop for DiskJournal {
         if indexed.is_err() || anchored.is_err() {
             tracing::warn!(?indexed, ?anchored, "the data directory could not be closed cleanly");
         }
+        // sled lets go of its files before anybody else may open them.
+        self.index.close();
+        drop(self.lock.take());
     }
 }
 
@@ -221,7 +224,7 @@ impl Journal for DiskJournal {
         to: &[u8],
         backwards: bool,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    ) -> Result<Vec<KeyValue>, ReadError> {
         self.index.scan(&self.reader, tree, (from, to), backwards, limit)
     }
 

@@ -14,6 +14,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Bytes read at a guess before a frame's length is known.
 const GUESS: usize = 4 * 1024;
 
+/// Hears of an event: its frame, stream, version and payload.
+pub(crate) type Each<'a> = dyn FnMut(u64, &StreamId, Version, &[u8]) + 'a;
+
+/// A frame and the bytes it was found in; `None` when it is not whole.
+type Framed = Result<Option<(Vec<u8>, Found)>, ReadError>;
+
 /// The durable part of the journal.
 pub(crate) struct Reader {
     segments: RwLock<Vec<Segment>>,
@@ -117,7 +123,7 @@ impl Reader {
     }
 
     /// The frame at a place; `None` when it is not whole.
-    fn frame(&self, place: Place) -> Result<Option<(Vec<u8>, Found)>, ReadError> {
+    fn frame(&self, place: Place) -> Framed {
         let fail = |error: io::Error| ReadError::Io(error.to_string());
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let Some(segment) = segments.get(place.segment as usize).cloned() else { return Ok(None) };
@@ -125,7 +131,7 @@ impl Reader {
         let mut bytes = vec![0; GUESS];
         let read = segment.file.read_at(u64::from(place.at), &mut bytes).map_err(fail)?;
         bytes.truncate(read);
-        let Some(head) = frame::read(&bytes, 0) else { return self.frame_by_its_end(&segment, place) };
+        let Some(head) = frame::read(&bytes, 0) else { return frame_by_its_end(&segment, place) };
         let total = head.header.total();
         if total > bytes.len() && bytes.len() == GUESS {
             bytes.resize(total, 0);
@@ -135,25 +141,8 @@ impl Reader {
         Ok(frame::read(&bytes, 0).filter(Found::is_whole).map(|found| (bytes, found)))
     }
 
-    /// The same where the frame's first header is damaged.
-    fn frame_by_its_end(&self, segment: &Segment, place: Place) -> Result<Option<(Vec<u8>, Found)>, ReadError> {
-        let mut bytes = read_all(&*segment.file).map_err(|error| ReadError::Io(error.to_string()))?;
-        let at = place.at as usize;
-        let found = frame::search(&bytes, at).filter(|(start, found)| *start == at && found.is_whole());
-        Ok(found.map(|(start, mut found)| {
-            bytes.drain(..start);
-            found.body = found.body.map(|body| body.start - start..body.end - start);
-            bytes.truncate(found.header.total().max(HEADER));
-            (bytes, found)
-        }))
-    }
-
     /// Calls `each` with every readable event of the frames behind `after`, in order.
-    pub(crate) fn replay(
-        &self,
-        after: u64,
-        each: &mut dyn FnMut(u64, &StreamId, Version, &[u8]),
-    ) -> Result<(), ReadError> {
+    pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<(), ReadError> {
         let until = self.number();
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
         for (index, segment) in segments.iter().enumerate() {
@@ -176,7 +165,20 @@ impl Reader {
     }
 }
 
-fn replay_frame(bytes: &[u8], found: &Found, each: &mut dyn FnMut(u64, &StreamId, Version, &[u8])) {
+/// The same where the frame's first header is damaged.
+fn frame_by_its_end(segment: &Segment, place: Place) -> Framed {
+    let mut bytes = read_all(&*segment.file).map_err(|error| ReadError::Io(error.to_string()))?;
+    let at = place.at as usize;
+    let found = frame::search(&bytes, at).filter(|(start, found)| *start == at && found.is_whole());
+    Ok(found.map(|(start, mut found)| {
+        bytes.drain(..start);
+        found.body = found.body.map(|body| body.start - start..body.end - start);
+        bytes.truncate(found.header.total().max(HEADER));
+        (bytes, found)
+    }))
+}
+
+fn replay_frame(bytes: &[u8], found: &Found, each: &mut Each<'_>) {
     for (nth, entry) in found.entries.iter().flatten().enumerate() {
         let stream = StreamId::from_name(&entry.stream);
         for (version, payload) in (entry.from + 1..).zip(found.payloads(bytes, nth).unwrap_or_default()) {

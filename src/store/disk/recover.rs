@@ -77,13 +77,7 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
 fn proven(disk: &dyn Disk, firsts: &[u64], anchored: u64) -> io::Result<u64> {
     for first in firsts.iter().rev() {
         let bytes = read_all(&*Segment::open(disk, *first)?.file)?;
-        let mut at = 0;
-        let mut last = None;
-        while let Some((place, found)) = frame::search(&bytes, at) {
-            at = place + found.header.total().max(ALIGN);
-            last = Some(found.header.durable);
-        }
-        if let Some(durable) = last {
+        if let Some(durable) = frame::last_durable(&bytes) {
             return Ok(anchored.max(durable));
         }
     }

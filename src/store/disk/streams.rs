@@ -64,14 +64,12 @@ impl Streams {
     /// Takes a frame's entry: its events are durable there, readable unless `whole` is false.
     pub(crate) fn take(&mut self, entry: &Entry, place: Place, number: u64, whole: bool) {
         let count = entry.lengths.len() as Version;
-        let name = StreamId::from_name(&entry.stream);
-        let stream = self.0.entry(name).or_insert_with(|| Stream {
-            version: 0,
-            chain: chain_start(&entry.stream),
-            places: Vec::new(),
-            last: number,
-            damage: None,
-        });
+        if !self.0.contains_key(entry.stream.as_str()) {
+            let chain = chain_start(&entry.stream);
+            let stream = Stream { version: 0, chain, places: Vec::new(), last: number, damage: None };
+            self.0.insert(StreamId::from_name(&entry.stream), stream);
+        }
+        let Some(stream) = self.0.get_mut(entry.stream.as_str()) else { return };
         let after = entry.from + count;
         if entry.from > stream.version {
             stream.blame(format!("its events {} to {} are missing", stream.version + 1, entry.from));

@@ -19,7 +19,7 @@ const CACHE: u64 = 64 * 1024 * 1024;
 /// Rows written in one atomic step.
 const STEP: usize = 1_000;
 /// An opening that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Rows about the rows begin with this; no tree's name does.
 const MARK: &[u8] = b"\0mark";
 const COUNT: &[u8] = b"\0tree\0";

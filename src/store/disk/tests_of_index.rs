@@ -162,14 +162,14 @@ fn memory_and_disk_agree_on_anything() {
             let name = |n: u32| format!("run/{}", n % 4);
             let (one, two) = (name(draw(&mut chance)), name(draw(&mut chance)));
             let key = draw(&mut chance) % 9;
-            let text = if draw(&mut chance) % 3 == 0 {
+            let text = if draw(&mut chance).is_multiple_of(3) {
                 format!("del {key}")
             } else {
                 format!("put {key} {}", draw(&mut chance))
             };
             let guard =
                 crate::store::Guard::At(crate::store::conformance::stream(&one), u64::from(draw(&mut chance) % 20));
-            let guards = if draw(&mut chance) % 4 == 0 { vec![guard] } else { Vec::new() };
+            let guards = if draw(&mut chance).is_multiple_of(4) { vec![guard] } else { Vec::new() };
             let batch = batch(&guards, &[(&one, &[&text, "x"]), (&two, &[&text])]);
             assert_eq!(append(&disk, batch.clone()), append(&memory, batch), "seed {seed}");
             match draw(&mut chance) % 30 {
