@@ -36,6 +36,16 @@ limits! {
     MAX_EXPR = 4 * 1024, "bytes of one expression", "a person wrote it; a page is generous";
     /// Operations one expression may take.
     MAX_EXPR_OPERATIONS = 100_000, "operations of one expression", "a tenth of a second at worst";
+    /// Depth of one expression.
+    MAX_EXPR_NESTING = 64, "parts within parts of one expression", "past that nobody reads it, and recursion stays small";
+    /// Memory of one compiled regular expression, in bytes.
+    MAX_PATTERN = 1024 * 1024, "bytes of one compiled regular expression", "a person's pattern takes a fraction of it";
+    /// Blocks within blocks of one template.
+    MAX_BLOCKS = 16, "blocks within blocks of one template", "a page has fewer indents";
+    /// Parentheses within parentheses of one tag of a template.
+    MAX_GROUPS = 8, "parentheses within parentheses of one tag", "templates do not compute";
+    /// Pieces of one rendered text.
+    MAX_PIECES = 1_000_000, "pieces of one rendered text", "a loop within a loop within a loop, over lists from outside";
     /// Bytes of one template.
     MAX_TEMPLATE = 256 * 1024, "bytes of one template", "reports are long, scripts are not templates";
     /// Bytes of one rendered text.

@@ -11,15 +11,12 @@ use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Token};
 use std::any::TypeId;
 use std::sync::OnceLock;
 
-/// How deep an expression may be nested: past that nobody reads it, and recursion stays small.
-pub(super) const MAX_EXPR_NESTING: usize = 64;
-
 /// The engine that reads expressions. It is never asked to run anything.
 pub(super) fn reader() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut engine = bare();
-        engine.set_max_expr_depths(MAX_EXPR_NESTING * 2, 1);
+        engine.set_max_expr_depths(limits::MAX_EXPR_NESTING * 2, 1);
         // Words that rhai only keeps in reserve are plain names here, so that `output.match` can be read.
         #[expect(deprecated, reason = "not deprecated but marked volatile; the version is pinned by Cargo.lock")]
         engine.on_parse_token(|token, _, _| match token {
@@ -35,7 +32,7 @@ pub(super) fn runner() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut engine = bare();
-        engine.set_max_expr_depths(MAX_EXPR_NESTING * 8, 1);
+        engine.set_max_expr_depths(limits::MAX_EXPR_NESTING * 8, 1);
         engine.set_max_operations(limits::MAX_EXPR_OPERATIONS as u64);
         engine.set_max_string_size(limits::MAX_RENDERED);
         engine.set_max_array_size(limits::MAX_EXPR_OPERATIONS);

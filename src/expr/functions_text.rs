@@ -1,23 +1,23 @@
 //! The functions about text.
 
+use crate::base::limits;
 use crate::expr::convert::Pattern;
 use crate::expr::functions::{needs, number_of, text_of};
 use regex::{Regex, RegexBuilder};
 use rhai::Dynamic;
-
-/// The most memory a compiled regular expression may take, in bytes: a person's pattern takes a fraction.
-const MAX_PATTERN: usize = 1024 * 1024;
 
 /// The regular expression written as `pattern`.
 ///
 /// # Errors
 /// A sentence, when it is none.
 pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN).build().map_err(|error| {
-        let text = error.to_string();
-        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        format!("`{pattern}` is no regular expression: {why}")
-    })
+    RegexBuilder::new(pattern).size_limit(limits::MAX_PATTERN).dfa_size_limit(limits::MAX_PATTERN).build().map_err(
+        |error| {
+            let text = error.to_string();
+            let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            format!("`{pattern}` is no regular expression: {why}")
+        },
+    )
 }
 
 pub(super) fn is_match(values: &mut [Dynamic]) -> Result<Dynamic, String> {
@@ -54,7 +54,7 @@ pub(super) fn replace(values: &mut [Dynamic]) -> Result<Dynamic, String> {
         return Err("nothing cannot be replaced".into());
     }
     let grown = text.len().saturating_add(text.matches(from.as_str()).count().saturating_mul(to.len()));
-    if grown > crate::base::limits::MAX_RENDERED {
+    if grown > limits::MAX_RENDERED {
         return Err("the text gets too long".into());
     }
     Ok(text.replace(from.as_str(), to.as_str()).into())

@@ -5,7 +5,7 @@
 use crate::base::level::Level;
 use crate::base::limits;
 use crate::base::value::Value;
-use crate::expr::engine::{MAX_EXPR_NESTING, reader};
+use crate::expr::engine::reader;
 use crate::expr::functions;
 use crate::expr::node::{Kind, Node, Operator, Presence, Segment};
 use crate::expr::offsets::Offsets;
@@ -50,7 +50,7 @@ enum Link<'t> {
 impl Parser<'_> {
     fn node(&self, tree: &rhai::Expr, depth: usize) -> Parsed {
         let start = self.offsets.at(tree.start_position());
-        if depth > MAX_EXPR_NESTING {
+        if depth > limits::MAX_EXPR_NESTING {
             return Err(syntax::too_deep(start));
         }
         let token = (start, self.offsets.end_of_token(start));

@@ -154,14 +154,11 @@ struct Bounded {
     writes: usize,
 }
 
-/// Pieces of one rendered text: each is a line at least, so more is a loop within a loop that nobody reads.
-const MAX_PIECES: usize = 1_000_000;
-
 impl Output for Bounded {
     fn write(&mut self, text: &str) -> Result<(), std::io::Error> {
         self.bytes += text.len();
         self.writes += 1;
-        if self.bytes > limits::MAX_RENDERED || self.writes > MAX_PIECES {
+        if self.bytes > limits::MAX_RENDERED || self.writes > limits::MAX_PIECES {
             return Err(std::io::Error::other(format!("the text gets longer than {} bytes", limits::MAX_RENDERED)));
         }
         self.text.write(text)

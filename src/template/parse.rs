@@ -1,13 +1,11 @@
 //! From tokens to a tree: tags are read, blocks are matched, names are resolved and guards noted.
 
 use crate::base::arg::Landing;
+use crate::base::limits;
 use crate::expr::{Problem, ProblemKind, closest, subject};
 use crate::template::scan::{Sort, Tag, Token, scan};
 use crate::template::tag::{self, Content};
 use crate::template::tree::{Block, BlockSort, Helper, Input, Item, PathRef, Put, Spot};
-
-/// How deep blocks may be nested.
-const MAX_BLOCKS: usize = 16;
 
 /// The tree of a template.
 ///
@@ -78,8 +76,8 @@ impl Parser<'_> {
     }
 
     fn block(&mut self, tag: &Tag, depth: usize) -> Result<Item, Problem> {
-        if depth >= MAX_BLOCKS {
-            let text = format!("blocks are nested deeper than {MAX_BLOCKS}");
+        if depth >= limits::MAX_BLOCKS {
+            let text = format!("blocks are nested deeper than {}", limits::MAX_BLOCKS);
             return Err(Problem::new(ProblemKind::Limit, tag.span, text));
         }
         self.block_of(tag, tag.inner, depth).map(|block| Item::Block(Box::new(block)))
@@ -124,7 +122,7 @@ impl Parser<'_> {
         let rest = word.strip_prefix("else").unwrap_or(word);
         if !rest.trim().is_empty() {
             // `{{else if x}}` is a block in the else part; both end at the one closing tag.
-            if depth >= MAX_BLOCKS {
+            if depth >= limits::MAX_BLOCKS {
                 return Err(Problem::new(ProblemKind::Limit, stop.span, "too many `else if` in a row"));
             }
             let inner = (stop.inner.1 - rest.len(), stop.inner.1);

@@ -1,5 +1,6 @@
 //! What stands between the braces: words, literals, groups in parentheses, names.
 
+use crate::base::limits;
 use crate::base::value::Value;
 use crate::expr::{Problem, ProblemKind};
 
@@ -36,9 +37,6 @@ impl Word {
         &source[self.span.0..self.span.1]
     }
 }
-
-/// The most groups within groups.
-const MAX_GROUPS: usize = 8;
 
 /// The words between two bytes of the source.
 ///
@@ -95,7 +93,7 @@ impl<'a> Reader<'a> {
             let start = self.at;
             match self.rest().chars().next() {
                 None | Some(')' | '|') => return Ok(words),
-                Some('(') if depth < MAX_GROUPS => {
+                Some('(') if depth < limits::MAX_GROUPS => {
                     self.at += 1;
                     let inside = self.words(depth + 1)?;
                     if !self.eat(")") {

@@ -15,6 +15,7 @@ mod order;
 mod owner;
 mod run;
 mod rust_text;
+mod shell_values;
 mod sim;
 mod socket;
 mod tidy;
