@@ -61,16 +61,17 @@ impl<'a> Turn<'a> {
         });
         let rendered = foreach.items.render(&scope).map_err(|error| template_failure("foreach", &error))?;
         let wrong = |message: String| Failure { lasting: true, ..Failure::new(FailureKind::Template, message) };
-        match rendered.shown() {
-            Value::Array(items) if items.is_empty() && !foreach.allow_empty => {
-                Err(wrong("foreach: the list is empty (say `allow_empty: true` if that is good)".into()))
-            }
-            Value::Array(items) if items.len() > limits::MAX_ITEMS => {
-                Err(wrong(format!("foreach: {} items, at most {} are allowed", items.len(), limits::MAX_ITEMS)))
-            }
-            Value::Array(items) => Ok(items),
-            other => Err(wrong(format!("foreach needs a list, not {}", crate::base::value::type_name(&other)))),
+        let shown = rendered.shown();
+        let Value::Array(items) = shown else {
+            return Err(wrong(format!("foreach needs a list, not {}", crate::base::value::type_name(&shown))));
+        };
+        if items.is_empty() && !foreach.allow_empty {
+            return Err(wrong("foreach: the list is empty (say `allow_empty: true` if that is good)".into()));
         }
+        if items.len() > limits::MAX_ITEMS {
+            return Err(wrong(format!("foreach: {} items, at most {} are allowed", items.len(), limits::MAX_ITEMS)));
+        }
+        Ok(items)
     }
 
     /// Takes an open composite as far as it goes.

@@ -172,10 +172,10 @@ impl<'a> Turn<'a> {
                 run_ends: self.run_ends(),
                 now: self.now,
             };
-            if let Some(until) = retry::next(retry, failure, &attempted) {
-                if !self.refuses_again(place, step, failure) {
-                    return self.emit_step(place, StepEvent::Backoff { until });
-                }
+            if let Some(until) = retry::next(retry, failure, &attempted)
+                && !self.refuses_again(place, step, failure)
+            {
+                return self.emit_step(place, StepEvent::Backoff { until });
             }
         }
         if !step.recover.is_empty() && !recovered && place_allows_handlers(place, step) {

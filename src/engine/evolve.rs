@@ -116,9 +116,10 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
         ) => false,
     };
     if !legal {
-        let state = match &recorded.event {
-            Event::Step { place, .. } => format!("{place}: {}", run.phase(place).map_or("waiting", state_name)),
-            _ => run_state_name(&run.phase).into(),
+        let state = if let Event::Step { place, .. } = &recorded.event {
+            format!("{place}: {}", run.phase(place).map_or("waiting", state_name))
+        } else {
+            run_state_name(&run.phase).into()
         };
         return Err(IllegalEvent { version: run.version + 1, event: name(&recorded.event), state });
     }
@@ -139,10 +140,10 @@ fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool 
         Some(phase) => {
             step.phase = phase;
             step.touched = at;
-            match event {
-                StepEvent::Lane(lane) => forget_rounds(run, place, *lane),
-                StepEvent::Opened { items, .. } => forget_pass(run, place, items.is_some()),
-                _ => {}
+            if let StepEvent::Lane(lane) = event {
+                forget_rounds(run, place, *lane);
+            } else if let StepEvent::Opened { items, .. } = event {
+                forget_pass(run, place, items.is_some());
             }
             true
         }
@@ -151,10 +152,12 @@ fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool 
 }
 
 fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> StepRun {
-    let tries = match event {
-        StepEvent::Attempt { number, .. } => *number,
-        StepEvent::Opened { pass, .. } => *pass,
-        _ => 0,
+    let (tries, items) = if let StepEvent::Attempt { number, .. } = event {
+        (*number, None)
+    } else if let StepEvent::Opened { pass, items, .. } = event {
+        (*pass, items.clone())
+    } else {
+        (0, None)
     };
     StepRun {
         phase,
@@ -164,10 +167,7 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
         tries,
         turn: 1,
         turn_began: at,
-        items: match event {
-            StepEvent::Opened { items: Some(items), .. } => items.clone(),
-            _ => Vec::new(),
-        },
+        items: items.unwrap_or_default(),
         last: None,
         recovering: false,
         confirmed: false,
@@ -316,10 +316,7 @@ fn within(open: &mut Open, event: &StepEvent) -> Option<()> {
 }
 
 fn ended(event: &StepEvent) -> Option<StepPhase> {
-    match event {
-        StepEvent::Ended(ended) => Some(StepPhase::Ended(ended.clone())),
-        _ => None,
-    }
+    if let StepEvent::Ended(ended) = event { Some(StepPhase::Ended(ended.clone())) } else { None }
 }
 
 fn begin_try(step: &mut StepRun, number: u32, at: Timestamp) {
@@ -334,33 +331,29 @@ fn begin_try(step: &mut StepRun, number: u32, at: Timestamp) {
 }
 
 fn attempt(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
-    match event {
-        StepEvent::Attempt { number, request, deadline, child } => Some(StepPhase::Running(Running {
-            attempt: *number,
-            since: at,
-            request: request.clone(),
-            deadline: *deadline,
-            child: *child,
-            timed_out: false,
-        })),
-        _ => None,
-    }
+    let StepEvent::Attempt { number, request, deadline, child } = event else { return None };
+    Some(StepPhase::Running(Running {
+        attempt: *number,
+        since: at,
+        request: request.clone(),
+        deadline: *deadline,
+        child: *child,
+        timed_out: false,
+    }))
 }
 
 fn opened(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
-    match event {
-        StepEvent::Opened { pass, deadline, until, items } => Some(StepPhase::Open(Open {
-            pass: *pass,
-            since: at,
-            lane: items.is_none().then_some(Lane::Body(*pass)),
-            deadline: *deadline,
-            until: *until,
-            rest: None,
-            timed_out: false,
-            tally: Tally::default(),
-        })),
-        _ => None,
-    }
+    let StepEvent::Opened { pass, deadline, until, items } = event else { return None };
+    Some(StepPhase::Open(Open {
+        pass: *pass,
+        since: at,
+        lane: items.is_none().then_some(Lane::Body(*pass)),
+        deadline: *deadline,
+        until: *until,
+        rest: None,
+        timed_out: false,
+        tally: Tally::default(),
+    }))
 }
 
 /// A new round makes the one before the last of no further use; keeping it would let a long watch grow for ever.

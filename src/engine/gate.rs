@@ -31,10 +31,11 @@ impl Turn<'_> {
         place: &Place,
         step: &Step,
     ) -> Gate {
-        if owner.is_none() && lane == Lane::Body(1) {
-            if let Some(reason) = self.deselected(step) {
-                return Gate::Skip(reason);
-            }
+        if owner.is_none()
+            && lane == Lane::Body(1)
+            && let Some(reason) = self.deselected(step)
+        {
+            return Gate::Skip(reason);
         }
         let mut closed = false;
         for (other, wait) in steps.graph.into_iter().flat_map(|graph| graph.waits(&step.id)) {

@@ -52,11 +52,11 @@ impl Turn<'_> {
             labels.insert(name.to_string(), text.to_string());
         }
         self.item_labels(place, &mut labels);
-        let value = match measure.value.eval(&scope).map_err(|error| error.to_string())? {
-            Value::Number(number) => number.as_f64(),
-            Value::Null => None,
-            other => return Err(format!("needs a number, not {}", type_name(&other))),
-        };
+        let found = measure.value.eval(&scope).map_err(|error| error.to_string())?;
+        let value = found.as_f64();
+        if value.is_none() && !found.is_null() {
+            return Err(format!("needs a number, not {}", type_name(&found)));
+        }
         Ok(judged(measure, threshold, value, labels))
     }
 

@@ -14,6 +14,9 @@ use crate::model::runbook::Runbook;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+/// Takes note of what a template or expression reads.
+pub type Found<'a> = &'a dyn Fn(&[Read]);
+
 /// Builds the scope of one expression or template at one place of a run.
 #[derive(Debug, Clone)]
 pub struct Builder<'a> {
@@ -99,7 +102,7 @@ impl<'a> Builder<'a> {
 
     /// The scope with all that is read by whatever `each` calls its argument with.
     #[must_use]
-    pub fn build_for(self, each: &dyn Fn(&dyn Fn(&[Read]))) -> Scope {
+    pub fn build_for(self, each: &dyn Fn(Found<'_>)) -> Scope {
         let roots = RefCell::new(BTreeSet::new());
         let steps = RefCell::new(BTreeSet::new());
         each(&|reads: &[Read]| {

@@ -136,10 +136,10 @@ impl Perform for Hands {
         self.shared.state().stopped.retain(|(other, _, _)| *other != run);
         let (dir, shared) = (self.shared.run_dir(run), Arc::clone(&self.shared));
         self.shared.handle.spawn_blocking(move || {
-            if let Err(error) = std::fs::remove_dir_all(&dir) {
-                if error.kind() != std::io::ErrorKind::NotFound {
-                    tracing::warn!(run = %text, %error, "the run's own directory could not be removed");
-                }
+            if let Err(error) = std::fs::remove_dir_all(&dir)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(run = %text, %error, "the run's own directory could not be removed");
             }
             drop(shared);
         });
