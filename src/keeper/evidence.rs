@@ -52,6 +52,20 @@ fn alive(seen: &Seen, started: Option<&Started>) -> Option<Process> {
     lives.then(|| child.clone())
 }
 
+/// Makes a doubt last: the attempt may have been started in an earlier boot, and from now on that does
+/// not hang on the directories of that boot's keepers, which can be cleared away.
+///
+/// # Errors
+/// When the mark can't be written.
+pub fn doubt(dir: &Path) -> std::io::Result<()> {
+    record::make_dir(dir)?;
+    let nobody = Process { pid: 0, start_time: 0, boot_id: String::new() };
+    match record::claim(dir, record::SEEN, &Seen { attempt: String::new(), keeper: nobody }) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) | Ok(()) => Ok(()),
+    }
+}
+
 /// How an orphan is told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orphan {
@@ -134,5 +148,10 @@ mod tests {
         assert_eq!(evidence(data.path(), &spool), Evidence::NeverStarted);
         record::replace(&keeper, record::KEEPER, &identity("earlier".into()), Survive::Crash).expect("written");
         assert_eq!(evidence(data.path(), &spool), Evidence::GoneWithoutTrace);
+        doubt(&spool).expect("marked");
+        crate::keeper::clear_dead(data.path());
+        assert!(!keeper.exists(), "cleared away");
+        assert_eq!(evidence(data.path(), &spool), Evidence::GoneWithoutTrace, "the doubt outlives the directory");
+        assert_eq!(evidence(data.path(), &data.path().join("later")), Evidence::NeverStarted, "and is no one else's");
     }
 }

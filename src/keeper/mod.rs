@@ -19,7 +19,7 @@ mod startup;
 mod sys;
 mod turn;
 
-pub use evidence::{Evidence, Orphan, end_orphan, evidence};
+pub use evidence::{Evidence, Orphan, doubt, end_orphan, evidence};
 pub use launch::{Identity, clear_dead, connect, keepers, launch, socket};
 pub use process::boot_id;
 pub use record::read_exit;

@@ -34,7 +34,7 @@ pub enum Ask {
     },
     /// Name every attempt that is not forgotten.
     List,
-    /// The owner has kept how it ended; nobody will ask again.
+    /// The owner has heard how it ended: it need not be listed any more. Its record stays.
     Forget {
         /// Which.
         attempt: String,

@@ -59,6 +59,7 @@ pub struct Owner {
     pub pump: Sender<Message>,
     thread: Option<std::thread::JoinHandle<()>>,
     broken: watch::Receiver<Option<String>>,
+    keepers: KeeperClient,
 }
 
 /// Opens a data directory without driving anything.
@@ -89,6 +90,7 @@ impl Owner {
         let (sender, inbox) = channel();
         let keeper = KeeperClient::connect_or_launch(&config.program, &config.data);
         let places = (config.data.clone(), config.program.clone());
+        let keepers = keeper.0.clone();
         let hands = Hands::new(keeper, world(config), Arc::clone(&config.settings_text), places, sender.clone());
         let (broke, broken) = watch::channel(None);
         let on_broken = Box::new(move |why: &str| drop(broke.send(Some(why.to_owned()))));
@@ -97,7 +99,7 @@ impl Owner {
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
-        Ok(Self { journal: opened.journal, shelf: opened.shelf, pump: sender, thread: Some(thread), broken })
+        Ok(Self { journal: opened.journal, shelf: opened.shelf, pump: sender, thread: Some(thread), broken, keepers })
     }
 
     /// Why the journal can't go on, once it can't.
@@ -115,6 +117,7 @@ impl Owner {
         if let Some(thread) = self.thread.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        self.keepers.settled();
     }
 }
 

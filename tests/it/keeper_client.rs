@@ -94,7 +94,6 @@ async fn children_are_asked_for_and_their_ends_heard() {
     house.said("c", "up\n").await;
     client.stop("c", Duration::from_secs(20));
     assert!(matches!(next(&mut reports).await.1, End::Exit(exit) if exit.stopped));
-    client.forget("c");
     assert!(reports.try_recv().is_err(), "each end once");
 }
 

@@ -182,9 +182,9 @@ impl KeeperClient {
         }
     }
 
-    /// The end of an attempt is durable: its keeper may forget it.
-    pub fn forget(&self, attempt: &str) {
-        self.shared.tell_all(&Ask::Forget { attempt: attempt.into() });
+    /// Every attempt of an earlier owner was adopted: what dead keepers left is of no more use.
+    pub fn settled(&self) {
+        keeper::clear_dead(&self.shared.data_dir);
     }
 
     /// The connection that new children go through, made if need be.
@@ -255,7 +255,11 @@ impl Shared {
         match tell {
             Tell::Spawned { attempt, process } => self.answer(&attempt, Ok(process)),
             Tell::Refused { attempt, why } => self.answer(&attempt, Err(why)),
-            Tell::Ended { attempt, exit } => self.report(&attempt, End::Exit(exit)),
+            Tell::Ended { attempt, exit } => {
+                self.report(&attempt, End::Exit(exit));
+                // Its record stays; the keeper's memory need not.
+                self.tell_all(&Ask::Forget { attempt });
+            }
             Tell::Unknown { why } => tracing::warn!(why, "a keeper did not understand"),
             Tell::Hello { .. } | Tell::Listed { .. } => {}
         }
@@ -272,6 +276,9 @@ impl Shared {
         match keeper::evidence(&self.data_dir, dir) {
             Evidence::Ended(exit) => self.report(attempt, End::Exit(exit)),
             Evidence::GoneWithoutTrace => {
+                if let Err(error) = keeper::doubt(dir) {
+                    tracing::warn!(attempt, %error, "cannot mark that an attempt may have been started");
+                }
                 let known = "it was started, nothing of it is alive, and its keeper did not live to see its end";
                 self.report(attempt, End::Lost { known: known.into() });
             }
