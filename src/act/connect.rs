@@ -82,6 +82,7 @@ fn resolve_error(error: &io::Error) -> String {
 }
 
 /// Why a connection to `address` did not come about.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of a library, which grows")]
 pub(super) fn connect_error(error: &io::Error, address: &str) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => format!("connection refused by {address}: nothing listens there"),

@@ -173,7 +173,7 @@ pub fn reply(request: &Request, exit: &ProcessExit, stdout: &Captured, stderr: &
         return failed(FailureKind::Start, format!("{} could not be started: {why}", program(request)), true, &output);
     }
     if exit.timed_out {
-        let limit = request.timeout.map_or_else(|| Span::from_millis(exit.duration_ms), |limit| limit);
+        let limit = request.timeout.unwrap_or(Span::from_millis(exit.duration_ms));
         return failed(
             FailureKind::Timeout,
             format!("{} was not done after {limit}", program(request)),
@@ -207,7 +207,9 @@ fn program(request: &Request) -> String {
     let first = match request.params.shown() {
         Value::Object(map) => map.get("argv").or_else(|| map.get("run")).map(|argv| match argv {
             Value::Array(words) => words.first().map(crate::base::value::plain).unwrap_or_default(),
-            other => crate::base::value::plain(other),
+            one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+                crate::base::value::plain(one)
+            }
         }),
         Value::Array(words) => words.first().map(crate::base::value::plain),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,

@@ -72,10 +72,11 @@ fn pick(page: &Page, how: &Value) -> Result<Result<f64, String>, Failure> {
 fn combined(page: &Page, metric: &str, labels: &[(String, String)], by: &str) -> Result<f64, String> {
     let values: Vec<f64> = page.of(metric, labels).map(|sample| sample.value).filter(|value| !value.is_nan()).collect();
     if values.is_empty() {
-        let parts = page.of(&format!("{metric}_bucket"), &[]).next().is_some();
-        return Err(match parts {
-            true => format!("`{metric}` is a histogram: say `quantile`, or take `{metric}_count` or `{metric}_sum`"),
-            false => format!("metric `{metric}`{} is not on the page", with_labels(labels)),
+        let histogram = page.of(&format!("{metric}_bucket"), &[]).next().is_some();
+        return Err(if histogram {
+            format!("`{metric}` is a histogram: say `quantile`, or take `{metric}_count` or `{metric}_sum`")
+        } else {
+            format!("metric `{metric}`{} is not on the page", with_labels(labels))
         });
     }
     #[expect(clippy::cast_precision_loss, reason = "a handful of samples")]

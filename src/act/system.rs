@@ -23,9 +23,8 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     let sample = args
         .span("sample")?
         .unwrap_or(Duration::from_millis(500))
-        .clamp(Duration::from_millis(200), Duration::from_secs(60));
-    let ports: Vec<u16> =
-        args.list("ports").iter().filter_map(|port| crate::act::args::number(port)).filter_map(port).collect();
+        .clamp(Duration::from_millis(200), Duration::from_mins(1));
+    let ports: Vec<u16> = args.list("ports").iter().filter_map(crate::act::args::number).filter_map(port).collect();
     let mut system = System::new().map_err(unknown)?;
     let mut disks = Disks::new_with_refreshed_list().map_err(unknown)?;
     let mut networks = Networks::new_with_refreshed_list().map_err(unknown)?;

@@ -34,12 +34,12 @@ struct Certificate {
 }
 
 pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure> {
-    let (subject, chain) = match args.text("file") {
-        Some(file) => (file.clone(), from_file(args, world, &file)?),
-        None => {
-            let target = Target::parse(&args.need("connect")?, Some(443))?;
-            (target.to_string(), from_server(args, world, &target).await?)
-        }
+    let (subject, chain) = if let Some(file) = args.text("file") {
+        let chain = from_file(args, world, &file)?;
+        (file, chain)
+    } else {
+        let target = Target::parse(&args.need("connect")?, Some(443))?;
+        (target.to_string(), from_server(args, world, &target).await?)
     };
     let bad = || Failure::new(FailureKind::Other, format!("{subject}: no certificate was shown"));
     let first = chain.certificates.first().ok_or_else(bad)?;
@@ -116,6 +116,7 @@ fn parse(chain: &[CertificateDer<'_>], subject: &str) -> Result<Vec<Certificate>
     chain.iter().map(|der| X509Certificate::from_der(der).map(|(_, found)| certificate(&found)).map_err(bad)).collect()
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of a library, which grows")]
 fn certificate(found: &X509Certificate<'_>) -> Certificate {
     let names = found.subject_alternative_name().ok().flatten();
     let names = names.iter().flat_map(|extension| &extension.value.general_names).filter_map(|name| match name {

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Whom to trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
+    /// Nobody: no TLS will be spoken, so no certificate need be read.
+    Nobody,
     /// The system's certificates, and those of `ca:`.
     Verified,
     /// Anybody.
@@ -51,7 +53,9 @@ pub(super) fn client(
     world: &World,
 ) -> Result<(ClientConfig, Arc<Mutex<Seen>>), Failure> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if trust != Trust::Nobody {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if let Some(path) = ca {
         for certificate in read_pem(&world.path(path))? {
             let bad = |error| Failure::lasting(FailureKind::Missing, format!("{path}: {error}"));
@@ -101,8 +105,8 @@ impl ServerCertVerifier for Verifier {
         seen.chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
         seen.problem = problem.clone();
         match (self.trust, problem) {
-            (Trust::Verified, Some(problem)) => Err(problem),
-            (Trust::Verified, None) | (Trust::Anybody, _) => Ok(ServerCertVerified::assertion()),
+            (Trust::Verified | Trust::Nobody, Some(problem)) => Err(problem),
+            (Trust::Verified | Trust::Nobody, None) | (Trust::Anybody, _) => Ok(ServerCertVerified::assertion()),
         }
     }
 
@@ -132,6 +136,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// Why a chain is not trusted, in a sentence's words.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of a library, which grows")]
 pub(super) fn explain(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {

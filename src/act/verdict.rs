@@ -86,8 +86,8 @@ pub(super) fn bounds(bounds: &Value, actual: f64, what: &str) -> Option<String> 
         #[expect(clippy::float_cmp, reason = "an exact number was asked for")]
         return (actual != want).then(|| format!("{what} is {shown}, expected {}", plain(bounds)));
     };
-    let at_least = map.get("at_least").and_then(number).filter(|least| !(actual >= *least));
-    let at_most = map.get("at_most").and_then(number).filter(|most| !(actual <= *most));
+    let at_least = map.get("at_least").and_then(number).filter(|least| actual.is_nan() || actual < *least);
+    let at_most = map.get("at_most").and_then(number).filter(|most| actual.is_nan() || actual > *most);
     match (at_least, at_most) {
         (Some(least), _) => Some(format!("{what} is {shown}, expected at least {}", plain(&tidy(least)))),
         (None, Some(most)) => Some(format!("{what} is {shown}, expected at most {}", plain(&tidy(most)))),

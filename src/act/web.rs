@@ -112,7 +112,9 @@ impl Call {
     fn client(&self, args: &Args, world: &World) -> Result<reqwest::Client, Failure> {
         let other =
             |error: reqwest::Error| Failure::lasting(FailureKind::Other, format!("{}: {error}", self.subject()));
-        let (mut tls, _) = client(args.text("ca").as_deref(), self.trust, world)?;
+        let plain = self.url.scheme() == "http" && self.redirects == 0 && self.proxy.is_none();
+        let trust = if plain { Trust::Nobody } else { self.trust };
+        let (mut tls, _) = client(args.text("ca").as_deref(), trust, world)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)

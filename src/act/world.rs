@@ -96,3 +96,42 @@ pub fn seat(request: &Request) -> Seat {
         Some(_) => Seat::Host,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::address::Place;
+    use crate::base::arg::Arg;
+    use crate::base::value::json;
+    use crate::model::policy::OutputForm;
+
+    #[test]
+    fn only_what_reads_or_may_be_done_twice_is_done_here() {
+        for (kind, key, wanted) in [
+            ("shell", "sh", Seat::Child),
+            ("http", "get", Seat::Here),
+            ("http", "post", Seat::Host),
+            ("redis", "connect", Seat::Here),
+            ("redis", "delete", Seat::Host),
+            ("sql", "query", Seat::Here),
+            ("sql", "execute", Seat::Host),
+            ("tcp", "send", Seat::Host),
+            ("logs", "files", Seat::Here),
+            ("report", "to", Seat::Here),
+            ("notify", "message", Seat::Here),
+        ] {
+            let request = Request {
+                run: "r".into(),
+                place: Place::parse("a").expect("place"),
+                attempt: 1,
+                kind: kind.into(),
+                params: Arg::Map(vec![(key.into(), Arg::Value(json!("x")))]),
+                env: Vec::new(),
+                workdir: None,
+                output: OutputForm::Text,
+                timeout: None,
+            };
+            assert_eq!(seat(&request), wanted, "{kind} {key}");
+        }
+    }
+}

@@ -33,8 +33,13 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub(super) fn open(path: &Path, range: &Range, stamps: &'a Stamps) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let bytes = file.metadata()?.len();
+        let metadata = file.metadata()?;
+        let bytes = metadata.len();
+        let written = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+        let stale = matches!((range.cutoff, written), (Some(cutoff), Some(written)) if written < cutoff);
         let start = match range.tail {
+            // Nothing was written since.
+            _ if stale => bytes,
             Some(lines) => tail_start(&mut file, bytes, lines)?,
             None => 0,
         };
@@ -153,6 +158,19 @@ mod tests {
         let long = [vec![b'x'; 200_000], b"\nnext".to_vec()].concat();
         let found = lines(&long, all);
         assert_eq!((found[0].len(), found[1].as_str()), (LONGEST, "next"));
+    }
+
+    #[test]
+    fn a_file_not_written_since_is_not_read() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("log");
+        std::fs::write(&path, "no time in here\n").expect("write");
+        let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000);
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("mtime");
+        let stamps = Stamps::new("UTC", jiff::Timestamp::UNIX_EPOCH);
+        let range = Range { cutoff: jiff::Timestamp::from_second(2_000).ok(), tail: None };
+        let mut scanner = Scanner::open(&path, &range, &stamps).expect("open");
+        assert_eq!((scanner.next_line().expect("line"), scanner.note()), (None, None));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Values of PostgreSQL in their binary form, to and from JSON.
+//! Values of `PostgreSQL` in their binary form, to and from JSON.
 
 use crate::base::value::{Value, json, plain};
 use bytes::{BufMut, BytesMut};

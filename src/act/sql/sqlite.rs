@@ -1,4 +1,4 @@
-//! SQLite: the file opened for reading only, unless the statement may change something.
+//! `SQLite`: the file opened for reading only, unless the statement may change something.
 
 use crate::act::sql::{Rows, Statement, positional};
 use crate::base::value::{Map, Value, json};
@@ -7,6 +7,7 @@ use crate::model::policy::FailureKind;
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,11 +15,20 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Stops the statement when the future that waits for it is dropped.
-struct Stop(Arc<Mutex<Option<InterruptHandle>>>);
+struct Stop(Arc<Running>);
+
+/// What a statement and the future that waits for it share.
+#[derive(Default)]
+struct Running {
+    handle: Mutex<Option<InterruptHandle>>,
+    /// Nobody waits any more.
+    left: AtomicBool,
+}
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        if let Some(handle) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        self.0.left.store(true, Ordering::SeqCst);
+        if let Some(handle) = self.0.handle.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             handle.interrupt();
         }
     }
@@ -26,15 +36,15 @@ impl Drop for Stop {
 
 /// Runs the statement on a thread that may block.
 pub(super) async fn run(path: PathBuf, statement: Statement) -> Result<Rows, Failure> {
-    let handle = Arc::new(Mutex::new(None));
-    let stop = Stop(Arc::clone(&handle));
-    let task = tokio::task::spawn_blocking(move || blocking(&path, &statement, &handle));
+    let running = Arc::new(Running::default());
+    let stop = Stop(Arc::clone(&running));
+    let task = tokio::task::spawn_blocking(move || blocking(&path, &statement, &running));
     let rows = task.await.map_err(|error| Failure::new(FailureKind::Other, format!("SQLite stopped: {error}")))?;
     drop(stop);
     rows
 }
 
-fn blocking(path: &Path, statement: &Statement, handle: &Mutex<Option<InterruptHandle>>) -> Result<Rows, Failure> {
+fn blocking(path: &Path, statement: &Statement, running: &Running) -> Result<Rows, Failure> {
     let said = |error: rusqlite::Error| failure(path, statement, &error);
     if !path.is_file() {
         let why = format!("SQLite {}: there is no such file", path.display());
@@ -43,7 +53,10 @@ fn blocking(path: &Path, statement: &Statement, handle: &Mutex<Option<InterruptH
     let access = if statement.reads { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(said)?;
     connection.busy_timeout(BUSY).map_err(said)?;
-    *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.get_interrupt_handle());
+    *running.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.get_interrupt_handle());
+    if running.left.load(Ordering::SeqCst) {
+        return Err(Failure::new(FailureKind::Other, "the statement was not started: nobody waits for it"));
+    }
     let mut prepared = connection.prepare(&statement.text).map_err(said)?;
     bind(&mut prepared, &statement.params)
         .map_err(|why| Failure::lasting(FailureKind::Template, format!("SQLite {}: {why}", path.display())))?;
@@ -128,4 +141,24 @@ fn failure(path: &Path, statement: &Statement, error: &rusqlite::Error) -> Failu
         Some(_) | None => (FailureKind::Other, error.to_string(), false),
     };
     Failure { lasting, ..Failure::new(kind, format!("SQLite {}: {why}", path.display())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_that_nobody_waits_for_is_stopped() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("a.db");
+        std::fs::write(&path, "").expect("write");
+        let text = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
+        let endless = Statement { text: text.into(), params: json!([]), reads: true };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+        let within = std::time::Duration::from_millis(200);
+        let ended = runtime.block_on(async { tokio::time::timeout(within, run(path, endless)).await });
+        assert!(ended.is_err(), "it is endless");
+        // Waits for the thread of the statement: without the interrupt, for ever.
+        drop(runtime);
+    }
 }
