@@ -15,17 +15,23 @@ use stepladder::lang::{Loaded, load};
 /// Codes that no text of a book can have: they are about the file system.
 const NOT_TEXT: &[Code] = &[Code::NoBook, Code::UnreadableFile];
 
-/// The files of a book written in one text. What stands before the first head is the runbook `example`.
+/// The files of a book written in one text. What stands before the first head is a runbook in its own file.
 pub(crate) fn book(text: &str) -> Vec<(String, Arc<str>)> {
     let mut files: Vec<(String, String)> = Vec::new();
     for line in text.split_inclusive('\n') {
         match line.trim_end().strip_prefix("# ").filter(|name| is_file(name)) {
             Some(name) => files.push((name.to_owned(), String::new())),
-            None if files.is_empty() => files.push(("runbooks/example.yaml".into(), line.into())),
+            None if files.is_empty() => files.push((only(text), line.into())),
             None => files.last_mut().unwrap().1.push_str(line),
         }
     }
     files.into_iter().map(|(name, text)| (name, text.into())).collect()
+}
+
+/// The file of a text that is one runbook: named after it.
+fn only(text: &str) -> String {
+    let name = text.lines().find_map(|line| line.strip_prefix("runbook: ")).unwrap_or("example");
+    format!("runbooks/{}.yaml", if name.contains(' ') { "example" } else { name })
 }
 
 fn is_file(name: &str) -> bool {
@@ -76,6 +82,18 @@ fn mistakes_are_told_as_the_golden_texts_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn good_books_are_accepted_without_a_word() {
+    let books = files("tests/fixtures/check/ok", "yaml");
+    assert!(!books.is_empty());
+    let loaded = books.iter().map(|(name, text)| (name, load(&book(text))));
+    let wrong: Vec<_> = loaded
+        .filter(|(_, loaded)| !loaded.findings.is_empty())
+        .map(|(name, loaded)| format!("{name}:\n{}", shown(&loaded)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

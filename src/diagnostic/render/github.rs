@@ -2,6 +2,7 @@
 
 use super::json::word;
 use crate::diagnostic::{Diagnostics, Sources, Spot};
+use std::fmt::Write;
 
 /// One `::error …` or `::warning …` line for each finding.
 #[must_use]
@@ -19,14 +20,15 @@ pub fn github(sources: &Sources, findings: &Diagnostics) -> String {
         }
         for note in &finding.notes {
             let (line, column) = sources.line_column(note.spot);
-            message.push_str(&format!("\nsee {}:{line}:{column}: {}", sources.get(note.spot.file).name, note.text));
+            let _ = write!(message, "\nsee {}:{line}:{column}: {}", sources.get(note.spot.file).name, note.text);
         }
-        text.push_str(&format!(
-            "::{} file={file},line={line},endLine={end_line},col={column},endColumn={end_column},title={}::{}\n",
+        let _ = writeln!(
+            text,
+            "::{} file={file},line={line},endLine={end_line},col={column},endColumn={end_column},title={}::{}",
             word(finding.severity),
             property(finding.code.as_str()),
             data(&message),
-        ));
+        );
     }
     text
 }

@@ -3,6 +3,7 @@
 use super::json::word;
 use crate::base::value::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Sources, Spot};
+use std::fmt::Write;
 
 /// One SARIF log with one run; its rules are the codes that were found.
 #[must_use]
@@ -69,7 +70,9 @@ fn uri(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(uri, "%{byte:02X}");
+            }
         }
     }
     uri

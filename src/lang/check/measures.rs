@@ -54,7 +54,6 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findi
 fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, findings: &mut Diagnostics) {
     let name = &measure.name;
     match (&threshold.unit, &measure.unit) {
-        (None, None) => {}
         (None, Some(given)) => findings.push(
             Diagnostic::error(
                 Code::BadUnit,
@@ -71,7 +70,7 @@ fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, find
             )
             .help("give the unit the value really has; time, bytes and shares convert among themselves"),
         ),
-        (Some(_), Some(_)) => {}
+        (Some(_), Some(_)) | (None, None) => {}
         (Some(declared), None) => bare(measure, declared, value, findings),
     }
 }

@@ -70,6 +70,11 @@ fn overlaps(problem: &Problem, read: &Read) -> bool {
     problem.offset < read.offset + read.len && read.offset < problem.offset + problem.len.max(1)
 }
 
+/// The last key of its path.
+fn last(mention: &Mention) -> &str {
+    mention.path.rsplit('.').next().unwrap_or_default()
+}
+
 /// What the place sees of its own step.
 fn own(outline: &Outline, mention: &Mention) -> Own {
     match mention.key {
@@ -78,7 +83,7 @@ fn own(outline: &Outline, mention: &Mention) -> Own {
                 let name = mention.path.split('.').nth(1).unwrap_or_default();
                 standing.step.measure.iter().any(|measure| measure.name.as_str() == name && measure.each.is_some())
             });
-            if each && !mention.path.ends_with(".each") { Own::Item } else { Own::Output }
+            if each && last(mention) != "each" { Own::Item } else { Own::Output }
         }
         "retry" => Own::Failure,
         "rhai" => Own::Output,
@@ -113,7 +118,7 @@ fn wanted(mention: &Mention) -> Type {
         "retry" if path.ends_with("unless") => Type::Bool,
         "watch" if path.ends_with("bad") => Type::Bool,
         "foreach" => list(),
-        "measure" if path.ends_with(".each") => list(),
+        "measure" if last(mention) == "each" => list(),
         "measure" => Type::Number,
         _ => Type::Any,
     }

@@ -18,6 +18,8 @@ pub(super) struct Visible<'a> {
     pub(super) standing: &'a Standing<'a>,
     /// Why its output may be missing there; `None` = it is certain.
     pub(super) unsure: Option<String>,
+    /// Whether it certainly failed, so that there is an error to read.
+    pub(super) failed: bool,
 }
 
 /// What a place asks of its scope beside the step it stands in.
@@ -44,9 +46,7 @@ pub(super) fn types(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, o
     if own == Own::Round {
         rounds(outline, step, &mut visible);
     }
-    let records = visible.iter().map(|seen| {
-        (seen.standing.step.id.to_string(), record(loaded, outline, seen.standing, seen.unsure.as_deref()))
-    });
+    let records = visible.iter().map(|seen| (seen.standing.step.id.to_string(), record(loaded, outline, seen)));
     types.insert("steps".into(), Type::Record(records.collect()));
     if let Some(step) = step {
         inside(loaded, outline, step, own, &mut types);
@@ -133,7 +133,11 @@ fn rounds<'a>(outline: &'a Outline<'a>, watch: Option<&StepId>, seen: &mut Vec<V
     let inner = outline.iter().filter(|standing| {
         standing.lane == Lane::Body && standing.parent.is_some_and(|parent| Some(&parent.id) == watch)
     });
-    seen.extend(inner.map(|standing| Visible { standing, unsure: Some("a round may fail before it".into()) }));
+    seen.extend(inner.map(|standing| Visible {
+        standing,
+        unsure: Some("a round may fail before it".into()),
+        failed: false,
+    }));
 }
 
 /// What a step sees of itself and of what it is inside of.
@@ -202,7 +206,7 @@ pub(super) fn visible<'a>(outline: &'a Outline<'a>, step: Option<&StepId>) -> Ve
         // `on_error` and `undo` run once their step has ended.
         if let (Lane::OnError | Lane::Undo, Some(standing)) = (at.lane, outline.get(&parent.id)) {
             let unsure = Some(format!("`{}` may have failed before it put anything out", parent.id));
-            seen.push(Visible { standing, unsure });
+            seen.push(Visible { standing, unsure, failed: at.lane == Lane::OnError });
         }
     }
     seen
@@ -210,7 +214,7 @@ pub(super) fn visible<'a>(outline: &'a Outline<'a>, step: Option<&StepId>) -> Ve
 
 fn all_of<'a>(outline: &'a Outline<'a>, lane: Lane, why: &str, seen: &mut Vec<Visible<'a>>) {
     for standing in outline.iter().filter(|standing| standing.parent.is_none() && standing.lane == lane) {
-        seen.push(Visible { standing, unsure: Some(why.into()) });
+        seen.push(Visible { standing, unsure: Some(why.into()), failed: false });
     }
 }
 
@@ -218,6 +222,7 @@ fn above<'a>(outline: &'a Outline<'a>, at: &Standing, seen: &mut Vec<Visible<'a>
     let Some(list) = at.list else { return };
     let relaxed = at.step.when.as_ref().is_some_and(super::when::asks_about_failing);
     let sure = super::when::sure_of(at.step);
+    let failed = super::when::failed_of(at.step);
     for other in list.steps.iter().take(at.index) {
         let Some(standing) = outline.get(&other.id) else { continue };
         let id = &other.id;
@@ -232,15 +237,15 @@ fn above<'a>(outline: &'a Outline<'a>, at: &Standing, seen: &mut Vec<Visible<'a>
         } else {
             None
         };
-        seen.push(Visible { standing, unsure });
+        seen.push(Visible { standing, unsure, failed: failed.contains(id.as_str()) });
     }
 }
 
 /// What `steps.ID` is.
-fn record(loaded: &Loaded, outline: &Outline, standing: &Standing, unsure: Option<&str>) -> Type {
-    let step = standing.step;
-    let may = |ty: Type| match unsure {
-        Some(why) => Type::Maybe(Box::new(ty), why.into()),
+fn record(loaded: &Loaded, outline: &Outline, seen: &Visible) -> Type {
+    let step = seen.standing.step;
+    let may = |ty: Type| match &seen.unsure {
+        Some(why) => Type::Maybe(Box::new(ty), why.clone()),
         None => ty,
     };
     let mut fields = vec![
@@ -251,7 +256,10 @@ fn record(loaded: &Loaded, outline: &Outline, standing: &Standing, unsure: Optio
         ("level", Type::Level),
         ("attempts", Type::Int),
         ("duration_ms", Type::Int),
-        ("error", maybe(error(), &format!("`{}` has one only if it failed", step.id))),
+        (
+            "error",
+            if seen.failed { error() } else { maybe(error(), &format!("`{}` has one only if it failed", step.id)) },
+        ),
         ("reason", maybe(Type::Text, "not every end has one")),
     ];
     if step.foreach.is_some() {

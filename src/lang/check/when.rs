@@ -40,20 +40,41 @@ pub(super) fn sure_of(step: &Step) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The steps that its `when` only lets through when they failed; `failed` alone is `None`.
-fn wants_failed(part: &str) -> Option<Option<&str>> {
+/// The steps that its `when` only lets through when they failed.
+pub(super) fn failed_of(step: &Step) -> BTreeSet<&str> {
+    step.when.iter().flat_map(conjuncts).filter_map(failed_step).collect()
+}
+
+fn failed_step(part: &str) -> Option<&str> {
+    match wants_failed(part)? {
+        Failed::Step(id) => Some(id),
+        Failed::Anything => None,
+    }
+}
+
+/// What has to have failed for a part of a condition to be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failed<'a> {
+    /// Something: bare `failed`.
+    Anything,
+    /// That step.
+    Step(&'a str),
+}
+
+/// What a part of a condition wants to have failed, if it wants that.
+fn wants_failed(part: &str) -> Option<Failed<'_>> {
     let squeezed = part.strip_suffix("== true").map_or(part, str::trim_end);
     if squeezed == "failed" {
-        return Some(None);
+        return Some(Failed::Anything);
     }
     if let Some(id) = squeezed.strip_prefix("steps.").and_then(|rest| rest.strip_suffix(".failed")) {
-        return Some(Some(id));
+        return Some(Failed::Step(id));
     }
     let (left, right) = squeezed.split_once("==")?;
     let id = left.trim().strip_prefix("steps.")?.strip_suffix(".outcome")?;
     let outcome = Outcome::parse(right.trim().trim_matches('"'))?;
     match outcome {
-        Outcome::Failed | Outcome::Unreached | Outcome::Cancelled | Outcome::Interrupted => Some(Some(id)),
+        Outcome::Failed | Outcome::Unreached | Outcome::Cancelled | Outcome::Interrupted => Some(Failed::Step(id)),
         Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
     }
 }
@@ -81,19 +102,21 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
     }
 }
 
-fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Option<&str>, findings: &mut Diagnostics) {
+fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Failed<'_>, findings: &mut Diagnostics) {
     let step = standing.step;
     let Some(list) = standing.list else { return };
     let waits: Vec<_> = list.graph.waits(&step.id).collect();
     let may_fail =
         |id: &crate::base::ids::StepId| outline.get(id).is_none_or(|other| other.step.allow_failure.is_some());
     let culprit = match asked {
-        Some(id) => {
+        Failed::Step(id) => {
             waits.iter().find(|(other, wait)| other.as_str() == id && *wait == Wait::Satisfied && !may_fail(other))
         }
         // Bare `failed` ranges over what it waits for: never true where all of that has to be good.
-        None if waits.iter().all(|(other, wait)| *wait == Wait::Satisfied && !may_fail(other)) => waits.first(),
-        None => None,
+        Failed::Anything if waits.iter().all(|(other, wait)| *wait == Wait::Satisfied && !may_fail(other)) => {
+            waits.first()
+        }
+        Failed::Anything => None,
     };
     let Some((other, _)) = culprit else { return };
     let spot = place(loaded, outline, Some(&step.id), "when");
@@ -117,9 +140,9 @@ mod tests {
 
     #[test]
     fn parts_that_ask_for_a_failure() {
-        assert_eq!(wants_failed("steps.build.failed"), Some(Some("build")));
-        assert_eq!(wants_failed("steps.build.outcome == \"failed\""), Some(Some("build")));
-        assert_eq!(wants_failed("failed"), Some(None));
+        assert_eq!(wants_failed("steps.build.failed"), Some(Failed::Step("build")));
+        assert_eq!(wants_failed("steps.build.outcome == \"failed\""), Some(Failed::Step("build")));
+        assert_eq!(wants_failed("failed"), Some(Failed::Anything));
         assert_eq!(wants_failed("steps.build.outcome == \"skipped\""), None);
         assert_eq!(wants_failed("!steps.build.failed"), None);
     }
