@@ -42,10 +42,8 @@ fn accept(runbook: &Runbook, typed: &[String]) -> Result<Map<String, Value>, Tro
         let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name.trim()) else {
             return Err(unknown(runbook, name.trim()));
         };
-        let value = input
-            .ty
-            .accept_text(text)
-            .map_err(|reason| Trouble::new(format!("input `{}`: {reason}", input.name)).help(what(input)))?;
+        let value =
+            input.ty.accept_text(text).map_err(|reason| Trouble::new(format!("input `{}` {reason}", input.name)))?;
         if values.insert(input.name.to_string(), value).is_some() {
             return Err(Trouble::new(format!("input `{}` is given twice", input.name)));
         }
@@ -65,7 +63,7 @@ fn unknown(runbook: &Runbook, name: &str) -> Trouble {
 
 /// What an input wants, in a few words.
 fn what(input: &Input) -> String {
-    let told = input.description.as_ref().or(input.prompt.as_ref()).map(|text| format!(", {}", text.trim()));
+    let told = input.description.as_ref().or(input.prompt.as_ref()).map(|text| format!(" ({})", text.trim()));
     let wants = match &input.ty {
         InputType::Choice(options) => format!("one of {}", options.join(", ")),
         InputType::Duration => "a length of time like 30s".into(),

@@ -35,7 +35,9 @@ impl Surroundings {
     #[must_use]
     pub fn read() -> Self {
         // Names and values that are not text are nobody's to use.
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
         let vars = std::env::vars_os().filter_map(text).collect();
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let size = tcgetwinsize(&stdout).or_else(|_| tcgetwinsize(&stderr)).ok();
@@ -106,7 +108,7 @@ impl Settings {
             live_out: live(around.stdout_terminal),
             live_err: live(around.stderr_terminal),
             can_ask: around.stdin_terminal && around.stderr_terminal,
-            user: user.map_or_else(|| rustix::process::getuid().as_raw().to_string(), str::to_owned),
+            user: user.map_or_else(|| account(rustix::process::getuid().as_raw()), str::to_owned),
             log,
             env: around.vars.clone(),
             cwd: around.cwd.clone(),
@@ -150,6 +152,18 @@ impl Settings {
     pub fn new_book(&self) -> PathBuf {
         self.named.as_ref().map_or_else(|| self.cwd.clone(), |named| self.cwd.join(named))
     }
+}
+
+/// The name of an account, as /etc/passwd has it; its number where it has none.
+fn account(uid: u32) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let number = uid.to_string();
+    let name = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -86,7 +86,9 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Said { message, help: None } | Self::Lost { message, help: None } => write!(f, "error: {message}"),
-            Self::Said { message, help: Some(help) } | Self::Lost { message, help: Some(help) } => write!(f, "error: {message}\n  help: {help}"),
+            Self::Said { message, help: Some(help) } | Self::Lost { message, help: Some(help) } => {
+                write!(f, "error: {message}\n  help: {help}")
+            }
             Self::ReaderGone => Ok(()),
         }
     }

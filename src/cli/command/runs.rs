@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 /// Runs of one runbook that are compared at most.
 const COMPARED: usize = 12;
 
+/// Below so many columns a list leaves out what matters least.
+const NARROW: usize = 80;
+
 /// Lists or compares runs.
 pub async fn run(args: &Runs, settings: &Settings) -> Result<Exit, Trouble> {
     let request = request(args)?;
@@ -108,8 +111,10 @@ fn took(row: &RunRow, now: Timestamp) -> String {
     human(row.ended.unwrap_or(now).as_millisecond() - row.started.as_millisecond())
 }
 
-fn local(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+fn local(at: Timestamp, zone: &TimeZone, style: Style) -> String {
+    // On a narrow terminal the outcome is worth more than the year.
+    let form = if style.width < NARROW { "%m-%d %H:%M" } else { "%Y-%m-%d %H:%M" };
+    at.to_zoned(zone.clone()).strftime(form).to_string()
 }
 
 /// A row for each run.
@@ -123,12 +128,19 @@ fn listed(rows: &[RunRow], zone: &TimeZone, now: Timestamp, style: Style) -> Str
         cells.push(vec![
             Cell::new(short(&row.run), Tone::Plain),
             Cell::new(&row.runbook, Tone::Plain),
-            Cell::new(&local(row.started, zone), Tone::Plain),
+            Cell::new(&local(row.started, zone, style), Tone::Plain),
             Cell::new(&took(row, now), Tone::Plain),
             Cell::new(word(row), tone(row)),
             Cell::new(row.level.as_deref().unwrap_or_default(), tone(row)),
             Cell::new(&format!("{dry}{reason}"), Tone::Dim),
         ]);
+    }
+    if style.width < NARROW {
+        // `took` and `reason` go; `show` has them.
+        for row in &mut cells {
+            row.truncate(6);
+            row.remove(3);
+        }
     }
     table(&cells, style)
 }

@@ -134,7 +134,6 @@ impl Line {
         let mut used = 0;
         for (text, tone) in self.pieces {
             for word in words(&text) {
-                let wide = word.width();
                 let fresh = used == 0 || (lines.len() > 1 && used == indent);
                 if used + word.trim_end().width() > room && !fresh {
                     lines.push(Self::new(&" ".repeat(indent), Tone::Plain));
@@ -150,10 +149,21 @@ impl Line {
                         line.pieces.push((part, tone));
                     }
                 }
-                debug_assert!(wide <= room || used > 0);
             }
         }
+        lines.iter_mut().for_each(Self::trim);
         lines
+    }
+
+    /// Takes the blanks at the end away.
+    fn trim(&mut self) {
+        while let Some((text, _)) = self.pieces.last_mut() {
+            text.truncate(text.trim_end().len());
+            if !text.is_empty() {
+                break;
+            }
+            self.pieces.pop();
+        }
     }
 }
 

@@ -112,7 +112,11 @@ fn ended(step: &OutlineStep, node: &Node, end: &End) -> Vec<Line> {
         "succeeded" => None,
         "failed" if end.level != "critical" => Some(Line::new(&format!("failed, allowed at {}", end.level), tone)),
         "failed" | "recovered" => Some(Line::new(&end.outcome, tone)),
-        _ => Some(Line::new(&format!("{}{because}", end.outcome), tone)),
+        // A reason that begins with the outcome says it already.
+        outcome => match &end.reason {
+            Some(reason) if reason.starts_with(outcome) => Some(Line::new(reason, tone)),
+            Some(_) | None => Some(Line::new(&format!("{outcome}{because}"), tone)),
+        },
     };
     let before = end.taken_over.then(|| dim("as before"));
     let mut words: Vec<Line> = [word, took, attempts, before].into_iter().flatten().collect();

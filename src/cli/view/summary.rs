@@ -45,12 +45,13 @@ impl View {
             lines.push(Line::new("  a dry run: nothing was changed", Tone::Notice));
         }
         if !self.run.is_empty() {
-            let again = if end.outcome == "failed" || end.outcome == "cancelled" {
-                format!("  stepladder retry {0}    stepladder show {0}", short(&self.run))
-            } else {
-                format!("  stepladder show {}", short(&self.run))
-            };
-            lines.push(Line::new(&again, Tone::Dim));
+            let retry = matches!(end.outcome.as_str(), "failed" | "cancelled") && !self.dry;
+            let ways: &[&str] = if retry { &["retry", "show"] } else { &["show"] };
+            let ways: Vec<String> = ways.iter().map(|way| format!("stepladder {way} {}", short(&self.run))).collect();
+            let apart = if style.width < 60 { "\n" } else { "    " };
+            for ways in ways.join(apart).split('\n') {
+                lines.push(Line::new(&format!("  {ways}"), Tone::Dim));
+            }
         }
         lines.into_iter().flat_map(|line| line.fold(style.width, 4)).collect()
     }
