@@ -16,7 +16,8 @@ const LEAST: usize = 95;
 
 /// What in the shown form of a runbook is a place.
 static PLACES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"Spot \{[^}]*\}|\b(?:offset|len|start|end|at|from|to|begin|place): \d+|\d+\.\.\d+").unwrap()
+    Regex::new(r"Spot \{[^}]*\}|\b(?:offset|len|start|end|at|from|to|begin|place): \d+|\d+\.\.\d+|\(\d+, \d+\)")
+        .unwrap()
 });
 /// What in it is a word of the author's.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*""#).unwrap());
