@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().take(5).collect();
     match args.as_slice() {
         [_, keeper, flag, dir] if keeper == stepladder::keeper::ARGUMENT && flag == "--dir" => keep(Path::new(dir)),

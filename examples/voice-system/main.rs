@@ -3,10 +3,10 @@
 //! `cargo run --example voice-system -- --port 8000 --dir /tmp/voice`. For trying out and for tests;
 //! the runbooks know nothing of it but a URL. It ends on TERM or INT, when a pipe on its standard
 //! input closes, when whoever started it is gone, and in any case after `--for`.
-#![expect(clippy::print_stdout, reason = "a program to try things on talks to whoever started it")]
 
 use clap::Parser;
 use rustix::fs::FileType;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,14 +39,21 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let config = system::Config { port: args.port, redis_port: args.redis_port, dir: args.dir, faults: args.fault };
     let running = system::start(config).await?;
-    println!("voice system: {}", running.url());
-    println!("redis: {}", running.redis());
-    println!("log: {}", running.log().display());
-    println!("database: {}", running.database().display());
-    println!("faults: GET {0}/faults, POST {0}/faults/NAME?on=true", running.url());
+    say(&format!(
+        "voice system: {0}\nredis: {1}\nlog: {2}\ndatabase: {3}\nfaults: GET {0}/faults, POST {0}/faults/NAME?on=true",
+        running.url(),
+        running.redis(),
+        running.log().display(),
+        running.database().display()
+    ));
     let why = end(Duration::from_secs(args.minutes * 60)).await?;
-    println!("stopping: {why}");
+    say(&format!("stopping: {why}"));
     Ok(())
+}
+
+/// Says it to whoever started this, if they still listen.
+fn say(text: &str) {
+    let _gone = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Waits for a reason to end.

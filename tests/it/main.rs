@@ -4,12 +4,14 @@
 mod check;
 mod cli;
 mod crash;
+mod docs;
 mod floors;
 mod golden;
 mod keeper;
 mod keeper_client;
 mod kinds;
 mod lang;
+mod main_job;
 mod mutation;
 mod order;
 mod owner;

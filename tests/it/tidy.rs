@@ -11,13 +11,19 @@ const MAX_FILE: usize = 400;
 /// Longest function outside tests, in lines.
 const MAX_FN: usize = 70;
 
+/// How much more than is there an exception may allow.
+const SLACK: usize = 20;
+
 /// Files or functions (`path` or `path::function`) over the limit, how long they may be, and why that is better than
 /// splitting. An entry that is not needed any more, or allows more than there is, fails.
-const LONGER: &[(&str, usize, &str)] = &[];
+const LONGER: &[(&str, usize, &str)] = &[
+    ("src/engine/evolve.rs", 460, "the closed table of invariant 2 is read as one page"),
+    ("src/engine/evolve.rs::next", 85, "the rows of that table"),
+];
 
 fn sources() -> Vec<(String, String)> {
     let all = ["src", "tests", "examples", "benches"].into_iter().flat_map(|dir| files(dir, "rs"));
-    all.filter(|(path, _)| path != "src/main.rs").collect()
+    all.collect()
 }
 
 #[test]
@@ -45,8 +51,8 @@ fn files_and_functions_stay_short() {
     let allowed = |name: &str| LONGER.iter().find(|(it, ..)| *it == name).map(|(_, lines, _)| *lines);
     let long: Vec<_> = over.iter().filter(|(name, lines)| allowed(name).is_none_or(|most| *lines > most)).collect();
     assert!(long.is_empty(), "too long (files {MAX_FILE}, functions {MAX_FN} lines): {long:#?}");
-    let loose: Vec<_> =
-        LONGER.iter().filter(|(name, most, _)| !over.iter().any(|(it, lines)| it == name && lines == most)).collect();
+    let fits = |name: &str, most: usize| over.iter().any(|(it, lines)| it == name && lines + SLACK >= most);
+    let loose: Vec<_> = LONGER.iter().filter(|(name, most, _)| !fits(name, *most)).collect();
     assert!(loose.is_empty(), "these exceptions allow more than is there: lower or remove them: {loose:#?}");
 }
 
@@ -99,6 +105,13 @@ fn unwanted_words() -> Vec<String> {
         .collect()
 }
 
+/// A page without its code, which speaks the words of other programs; lines stay where they are.
+fn words_of(page: &str) -> String {
+    let code = Regex::new(r"(?s)```.*?```|`[^`\n]*`").unwrap();
+    let lines = |found: &regex::Captures<'_>| "\n".repeat(found[0].matches('\n').count());
+    code.replace_all(page, lines).into_owned()
+}
+
 #[test]
 fn one_word_for_one_thing() {
     let words = unwanted_words();
@@ -109,6 +122,7 @@ fn one_word_for_one_thing() {
     let own = own.map(|name| (name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap_or_default()));
     let mut found = Vec::new();
     for (path, text) in prose.chain(own).filter(|(path, _)| path != "docs/glossary.md") {
+        let text = words_of(&text);
         found
             .extend(any.find_iter(&text).map(|hit| format!("{path}:{}: `{}`", line(&text, hit.start()), hit.as_str())));
     }
