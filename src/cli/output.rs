@@ -29,9 +29,12 @@ pub fn write(stream: Stream, text: &str) -> Result<(), Trouble> {
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         }
     };
-    written.map_err(|reason| match reason.kind() {
-        ErrorKind::BrokenPipe => Trouble::ReaderGone,
-        _ => Trouble::new(format!("cannot print: {}", plain(&reason))),
+    written.map_err(|reason| {
+        if reason.kind() == ErrorKind::BrokenPipe {
+            Trouble::ReaderGone
+        } else {
+            Trouble::new(format!("cannot print: {}", plain(&reason)))
+        }
     })
 }
 

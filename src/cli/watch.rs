@@ -241,8 +241,12 @@ impl Watcher<'_> {
     }
 
     fn print(&mut self, stream: Stream, text: &str) {
-        if !text.is_empty() && !(self.deaf && stream == Stream::Data) && output::write(stream, text).is_err() {
-            self.deaf |= stream == Stream::Data;
+        let data = stream == Stream::Data;
+        if text.is_empty() || (data && self.deaf) {
+            return;
+        }
+        if output::write(stream, text).is_err() && data {
+            self.deaf = true;
         }
     }
 }

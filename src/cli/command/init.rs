@@ -54,9 +54,12 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), Trouble> {
     }
     let opened = OpenOptions::new().write(true).create_new(true).open(path);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|reason| match reason.kind() {
-        ErrorKind::AlreadyExists => Trouble::new(format!("`{}` is there already", path.display()))
-            .help("nothing was changed; move it away or choose another name"),
-        _ => Trouble::io("write", path, &reason),
+    written.map_err(|reason| {
+        if reason.kind() == ErrorKind::AlreadyExists {
+            Trouble::new(format!("`{}` is there already", path.display()))
+                .help("nothing was changed; move it away or choose another name")
+        } else {
+            Trouble::io("write", path, &reason)
+        }
     })
 }

@@ -61,17 +61,14 @@ fn nothing(args: &Logs) -> Trouble {
 fn attempts(events: &[WireEvent]) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
     for event in events {
-        match &event.what {
-            What::AttemptStarted { place, attempt, .. } => {
-                attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None });
+        if let What::AttemptStarted { place, attempt, .. } = &event.what {
+            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None });
+        }
+        if let What::AttemptEnded { place, attempt, output, failure, .. } = &event.what {
+            let output = failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
+            if let Some(found) = attempts.iter_mut().rfind(|it| it.place == *place && it.number == *attempt) {
+                found.ended = Some(output.clone());
             }
-            What::AttemptEnded { place, attempt, output, failure, .. } => {
-                let output =
-                    failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
-                let found = attempts.iter_mut().rfind(|it| it.place == *place && it.number == *attempt);
-                found.into_iter().for_each(|it| it.ended = Some(output.clone()));
-            }
-            _ => {}
         }
     }
     attempts

@@ -84,7 +84,7 @@ impl View {
     #[must_use]
     pub fn running(&self) -> Vec<(String, u32)> {
         let runs = |node: &&Node| matches!(node.state, State::Running { .. });
-        let running = self.nodes.iter().map(|(place, node)| (place, node)).filter(|(_, node)| runs(node));
+        let running = self.nodes.iter().filter(|(_, node)| runs(node));
         running.map(|(place, node)| (place.to_string(), node.attempt)).collect()
     }
 

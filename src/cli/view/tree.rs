@@ -183,7 +183,7 @@ impl Brush<'_> {
     fn inside(&mut self, step: &OutlineStep, place: &Place, depth: usize) {
         let view = self.view;
         let lanes: Vec<Lane> = view.lanes.get(&Some(place.clone())).into_iter().flatten().copied().collect();
-        let last = |wanted: fn(&Lane) -> bool| lanes.iter().copied().rfind(|lane| wanted(lane));
+        let last = |wanted: fn(&Lane) -> bool| lanes.iter().copied().rfind(wanted);
         match last(|lane| matches!(lane, Lane::Body(_))) {
             Some(lane) => self.list(Some(place), lane, &step.body, depth, ""),
             None if view.ended.is_none() && view.nodes.get(place).is_some_and(|node| node.end().is_none()) => {
