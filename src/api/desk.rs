@@ -3,7 +3,7 @@
 
 use crate::api::present;
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, Outline, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
+    AnswerRequest, CancelMode, CancelRequest, Outline, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
     RunsRequest, StartReply, StartRequest, What, WireEvent,
 };
 use crate::base::actor::Actor;
@@ -60,7 +60,11 @@ impl Desk {
     /// # Errors
     /// When there is no such run, it has ended, or the actor may not.
     pub fn cancel(&self, actor: Actor, asked: &CancelRequest) -> Result<(), Problem> {
-        self.service.cancel(run_id(&asked.run)?, actor, &asked.reason).map_err(told)
+        let run = run_id(&asked.run)?;
+        match asked.mode {
+            CancelMode::Gentle => self.service.cancel(run, actor, &asked.reason).map_err(told),
+            CancelMode::Now => self.service.kill(run, &actor).map_err(told),
+        }
     }
 
     /// Answers a question that a step waits with.

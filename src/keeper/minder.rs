@@ -69,15 +69,17 @@ impl Minder {
         }
     }
 
-    /// Does what is due and returns what every owner must hear.
-    pub(crate) fn turn(&mut self, now: Duration) -> Vec<Tell> {
+    /// Does what is due and returns what every owner must hear. `survive` is what the records of ends
+    /// must outlive: where an owner listens, it makes the end durable in its journal, and a record that
+    /// outlives a crash is enough; where nobody does, the record is all there is.
+    pub(crate) fn turn(&mut self, now: Duration, survive: Survive) -> Vec<Tell> {
         // Whoever is buried may have hidden others from us: look again until nobody is.
         while self.bury(now) {}
         if self.unrecorded.is_empty() || now < self.again_at {
             return Vec::new();
         }
         self.again_at = now + RECORD_AGAIN;
-        self.record()
+        self.record(survive)
     }
 
     /// When [`Minder::turn`] has something to do at the latest.
@@ -172,10 +174,10 @@ impl Minder {
         self.again_at = now;
     }
 
-    fn record(&mut self) -> Vec<Tell> {
+    fn record(&mut self, survive: Survive) -> Vec<Tell> {
         let mut told = Vec::new();
         for (attempt, over) in std::mem::take(&mut self.unrecorded) {
-            match record::replace(&over.dir, record::EXIT, &over.exit, Survive::PowerLoss) {
+            match record::replace(&over.dir, record::EXIT, &over.exit, survive) {
                 Ok(()) => {
                     told.push(Tell::Ended { attempt: attempt.clone(), exit: over.exit.clone() });
                     self.over.insert(attempt, over);

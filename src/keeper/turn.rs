@@ -2,6 +2,7 @@
 
 use crate::keeper::link::Link;
 use crate::keeper::minder::Minder;
+use crate::keeper::record::Survive;
 use crate::keeper::sys;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -57,7 +58,8 @@ impl Turns {
                 self.serve(&source, &mut buffer)?;
             }
             let now = boot_clock();
-            for tell in self.minder.turn(now) {
+            let survive = if self.links.is_empty() { Survive::PowerLoss } else { Survive::Crash };
+            for tell in self.minder.turn(now, survive) {
                 self.links.values_mut().for_each(|link| link.say(&tell));
             }
             self.links.retain(|_, link| !link.is_closed());

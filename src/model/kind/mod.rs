@@ -167,10 +167,8 @@ mod tests {
     use crate::model::shape::Shape;
 
     fn keys(kind: Kind) -> Vec<&'static str> {
-        match kind.spec().shape {
-            Shape::Record(keys) => keys.iter().map(|key| key.name).collect(),
-            other => panic!("`{}` is no record but {other:?}", kind.name()),
-        }
+        let Shape::Record(keys) = kind.spec().shape else { panic!("`{}` is no record", kind.name()) };
+        keys.iter().map(|key| key.name).collect()
     }
 
     #[test]
