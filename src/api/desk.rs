@@ -3,8 +3,8 @@
 
 use crate::api::present;
 use crate::api::wire::{
-    AnswerRequest, CancelMode, CancelRequest, Outline, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
-    RunsRequest, StartReply, StartRequest, What, WireEvent,
+    AnswerRequest, CancelMode, CancelRequest, Outline, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail,
+    RunRow, RunsRequest, StartReply, StartRequest, What, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;

@@ -24,4 +24,6 @@ pub mod run;
 pub mod scope;
 mod stages;
 pub mod start;
+mod step_table;
 mod turn;
+mod word;

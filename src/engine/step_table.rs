@@ -1,0 +1,296 @@
+//! The rows of the closed table that speak of one step: (phase, event) to phase.
+//!
+//! `evolve` asks; what is not here is refused there. Never thinks, never looks at the runbook.
+
+use crate::base::address::{Lane, Place};
+use crate::base::level::Outcome;
+use crate::engine::event::{Answer, StepEvent};
+use crate::engine::run::{Open, Run, Running, StepPhase, StepRun, Tally};
+use jiff::Timestamp;
+
+/// The table of one step; `false` = not in it.
+pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool {
+    let order = run.version + 1;
+    let Some(step) = run.steps.get_mut(place) else {
+        return first(event, at).is_some_and(|phase| {
+            run.steps.insert(place.clone(), fresh(phase, event, at, order));
+            true
+        });
+    };
+    match next(step, event, at) {
+        Some(phase) => {
+            step.phase = phase;
+            step.touched = at;
+            if let StepEvent::Lane(lane) = event {
+                forget_rounds(run, place, *lane);
+            } else if let StepEvent::Opened { items, .. } = event {
+                forget_pass(run, place, items.is_some());
+            }
+            true
+        }
+        None => false,
+    }
+}
+
+fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> StepRun {
+    let (tries, items) = if let StepEvent::Attempt { number, .. } = event {
+        (*number, None)
+    } else if let StepEvent::Opened { pass, items, .. } = event {
+        (*pass, items.clone())
+    } else {
+        (0, None)
+    };
+    StepRun {
+        phase,
+        began: at,
+        touched: at,
+        order,
+        tries,
+        turn: 1,
+        turn_began: at,
+        items: items.unwrap_or_default(),
+        last: None,
+        recovering: false,
+        confirmed: false,
+        holds: false,
+    }
+}
+
+/// What a waiting step may become.
+fn first(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    match event {
+        StepEvent::Held { mutex, holder } => Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at }),
+        StepEvent::Asked { question, known } => {
+            Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt: None })
+        }
+        StepEvent::Attempt { number: 1, .. } => attempt(event, at),
+        StepEvent::Opened { pass: 1, .. } => opened(event, at),
+        StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => Some(StepPhase::Ended(ended.clone())),
+        StepEvent::Attempt { .. }
+        | StepEvent::Opened { .. }
+        | StepEvent::Answered { .. }
+        | StepEvent::Attempted { .. }
+        | StepEvent::Backoff { .. }
+        | StepEvent::Lane(_)
+        | StepEvent::Judged { .. }
+        | StepEvent::Rest { .. }
+        | StepEvent::TimedOut => None,
+    }
+}
+
+/// What a step that has begun may become.
+fn next(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    match step.phase {
+        StepPhase::Running(_) => from_running(step, event, at),
+        StepPhase::Open(_) => from_open(step, event),
+        StepPhase::Held { .. } | StepPhase::Asked { .. } => from_wait(step, event, at),
+        StepPhase::Ready | StepPhase::Backoff { .. } | StepPhase::Recovering => from_ready(step, event, at),
+        StepPhase::Erring => ended(event),
+        StepPhase::Ended(_) => None,
+    }
+}
+
+/// From a wait for a person or a mutex.
+fn from_wait(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    match (&step.phase, event) {
+        (StepPhase::Held { since, .. }, StepEvent::Held { mutex, holder }) => {
+            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: *since })
+        }
+        (StepPhase::Asked { attempt: None, .. }, StepEvent::Answered { answer: Answer::Go, .. }) => {
+            step.confirmed = true;
+            Some(StepPhase::Ready)
+        }
+        (StepPhase::Asked { attempt: None, .. }, StepEvent::Answered { answer: Answer::Stop, .. }) => {
+            Some(StepPhase::Ready)
+        }
+        (StepPhase::Asked { attempt: Some(_), .. }, StepEvent::Answered { answer, .. }) => match answer {
+            Answer::Again | Answer::Succeeded | Answer::Failed => Some(StepPhase::Ready),
+            Answer::Go | Answer::Stop => None,
+        },
+        (StepPhase::Held { .. }, _) => again(step, event, at).or_else(|| ended(event)),
+        (_, _) => ended(event),
+    }
+}
+
+/// From between two things: an attempt is judged, a pause is over, recovery is through.
+fn from_ready(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    match (&step.phase, event) {
+        (StepPhase::Ready, StepEvent::Held { mutex, holder }) => {
+            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at })
+        }
+        (StepPhase::Ready, StepEvent::Backoff { until }) => Some(StepPhase::Backoff { until: *until }),
+        (StepPhase::Ready, StepEvent::Lane(Lane::Recover)) => {
+            step.recovering = true;
+            Some(StepPhase::Recovering)
+        }
+        (StepPhase::Ready | StepPhase::Recovering, StepEvent::Lane(Lane::OnError)) => Some(StepPhase::Erring),
+        (_, _) => again(step, event, at).or_else(|| ended(event)),
+    }
+}
+
+/// The next attempt or pass, whose number must be the next one.
+fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    let phase = attempt(event, at).or_else(|| opened(event, at))?;
+    let number = match &phase {
+        StepPhase::Running(running) => running.attempt,
+        StepPhase::Open(open) => open.pass,
+        StepPhase::Held { .. }
+        | StepPhase::Asked { .. }
+        | StepPhase::Ready
+        | StepPhase::Backoff { .. }
+        | StepPhase::Recovering
+        | StepPhase::Erring
+        | StepPhase::Ended(_) => return None,
+    };
+    if number != step.tries + 1 {
+        return None;
+    }
+    begin_try(step, number, at);
+    if let StepEvent::Opened { items, .. } = event {
+        step.items = items.clone().unwrap_or_default();
+    }
+    Some(phase)
+}
+
+/// From an attempt under way.
+fn from_running(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    let StepPhase::Running(running) = &mut step.phase else { return None };
+    if let StepEvent::Attempted { number, result } = event {
+        let own = running.attempt == *number;
+        step.last = own.then(|| result.clone()).or(step.last.take());
+        return own.then_some(StepPhase::Ready);
+    }
+    if let StepEvent::Asked { question, known } = event {
+        let attempt = Some(running.attempt);
+        return Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt });
+    }
+    if matches!(event, StepEvent::TimedOut) && !running.timed_out {
+        running.timed_out = true;
+        return Some(StepPhase::Running(running.clone()));
+    }
+    None
+}
+
+/// From an open composite.
+fn from_open(step: &mut StepRun, event: &StepEvent) -> Option<StepPhase> {
+    let StepPhase::Open(open) = &mut step.phase else { return None };
+    if let StepEvent::Attempted { number, result } = event {
+        let own = open.pass == *number;
+        step.last = own.then(|| result.clone()).or(step.last.take());
+        return own.then_some(StepPhase::Ready);
+    }
+    within(open, event).map(|()| StepPhase::Open(open.clone()))
+}
+
+/// What may happen inside an open composite.
+fn within(open: &mut Open, event: &StepEvent) -> Option<()> {
+    match event {
+        StepEvent::Lane(lane @ (Lane::Until(_) | Lane::Try(_) | Lane::Round(_))) => {
+            open.lane = Some(*lane);
+            open.rest = None;
+            Some(())
+        }
+        StepEvent::Judged { good, data } => {
+            open.tally.rounds += 1;
+            open.tally.bad += u32::from(!good);
+            open.tally.data += u32::from(*data);
+            open.tally.row = if *good { open.tally.row + 1 } else { 0 };
+            Some(())
+        }
+        StepEvent::Rest { until } => {
+            open.rest = Some(*until);
+            Some(())
+        }
+        StepEvent::TimedOut if !open.timed_out => {
+            open.timed_out = true;
+            Some(())
+        }
+        StepEvent::Lane(_)
+        | StepEvent::TimedOut
+        | StepEvent::Held { .. }
+        | StepEvent::Asked { .. }
+        | StepEvent::Answered { .. }
+        | StepEvent::Attempt { .. }
+        | StepEvent::Attempted { .. }
+        | StepEvent::Backoff { .. }
+        | StepEvent::Opened { .. }
+        | StepEvent::TakenOver(_)
+        | StepEvent::Ended(_) => None,
+    }
+}
+
+fn ended(event: &StepEvent) -> Option<StepPhase> {
+    if let StepEvent::Ended(ended) = event { Some(StepPhase::Ended(ended.clone())) } else { None }
+}
+
+fn begin_try(step: &mut StepRun, number: u32, at: Timestamp) {
+    if matches!(step.phase, StepPhase::Recovering) || step.tries == 0 {
+        step.turn = number;
+        step.turn_began = at;
+    }
+    if matches!(step.phase, StepPhase::Held { .. }) {
+        step.holds = true;
+    }
+    step.tries = number;
+}
+
+fn attempt(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    let StepEvent::Attempt { number, request, deadline, child } = event else { return None };
+    Some(StepPhase::Running(Running {
+        attempt: *number,
+        since: at,
+        request: request.clone(),
+        deadline: *deadline,
+        child: *child,
+        timed_out: false,
+    }))
+}
+
+fn opened(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    let StepEvent::Opened { pass, deadline, until, items } = event else { return None };
+    Some(StepPhase::Open(Open {
+        pass: *pass,
+        since: at,
+        lane: items.is_none().then_some(Lane::Body(*pass)),
+        deadline: *deadline,
+        until: *until,
+        rest: None,
+        timed_out: false,
+        tally: Tally::default(),
+    }))
+}
+
+/// A new round makes the one before the last of no further use; keeping it would let a long watch grow for ever.
+fn forget_rounds(run: &mut Run, place: &Place, lane: Lane) {
+    let old = |other: Lane| match (lane, other) {
+        (Lane::Round(now), Lane::Round(then)) | (Lane::Until(now), Lane::Until(then)) => then + 1 < now,
+        _ => false,
+    };
+    let depth = place.depth();
+    run.steps.retain(|other, _| {
+        other == place || !place.holds(other) || other.segments().get(depth).is_none_or(|segment| !old(segment.lane))
+    });
+}
+
+/// A new pass starts afresh; of a `foreach` only the items that were not good are done again.
+fn forget_pass(run: &mut Run, place: &Place, items: bool) {
+    let bad: Vec<Place> = run
+        .steps
+        .iter()
+        .filter(|(other, step)| {
+            let own_item = other.item_of().is_some_and(|whole| whole == *place);
+            own_item && step.verdict().is_none_or(|(outcome, _)| !outcome.is_good() && outcome != Outcome::Skipped)
+        })
+        .map(|(other, _)| other.clone())
+        .collect();
+    let depth = place.depth();
+    run.steps.retain(|other, _| {
+        if other == place || !place.holds(other) {
+            return true;
+        }
+        if items {
+            return !bad.iter().any(|item| item.holds(other));
+        }
+        other.segments().get(depth).is_none_or(|segment| matches!(segment.lane, Lane::Body(_) | Lane::Recover))
+    });
+}
