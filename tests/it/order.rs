@@ -77,7 +77,12 @@ fn each_rule_gives_the_graph_beside_it() {
     assert!(!files.is_empty());
     for path in files {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let loaded = read(&name, &std::fs::read_to_string(&path).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        // A fixture of several files is a whole book: `check` holds those to no finding at all.
+        if text.lines().next().is_some_and(|line| line.starts_with("# ") && line.ends_with(".yaml")) {
+            continue;
+        }
+        let loaded = read(&name, &text);
         let found: Vec<_> = loaded
             .findings
             .sorted()
