@@ -232,3 +232,12 @@ fn the_daily_report_has_the_shape_of_the_guide() {
     assert_eq!(report["health_status"]["components"]["sip"]["status"], "healthy", "{report}");
     assert!(report["performance_metrics"]["p95"].is_number(), "{report}");
 }
+
+#[test]
+fn the_demonstration_goes_as_it_should() {
+    let output =
+        Command::new(example("demo")).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().unwrap();
+    let shown = shown(&output);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("$ stepladder run daily-check") && shown.contains("Both days, side by side"), "{shown}");
+}
