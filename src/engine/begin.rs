@@ -8,6 +8,7 @@ use crate::base::value::{Map, Value};
 use crate::engine::decide::Effect;
 use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::hosts;
 use crate::engine::run::Run;
 use crate::engine::scope;
 use crate::engine::turn::{Turn, ended};
@@ -164,6 +165,7 @@ impl<'a> Turn<'a> {
             step.env.iter().for_each(|(_, template)| found(template.reads()));
             step.workdir.iter().for_each(|template| found(template.reads()));
         });
+        hosts::check(&self.book.allow_hosts, &action.params, &scope)?;
         let env = step.env.iter().map(|(name, template)| Ok((name.clone(), template.render(&scope)?)));
         Ok(Request {
             run: self.run.started.run.to_string(),

@@ -16,6 +16,7 @@ pub mod event;
 pub mod evolve;
 mod gate;
 pub mod group;
+mod hosts;
 mod measure;
 pub mod project;
 mod retry;

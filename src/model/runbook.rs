@@ -62,6 +62,8 @@ pub struct Runbook {
     pub finally: List,
     /// The thresholds of the measures it takes, by name.
     pub thresholds: BTreeMap<StepId, Threshold>,
+    /// Where values from outside may lead an `http` step, as `stepladder.yaml` says.
+    pub allow_hosts: Vec<String>,
     /// The book's time zone (an IANA name): what `date` renders in and a time without a zone means.
     pub timezone: String,
     /// Every step of every list, by id.

@@ -112,6 +112,7 @@ pub(super) fn lower(loaded: &mut Loaded) {
     }
     for (name, mut runbook) in runbooks {
         runbook.thresholds = measured(&runbook, &loaded.book.thresholds);
+        runbook.allow_hosts.clone_from(&loaded.book.settings.allow_hosts);
         loaded.book.runbooks.insert(name, Arc::new(runbook));
     }
 }

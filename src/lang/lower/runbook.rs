@@ -58,6 +58,7 @@ impl Reader {
             on_failure,
             finally,
             thresholds: BTreeMap::new(),
+            allow_hosts: Vec::new(),
             timezone: zone.to_owned(),
             index: BTreeMap::new(),
         };
