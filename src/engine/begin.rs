@@ -115,16 +115,6 @@ impl<'a> Turn<'a> {
         self.attempted(place, step, number, AttemptResult { failure: Some(failure), ..nothing() })
     }
 
-    /// A step whose `when` could not be evaluated.
-    pub(super) fn fail_unstarted(
-        &mut self,
-        place: &Place,
-        step: &'a Arc<Step>,
-        failure: Failure,
-    ) -> Result<(), IllegalEvent> {
-        self.fail_at_once(place, step, failure)
-    }
-
     pub(super) fn next_try(&self, place: &Place) -> u32 {
         self.run.steps.get(place).map_or(1, |run| run.tries + 1)
     }

@@ -50,8 +50,9 @@ impl<'a> Turn<'a> {
             }
             Err(failure) => return self.fail_at_once(place, step, failure),
         };
-        let (pass, deadline) = (self.next_try(place), self.deadline(step).filter(|_| false));
-        self.emit_step(place, StepEvent::Opened { pass, deadline, until: None, items: Some(items) })?;
+        // A timeout bounds each item; the whole has none of its own.
+        let pass = self.next_try(place);
+        self.emit_step(place, StepEvent::Opened { pass, deadline: None, until: None, items: Some(items) })?;
         self.go_on(place, step, None)
     }
 

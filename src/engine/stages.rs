@@ -146,11 +146,9 @@ impl Turn<'_> {
     }
 
     fn finish_run(&mut self, outcome: Outcome, level: Level, reason: String) -> Result<(), IllegalEvent> {
-        let queued = self.is_queued();
         let outputs = self.outputs();
         self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs })))?;
         if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry) {
-            let _ = queued;
             self.order(Effect::Release { group: group.group.clone(), place: None });
         }
         Ok(())

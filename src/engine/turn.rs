@@ -189,7 +189,7 @@ impl<'a> Turn<'a> {
             Gate::Closed => Ok(()),
             Gate::Unreached(reason) => self.end_unstarted(place, Outcome::Unreached, reason),
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
-            Gate::Broken(failure) => self.fail_unstarted(place, step, failure),
+            Gate::Broken(failure) => self.fail_at_once(place, step, failure),
             Gate::Open => self.begin(place, step),
         }
     }
