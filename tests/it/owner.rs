@@ -108,9 +108,9 @@ fn twenty_runs_survive_the_death_of_their_owner() {
     let home = Home::new(&[
         (
             "work",
-            "steps:\n  - { id: a, shell: 'echo a >> began; sleep 1.5; echo a >> done' }\n  - { id: b, shell: 'echo b >> done' }\n",
+            "steps:\n  - { id: a, shell: 'echo a >> began; while [ ! -e go ]; do sleep 0.05; done; echo a >> done' }\n  - { id: b, shell: 'echo b >> done' }\n",
         ),
-        ("fail", "steps:\n  - { id: a, shell: 'echo a >> began; sleep 1.5; exit 4' }\n"),
+        ("fail", "steps:\n  - { id: a, shell: 'echo a >> began; while [ ! -e go ]; do sleep 0.05; done; exit 4' }\n"),
     ]);
     let mut children: Vec<(Child, i32)> = (0..20)
         .map(|n| if n % 4 == 3 { (home.start(&["run", "fail"]), 2) } else { (home.start(&["run", "work"]), 0) })
@@ -119,6 +119,7 @@ fn twenty_runs_survive_the_death_of_their_owner() {
     let owner = home.owner().unwrap();
     assert!(children.iter().any(|(child, _)| child.id() == owner), "one of the twenty is the owner");
     kill(owner, rustix::process::Signal::KILL);
+    fs::write(home.path("go"), "").unwrap();
     for (child, code) in &mut children {
         let mut said = String::new();
         child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
