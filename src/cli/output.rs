@@ -41,7 +41,7 @@ pub fn write(stream: Stream, text: &str) -> Result<(), Trouble> {
 /// Prints data: text that ends in a line break.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn data(text: &str) -> Result<(), Trouble> {
     write(Stream::Data, text)
 }
@@ -49,7 +49,7 @@ pub fn data(text: &str) -> Result<(), Trouble> {
 /// Prints a line of data.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn line(text: &str) -> Result<(), Trouble> {
     write(Stream::Data, &format!("{text}\n"))
 }

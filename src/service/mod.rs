@@ -1,7 +1,7 @@
 //! Use cases in plain data: start, cancel, answer, follow, list, show, output.
 //!
 //! Everything that any door (command line, socket, API) can ask goes through here, with an
-//! [`Actor`](crate::base::actor::Actor) whose right is checked here and nowhere else (invariant 16).
+//! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
 mod history;
