@@ -2,7 +2,7 @@
 
 use crate::base::address::{Lane, Place};
 use crate::engine::scope;
-use crate::engine::turn::{Steps, Turn, is_satisfied};
+use crate::engine::turn::{GateOf, Turn};
 use crate::model::graph::Wait;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -23,14 +23,8 @@ pub(super) enum Gate {
 }
 
 impl Turn<'_> {
-    pub(super) fn gate(
-        &self,
-        owner: Option<&Place>,
-        lane: Lane,
-        steps: &Steps<'_>,
-        place: &Place,
-        step: &Step,
-    ) -> Gate {
+    pub(super) fn gate(&self, of: &GateOf<'_>, place: &Place, step: &Step) -> Gate {
+        let GateOf { owner, lane, steps, number, ends } = *of;
         if owner.is_none()
             && lane == Lane::Body(1)
             && let Some(reason) = self.deselected(step)
@@ -38,15 +32,13 @@ impl Turn<'_> {
             return Gate::Skip(reason);
         }
         let mut closed = false;
-        for (other, wait) in steps.graph.into_iter().flat_map(|graph| graph.waits(&step.id)) {
-            let there = Place::within(owner, lane, other.clone());
-            let definition = steps.steps.iter().find(|step| step.id == *other);
-            match (self.run.step_ended(&there), definition) {
-                (Some(ended), Some(definition)) if wait == Wait::Satisfied && !is_satisfied(definition, ended) => {
-                    return Gate::Unreached(format!("`{other}` {}", ended.outcome));
+        for (other, wait) in steps.graph.map_or(&[][..], |graph| graph.waits_of(number)) {
+            match ends.get(*other).copied().flatten() {
+                Some(end) if *wait == Wait::Satisfied && !end.satisfied => {
+                    return Gate::Unreached(format!("`{}` {}", steps.steps[*other].id, end.outcome));
                 }
-                (Some(_), _) => {}
-                (None, _) => closed = true,
+                Some(_) => {}
+                None => closed = true,
             }
         }
         match &step.when {

@@ -39,6 +39,22 @@ pub(super) struct Steps<'a> {
     pub(super) fail_fast: bool,
 }
 
+/// How a step of the list at hand has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) satisfied: bool,
+}
+
+/// Everything a gate is judged by: the list, the step's number in it, and how the others have ended.
+pub(super) struct GateOf<'a> {
+    pub(super) owner: Option<&'a Place>,
+    pub(super) lane: Lane,
+    pub(super) steps: &'a Steps<'a>,
+    pub(super) number: usize,
+    pub(super) ends: &'a [Option<End>],
+}
+
 /// What a list has come to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sum {
@@ -130,18 +146,30 @@ impl<'a> Turn<'a> {
     /// Takes every step of a list as far as it goes and says what the list has come to.
     pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
         let steps = self.list(owner, lane);
-        for step in steps.ordered() {
-            let place = Place::within(owner, lane, step.id.clone());
-            if self.run.step_ended(&place).is_some() {
+        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
+        let mut ends: Vec<Option<End>> =
+            steps.steps.iter().zip(&places).map(|(step, place)| self.end_of(step, place)).collect();
+        let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
+        for number in steps.ordered() {
+            let (step, place) = (&steps.steps[number], &places[number]);
+            if ends[number].is_some() {
                 continue;
             }
-            let halt = halt.cloned().or_else(|| self.list_halt(owner, lane, &steps));
-            let begun = self.run.steps.contains_key(&place);
+            let own = if may_halt { self.list_halt(owner, lane, &steps) } else { None };
+            let halt = halt.cloned().or(own);
+            let begun = self.run.steps.contains_key(place);
             if begun || halt.is_some() || self.has_room(owner, lane, &steps) {
-                self.advance(&place, step, (owner, lane, &steps), halt.as_ref())?;
+                let gate = GateOf { owner, lane, steps: &steps, number, ends: &ends };
+                self.advance(place, step, &gate, halt.as_ref())?;
+                ends[number] = self.end_of(step, place);
             }
         }
         Ok(self.sum(owner, lane, &steps))
+    }
+
+    fn end_of(&self, step: &Step, place: &Place) -> Option<End> {
+        let ended = self.run.step_ended(place)?;
+        Some(End { outcome: ended.outcome, satisfied: is_satisfied(step, ended) })
     }
 
     /// What stops a list from within: `fail_fast`, or a `pass` step.
@@ -176,7 +204,7 @@ impl<'a> Turn<'a> {
         &mut self,
         place: &Place,
         step: &'a Arc<Step>,
-        (owner, lane, steps): (Option<&Place>, Lane, &Steps<'_>),
+        gate: &GateOf<'_>,
         halt: Option<&Halt>,
     ) -> Result<(), IllegalEvent> {
         if self.run.steps.contains_key(place) {
@@ -185,7 +213,7 @@ impl<'a> Turn<'a> {
         if let Some(halt) = halt {
             return self.end_unstarted(place, halt.outcome, halt.reason.clone());
         }
-        match self.gate(owner, lane, steps, place, step) {
+        match self.gate(gate, place, step) {
             Gate::Closed => Ok(()),
             Gate::Unreached(reason) => self.end_unstarted(place, Outcome::Unreached, reason),
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
@@ -290,16 +318,13 @@ impl<'a> Steps<'a> {
     }
 
     /// Behind everything they wait for, so that one walk takes each as far as it goes.
-    fn ordered(&self) -> Vec<&'a Arc<Step>> {
+    fn ordered(&self) -> Vec<usize> {
         let order: &[StepId] = self.graph.map_or(&[], Graph::order);
-        if order.len() == self.steps.len() && !order.is_empty() {
-            let written = order.iter().zip(self.steps).all(|(id, step)| *id == step.id);
-            if !written {
-                let find = |id: &StepId| self.steps.iter().find(|step| step.id == *id);
-                return order.iter().filter_map(find).collect();
-            }
+        let as_written = order.iter().zip(self.steps).all(|(id, step)| *id == step.id);
+        if as_written || order.len() != self.steps.len() {
+            return (0..self.steps.len()).collect();
         }
-        self.steps.iter().collect()
+        order.iter().filter_map(|id| self.steps.iter().position(|step| step.id == *id)).collect()
     }
 }
 

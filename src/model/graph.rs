@@ -25,6 +25,8 @@ pub struct Graph {
     graph: DiGraph<StepId, Wait>,
     index: BTreeMap<StepId, NodeIndex>,
     order: Vec<StepId>,
+    /// By node, in the order written: what it waits for, as nodes.
+    waits: Vec<Vec<(usize, Wait)>>,
 }
 
 impl Graph {
@@ -52,15 +54,20 @@ impl Graph {
             return Err(first_cycle(&graph));
         }
         let order = as_written(&graph);
-        Ok(Self { graph, index, order })
+        let waits = graph.node_indices().map(|node| incoming(&graph, node)).collect();
+        Ok(Self { graph, index, order, waits })
     }
 
     /// What a step waits for, in the order written.
     pub fn waits(&self, id: &StepId) -> impl Iterator<Item = (&StepId, Wait)> {
-        let edges = self.index.get(id).map(|node| self.graph.edges_directed(*node, petgraph::Direction::Incoming));
-        let mut waits: Vec<_> = edges.into_iter().flatten().map(|edge| (edge.source(), *edge.weight())).collect();
-        waits.sort();
-        waits.into_iter().map(|(node, wait)| (&self.graph[node], wait))
+        let waits = self.index.get(id).and_then(|node| self.waits.get(node.index()));
+        waits.into_iter().flatten().map(|(node, wait)| (&self.graph[NodeIndex::new(*node)], *wait))
+    }
+
+    /// What the n-th step as written waits for: numbers of steps as written.
+    #[must_use]
+    pub fn waits_of(&self, step: usize) -> &[(usize, Wait)] {
+        self.waits.get(step).map_or(&[], Vec::as_slice)
     }
 
     /// Every step behind everything it waits for.
@@ -68,6 +75,13 @@ impl Graph {
     pub fn order(&self) -> &[StepId] {
         &self.order
     }
+}
+
+fn incoming(graph: &DiGraph<StepId, Wait>, node: NodeIndex) -> Vec<(usize, Wait)> {
+    let edges = graph.edges_directed(node, petgraph::Direction::Incoming);
+    let mut waits: Vec<_> = edges.map(|edge| (edge.source().index(), *edge.weight())).collect();
+    waits.sort_unstable();
+    waits
 }
 
 /// Every step behind what it waits for, else in the order written (which is the order of the nodes).
