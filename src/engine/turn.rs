@@ -149,6 +149,7 @@ impl<'a> Turn<'a> {
         let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
         let mut ends: Vec<Option<End>> =
             steps.steps.iter().zip(&places).map(|(step, place)| self.end_of(step, place)).collect();
+        let mut busy = steps.parallel.map_or(0, |_| places.iter().filter(|place| self.run.works(place)).count());
         let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
         for number in steps.ordered() {
             let (step, place) = (&steps.steps[number], &places[number]);
@@ -158,10 +159,15 @@ impl<'a> Turn<'a> {
             let own = if may_halt { self.list_halt(owner, lane, &steps) } else { None };
             let halt = halt.cloned().or(own);
             let begun = self.run.steps.contains_key(place);
-            if begun || halt.is_some() || self.has_room(owner, lane, &steps) {
+            let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
+            if begun || halt.is_some() || room {
+                let worked = begun && self.run.works(place);
                 let gate = GateOf { owner, lane, steps: &steps, number, ends: &ends };
                 self.advance(place, step, &gate, halt.as_ref())?;
                 ends[number] = self.end_of(step, place);
+                if steps.parallel.is_some() {
+                    busy = busy + usize::from(self.run.works(place)) - usize::from(worked);
+                }
             }
         }
         Ok(self.sum(owner, lane, &steps))
@@ -190,13 +196,6 @@ impl<'a> Turn<'a> {
             outcome: Outcome::Cancelled,
             reason: format!("`{}` failed and the list is fail_fast", step.id),
         })
-    }
-
-    fn has_room(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> bool {
-        let Some(limit) = steps.parallel else { return true };
-        let places = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone()));
-        let busy = places.filter(|place| self.run.works(place)).count();
-        busy < limit as usize
     }
 
     /// Takes one step as far as it goes.
