@@ -20,6 +20,13 @@ const CACHE: u64 = 64 * 1024 * 1024;
 const STEP: usize = 1_000;
 /// An opening that takes longer hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long somebody else may still hold sled's lock. The data directory's own lock is ours by then, so
+/// it can only be a copy of the descriptor in a process that is being started and lives until its exec.
+const LOCKED: Duration = Duration::from_secs(5);
+/// Between two looks at that lock.
+const LOOK: Duration = Duration::from_millis(5);
+/// What sled says of it, in an error without a kind.
+const LOCK_IS_HELD: &str = "could not acquire lock";
 /// Rows about the rows begin with this; no tree's name does.
 const MARK: &[u8] = b"\0mark";
 const COUNT: &[u8] = b"\0tree\0";
@@ -76,6 +83,21 @@ fn fenced<T>(what: &str, call: impl FnOnce() -> Result<T, sled::Error>) -> Resul
     }
 }
 
+/// Opens sled, once nobody else holds its lock.
+fn unlocked(path: &Path) -> Result<sled::Db, Doubt> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let open = || sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open();
+        match fenced("open", open) {
+            Err(Doubt(why)) if why.contains(LOCK_IS_HELD) && waited < LOCKED => {
+                std::thread::sleep(LOOK);
+                waited += LOOK;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 fn full_key(tree: &str, key: &[u8]) -> Vec<u8> {
     [tree.as_bytes(), b"\0", key].concat()
 }
@@ -85,10 +107,7 @@ impl Table {
     pub(crate) fn open(folder: &Path, makers: Makers) -> Result<Self, Doubt> {
         let (tell, told) = mpsc::channel();
         let path: PathBuf = folder.into();
-        std::thread::spawn(move || {
-            let open = || sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open();
-            drop(tell.send(fenced("open", open)));
-        });
+        std::thread::spawn(move || drop(tell.send(unlocked(&path))));
         let db = told.recv_timeout(PATIENCE).map_err(|_| Doubt("open: it hangs".into()))??;
         let file =
             File::options().write(true).open(folder.join("db")).map_err(|error| Doubt(format!("open: {error}")))?;
@@ -242,9 +261,26 @@ mod tests {
             let rows: [Put<'_>; 3] = [("runs", b"a", Some(b"1")), ("runs", b"b", Some(b"2")), ("due", b"a", None)];
             table(folder.path()).write(rows.into_iter(), 7, true).expect("written");
             assert_eq!(table(folder.path()).believe(7), Ok(7));
-            forge(&sled::open(folder.path()).expect("opens"));
+            forge(&unlocked(folder.path()).expect("opens"));
             assert!(table(folder.path()).believe(7).is_err(), "{what}");
         }
+    }
+
+    #[test]
+    fn a_lock_that_outlives_its_holder_for_a_moment_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(table(folder.path()));
+        let held = File::open(folder.path().join("db")).expect("there");
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+        // What a test beside this one does to us: its child has a copy of the descriptor until its exec.
+        let child = held.try_clone().expect("a copy");
+        drop(held);
+        let (tell, told) = mpsc::channel();
+        let path = folder.path().to_owned();
+        std::thread::spawn(move || drop(tell.send(unlocked(&path).map(drop))));
+        assert_eq!(told.recv_timeout(LOOK * 10), Err(mpsc::RecvTimeoutError::Timeout), "it waits");
+        drop(child);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok(())));
     }
 
     #[test]
