@@ -7,7 +7,7 @@ use crate::engine::decide::{Decision, Effect};
 use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
 use crate::engine::evolve::{IllegalEvent, evolve};
 use crate::engine::gate::Gate;
-use crate::engine::run::{Run, RunPhase, StepPhase};
+use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
 use crate::model::graph::Graph;
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
@@ -44,6 +44,19 @@ pub(super) struct Steps<'a> {
 pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) satisfied: bool,
+    level: Level,
+    bad: bool,
+}
+
+/// How far a step of the list at hand has come.
+#[derive(Debug, Clone, Copy)]
+enum Far {
+    /// It has not begun.
+    Unbegun,
+    /// It is at it.
+    Begun,
+    /// It has ended.
+    Ended,
 }
 
 /// Everything a gate is judged by: the list, the step's number in it, and how the others have ended.
@@ -147,35 +160,47 @@ impl<'a> Turn<'a> {
     pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
         let steps = self.list(owner, lane);
         let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
-        let mut ends: Vec<Option<End>> =
-            steps.steps.iter().zip(&places).map(|(step, place)| self.end_of(step, place)).collect();
+        let (mut far, mut ends) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        for (step, place) in steps.steps.iter().zip(&places) {
+            let (how_far, end) = self.how_far(step, place);
+            far.push(how_far);
+            ends.push(end);
+        }
         let mut busy = steps.parallel.map_or(0, |_| places.iter().filter(|place| self.run.works(place)).count());
         let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
         for number in steps.ordered() {
             let (step, place) = (&steps.steps[number], &places[number]);
-            if ends[number].is_some() {
-                continue;
-            }
+            let begun = match far[number] {
+                Far::Ended => continue,
+                Far::Begun => true,
+                Far::Unbegun => false,
+            };
             let own = if may_halt { self.list_halt(owner, lane, &steps) } else { None };
             let halt = halt.cloned().or(own);
-            let begun = self.run.steps.contains_key(place);
             let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
             if begun || halt.is_some() || room {
                 let worked = begun && self.run.works(place);
                 let gate = GateOf { owner, lane, steps: &steps, number, ends: &ends };
-                self.advance(place, step, &gate, halt.as_ref())?;
-                ends[number] = self.end_of(step, place);
+                if begun {
+                    self.go_on(place, step, halt.as_ref())?;
+                } else {
+                    self.start(place, step, &gate, halt.as_ref())?;
+                }
+                ends[number] = self.how_far(step, place).1;
                 if steps.parallel.is_some() {
                     busy = busy + usize::from(self.run.works(place)) - usize::from(worked);
                 }
             }
         }
-        Ok(self.sum(owner, lane, &steps))
+        Ok(self.summed(&places, &ends))
     }
 
-    fn end_of(&self, step: &Step, place: &Place) -> Option<End> {
-        let ended = self.run.step_ended(place)?;
-        Some(End { outcome: ended.outcome, satisfied: is_satisfied(step, ended) })
+    fn how_far(&self, step: &Step, place: &Place) -> (Far, Option<End>) {
+        match self.run.steps.get(place).map(StepRun::ended) {
+            None => (Far::Unbegun, None),
+            Some(None) => (Far::Begun, None),
+            Some(Some(ended)) => (Far::Ended, Some(End::of(step, ended))),
+        }
     }
 
     /// What stops a list from within: `fail_fast`, or a `pass` step.
@@ -198,17 +223,14 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Takes one step as far as it goes.
-    fn advance(
+    /// Takes a step that has not begun as far as it goes.
+    fn start(
         &mut self,
         place: &Place,
         step: &'a Arc<Step>,
         gate: &GateOf<'_>,
         halt: Option<&Halt>,
     ) -> Result<(), IllegalEvent> {
-        if self.run.steps.contains_key(place) {
-            return self.go_on(place, step, halt);
-        }
         if let Some(halt) = halt {
             return self.end_unstarted(place, halt.outcome, halt.reason.clone());
         }
@@ -279,12 +301,26 @@ impl<'a> Turn<'a> {
 
     /// What the steps of a list have come to so far.
     pub(super) fn sum(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Sum {
+        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
+        let ends: Vec<Option<End>> =
+            steps.steps.iter().zip(&places).map(|(step, place)| self.how_far(step, place).1).collect();
+        self.summed(&places, &ends)
+    }
+
+    fn summed(&self, places: &[Place], ends: &[Option<End>]) -> Sum {
         let mut sum = Sum { done: true, satisfied: true, ..Sum::default() };
-        for step in steps.steps {
-            let place = Place::within(owner, lane, step.id.clone());
-            match self.run.step_ended(&place) {
-                Some(ended) => sum.add(&place, step, ended),
-                None => sum.done = false,
+        for (place, end) in places.iter().zip(ends) {
+            let Some(end) = end else {
+                sum.done = false;
+                continue;
+            };
+            sum.level = sum.level.max(end.level);
+            sum.recovered |= end.outcome == Outcome::Recovered;
+            sum.cancelled |= end.outcome == Outcome::Cancelled;
+            sum.satisfied &= end.satisfied;
+            if end.bad && sum.failed.is_none() {
+                let failure = self.run.step_ended(place).and_then(|ended| ended.failure.clone());
+                sum.failed = Some((place.clone(), failure));
             }
         }
         sum.satisfied &= sum.done;
@@ -327,15 +363,10 @@ impl<'a> Steps<'a> {
     }
 }
 
-impl Sum {
-    fn add(&mut self, place: &Place, step: &Step, ended: &StepEnded) {
-        self.level = self.level.max(ended.level);
-        self.recovered |= ended.outcome == Outcome::Recovered;
-        self.cancelled |= ended.outcome == Outcome::Cancelled;
-        self.satisfied &= is_satisfied(step, ended);
-        if is_bad(step, ended) && self.failed.is_none() {
-            self.failed = Some((place.clone(), ended.failure.clone()));
-        }
+impl End {
+    fn of(step: &Step, ended: &StepEnded) -> Self {
+        let (satisfied, bad) = (is_satisfied(step, ended), is_bad(step, ended));
+        Self { outcome: ended.outcome, satisfied, level: ended.level, bad }
     }
 }
 

@@ -6,11 +6,11 @@
 use crate::base::mask::Masker;
 use crate::keeper::drain::Drain;
 use crate::keeper::process::group_lives;
-use crate::keeper::protocol::{Exit, Spawn};
+use crate::keeper::protocol::{Exit, Spawn, StreamInfo};
+use crate::keeper::record::Record;
 use crate::keeper::start::Pipes;
 use crate::keeper::sys;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,8 @@ const AFTER_KILL: Duration = Duration::from_millis(200);
 pub(crate) struct Child {
     pid: Pid,
     session: i32,
-    pub(crate) dir: PathBuf,
+    pub(crate) stem: PathBuf,
+    record: Record,
     /// Standard output, standard error, the result.
     drains: Vec<Drain>,
     started: Duration,
@@ -53,27 +54,25 @@ impl Child {
     /// A child that was just started.
     pub(crate) fn new(
         spawn: &Spawn,
-        pid: Pid,
-        session: i32,
+        (pid, session): (Pid, i32),
         pipes: Pipes,
-        masker: [Masker; 2],
+        masker: [Masker; 3],
+        record: Record,
         now: Duration,
-    ) -> io::Result<Self> {
-        let dir = Path::new(&spawn.dir);
-        let [for_stdout, for_stderr] = masker;
+    ) -> Self {
+        let stem = Path::new(&spawn.stem);
+        let [for_stdout, for_stderr, unmasked] = masker;
         let limit = spawn.output_limit;
         let mut drains = vec![
-            Drain::new(pipes.stdout, for_stdout, &dir.join("stdout"), limit)?,
-            Drain::new(pipes.stderr, for_stderr, &dir.join("stderr"), limit)?,
+            Drain::new(pipes.stdout, for_stdout, (stem, "stdout"), limit),
+            Drain::new(pipes.stderr, for_stderr, (stem, "stderr"), limit),
         ];
-        if let Some(pipe) = pipes.result {
-            let unmasked = Masker::new(&[]).map_err(io::Error::other)?;
-            drains.push(Drain::new(pipe, unmasked, &dir.join("result"), limit)?);
-        }
-        Ok(Self {
+        drains.extend(pipes.result.map(|pipe| Drain::new(pipe, unmasked, (stem, "result"), limit)));
+        Self {
             pid,
             session,
-            dir: dir.into(),
+            stem: stem.into(),
+            record,
             drains,
             started: now,
             deadline: spawn.deadline_ms.map(|ms| now.saturating_add(Duration::from_millis(ms))),
@@ -84,7 +83,7 @@ impl Child {
             timed_out: false,
             stopped: false,
             lingering: false,
-        })
+        }
     }
 
     /// The pipes to wait for, with their numbers here.
@@ -93,9 +92,9 @@ impl Child {
     }
 
     /// Reads one of its pipes.
-    pub(crate) fn read(&mut self, index: usize, buffer: &mut [u8]) {
+    pub(crate) fn read(&mut self, index: usize, buffer: &mut [u8], now: Duration) {
         if let Some(drain) = self.drains.get_mut(index) {
-            drain.read(buffer);
+            drain.read(buffer, now);
         }
     }
 
@@ -125,6 +124,7 @@ impl Child {
 
     /// Does what is due. Whether it is over: nothing of it is left to wait for.
     pub(crate) fn turn(&mut self, now: Duration) -> bool {
+        self.drains.iter_mut().for_each(|drain| drain.turn(now));
         if self.ended.is_none() && self.kill_at.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
             self.timed_out = true;
             self.end(self.grace, now);
@@ -145,7 +145,7 @@ impl Child {
         }
         if self.killed_at.is_some_and(|at| at + AFTER_KILL <= now) {
             self.lingering = true;
-            self.drains.iter_mut().for_each(Drain::close);
+            self.drains.iter_mut().for_each(|drain| drain.close(now));
             return true;
         }
         false
@@ -153,25 +153,30 @@ impl Child {
 
     /// When [`Child::turn`] has something to do at the latest.
     pub(crate) fn due(&self) -> Option<Duration> {
+        self.drains.iter().filter_map(Drain::due).chain(self.end_due()).min()
+    }
+
+    fn end_due(&self) -> Option<Duration> {
         let kill_at = self.kill_at.filter(|_| self.killed_at.is_none());
         let Some(ended) = self.ended else { return kill_at.or(self.deadline.filter(|_| self.kill_at.is_none())) };
         let give_up = self.killed_at.map_or(ended.at + LINGER, |at| at + AFTER_KILL);
         Some(kill_at.map_or(give_up, |at| at.min(give_up)))
     }
 
-    /// Buries it and says how it ended.
-    pub(crate) fn bury(&self) -> Exit {
+    /// Buries it and says how it ended: to be written in its record, which belongs to that stem.
+    pub(crate) fn bury(self) -> (PathBuf, Record, Exit) {
         let usage = sys::bury(self.pid).unwrap_or_default();
-        let info = |index: usize| self.drains.get(index).map(Drain::info).unwrap_or_default();
         let ended = self.ended.unwrap_or(Ended { at: self.started, code: None, signal: None });
-        Exit {
+        let mut infos = self.drains.into_iter().map(Drain::info);
+        let mut info = || -> StreamInfo { infos.next().unwrap_or_default() };
+        let exit = Exit {
             code: ended.code,
             signal: ended.signal,
             timed_out: self.timed_out,
             stopped: self.stopped,
-            stdout: info(0),
-            stderr: info(1),
-            result: info(2),
+            stdout: info(),
+            stderr: info(),
+            result: info(),
             user_ms: usage.user_ms,
             system_ms: usage.system_ms,
             max_rss_kib: usage.max_rss_kib,
@@ -179,7 +184,8 @@ impl Child {
             lingering: self.lingering,
             start_error: None,
             retriable: false,
-        }
+        };
+        (self.stem, self.record, exit)
     }
 
     fn end(&mut self, grace: Duration, now: Duration) {

@@ -3,7 +3,7 @@
 use crate::keeper::launch::keepers;
 use crate::keeper::process::{boot_id, group_lives};
 use crate::keeper::protocol::{Exit, Process};
-use crate::keeper::record::{self, Seen, Started, read_exit};
+use crate::keeper::record::{Record, Seen, Started, read_record};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// It ended so.
-    Ended(Exit),
+    Ended(Box<Exit>),
     /// Something of it is alive: its child, its child's group, or the keeper that has not buried it yet.
     Alive(Process),
     /// It may have been started, nothing of it is alive, and nobody saw its end.
@@ -20,22 +20,21 @@ pub enum Evidence {
     NeverStarted,
 }
 
-/// What is known of the attempt of that spool directory. `data_dir` says whether a keeper of an
-/// earlier boot was at work, whose last records the loss of power may have taken.
+/// What is known of the attempt of that stem. `data_dir` says whether a keeper of an earlier boot was at
+/// work, whose last records the loss of power may have taken.
 #[must_use]
-pub fn evidence(data_dir: &Path, dir: &Path) -> Evidence {
-    if let Some(exit) = read_exit(dir) {
-        return Evidence::Ended(exit);
-    }
-    let Some(seen) = record::read::<Seen>(dir, record::SEEN) else {
-        let lost = dir.join(record::SEEN).exists() || earlier_boot(data_dir);
-        return if lost { Evidence::GoneWithoutTrace } else { Evidence::NeverStarted };
+pub fn evidence(data_dir: &Path, stem: &Path) -> Evidence {
+    let Some(told) = read_record(stem) else {
+        return if earlier_boot(data_dir) { Evidence::GoneWithoutTrace } else { Evidence::NeverStarted };
     };
-    let started = record::read::<Started>(dir, record::CHILD);
-    let alive = alive(&seen, started.as_ref());
+    if let Some(exit) = told.exit {
+        return Evidence::Ended(Box::new(exit));
+    }
+    let Some(seen) = told.seen else { return Evidence::GoneWithoutTrace };
+    let alive = alive(&seen, told.child.as_ref());
     // The keeper may have buried it while we looked.
-    match (read_exit(dir), alive) {
-        (Some(exit), _) => Evidence::Ended(exit),
+    match (read_record(stem).and_then(|told| told.exit), alive) {
+        (Some(exit), _) => Evidence::Ended(Box::new(exit)),
         (None, Some(process)) => Evidence::Alive(process),
         (None, None) => Evidence::GoneWithoutTrace,
     }
@@ -57,12 +56,11 @@ fn alive(seen: &Seen, started: Option<&Started>) -> Option<Process> {
 ///
 /// # Errors
 /// When the mark can't be written.
-pub fn doubt(dir: &Path) -> std::io::Result<()> {
-    record::make_dir(dir)?;
+pub fn doubt(stem: &Path) -> std::io::Result<()> {
     let nobody = Process { pid: 0, start_time: 0, boot_id: String::new() };
-    match record::claim(dir, record::SEEN, &Seen { attempt: String::new(), keeper: nobody }) {
+    match Record::claim(stem, &Seen { attempt: String::new(), keeper: nobody }) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        Err(_) | Ok(()) => Ok(()),
+        Err(_) | Ok(_) => Ok(()),
     }
 }
 
@@ -76,9 +74,9 @@ pub enum Orphan {
 }
 
 /// Signals the group of an attempt whose keeper is dead; whether anything of it was alive.
-pub fn end_orphan(dir: &Path, how: Orphan) -> bool {
-    let Some(seen) = record::read::<Seen>(dir, record::SEEN) else { return false };
-    let Some(started) = record::read::<Started>(dir, record::CHILD) else { return false };
+pub fn end_orphan(stem: &Path, how: Orphan) -> bool {
+    let Some(told) = read_record(stem) else { return false };
+    let (Some(seen), Some(started)) = (told.seen, told.child) else { return false };
     if seen.keeper.is_alive() || alive(&seen, Some(&started)).is_none() {
         return false;
     }
@@ -99,7 +97,7 @@ mod tests {
     use super::*;
     use crate::keeper::launch::Identity;
     use crate::keeper::protocol::PROTOCOL;
-    use crate::keeper::record::Survive;
+    use crate::keeper::record::{self, Survive};
 
     fn gone() -> Process {
         // Number 0 is nobody's.
@@ -109,31 +107,33 @@ mod tests {
     #[test]
     fn each_kind_of_evidence() {
         let data = tempfile::tempdir().expect("a directory");
-        let dir = data.path().join("spool");
-        record::make_dir(&dir).expect("made");
-        let check = |want| assert_eq!(evidence(data.path(), &dir), want);
-        check(Evidence::NeverStarted);
-
         let me = Process::now(rustix::process::getpid());
-        let seen = |keeper: &Process| Seen { attempt: "a".into(), keeper: keeper.clone() };
-        let put_seen = |seen| record::replace(&dir, record::SEEN, &seen, Survive::Crash).expect("written");
-        let put_child = |child| {
-            record::replace(&dir, record::CHILD, &Started { child, session: 0 }, Survive::Crash).expect("written");
-        };
-        put_seen(seen(&gone()));
-        check(Evidence::GoneWithoutTrace);
-        put_seen(seen(&me));
-        check(Evidence::Alive(me.clone()));
-        put_seen(seen(&gone()));
-        put_child(me.clone());
-        check(Evidence::Alive(me.clone()));
-        put_child(Process { start_time: me.start_time + 1, ..me.clone() });
-        check(Evidence::GoneWithoutTrace);
-        put_child(Process { boot_id: "earlier".into(), ..me });
-        check(Evidence::GoneWithoutTrace);
         let exit = Exit { code: Some(3), ..Exit::default() };
-        record::replace(&dir, record::EXIT, &exit, Survive::Crash).expect("written");
-        check(Evidence::Ended(exit));
+        let check = |name: &str, keeper: Option<&Process>, child: Option<Process>, over: bool, want: Evidence| {
+            let stem = data.path().join("spool").join(name);
+            if let Some(keeper) = keeper {
+                let mut record =
+                    Record::claim(&stem, &Seen { attempt: "a".into(), keeper: keeper.clone() }).expect(name);
+                child.iter().for_each(|child| {
+                    record.started(&Started { child: child.clone(), session: 0 }).expect(name);
+                });
+                if over {
+                    record.ended(&exit, Survive::Crash).expect(name);
+                }
+            }
+            assert_eq!(evidence(data.path(), &stem), want, "{name}");
+        };
+        let later = Process { start_time: me.start_time + 1, ..me.clone() };
+        let earlier = Process { boot_id: "earlier".into(), ..me.clone() };
+        check("never", None, None, false, Evidence::NeverStarted);
+        check("keeper-gone", Some(&gone()), None, false, Evidence::GoneWithoutTrace);
+        check("keeper-lives", Some(&me), None, false, Evidence::Alive(me.clone()));
+        check("child-lives", Some(&gone()), Some(me.clone()), false, Evidence::Alive(me.clone()));
+        check("number-reused", Some(&gone()), Some(later), false, Evidence::GoneWithoutTrace);
+        check("another-boot", Some(&gone()), Some(earlier), false, Evidence::GoneWithoutTrace);
+        check("ended", Some(&gone()), Some(me.clone()), true, Evidence::Ended(Box::new(exit.clone())));
+        std::fs::write(data.path().join("spool/zeros.attempt"), [0; 100]).expect("written");
+        check("zeros", None, None, false, Evidence::GoneWithoutTrace);
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
         let identity =
             |boot_id: String| Identity { protocol: PROTOCOL, build: "b".into(), keeper: Process { boot_id, ..gone() } };
         let spool = data.path().join("spool");
-        record::replace(&keeper, record::KEEPER, &identity(boot_id()), Survive::Crash).expect("written");
+        record::replace(&keeper, record::KEEPER, &identity(boot_id())).expect("written");
         assert_eq!(evidence(data.path(), &spool), Evidence::NeverStarted);
-        record::replace(&keeper, record::KEEPER, &identity("earlier".into()), Survive::Crash).expect("written");
+        record::replace(&keeper, record::KEEPER, &identity("earlier".into())).expect("written");
         assert_eq!(evidence(data.path(), &spool), Evidence::GoneWithoutTrace);
         doubt(&spool).expect("marked");
         crate::keeper::clear_dead(data.path());

@@ -114,7 +114,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().expect("a pair");
         let mut link = Link::new(ours).expect("a link");
         let exit = Exit { start_error: Some("x".repeat(100_000)), ..Exit::default() };
-        let tell = Tell::Ended { attempt: "a".into(), exit };
+        let tell = Tell::Ended { attempt: "a".into(), exit: Box::new(exit) };
         let said = (0..200).take_while(|_| {
             link.say(&tell);
             !link.is_closed()
@@ -126,7 +126,7 @@ mod tests {
     fn two_frames_in_one_read_are_two_frames() {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
         let mut link = Link::new(ours).expect("a link");
-        let forget = |id: &str| Ask::Forget { attempt: id.into() };
+        let forget = |id: &str| Ask::Forget { attempts: vec![id.into()] };
         let wire = [encode(&forget("a"), b"").expect("short"), encode(&forget("b"), b"").expect("short")].concat();
         theirs.write_all(&wire).expect("written");
         let asked = link.read(&mut [0; 4096]);

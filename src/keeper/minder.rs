@@ -3,7 +3,7 @@
 use crate::base::mask::Masker;
 use crate::keeper::child::Child;
 use crate::keeper::protocol::{Ask, Exit, Listed, Process, Spawn, Tell};
-use crate::keeper::record::{self, Seen, Started, Survive};
+use crate::keeper::record::{Record, Seen, Started, Survive};
 use crate::keeper::start::Ground;
 use crate::keeper::sys;
 use std::collections::BTreeMap;
@@ -25,13 +25,16 @@ pub(crate) struct Minder {
     /// Over, but the record could not be written yet (no space): nobody is told before it is.
     unrecorded: BTreeMap<String, Over>,
     again_at: Duration,
+    /// Whether somebody may have ended since we looked.
+    rung: bool,
     /// Over, recorded, not forgotten.
     over: BTreeMap<String, Over>,
 }
 
 #[derive(Debug)]
 struct Over {
-    dir: PathBuf,
+    stem: PathBuf,
+    record: Option<Record>,
     exit: Exit,
 }
 
@@ -39,7 +42,12 @@ impl Minder {
     /// A keeper without children.
     pub(crate) fn new(me: Process, hello: Tell, ground: Ground) -> Self {
         let (children, unrecorded, over) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { me, hello, ground, children, unrecorded, again_at: Duration::ZERO, over }
+        Self { me, hello, ground, children, unrecorded, again_at: Duration::ZERO, rung: true, over }
+    }
+
+    /// Somebody has ended.
+    pub(crate) fn ring(&mut self) {
+        self.rung = true;
     }
 
     /// Whether nothing would be lost if it ended now.
@@ -51,10 +59,11 @@ impl Minder {
     pub(crate) fn ask(&mut self, ask: Ask, stdin: &[u8], now: Duration) -> Option<Tell> {
         match ask {
             Ask::Hello { .. } => Some(self.hello.clone()),
-            Ask::Spawn(spawn) => Some(match self.spawn(&spawn, stdin, now) {
-                Ok(process) => Tell::Spawned { attempt: spawn.attempt, process },
-                Err(why) => Tell::Refused { attempt: spawn.attempt, why },
-            }),
+            Ask::Spawn(spawn) => match self.spawn(&spawn, stdin, now) {
+                Ok(_) if spawn.quiet => None,
+                Ok(process) => Some(Tell::Spawned { attempt: spawn.attempt, process }),
+                Err(why) => Some(Tell::Refused { attempt: spawn.attempt, why }),
+            },
             Ask::Stop { attempt, grace_ms } => {
                 if let Some(child) = self.children.get_mut(&attempt) {
                     child.stop(Duration::from_millis(grace_ms), now);
@@ -62,8 +71,8 @@ impl Minder {
                 None
             }
             Ask::List => Some(Tell::Listed { attempts: self.list() }),
-            Ask::Forget { attempt } => {
-                self.over.remove(&attempt);
+            Ask::Forget { attempts } => {
+                attempts.iter().for_each(|attempt| drop(self.over.remove(attempt)));
                 None
             }
         }
@@ -90,16 +99,19 @@ impl Minder {
 
     /// Buries those that are over; whether there were any.
     fn bury(&mut self, now: Duration) -> bool {
-        self.look(now);
+        if std::mem::take(&mut self.rung) {
+            self.look(now);
+        }
         let over: Vec<String> =
             self.children.iter_mut().filter_map(|(attempt, child)| child.turn(now).then(|| attempt.clone())).collect();
         for attempt in &over {
             if let Some(child) = self.children.remove(attempt) {
-                let exit = child.bury();
-                self.unrecorded.insert(attempt.clone(), Over { dir: child.dir, exit });
+                let (stem, record, exit) = child.bury();
+                self.unrecorded.insert(attempt.clone(), Over { stem, record: Some(record), exit });
                 self.again_at = now;
             }
         }
+        self.rung |= !over.is_empty();
         !over.is_empty()
     }
 
@@ -119,15 +131,15 @@ impl Minder {
 
     fn list(&self) -> Vec<Listed> {
         let mut attempts: Vec<Listed> = Vec::new();
-        let dir = |dir: &Path| dir.to_string_lossy().into_owned();
+        let stem = |stem: &Path| stem.to_string_lossy().into_owned();
         for (attempt, child) in &self.children {
-            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&child.dir), exit: None });
+            attempts.push(Listed { attempt: attempt.clone(), stem: stem(&child.stem), exit: None });
         }
         for (attempt, over) in &self.unrecorded {
-            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&over.dir), exit: None });
+            attempts.push(Listed { attempt: attempt.clone(), stem: stem(&over.stem), exit: None });
         }
         for (attempt, over) in &self.over {
-            attempts.push(Listed { attempt: attempt.clone(), dir: dir(&over.dir), exit: Some(over.exit.clone()) });
+            attempts.push(Listed { attempt: attempt.clone(), stem: stem(&over.stem), exit: Some(over.exit.clone()) });
         }
         attempts.sort_by(|a, b| a.attempt.cmp(&b.attempt));
         attempts
@@ -139,52 +151,39 @@ impl Minder {
         if known.contains(&true) || self.over.contains_key(&spawn.attempt) {
             return Err(again());
         }
-        let maskers = [Masker::new(&spawn.masks)?, Masker::new(&spawn.masks)?];
-        let dir = Path::new(&spawn.dir);
-        let cannot = |error: std::io::Error| format!("cannot write in the spool directory `{}`: {error}", spawn.dir);
-        record::make_dir(dir).map_err(cannot)?;
+        let maskers = [Masker::new(&spawn.masks)?, Masker::new(&spawn.masks)?, Masker::new(&[])?];
+        let cannot = |error: std::io::Error| format!("cannot write the record `{}.attempt`: {error}", spawn.stem);
         let seen = Seen { attempt: spawn.attempt.clone(), keeper: self.me.clone() };
-        let claimed = record::claim(dir, record::SEEN, &seen);
-        claimed.map_err(|error| if error.kind() == ErrorKind::AlreadyExists { again() } else { cannot(error) })?;
+        let claimed = Record::claim(Path::new(&spawn.stem), &seen);
+        let mut record =
+            claimed.map_err(|error| if error.kind() == ErrorKind::AlreadyExists { again() } else { cannot(error) })?;
         match self.ground.start(spawn, stdin) {
             Ok((pid, pipes)) => {
-                let process = Process::now(pid);
+                let process = Process::of(pid, self.me.boot_id.clone());
                 let session = self.me.pid;
                 let started = Started { child: process.clone(), session };
                 // Without this record the attempt is told from its keeper; it costs certainty, not truth.
-                let _ = record::replace(dir, record::CHILD, &started, Survive::Crash);
-                match Child::new(spawn, pid, session, pipes, maskers, now) {
-                    Ok(child) => drop(self.children.insert(spawn.attempt.clone(), child)),
-                    Err(error) => {
-                        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-                        self.fail(spawn, Exit { start_error: Some(cannot(error)), ..Exit::default() }, now);
-                    }
-                }
+                let _ = record.started(&started);
+                let child = Child::new(spawn, (pid, session), pipes, maskers, record, now);
+                self.children.insert(spawn.attempt.clone(), child);
                 Ok(Some(process))
             }
             Err(error) => {
-                self.fail(spawn, error.into_exit(), now);
+                let over = Over { stem: PathBuf::from(&spawn.stem), record: Some(record), exit: error.into_exit() };
+                self.unrecorded.insert(spawn.attempt.clone(), over);
+                self.again_at = now;
                 Ok(None)
             }
         }
     }
 
-    fn fail(&mut self, spawn: &Spawn, exit: Exit, now: Duration) {
-        self.unrecorded.insert(spawn.attempt.clone(), Over { dir: PathBuf::from(&spawn.dir), exit });
-        self.again_at = now;
-    }
-
     fn record(&mut self, survive: Survive) -> Vec<Tell> {
         let mut told = Vec::new();
-        for (attempt, over) in std::mem::take(&mut self.unrecorded) {
-            match record::replace(&over.dir, record::EXIT, &over.exit, survive) {
+        for (attempt, mut over) in std::mem::take(&mut self.unrecorded) {
+            match over.record.as_mut().map_or(Ok(()), |record| record.ended(&over.exit, survive)) {
                 Ok(()) => {
-                    told.push(Tell::Ended { attempt: attempt.clone(), exit: over.exit.clone() });
-                    self.over.insert(attempt, over);
-                }
-                // A directory that was taken away has nobody who would read the record.
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    told.push(Tell::Ended { attempt, exit: over.exit });
+                    told.push(Tell::Ended { attempt: attempt.clone(), exit: Box::new(over.exit.clone()) });
+                    self.over.insert(attempt, Over { record: None, ..over });
                 }
                 Err(_) => drop(self.unrecorded.insert(attempt, over)),
             }

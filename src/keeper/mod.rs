@@ -11,6 +11,7 @@ mod evidence;
 mod launch;
 mod link;
 mod minder;
+mod output;
 mod process;
 pub mod protocol;
 mod record;
@@ -21,8 +22,9 @@ mod turn;
 
 pub use evidence::{Evidence, Orphan, doubt, end_orphan, evidence};
 pub use launch::{Identity, clear_dead, connect, keepers, launch, socket};
+pub use output::{Printed, printed};
 pub use process::boot_id;
-pub use record::read_exit;
+pub use record::{part, read_exit};
 pub use startup::{build, main_loop};
 
 /// The hidden first argument that makes the binary a keeper.

@@ -3,6 +3,7 @@
 use crate::keeper::protocol::Process;
 use rustix::process::Pid;
 use std::fs;
+use std::io::Read;
 
 /// The id of this boot; empty where the kernel does not say.
 #[must_use]
@@ -26,7 +27,10 @@ pub(crate) struct Stat {
 impl Stat {
     /// That process now; `None` = there is none.
     pub(crate) fn of(pid: i32) -> Option<Self> {
-        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        // A line of numbers and a name of at most 64 bytes: one read has it whole.
+        let mut line = [0; 1024];
+        let read = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+        Self::parse(&String::from_utf8_lossy(&line[..read]))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -43,9 +47,14 @@ impl Stat {
 impl Process {
     /// The process of that number as it is now.
     pub(crate) fn now(pid: Pid) -> Self {
+        Self::of(pid, boot_id())
+    }
+
+    /// The same where the boot is known.
+    pub(crate) fn of(pid: Pid, boot_id: String) -> Self {
         let pid = pid.as_raw_nonzero().get();
         let start_time = Stat::of(pid).map_or(0, |stat| stat.start_time);
-        Self { pid, start_time, boot_id: boot_id() }
+        Self { pid, start_time, boot_id }
     }
 
     /// Whether exactly this process is alive.

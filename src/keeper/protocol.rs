@@ -16,7 +16,7 @@ const MAX_BLOB: usize = 16 * 1024 * 1024;
 
 /// What an owner says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// Who is there. The first frame.
     Hello {
@@ -34,16 +34,16 @@ pub enum Ask {
     },
     /// Name every attempt that is not forgotten.
     List,
-    /// The owner has heard how it ended: it need not be listed any more. Its record stays.
+    /// The owner has heard how these ended: they need not be listed any more. Their records stay.
     Forget {
         /// Which.
-        attempt: String,
+        attempts: Vec<String>,
     },
 }
 
 /// What a keeper says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Tell {
     /// Who is here. The first frame.
     Hello {
@@ -68,12 +68,12 @@ pub enum Tell {
         /// Why.
         why: String,
     },
-    /// The attempt is over; its `exit.json` says the same.
+    /// The attempt is over; its record says the same.
     Ended {
         /// Which.
         attempt: String,
         /// How.
-        exit: Exit,
+        exit: Box<Exit>,
     },
     /// Every attempt that is not forgotten.
     Listed {
@@ -109,10 +109,13 @@ pub struct Spawn {
     pub output_limit: u64,
     /// What must not be seen in them.
     pub masks: Vec<String>,
-    /// Its spool directory; created, 0700.
-    pub dir: String,
+    /// The stem of its files: `<stem>.attempt` is its record, `<stem>.stdout` what it prints. The directory
+    /// is made if need be, 0700.
+    pub stem: String,
     /// Whether what it writes on descriptor 3 is kept, unmasked, as `result`.
     pub result: bool,
+    /// Whether the owner does not want to hear that it was taken, only how it ended.
+    pub quiet: bool,
 }
 
 /// A process that can't be mistaken for another.
@@ -131,8 +134,8 @@ pub struct Process {
 pub struct Listed {
     /// The attempt.
     pub attempt: String,
-    /// Its spool directory.
-    pub dir: String,
+    /// The stem of its files.
+    pub stem: String,
     /// How it ended; `None` = it runs.
     pub exit: Option<Exit>,
 }
@@ -178,8 +181,11 @@ pub struct Exit {
 pub struct StreamInfo {
     /// Bytes the child wrote.
     pub bytes_total: u64,
-    /// Bytes in the spool file, masked.
+    /// Bytes kept, masked.
     pub bytes_kept: u64,
+    /// All of them where they are few; else they are in the stream's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Why bytes below the limit are missing.
     pub error: Option<String>,
 }

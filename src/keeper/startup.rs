@@ -3,7 +3,7 @@
 use crate::keeper::launch::Identity;
 use crate::keeper::minder::Minder;
 use crate::keeper::protocol::{PROTOCOL, Process, Tell};
-use crate::keeper::record::{self, Survive};
+use crate::keeper::record;
 use crate::keeper::start::Ground;
 use crate::keeper::sys;
 use crate::keeper::turn::Turns;
@@ -44,12 +44,12 @@ pub fn main_loop(dir: &Path) -> io::Result<()> {
 
     let me = Process::now(rustix::process::getpid());
     let identity = Identity { protocol: PROTOCOL, build: build(Path::new(US)), keeper: me.clone() };
-    record::replace(dir, record::KEEPER, &identity, Survive::PowerLoss)?;
+    record::replace(dir, record::KEEPER, &identity)?;
     let hello = Tell::Hello { protocol: PROTOCOL, build: identity.build, pid: me.pid };
     let minder = Minder::new(me, hello, ground);
     let links = BTreeMap::new();
-    Turns { minder, listener, bell, timer, links, next_link: 0, idle_since: Some(crate::keeper::turn::boot_clock()) }
-        .run()?;
+    let idle_since = Some(crate::keeper::turn::boot_clock());
+    Turns { minder, listener, bell, timer, links, next_link: 0, idle_since, armed: std::time::Duration::ZERO }.run()?;
     std::fs::remove_dir_all(dir)
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Turns {
     pub(crate) links: BTreeMap<u64, Link>,
     pub(crate) next_link: u64,
     pub(crate) idle_since: Option<Duration>,
+    /// When the timer rings.
+    pub(crate) armed: Duration,
 }
 
 /// Something to wait for.
@@ -85,15 +87,19 @@ impl Turns {
         since + IDLE <= now
     }
 
-    fn arm(&self) -> io::Result<()> {
+    fn arm(&mut self) -> io::Result<()> {
         let idle = self.idle_since.map(|since| since + IDLE);
         let due = self.minder.due().into_iter().chain(idle).min();
         // Zero would disarm the timer; what is due at once is due a nanosecond after boot.
         let at = due.map_or(Duration::ZERO, |due| due.max(Duration::from_nanos(1)));
+        if at == self.armed {
+            return Ok(());
+        }
         let it_value =
             Timespec { tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX), tv_nsec: at.subsec_nanos().into() };
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval, it_value })?;
+        self.armed = at;
         Ok(())
     }
 
@@ -125,13 +131,20 @@ impl Turns {
 
     fn serve(&mut self, source: &Source, buffer: &mut [u8]) -> io::Result<()> {
         match source {
-            Source::Bell => quiet(&self.bell)?,
-            Source::Timer => quiet(&self.timer)?,
+            Source::Bell => {
+                quiet(&self.bell)?;
+                self.minder.ring();
+            }
+            Source::Timer => {
+                quiet(&self.timer)?;
+                // What is due and cannot be done yet rings again.
+                self.armed = Duration::ZERO;
+            }
             Source::Listener => self.accept(),
             Source::Link(id) => self.hear(*id, buffer),
             Source::Pipe(attempt, index) => {
                 if let Some(child) = self.minder.children.get_mut(attempt) {
-                    child.read(*index, buffer);
+                    child.read(*index, buffer, boot_clock());
                 }
             }
         }

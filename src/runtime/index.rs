@@ -34,6 +34,9 @@ pub fn projection() -> Project {
 }
 
 fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
+    if codec::is_quiet_step(bytes) {
+        return Vec::new();
+    }
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
     project::project(run, &recorded)
         .into_iter()

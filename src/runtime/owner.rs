@@ -88,10 +88,8 @@ impl Owner {
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         let opened = open(&config.data)?;
         let (sender, inbox) = channel();
-        let keeper = KeeperClient::connect_or_launch(&config.program, &config.data);
         let places = (config.data.clone(), config.program.clone());
-        let keepers = keeper.0.clone();
-        let hands = Hands::new(keeper, world(config), Arc::clone(&config.settings_text), places, sender.clone());
+        let (hands, keepers) = Hands::new(world(config), Arc::clone(&config.settings_text), places, sender.clone());
         let (broke, broken) = watch::channel(None);
         let on_broken = Box::new(move |why: &str| drop(broke.send(Some(why.to_owned()))));
         let node = "local".to_owned();

@@ -3,25 +3,25 @@
 //! Every attempt gets exactly one reply, whatever happens to it. An attempt that an earlier owner
 //! ordered is adopted, or its evidence is told; it is started only when no keeper ever saw it.
 
-use crate::act::{self, Captured, ProcessExit, Seat, World};
+use crate::act::{self, Captured, Filled, ProcessExit, Seat, World};
 use crate::base::address::Place;
 use crate::base::ids::RunId;
 use crate::base::limits;
 use crate::base::value::Value;
 use crate::engine::decide::Input;
-use crate::keeper::protocol::{Exit, Spawn};
+use crate::keeper::printed;
+use crate::keeper::protocol::{Exit, Spawn, StreamInfo};
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
-use crate::runtime::keeper::{Adopted, End, KeeperClient, Report, Stream, tail};
+use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
 use crate::runtime::pump::{Message, Perform};
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// From TERM to KILL when an attempt is stopped.
 const GRACE: Duration = Duration::from_secs(10);
@@ -51,40 +51,38 @@ struct State {
     /// Under the keeper, by the id it knows.
     children: BTreeMap<String, (RunId, Request)>,
     /// Asked to stop before it had begun.
-    stopped: std::collections::BTreeSet<Key>,
+    stopped: BTreeSet<Key>,
+    /// Runs whose own directory is there.
+    homes: BTreeSet<RunId>,
 }
 
 type Key = (RunId, Place, u32);
 
 impl Hands {
-    /// Hands for one data directory. `reports` come from the same keeper client.
+    /// Hands for one data directory, with the keepers' client for it. `program` is this binary.
+    ///
+    /// Must be called within a runtime.
     #[must_use]
     pub fn new(
-        (keeper, reports): (KeeperClient, mpsc::UnboundedReceiver<Report>),
         world: World,
         settings: Arc<str>,
         (data, program): (PathBuf, PathBuf),
         sender: Sender<Message>,
-    ) -> Self {
+    ) -> (Self, KeeperClient) {
         let handle = tokio::runtime::Handle::current();
         let state = Mutex::default();
-        let hands = Self { shared: Arc::new(Shared { handle, keeper, world, settings, data, program, sender, state }) };
-        tokio::spawn(hands.clone().listen(reports));
-        hands
-    }
-
-    /// Hears the end of every child.
-    async fn listen(self, mut reports: mpsc::UnboundedReceiver<Report>) {
-        while let Some(report) = reports.recv().await {
-            let Some((run, request)) = self.shared.state().children.remove(&report.attempt) else { continue };
-            let shared = Arc::clone(&self.shared);
-            let reply = tokio::task::spawn_blocking(move || {
-                shared.reply_of(run, &request, report.end).into_input(run, &request)
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
+            let shared = Weak::clone(shared);
+            let hears = Box::new(move |report| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.hear(report);
+                }
             });
-            if let Ok(message) = reply.await {
-                let _ = self.shared.sender.send(message);
-            }
-        }
+            let keeper = KeeperClient::connect_or_launch(&program, &data, hears);
+            Shared { handle, keeper, world, settings, data, program, sender, state }
+        });
+        let keeper = shared.keeper.clone();
+        (Self { shared }, keeper)
     }
 }
 
@@ -96,6 +94,15 @@ impl Perform for Hands {
             Seat::Here => {
                 let task = self.shared.handle.spawn(shared.here(run, request, deadline));
                 self.shared.state().here.insert(key, task.abort_handle());
+            }
+            // Most children need no secret, and nobody has to be waited for: they are ordered at once.
+            Seat::Child if !again && !names_secrets(&request) => {
+                let id = spool::attempt_id(&request.run, &request.place, request.attempt);
+                shared.state().children.insert(id.clone(), (run, request.clone()));
+                match shared.child_order(&request, &shared.world(run), &Filled::default(), deadline) {
+                    Ok((spawn, stdin)) => shared.keeper.spawn(spawn, &stdin),
+                    Err(failure) => shared.not_ordered(run, &request, &id, failure),
+                }
             }
             Seat::Child | Seat::Host => drop(self.shared.handle.spawn(shared.child(run, request, deadline, again))),
         }
@@ -117,7 +124,6 @@ impl Perform for Hands {
         let first = state.stopped.insert(key);
         drop(state);
         if known && first {
-            let _runtime = self.shared.handle.enter();
             self.shared.keeper.stop(&id, GRACE);
         }
     }
@@ -127,13 +133,16 @@ impl Perform for Hands {
         let ids: Vec<String> =
             state.children.iter().filter(|(_, (owner, _))| *owner == run).map(|(id, _)| id.clone()).collect();
         drop(state);
-        let _runtime = self.shared.handle.enter();
         ids.iter().for_each(|id| self.shared.keeper.stop(id, Duration::ZERO));
     }
 
     fn gone(&self, run: RunId) {
         let text = run.to_string();
-        self.shared.state().stopped.retain(|(other, _, _)| *other != run);
+        {
+            let mut state = self.shared.state();
+            state.stopped.retain(|(other, _, _)| *other != run);
+            state.homes.remove(&run);
+        }
         let (dir, shared) = (self.shared.run_dir(run), Arc::clone(&self.shared));
         self.shared.handle.spawn_blocking(move || {
             if let Err(error) = std::fs::remove_dir_all(&dir)
@@ -176,27 +185,33 @@ impl Shared {
     /// A child process, or a step-host, under the keeper.
     async fn child(self: Arc<Self>, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool) {
         let id = spool::attempt_id(&request.run, &request.place, request.attempt);
-        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
+        let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
         self.state().children.insert(id.clone(), (run, request.clone()));
-        if again && self.keeper.adopt(&id, &dir) == Adopted::Minded {
+        if again && self.keeper.adopt(&id, &stem) == Adopted::Minded {
             return;
         }
-        let world = self.world(run);
-        let failed = match self.order(&request, &world, &id, deadline).await {
-            Ok((spawn, stdin)) => match self.keeper.spawn(spawn, &stdin).await {
-                Ok(_) => None,
-                Err(error) => Some(Failure::new(FailureKind::Start, error.to_string())),
-            },
-            Err(failure) => Some(failure),
-        };
-        match failed {
-            Some(failure) => {
-                self.state().children.remove(&id);
-                let _ = self.sender.send(Reply::Failed(failure).into_input(run, &request));
+        match self.order(&request, &self.world(run), deadline).await {
+            Ok((spawn, stdin)) => {
+                self.keeper.spawn(spawn, &stdin);
+                if self.state().stopped.contains(&key(run, &request)) {
+                    self.keeper.stop(&id, GRACE);
+                }
             }
-            None if self.state().stopped.contains(&key(run, &request)) => self.keeper.stop(&id, GRACE),
-            None => {}
+            Err(failure) => self.not_ordered(run, &request, &id, failure),
         }
+    }
+
+    /// There will be no child: the attempt is over.
+    fn not_ordered(&self, run: RunId, request: &Request, id: &str, failure: Failure) {
+        self.state().children.remove(id);
+        let _ = self.sender.send(Reply::Failed(failure).into_input(run, request));
+    }
+
+    /// Hears the end of a child.
+    fn hear(&self, report: Report) {
+        let Some((run, request)) = self.state().children.remove(&report.attempt) else { return };
+        let reply = self.reply_of(run, &request, report.end);
+        let _ = self.sender.send(reply.into_input(run, &request));
     }
 
     /// What the keeper is to start, and the standard input for it.
@@ -204,34 +219,65 @@ impl Shared {
         &self,
         request: &Request,
         world: &World,
-        id: &str,
         deadline: Option<Timestamp>,
     ) -> Result<(Spawn, Vec<u8>), Failure> {
         let filled = world.secrets.gather(request).await?;
-        make_dirs(&world.run_dir)?;
-        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
-        let spawn = Spawn {
-            attempt: id.into(),
-            dir: dir.to_string_lossy().into_owned(),
+        if act::seat(request) == Seat::Child {
+            return self.child_order(request, world, &filled, deadline);
+        }
+        let spawn = self.spawn(request, world, filled.masks(), deadline)?;
+        let order = step_host::Order::new(request, world, &self.settings).await?;
+        let argv = vec![self.program.to_string_lossy().into_owned(), step_host::ARGUMENT.into()];
+        let (env, cwd) = (world.base_env.clone(), world.book_dir.to_string_lossy().into_owned());
+        Ok((Spawn { argv, env, cwd, stdin: true, result: true, ..spawn }, order))
+    }
+
+    /// The same for a child that is a command of the author's.
+    fn child_order(
+        &self,
+        request: &Request,
+        world: &World,
+        filled: &Filled,
+        deadline: Option<Timestamp>,
+    ) -> Result<(Spawn, Vec<u8>), Failure> {
+        let command = act::command(request, world, filled)?;
+        let spawn = self.spawn(request, world, command.masks, deadline)?;
+        let (stdin, cwd) = (command.stdin.is_some(), command.cwd.to_string_lossy().into_owned());
+        let spawn = Spawn { argv: command.argv, env: command.env, cwd, stdin, ..spawn };
+        Ok((spawn, command.stdin.unwrap_or_default()))
+    }
+
+    /// What every order has; the run's own directory is there then.
+    fn spawn(
+        &self,
+        request: &Request,
+        world: &World,
+        masks: Vec<String>,
+        deadline: Option<Timestamp>,
+    ) -> Result<Spawn, Failure> {
+        self.make_home(request, &world.run_dir)?;
+        let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
+        Ok(Spawn {
+            attempt: spool::attempt_id(&request.run, &request.place, request.attempt),
+            stem: stem.to_string_lossy().into_owned(),
             deadline_ms: left(request, deadline).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
             grace_ms: u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX),
             output_limit: world.settings.output_limit,
-            masks: filled.masks(),
+            masks,
             ..Spawn::default()
-        };
-        if act::seat(request) == Seat::Host {
-            let order = step_host::Order::new(request, world, &self.settings).await?;
-            let argv = vec![self.program.to_string_lossy().into_owned(), step_host::ARGUMENT.into()];
-            let (env, cwd) = (world.base_env.clone(), world.book_dir.to_string_lossy().into_owned());
-            return Ok((Spawn { argv, env, cwd, stdin: true, result: true, ..spawn }, order));
+        })
+    }
+
+    fn make_home(&self, request: &Request, dir: &Path) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let Ok(run) = RunId::parse(&request.run) else { return Ok(()) };
+        if self.state().homes.contains(&run) {
+            return Ok(());
         }
-        let command = act::command(request, world, &filled)?;
-        let (stdin, masks) = (command.stdin.is_some(), command.masks);
-        let cwd = command.cwd.to_string_lossy().into_owned();
-        Ok((
-            Spawn { argv: command.argv, env: command.env, cwd, stdin, masks, ..spawn },
-            command.stdin.unwrap_or_default(),
-        ))
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| Failure::new(FailureKind::Start, format!("cannot make `{}`: {error}", dir.display())))?;
+        self.state().homes.insert(run);
+        Ok(())
     }
 
     /// The reply of a child that has ended, or was lost.
@@ -239,17 +285,19 @@ impl Shared {
         let exit = match end {
             End::Exit(exit) => exit,
             End::Lost { known } => return Reply::Lost { known },
+            End::NotTaken { why } => return Reply::Failed(Failure::new(FailureKind::Start, why)),
         };
-        let dir = spool::dir(&self.data, &request.run, &request.place, request.attempt);
+        let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
         if act::seat(request) == Seat::Host {
-            return step_host::reply(request, &exit, &dir);
+            return step_host::reply(request, &exit, &stem);
         }
-        let captured = |stream: Stream, total: u64, kept: u64| {
-            let from = kept.saturating_sub(limits::MAX_OUTPUT_VALUE as u64);
-            Captured { tail: tail(&dir, stream, from, limits::MAX_OUTPUT_VALUE).unwrap_or_default(), total }
+        let captured = |name: &str, stream: &StreamInfo| {
+            let tail = stream.text.as_ref().map(|text| text.clone().into_bytes());
+            let filed = || printed(&stem, name, -(limits::MAX_OUTPUT_VALUE as i64), limits::MAX_OUTPUT_VALUE as u64);
+            let tail = tail.or_else(|| filed().ok().map(|printed| printed.bytes)).unwrap_or_default();
+            Captured { tail, total: stream.bytes_total }
         };
-        let stdout = captured(Stream::Stdout, exit.stdout.bytes_total, exit.stdout.bytes_kept);
-        let stderr = captured(Stream::Stderr, exit.stderr.bytes_total, exit.stderr.bytes_kept);
+        let (stdout, stderr) = (captured("stdout", &exit.stdout), captured("stderr", &exit.stderr));
         tracing::debug!(%run, place = %request.place, wall_ms = exit.wall_ms, max_rss_kib = exit.max_rss_kib, "a child has ended");
         act::reply(request, &process_exit(&exit), &stdout, &stderr)
     }
@@ -266,14 +314,16 @@ fn process_exit(exit: &Exit) -> ProcessExit {
     }
 }
 
-fn make_dirs(run_dir: &std::path::Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir);
-    made.map_err(|error| Failure::new(FailureKind::Start, format!("cannot make `{}`: {error}", run_dir.display())))
-}
-
 fn key(run: RunId, request: &Request) -> Key {
     (run, request.place.clone(), request.attempt)
+}
+
+/// Whether something has to be fetched for it first.
+fn names_secrets(request: &Request) -> bool {
+    let mut named = false;
+    request.params.each_secret(&mut |_| named = true);
+    let mut texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
+    named || texts.any(|text| text.secrets().next().is_some())
 }
 
 /// How much of its time is left.

@@ -16,7 +16,7 @@ use crate::runtime::driver::{Driver, Flight, Order, child_ended};
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf};
-use crate::store::{AppendError, Batch, Guard, Journal, Version, codec};
+use crate::store::{AppendError, Batch, Done, Guard, Journal, Version, codec};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,11 +105,15 @@ pub struct Pump {
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<mpsc::UnboundedSender<(u64, Recorded)>>>,
     starting: BTreeMap<RunId, oneshot::Sender<Result<(), String>>>,
+    /// Batches of the messages at hand, on their way to the journal together.
+    outbox: Vec<(Batch, Done)>,
     stopping: Option<oneshot::Sender<()>>,
 }
 
 /// The longest the clock is not looked at: steps of it, suspend and a late machine are seen by then.
 const LOOK: Duration = Duration::from_secs(1);
+/// Messages whose batches go to the journal together, beside the first.
+const TOGETHER: usize = 255;
 
 impl Pump {
     /// A pump over these parts.
@@ -135,6 +139,7 @@ impl Pump {
             broken,
             followers,
             starting,
+            outbox: Vec::new(),
             stopping: None,
         }
     }
@@ -148,9 +153,13 @@ impl Pump {
             });
             match inbox.recv_timeout(wait) {
                 Ok(message) => {
-                    if self.take(message) == Next::End {
-                        return;
+                    let more = std::iter::from_fn(|| inbox.try_recv().ok()).take(TOGETHER);
+                    for message in std::iter::once(message).chain(more) {
+                        if self.heed(message) == Next::End {
+                            return;
+                        }
                     }
+                    self.send_off();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -166,6 +175,7 @@ impl Pump {
         let now = (self.clock)();
         let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
         self.carry_out(orders);
+        self.send_off();
     }
 
     /// Looks at everything that is due.
@@ -173,6 +183,7 @@ impl Pump {
         if self.stopping.is_none() {
             let orders = self.driver.tick((self.clock)());
             self.carry_out(orders);
+            self.send_off();
         } else if self.driver.is_settled() {
             self.stopping.take().map(|done| done.send(()));
             return Next::End;
@@ -182,6 +193,19 @@ impl Pump {
 
     /// Takes one message.
     pub fn take(&mut self, message: Message) -> Next {
+        let next = self.heed(message);
+        self.send_off();
+        next
+    }
+
+    /// Hands the batches over that have come together.
+    fn send_off(&mut self) {
+        if !self.outbox.is_empty() {
+            self.journal.append_here(std::mem::take(&mut self.outbox));
+        }
+    }
+
+    fn heed(&mut self, message: Message) -> Next {
         let now = (self.clock)();
         match message {
             Message::Stop(done) => self.stopping = Some(done),
@@ -246,12 +270,12 @@ impl Pump {
         }
     }
 
-    fn append(&self, flight: Flight) {
+    fn append(&mut self, flight: Flight) {
         let number = flight.number;
         let sender = self.sender.clone();
         let answer = move |result| drop(sender.send(Message::Appended { number, result }));
         match self.batch(flight) {
-            Ok(batch) => self.journal.append(batch, Box::new(answer)),
+            Ok(batch) => self.outbox.push((batch, Box::new(answer))),
             Err(reason) => answer(Err(AppendError::Broken(reason))),
         }
     }

@@ -1,15 +1,15 @@
-//! Where what attempts print is kept: `<data>/spool/<run>/<place>.<attempt>/`.
+//! Where the records of attempts and what they print are kept: `<data>/spool/<run>/<place>.<attempt>.*`.
 
 use crate::base::address::Place;
 use crate::base::digest::Digest;
 use std::path::{Path, PathBuf};
 
-/// Longest readable part of a directory's name; longer addresses end in their hash.
+/// Longest readable part of a file's name; longer addresses end in their hash.
 const MAX_SLUG: usize = 120;
 
-/// The spool directory of one attempt.
+/// The stem of one attempt's files.
 #[must_use]
-pub fn dir(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
+pub fn stem(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
     let text = place.to_string();
     let mut slug: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '.' }).collect();
@@ -38,14 +38,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn different_places_never_share_a_directory() {
-        let dir = |text: &str| dir(Path::new("/d"), "r", &Place::parse(text).expect(text), 1);
-        assert_eq!(dir("check"), Path::new("/d/spool/r/check.1"));
-        assert_ne!(dir("a[1]/b"), dir("a/b"));
-        assert_ne!(dir("a[1]/b"), dir("a/recover/b"));
+    fn different_places_never_share_a_stem() {
+        let stem = |text: &str| stem(Path::new("/d"), "r", &Place::parse(text).expect(text), 1);
+        assert_eq!(stem("check"), Path::new("/d/spool/r/check.1"));
+        assert_ne!(stem("a[1]/b"), stem("a/b"));
+        assert_ne!(stem("a[1]/b"), stem("a/recover/b"));
         let long = format!("{}/{}", "a".repeat(64), "b".repeat(64));
         let other = format!("{}/{}", "a".repeat(64), "b".repeat(63));
-        assert_ne!(dir(&long), dir(&other));
-        assert!(dir(&long).file_name().is_some_and(|name| name.len() < 255));
+        assert_ne!(stem(&long), stem(&other));
+        assert!(stem(&long).file_name().is_some_and(|name| name.len() < 240));
     }
 }

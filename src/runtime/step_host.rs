@@ -5,6 +5,7 @@
 
 use crate::act::{self, Secrets, World};
 use crate::base::value::Value;
+use crate::keeper;
 use crate::keeper::protocol::Exit;
 use crate::lang;
 use crate::model::book::SecretSource;
@@ -94,7 +95,7 @@ pub fn host() -> io::Result<()> {
 
 /// The reply a step-host left, or what its end says where it left none.
 #[must_use]
-pub fn reply(request: &Request, exit: &Exit, dir: &Path) -> Reply {
+pub fn reply(request: &Request, exit: &Exit, stem: &Path) -> Reply {
     let failed = |kind, message: String| Reply::Failed(Failure::new(kind, message));
     if exit.timed_out {
         let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
@@ -106,9 +107,10 @@ pub fn reply(request: &Request, exit: &Exit, dir: &Path) -> Reply {
     if let Some(why) = &exit.start_error {
         return failed(FailureKind::Start, format!("the step's own process could not be started: {why}"));
     }
-    let read = std::fs::read(dir.join("result")).map_err(|error| error.to_string());
-    let parsed = read.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).map_err(|error| error.to_string()));
-    parsed.unwrap_or_else(|_| {
+    let filed = || std::fs::read(keeper::part(stem, "result")).ok();
+    let read = exit.result.text.as_ref().map(|text| text.clone().into_bytes()).or_else(filed);
+    let parsed = read.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
+    parsed.unwrap_or_else(|| {
         let how = match (exit.code, exit.signal) {
             (_, Some(signal)) => format!("was killed by signal {signal}"),
             (Some(code), None) => format!("ended with exit status {code}"),

@@ -6,13 +6,13 @@ use crate::base::value::Value;
 use crate::engine::event::Recorded;
 use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
 use crate::engine::run::{RunPhase, StepPhase};
+use crate::keeper::{Printed, printed};
 use crate::runtime::pump::{Feed, Message};
 use crate::runtime::recover;
 use crate::runtime::spool;
 use crate::service::{Service, Trouble};
 use crate::store::Row;
 use jiff::Timestamp;
-use std::io::{Read, Seek, SeekFrom};
 use tokio::sync::{mpsc, oneshot};
 
 /// A run in a line.
@@ -264,7 +264,7 @@ impl Service {
     /// What an attempt printed on one stream, from an offset on; a negative `from` counts from the end.
     ///
     /// # Errors
-    /// [`Trouble::Store`] when the file is there and can't be read.
+    /// [`Trouble::Store`] when its file is there and can't be read.
     pub fn output(
         &self,
         run: RunId,
@@ -277,19 +277,9 @@ impl Service {
             Stream::Stdout => "stdout",
             Stream::Stderr => "stderr",
         };
-        let path = spool::dir(&self.data, &run.to_string(), place, attempt).join(name);
-        let mut output = Output { place: place.clone(), attempt, stream, offset: 0, bytes: Vec::new(), total: 0 };
-        let cannot = |error: std::io::Error| Trouble::Store(format!("cannot read `{}`: {error}", path.display()));
-        let mut file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(output),
-            Err(error) => return Err(cannot(error)),
-        };
-        output.total = file.metadata().map_err(cannot)?.len();
-        let back = output.total.saturating_sub(from.unsigned_abs());
-        output.offset = u64::try_from(from).unwrap_or(back).min(output.total);
-        file.seek(SeekFrom::Start(output.offset)).map_err(cannot)?;
-        file.take(MAX_PIECE).read_to_end(&mut output.bytes).map_err(cannot)?;
-        Ok(output)
+        let stem = spool::stem(&self.data, &run.to_string(), place, attempt);
+        let cannot = |error| Trouble::Store(format!("cannot read `{}.{name}`: {error}", stem.display()));
+        let Printed { offset, bytes, total } = printed(&stem, name, from, MAX_PIECE).map_err(cannot)?;
+        Ok(Output { place: place.clone(), attempt, stream, offset, bytes, total })
     }
 }

@@ -75,13 +75,13 @@ impl House {
             cwd: "/".into(),
             grace_ms: 10_000,
             output_limit: 1 << 20,
-            dir: self.spool(attempt).to_str().expect("UTF-8").into(),
+            stem: self.spool(attempt).to_str().expect("UTF-8").into(),
             ..Spawn::default()
         }
     }
 
     fn read(&self, attempt: &str, file: &str) -> Vec<u8> {
-        fs::read(self.spool(attempt).join(file)).unwrap_or_default()
+        keeper::printed(&self.spool(attempt), file, 0, u64::MAX).expect("readable").bytes
     }
 
     fn text(&self, attempt: &str, file: &str) -> String {
@@ -143,7 +143,7 @@ impl Owner {
 
     fn ended(&mut self, attempt: &str) -> Exit {
         self.wait(|tell| match tell {
-            Tell::Ended { attempt: of, exit } if of == attempt => Some(exit.clone()),
+            Tell::Ended { attempt: of, exit } if of == attempt => Some((**exit).clone()),
             _ => None,
         })
     }
@@ -183,7 +183,7 @@ fn ends_are_told_as_they_were() {
         let exit = owner.run(&house.spawn(attempt, script));
         assert_eq!((exit.code, exit.signal), (code, signal), "{attempt}");
         assert_eq!((house.text(attempt, "stdout"), house.text(attempt, "stderr")), (stdout.into(), stderr.into()));
-        assert_eq!(house.evidence(attempt), Evidence::Ended(exit), "{attempt}: the disk says the same");
+        assert_eq!(house.evidence(attempt), Evidence::Ended(Box::new(exit)), "{attempt}: the disk says the same");
     }
 }
 
@@ -204,7 +204,7 @@ fn what_cannot_start_says_why() {
         let exit = owner.ended(attempt);
         assert_eq!(exit.code, code, "{attempt}");
         assert!(exit.start_error.as_ref().is_some_and(|error| error.contains(why)), "{attempt}: {exit:?}");
-        assert_eq!(house.evidence(attempt), Evidence::Ended(exit), "{attempt}");
+        assert_eq!(house.evidence(attempt), Evidence::Ended(Box::new(exit)), "{attempt}");
     }
 }
 
@@ -226,9 +226,20 @@ fn a_child_gets_exactly_what_was_asked() {
     // Five descriptors: the standard ones, the result's pipe, and the directory that `ls` reads.
     assert_eq!(house.text("a", "stdout"), "PATH=/usr/bin:/bin\nX=a b\nc\n0022\n0\nfrom \0 stdin\n5\n");
     assert_eq!(house.text("a", "result"), "result\n", "the result is for us and not masked");
-    for (file, mode) in [("", 0o700), ("stdout", 0o600), ("stderr", 0o600), ("result", 0o600), ("exit.json", 0o600)] {
-        let found = fs::metadata(house.spool("a").join(file)).expect(file).permissions().mode() & 0o777;
-        assert_eq!(found, mode, "{file}");
+    let stem = house.spool("a");
+    let found = |path: &Path| fs::metadata(path).map(|found| found.permissions().mode() & 0o777);
+    assert_eq!(found(stem.parent().expect("its directory")).expect("there"), 0o700);
+    assert_eq!(found(&keeper::part(&stem, "attempt")).expect("there"), 0o600);
+    for stream in ["stdout", "stderr", "result"] {
+        assert!(found(&keeper::part(&stem, stream)).is_err(), "{stream}: little and soon over is no file");
+    }
+    let long = "head -c 4096 /dev/zero | tr '\\0' x; (head -c 4097 /dev/zero | tr '\\0' y) >&2; printf '\\377' >&3";
+    owner.run(&Spawn { result: true, ..house.spawn("long", long) });
+    let stem = house.spool("long");
+    assert!(found(&keeper::part(&stem, "stdout")).is_err(), "4 KiB are little");
+    for (stream, want) in [("stderr", vec![b'y'; 4097]), ("result", vec![0xff])] {
+        assert_eq!(found(&keeper::part(&stem, stream)).expect(stream), 0o600);
+        assert_eq!(house.read("long", stream), want, "{stream}: much, or no text, is a file");
     }
     let socket = fs::metadata(house.keeper.join("socket")).expect("there").permissions().mode() & 0o777;
     assert_eq!(socket, 0o600);
@@ -242,7 +253,7 @@ fn an_attempt_is_never_started_twice() {
     let spawn = Spawn { cwd, ..house.spawn("once", "echo x >> count") };
     owner.run(&spawn);
     assert!(owner.spawn(&spawn, b"").is_err_and(|why| why.contains("`once` was seen before")));
-    owner.say(&Ask::Forget { attempt: "once".into() }, b"");
+    owner.say(&Ask::Forget { attempts: vec!["once".into()] }, b"");
     assert!(owner.spawn(&spawn, b"").is_err(), "forgotten by the keeper, remembered by the disk");
     keeper::launch(Path::new(PROGRAM), house.data.path(), "k2").expect("a keeper");
     let other = House { data: tempfile::tempdir().expect("a directory"), keeper: house.data.path().join("keeper/k2") };
@@ -364,7 +375,7 @@ fn a_new_owner_finds_everything() {
     let exit = listed[0].exit.clone().expect("ended");
     assert_eq!((listed.len(), listed[0].attempt.as_str(), exit.code), (1, "a", Some(6)));
     assert_eq!(house.text("a", "stdout"), "early\nlate\n");
-    assert_eq!(house.evidence("a"), Evidence::Ended(exit));
+    assert_eq!(house.evidence("a"), Evidence::Ended(Box::new(exit)));
 }
 
 #[test]
@@ -398,7 +409,7 @@ fn helper_owner() {
     let mut owner = house.owner();
     let spool = house.data.path().parent().expect("above").join("spool/a");
     let script = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo \"line $i of a text that fills its pipe soon enough\"; done; echo done; exit 9";
-    let spawn = Spawn { dir: spool.to_str().expect("UTF-8").into(), ..house.spawn("a", script) };
+    let spawn = Spawn { stem: spool.to_str().expect("UTF-8").into(), ..house.spawn("a", script) };
     owner.spawn(&spawn, b"").expect("not refused");
     signal("STOP", i32::try_from(std::process::id()).expect("a number"));
     owner.ended("never");

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use stepladder::keeper::protocol::{Process, Spawn};
-use stepladder::runtime::keeper::{Adopted, End, KeeperClient, NoChild, Report, Stream, tail};
+use stepladder::keeper::printed;
+use stepladder::keeper::protocol::Spawn;
+use stepladder::runtime::keeper::{Adopted, End, KeeperClient, Report};
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -18,7 +19,10 @@ impl House {
     }
 
     fn client(&self) -> (KeeperClient, UnboundedReceiver<Report>) {
-        KeeperClient::connect_or_launch(Path::new(env!("CARGO_BIN_EXE_stepladder")), self.0.path())
+        let (sender, reports) = unbounded_channel();
+        let hears = Box::new(move |report| drop(sender.send(report)));
+        let program = Path::new(env!("CARGO_BIN_EXE_stepladder"));
+        (KeeperClient::connect_or_launch(program, self.0.path(), hears), reports)
     }
 
     fn spool(&self, attempt: &str) -> PathBuf {
@@ -32,7 +36,7 @@ impl House {
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
             cwd: "/".into(),
             output_limit: 1 << 20,
-            dir: self.spool(attempt).to_str().expect("UTF-8").into(),
+            stem: self.spool(attempt).to_str().expect("UTF-8").into(),
             ..Spawn::default()
         }
     }
@@ -44,7 +48,7 @@ impl House {
     /// Waits until the child has said so.
     async fn said(&self, attempt: &str, text: &str) {
         let said = async {
-            while tail(&self.spool(attempt), Stream::Stdout, 0, 4096).expect("readable") != text.as_bytes() {
+            while printed(&self.spool(attempt), "stdout", 0, 4096).expect("readable").bytes != text.as_bytes() {
                 tokio::task::yield_now().await;
             }
         };
@@ -73,6 +77,7 @@ fn code(end: &End) -> Option<i32> {
     match end {
         End::Exit(exit) => exit.code,
         End::Lost { known } => panic!("lost: {known}"),
+        End::NotTaken { why } => panic!("not taken: {why}"),
     }
 }
 
@@ -81,16 +86,16 @@ async fn children_are_asked_for_and_their_ends_heard() {
     let house = House::new();
     let (client, mut reports) = house.client();
     let spawn = Spawn { stdin: true, ..house.spawn("a", "cat; exit 3") };
-    let process = client.spawn(spawn.clone(), b"hello").await.expect("taken");
-    assert!(process.is_some_and(|process: Process| process.pid > 0));
+    client.spawn(spawn.clone(), b"hello");
     let (attempt, end) = next(&mut reports).await;
     assert_eq!((attempt.as_str(), code(&end)), ("a", Some(3)));
-    assert_eq!(tail(&house.spool("a"), Stream::Stdout, 1, 3).expect("readable"), b"ell");
-    assert!(matches!(client.spawn(spawn, b"").await, Err(NoChild::Refused(why)) if why.contains("seen before")));
+    assert_eq!(printed(&house.spool("a"), "stdout", 1, 3).expect("readable").bytes, b"ell");
+    client.spawn(spawn, b"");
+    assert!(matches!(next(&mut reports).await.1, End::NotTaken { why } if why.contains("seen before")));
     let missing = Spawn { argv: vec!["no-such-command".into()], ..house.spawn("b", "") };
-    assert_eq!(client.spawn(missing, b"").await, Ok(None));
+    client.spawn(missing, b"");
     assert_eq!(code(&next(&mut reports).await.1), Some(127));
-    client.spawn(house.spawn("c", "echo up; sleep 600"), b"").await.expect("taken");
+    client.spawn(house.spawn("c", "echo up; sleep 600"), b"");
     house.said("c", "up\n").await;
     client.stop("c", Duration::from_secs(20));
     assert!(matches!(next(&mut reports).await.1, End::Exit(exit) if exit.stopped));
@@ -102,9 +107,9 @@ async fn the_next_owner_adopts_what_runs_and_what_ended() {
     let house = House::new();
     let (first, _) = house.client();
     let wait = format!("echo up; while [ ! -e {}/go ]; do sleep 0.02; done; exit 4", house.0.path().display());
-    first.spawn(house.spawn("running", &wait), b"").await.expect("taken");
+    first.spawn(house.spawn("running", &wait), b"");
     house.said("running", "up\n").await;
-    first.spawn(house.spawn("quick", "exit 5"), b"").await.expect("taken");
+    first.spawn(house.spawn("quick", "exit 5"), b"");
     drop(first);
     let quick = async {
         while stepladder::keeper::read_exit(&house.spool("quick")).is_none() {
@@ -123,7 +128,7 @@ async fn the_next_owner_adopts_what_runs_and_what_ended() {
     let (attempt, end) = next(&mut reports).await;
     assert_eq!((attempt.as_str(), code(&end)), ("running", Some(4)));
     let pid = house.keeper();
-    second.spawn(house.spawn("more", "exit 6"), b"").await.expect("taken");
+    second.spawn(house.spawn("more", "exit 6"), b"");
     assert_eq!(code(&next(&mut reports).await.1), Some(6));
     assert_eq!(house.keeper(), pid, "the keeper of the same build goes on");
 }
@@ -132,10 +137,10 @@ async fn the_next_owner_adopts_what_runs_and_what_ended() {
 async fn the_end_of_a_keeper_is_survived() {
     let house = House::new();
     let (client, mut reports) = house.client();
-    client.spawn(house.spawn("orphan", "echo up; exec sleep 600"), b"").await.expect("taken");
+    client.spawn(house.spawn("orphan", "echo up; exec sleep 600"), b"");
     house.said("orphan", "up\n").await;
     signal("KILL", house.keeper());
-    client.spawn(house.spawn("after", "exit 7"), b"").await.expect("taken by another keeper");
+    client.spawn(house.spawn("after", "exit 7"), b"");
     let (attempt, end) = next(&mut reports).await;
     assert_eq!((attempt.as_str(), code(&end)), ("after", Some(7)), "what is alive is not lost");
     client.stop("orphan", Duration::from_secs(20));

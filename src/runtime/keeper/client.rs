@@ -1,6 +1,6 @@
 //! Asking for children, adopting those of an earlier owner, and hearing the end of each exactly once.
 
-use crate::keeper::protocol::{Ask, Exit, PROTOCOL, Process, Spawn, Tell};
+use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Spawn, Tell, encode};
 use crate::keeper::{self, Evidence, Orphan};
 use crate::runtime::keeper::seat::{Hearing, Seat};
 use std::collections::BTreeMap;
@@ -8,10 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
 
 /// How often the evidence is looked at where no keeper would tell.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often an order is given: the second time for a keeper that went, idle, just when it was asked.
+const ORDERS: u32 = 2;
+/// Ends that a keeper may still remember though we have heard them, until the next order goes to it.
+const FORGET: usize = 32;
 
 /// The end of an attempt that was spawned or adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,23 +29,17 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// So.
-    Exit(Exit),
+    Exit(Box<Exit>),
     /// Nothing of it is alive and nobody saw its end.
     Lost {
         /// What is known, for a person.
         known: String,
     },
-}
-
-/// Why there is no child.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoChild {
-    /// The keeper did not take it; nothing was started.
-    #[error("{0}")]
-    Refused(String),
-    /// There is no keeper and none can be started.
-    #[error("no keeper can be started: {0}")]
-    NoKeeper(String),
+    /// There is no child: no keeper took it, and nothing was started.
+    NotTaken {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What became of an attempt that an earlier owner ordered.
@@ -54,20 +51,24 @@ pub enum Adopted {
     NeverStarted,
 }
 
+/// Who hears reports. Called from the threads that listen to keepers, and from `spawn` and `adopt`.
+pub type Hears = Box<dyn Fn(Report) + Send + Sync>;
+
 /// Every keeper of a data directory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KeeperClient {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     program: PathBuf,
     data_dir: PathBuf,
-    reports: mpsc::UnboundedSender<Report>,
+    reports: Hears,
+    /// For what is rare and has to wait: looking again, a grace.
+    runtime: tokio::runtime::Handle,
     state: Mutex<State>,
     /// Held while a keeper is started, so that there is one.
-    launching: tokio::sync::Mutex<u32>,
+    launching: Mutex<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -76,10 +77,35 @@ struct State {
     seats: BTreeMap<PathBuf, Seat>,
     /// The one that new children go to.
     current: Option<PathBuf>,
-    /// Orders that are not answered yet.
-    asked: BTreeMap<String, oneshot::Sender<Result<Option<Process>, String>>>,
-    /// Attempts whose end is to be reported, with their spool directories.
-    awaited: BTreeMap<String, PathBuf>,
+    /// Attempts whose end is to be reported.
+    awaited: BTreeMap<String, Awaited>,
+    /// Attempts that the keeper of that directory need not remember.
+    heard: BTreeMap<PathBuf, Vec<String>>,
+}
+
+#[derive(Debug, Clone)]
+struct Awaited {
+    stem: PathBuf,
+    order: Order,
+}
+
+/// Who gave an order.
+#[derive(Debug, Clone)]
+enum Order {
+    /// An earlier owner.
+    Adopted,
+    /// We, to the keeper of that directory.
+    Given { frame: Arc<[u8]>, to: PathBuf, times: u32 },
+}
+
+impl Order {
+    /// Whether the keeper of that directory may have it.
+    fn is_with(&self, dir: &Path) -> bool {
+        match self {
+            Self::Adopted => true,
+            Self::Given { to, .. } => to == dir,
+        }
+    }
 }
 
 impl KeeperClient {
@@ -87,14 +113,14 @@ impl KeeperClient {
     /// `program` when the first is asked for. Each spawned or adopted attempt is reported once.
     ///
     /// Must be called within a runtime.
-    pub fn connect_or_launch(program: &Path, data_dir: &Path) -> (Self, mpsc::UnboundedReceiver<Report>) {
-        let (reports, heard) = mpsc::unbounded_channel();
+    pub fn connect_or_launch(program: &Path, data_dir: &Path, reports: Hears) -> Self {
         let shared = Shared {
             program: program.into(),
             data_dir: data_dir.into(),
             reports,
+            runtime: tokio::runtime::Handle::current(),
             state: Mutex::default(),
-            launching: tokio::sync::Mutex::default(),
+            launching: Mutex::default(),
         };
         let client = Self { shared: Arc::new(shared) };
         let build = keeper::build(program);
@@ -105,60 +131,31 @@ impl KeeperClient {
                 client.shared.state().current = Some(dir);
             }
         }
-        (client, heard)
+        client
     }
 
-    /// Starts a child, with `stdin` for its standard input where `spawn.stdin` says so. `None` = it
-    /// could not be started, which its report tells.
-    ///
-    /// # Errors
-    /// [`NoChild`]; no report follows.
-    pub async fn spawn(&self, spawn: Spawn, stdin: &[u8]) -> Result<Option<Process>, NoChild> {
-        let (attempt, dir) = (spawn.attempt.clone(), PathBuf::from(&spawn.dir));
-        let ask = Ask::Spawn(Box::new(spawn));
-        // The second time for a keeper that went, idle, just when it was asked.
-        for _ in 0..2 {
-            let seat = self.current().await.map_err(|error| NoChild::NoKeeper(error.to_string()))?;
-            let (answer, answered) = oneshot::channel();
-            {
-                let mut state = self.shared.state();
-                state.asked.insert(attempt.clone(), answer);
-                state.awaited.insert(attempt.clone(), dir.clone());
-            }
-            if let Err(error) = seat.say(&ask, stdin) {
-                self.shared.unask(&attempt);
-                return Err(NoChild::Refused(error.to_string()));
-            }
-            drop(seat);
-            match answered.await {
-                Ok(Ok(process)) => return Ok(process),
-                Ok(Err(why)) => {
-                    self.shared.unask(&attempt);
-                    return Err(NoChild::Refused(why));
-                }
-                // Hung up on: whether it was started is a matter of evidence.
-                Err(_) => match keeper::evidence(&self.shared.data_dir, &dir) {
-                    Evidence::NeverStarted => {}
-                    Evidence::Ended(_) | Evidence::GoneWithoutTrace => {
-                        self.shared.look(&attempt, &dir);
-                        return Ok(None);
-                    }
-                    Evidence::Alive(process) => return Ok(Some(process)),
-                },
+    /// Orders a child, with `stdin` for its standard input where `spawn.stdin` says so. Its report tells
+    /// all that comes of it. Waits for nobody.
+    pub fn spawn(&self, spawn: Spawn, stdin: &[u8]) {
+        let (attempt, stem) = (spawn.attempt.clone(), PathBuf::from(&spawn.stem));
+        match encode(&Ask::Spawn(Box::new(Spawn { quiet: true, ..spawn })), stdin) {
+            Ok(frame) => self.shared.order(attempt, stem, frame.into(), 1),
+            Err(BadFrame(what)) => {
+                let why = format!("the order for it is {what}");
+                (self.shared.reports)(Report { attempt, end: End::NotTaken { why } });
             }
         }
-        self.shared.unask(&attempt);
-        Err(NoChild::NoKeeper("two in a row ended before they answered".into()))
     }
 
     /// Takes over an attempt that an earlier owner ordered.
     #[must_use]
-    pub fn adopt(&self, attempt: &str, dir: &Path) -> Adopted {
-        self.shared.state().awaited.insert(attempt.into(), dir.into());
-        match self.shared.look(attempt, dir) {
+    pub fn adopt(&self, attempt: &str, stem: &Path) -> Adopted {
+        let awaited = Awaited { stem: stem.into(), order: Order::Adopted };
+        self.shared.state().awaited.insert(attempt.into(), awaited);
+        match self.shared.look(attempt, stem) {
             Looked::Told => Adopted::Minded,
             Looked::Alive => {
-                self.shared.watch(attempt, dir);
+                self.shared.watch(attempt, stem);
                 Adopted::Minded
             }
             Looked::Nothing => {
@@ -172,12 +169,12 @@ impl KeeperClient {
     pub fn stop(&self, attempt: &str, grace: Duration) {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         self.shared.tell_all(&Ask::Stop { attempt: attempt.into(), grace_ms });
-        let Some(dir) = self.shared.state().awaited.get(attempt).cloned() else { return };
+        let Some(stem) = self.shared.state().awaited.get(attempt).map(|awaited| awaited.stem.clone()) else { return };
         // Without its keeper a child is ours to end.
-        if keeper::end_orphan(&dir, Orphan::Term) {
-            tokio::spawn(async move {
+        if keeper::end_orphan(&stem, Orphan::Term) {
+            self.shared.runtime.spawn(async move {
                 tokio::time::sleep(grace).await;
-                keeper::end_orphan(&dir, Orphan::Kill);
+                keeper::end_orphan(&stem, Orphan::Kill);
             });
         }
     }
@@ -185,24 +182,6 @@ impl KeeperClient {
     /// Every attempt of an earlier owner was adopted: what dead keepers left is of no more use.
     pub fn settled(&self) {
         keeper::clear_dead(&self.shared.data_dir);
-    }
-
-    /// The connection that new children go through, made if need be.
-    async fn current(&self) -> io::Result<Seat> {
-        let mut launched = self.shared.launching.lock().await;
-        {
-            let state = self.shared.state();
-            if let Some(seat) = state.current.as_ref().and_then(|dir| state.seats.get(dir)) {
-                return Ok(seat.clone());
-            }
-        }
-        *launched += 1;
-        let started = crate::runtime::clock::now().as_millisecond();
-        let id = format!("{started:013x}-{}-{launched}", std::process::id());
-        let dir = keeper::launch(&self.shared.program, &self.shared.data_dir, &id)?;
-        let seat = self.shared.connect(&dir)?;
-        self.shared.state().current = Some(dir);
-        Ok(seat)
     }
 }
 
@@ -222,10 +201,46 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unask(&self, attempt: &str) {
-        let mut state = self.state();
-        state.asked.remove(attempt);
-        state.awaited.remove(attempt);
+    /// Gives an order to the keeper that takes new children.
+    fn order(self: &Arc<Self>, attempt: String, stem: PathBuf, frame: Arc<[u8]>, times: u32) {
+        let (dir, seat) = match self.current() {
+            Ok(current) => current,
+            Err(error) => {
+                self.state().awaited.remove(&attempt);
+                let why = format!("no keeper can be started: {error}");
+                return (self.reports)(Report { attempt, end: End::NotTaken { why } });
+            }
+        };
+        let heard = {
+            let mut state = self.state();
+            let heard = state.heard.remove(&dir);
+            let order = Order::Given { frame: Arc::clone(&frame), to: dir, times };
+            state.awaited.insert(attempt, Awaited { stem, order });
+            heard
+        };
+        // Together: the keeper wakes up once.
+        match heard.and_then(|attempts| encode(&Ask::Forget { attempts }, &[]).ok()) {
+            Some(forget) => seat.send(&[&forget[..], &frame].concat()),
+            None => seat.send(&frame),
+        }
+    }
+
+    /// The keeper that new children go to, started if need be.
+    fn current(self: &Arc<Self>) -> io::Result<(PathBuf, Seat)> {
+        let mut launched = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let state = self.state();
+            if let Some((dir, seat)) = state.current.as_ref().and_then(|dir| state.seats.get_key_value(dir)) {
+                return Ok((dir.clone(), seat.clone()));
+            }
+        }
+        *launched += 1;
+        let started = crate::runtime::clock::now().as_millisecond();
+        let id = format!("{started:013x}-{}-{launched}", std::process::id());
+        let dir = keeper::launch(&self.program, &self.data_dir, &id)?;
+        let seat = self.connect(&dir)?;
+        self.state().current = Some(dir.clone());
+        Ok((dir, seat))
     }
 
     fn tell_all(&self, ask: &Ask) {
@@ -238,45 +253,52 @@ impl Shared {
 
     fn connect(self: &Arc<Self>, dir: &Path) -> io::Result<Seat> {
         let (seat, hearing) = Seat::connect(dir)?;
+        let (shared, from) = (Arc::downgrade(self), dir.to_path_buf());
+        let ear = std::thread::Builder::new().name("keeper-ear".into());
+        ear.spawn(move || hear(&shared, hearing, &from))?;
         self.state().seats.insert(dir.into(), seat.clone());
-        tokio::spawn(hear(Arc::downgrade(self), hearing, dir.to_path_buf()));
         Ok(seat)
     }
 
     /// Reports an end, if it is still awaited.
     fn report(&self, attempt: &str, end: End) {
         if self.state().awaited.remove(attempt).is_some() {
-            // Nobody listens any more when the owner goes: the next one will look.
-            let _ = self.reports.send(Report { attempt: attempt.into(), end });
+            (self.reports)(Report { attempt: attempt.into(), end });
         }
     }
 
-    fn hear(&self, tell: Tell) {
+    fn hear(&self, tell: Tell, dir: &Path) {
         match tell {
-            Tell::Spawned { attempt, process } => self.answer(&attempt, Ok(process)),
-            Tell::Refused { attempt, why } => self.answer(&attempt, Err(why)),
+            Tell::Refused { attempt, why } => self.report(&attempt, End::NotTaken { why }),
             Tell::Ended { attempt, exit } => {
+                self.forget(&attempt, dir);
                 self.report(&attempt, End::Exit(exit));
-                // Its record stays; the keeper's memory need not.
-                self.tell_all(&Ask::Forget { attempt });
             }
             Tell::Unknown { why } => tracing::warn!(why, "a keeper did not understand"),
-            Tell::Hello { .. } | Tell::Listed { .. } => {}
+            Tell::Hello { .. } | Tell::Spawned { .. } | Tell::Listed { .. } => {}
         }
     }
 
-    fn answer(&self, attempt: &str, answer: Result<Option<Process>, String>) {
-        if let Some(asked) = self.state().asked.remove(attempt) {
-            let _ = asked.send(answer);
+    /// Its record stays; the keeper's memory of it need not, and goes with the next order.
+    fn forget(&self, attempt: &str, dir: &Path) {
+        let mut state = self.state();
+        let heard = state.heard.entry(dir.into()).or_default();
+        heard.push(attempt.into());
+        if heard.len() < FORGET {
+            return;
+        }
+        let attempts = std::mem::take(heard);
+        if let Some(Err(error)) = state.seats.get(dir).map(|seat| seat.say(&Ask::Forget { attempts }, &[])) {
+            tracing::warn!(%error, "cannot ask a keeper");
         }
     }
 
     /// Looks at the evidence and reports what is over.
-    fn look(&self, attempt: &str, dir: &Path) -> Looked {
-        match keeper::evidence(&self.data_dir, dir) {
+    fn look(&self, attempt: &str, stem: &Path) -> Looked {
+        match keeper::evidence(&self.data_dir, stem) {
             Evidence::Ended(exit) => self.report(attempt, End::Exit(exit)),
             Evidence::GoneWithoutTrace => {
-                if let Err(error) = keeper::doubt(dir) {
+                if let Err(error) = keeper::doubt(stem) {
                     tracing::warn!(attempt, %error, "cannot mark that an attempt may have been started");
                 }
                 let known = "it was started, nothing of it is alive, and its keeper did not live to see its end";
@@ -289,49 +311,60 @@ impl Shared {
     }
 
     /// Looks again and again until the attempt is over or somebody else has reported it.
-    fn watch(self: &Arc<Self>, attempt: &str, dir: &Path) {
-        let (shared, attempt, dir) = (Arc::downgrade(self), attempt.to_owned(), dir.to_owned());
-        tokio::spawn(async move {
+    fn watch(self: &Arc<Self>, attempt: &str, stem: &Path) {
+        let (shared, attempt, stem) = (Arc::downgrade(self), attempt.to_owned(), stem.to_owned());
+        self.runtime.spawn(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
                 let Some(shared) = shared.upgrade() else { return };
-                if !shared.state().awaited.contains_key(&attempt) || shared.look(&attempt, &dir) != Looked::Alive {
+                if !shared.state().awaited.contains_key(&attempt) || shared.look(&attempt, &stem) != Looked::Alive {
                     return;
                 }
             }
         });
     }
 
-    /// A keeper hung up: orders go unanswered, and every awaited attempt is looked after until it is over.
+    /// A keeper hung up: what it never began is ordered anew, the rest is looked after until it is over.
     fn lost(self: &Arc<Self>, dir: &Path) {
-        let awaited = {
+        let awaited: Vec<(String, Awaited)> = {
             let mut state = self.state();
             state.seats.remove(dir);
+            state.heard.remove(dir);
             state.current = state.current.take().filter(|current| current != dir);
-            state.asked.clear();
-            state.awaited.clone()
+            let with_it = state.awaited.iter().filter(|(_, awaited)| awaited.order.is_with(dir));
+            with_it.map(|(attempt, awaited)| (attempt.clone(), awaited.clone())).collect()
         };
-        for (attempt, dir) in awaited {
-            if self.look(&attempt, &dir) == Looked::Alive {
-                self.watch(&attempt, &dir);
+        for (attempt, Awaited { stem, order }) in awaited {
+            match (self.look(&attempt, &stem), order) {
+                (Looked::Alive, _) => self.watch(&attempt, &stem),
+                (Looked::Nothing, Order::Given { frame, times, .. }) if times < ORDERS => {
+                    self.order(attempt, stem, frame, times + 1);
+                }
+                (Looked::Nothing, Order::Given { .. }) => {
+                    let why = "two keepers in a row ended before they answered".into();
+                    self.report(&attempt, End::NotTaken { why });
+                }
+                (Looked::Told, _) | (Looked::Nothing, Order::Adopted) => {}
             }
         }
     }
 }
 
-async fn hear(shared: Weak<Shared>, mut hearing: Hearing, dir: PathBuf) {
-    while let Some(tell) = hearing.next().await {
+fn hear(shared: &Weak<Shared>, mut hearing: Hearing, dir: &Path) {
+    while let Some(tell) = hearing.next() {
         match shared.upgrade() {
-            Some(shared) => shared.hear(tell),
+            Some(shared) => shared.hear(tell, dir),
             None => return,
         }
     }
     let Some(owner) = shared.upgrade() else { return };
-    owner.lost(&dir);
-    drop(owner);
+    owner.lost(dir);
     // It may live and only have hung up on an owner that was too slow to listen.
-    tokio::time::sleep(LOOK).await;
-    if let Some(shared) = shared.upgrade() {
-        let _ = shared.connect(&dir);
-    }
+    let (shared, dir) = (Weak::clone(shared), dir.to_path_buf());
+    owner.runtime.clone().spawn(async move {
+        tokio::time::sleep(LOOK).await;
+        if let Some(shared) = shared.upgrade() {
+            let _ = shared.connect(&dir);
+        }
+    });
 }

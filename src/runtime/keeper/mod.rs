@@ -1,11 +1,9 @@
-//! The keepers, as an owner sees them: ask for children, hear of their ends, read what they print.
+//! The keepers, as an owner sees them: ask for children, hear of their ends.
 //!
 //! Knows attempts, frames and spool files; never runs or steps. What a keeper says only makes an
 //! answer come sooner: the files and the kernel decide (`crate::keeper::evidence`).
 
 mod client;
 mod seat;
-mod tail;
 
-pub use client::{Adopted, End, KeeperClient, NoChild, Report};
-pub use tail::{Stream, tail};
+pub use client::{Adopted, End, Hears, KeeperClient, Report};

@@ -1,24 +1,45 @@
-//! One connection to one keeper: frames out through a queue, frames in to whoever listens.
+//! One connection to one keeper: frames out at once or when there is room, frames in to a thread that listens.
+//!
+//! Whoever asks for a child writes to the socket itself, and the thread that hears its end passes it on:
+//! between an order and a child, and back, there is no other thread to wake.
 
 use crate::keeper;
 use crate::keeper::protocol::{Ask, BadFrame, PROTOCOL, Tell, encode, take};
-use std::io;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes read at once.
+const READ: usize = 64 * 1024;
 
 /// A connection to a keeper. Dropping the last copy ends it.
 #[derive(Debug, Clone)]
 pub(super) struct Seat {
-    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    line: Arc<Line>,
 }
 
-/// The other half: what the keeper says, in order; `None` = it is gone.
+#[derive(Debug)]
+struct Line {
+    stream: UnixStream,
+    waiting: Mutex<Waiting>,
+}
+
+/// Frames for which there was no room: a stopped keeper holds up nobody.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Whether a thread is at it.
+    drained: bool,
+}
+
+/// The other half: what the keeper says, in order.
 #[derive(Debug)]
 pub(super) struct Hearing {
-    incoming: OwnedReadHalf,
+    stream: UnixStream,
     bytes: Vec<u8>,
 }
 
@@ -26,25 +47,73 @@ impl Seat {
     /// Connects to the keeper of that directory.
     pub(super) fn connect(dir: &Path) -> io::Result<(Self, Hearing)> {
         let stream = keeper::connect(dir)?;
-        stream.set_nonblocking(true)?;
-        let (incoming, socket) = UnixStream::from_std(stream)?.into_split();
-        let (outgoing, queue) = mpsc::unbounded_channel();
-        tokio::spawn(write(socket, queue));
-        let seat = Self { outgoing };
+        let hearing = Hearing { stream: stream.try_clone()?, bytes: Vec::new() };
+        let seat = Self { line: Arc::new(Line { stream, waiting: Mutex::default() }) };
         seat.say(&Ask::Hello { protocol: PROTOCOL }, &[]).map_err(io::Error::other)?;
-        Ok((seat, Hearing { incoming, bytes: Vec::new() }))
+        Ok((seat, hearing))
     }
 
     /// Says something; a keeper that is gone does not hear it.
     pub(super) fn say(&self, ask: &Ask, stdin: &[u8]) -> Result<(), BadFrame> {
-        let _ = self.outgoing.send(encode(ask, stdin)?);
+        self.send(&encode(ask, stdin)?);
         Ok(())
+    }
+
+    /// Sends a whole frame, now or when there is room.
+    pub(super) fn send(&self, frame: &[u8]) {
+        let mut waiting = self.line.waiting();
+        if waiting.drained {
+            return waiting.bytes.extend_from_slice(frame);
+        }
+        let mut sent = 0;
+        while sent < frame.len() {
+            match rustix::net::send(&self.line.stream, &frame[sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => sent += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    waiting.bytes.extend_from_slice(&frame[sent..]);
+                    let line = Arc::clone(&self.line);
+                    let drain = std::thread::Builder::new().name("keeper-mouth".into()).spawn(move || line.drain());
+                    waiting.drained = drain.is_ok();
+                    return;
+                }
+                // It is gone; whoever listens to it notices and looks after what was asked.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Line {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what waits, however long the keeper takes.
+    fn drain(&self) {
+        loop {
+            let bytes = {
+                let mut waiting = self.waiting();
+                waiting.drained = !waiting.bytes.is_empty();
+                std::mem::take(&mut waiting.bytes)
+            };
+            if bytes.is_empty() || (&self.stream).write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // Wakes the thread that listens.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
 impl Hearing {
     /// The next thing the keeper says; `None` = the connection is over.
-    pub(super) async fn next(&mut self) -> Option<Tell> {
+    pub(super) fn next(&mut self) -> Option<Tell> {
         loop {
             match take::<Tell>(&mut self.bytes) {
                 Ok(Some((tell, _))) => return Some(tell),
@@ -54,18 +123,15 @@ impl Hearing {
                     return None;
                 }
             }
-            match self.incoming.read_buf(&mut self.bytes).await {
-                Ok(0) | Err(_) => return None,
-                Ok(_) => {}
+            let held = self.bytes.len();
+            self.bytes.resize(held + READ, 0);
+            let read = self.stream.read(&mut self.bytes[held..]);
+            self.bytes.truncate(held + read.as_ref().map_or(0, |count| *count));
+            match read {
+                Ok(0) => return None,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return None,
+                Ok(_) | Err(_) => {}
             }
-        }
-    }
-}
-
-async fn write(mut socket: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(frame) = queue.recv().await {
-        if socket.write_all(&frame).await.is_err() {
-            return;
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::base::value::{Map, Value, json};
 use crate::engine::event::{AttemptResult, Event, Recorded, StepEvent};
 use crate::store::ReadError;
 use crate::store::codec::samples::{self, KINDS, kind};
-use crate::store::codec::{CodecError, decode, decode_fetching, encode, encode_spilling, glance};
+use crate::store::codec::{CodecError, decode, decode_fetching, encode, encode_spilling, glance, is_quiet_step};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -35,6 +35,17 @@ fn stored_events_of_every_kind_are_read_for_ever() {
         assert_eq!(decode(&stored), Ok(sample), "{kind_name}: stored events are never edited; write a version 2");
         assert_eq!(String::from_utf8_lossy(stored.trim_ascii_end()), String::from_utf8_lossy(&written), "{kind_name}");
     }
+}
+
+#[test]
+fn a_step_that_measured_nothing_is_told_without_reading() {
+    for event in samples::all() {
+        let measured = |event: &StepEvent| matches!(event, StepEvent::Attempted { result, .. } if !result.samples.is_empty());
+        let quiet = matches!(&event.event, Event::Step { event, .. } if !measured(event));
+        let bytes = encode(&event).expect("encodes");
+        assert_eq!(is_quiet_step(&bytes), quiet, "{}", String::from_utf8_lossy(&bytes));
+    }
+    assert!(!is_quiet_step(b"") && !is_quiet_step(br#"{"v":1,"at":""#));
 }
 
 #[test]

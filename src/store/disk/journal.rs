@@ -197,6 +197,13 @@ impl Journal for DiskJournal {
         }
     }
 
+    fn append_here(&self, batches: Vec<(Batch, Done)>) {
+        match &self.way {
+            Way::Line(line) => line.put_here(batches),
+            Way::Here(writer) => locked(writer).commit(batches),
+        }
+    }
+
     fn epoch(&self) -> u64 {
         self.epoch
     }

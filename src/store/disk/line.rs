@@ -1,12 +1,14 @@
 //! The way to the writer: a bounded queue and its thread, and the thread that keeps anchor and index up.
 //!
-//! Nobody who appends waits for the disk. Whatever has queued up while one group was synced becomes
-//! the next group, so the busier it is the more batches share a sync.
+//! Nobody who appends waits for the disk, unless there is nothing better to do. Whatever has queued up while
+//! one group was synced becomes the next group, so the busier it is the more batches share a sync.
 
 use crate::base::limits;
 use crate::store::disk::writer::Writer;
 use crate::store::{AppendError, Batch, Done};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,30 +24,56 @@ const UPKEEP: Duration = Duration::from_secs(1);
 /// A running writer thread.
 pub(crate) struct Line {
     sender: Option<SyncSender<(Batch, Done)>>,
+    desk: Option<Arc<Desk>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where one thread at a time writes.
+struct Desk {
+    writer: Mutex<Writer>,
+    /// Batches that are queued or being written.
+    waiting: AtomicUsize,
 }
 
 impl Line {
     /// Starts the thread.
     pub(crate) fn start(writer: Writer) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(writer, &receiver))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        let desk = Arc::new(Desk { writer: Mutex::new(writer), waiting: AtomicUsize::new(0) });
+        let its = Arc::clone(&desk);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(&its, &receiver))?;
+        Ok(Self { sender: Some(sender), desk: Some(desk), thread: Some(thread) })
     }
 
     /// One that takes nothing: a journal that is not open yet.
     pub(crate) fn closed() -> Self {
-        Self { sender: None, thread: None }
+        Self { sender: None, desk: None, thread: None }
     }
 
     /// Queues a batch, or answers at once that it can't.
     pub(crate) fn put(&self, batch: Batch, done: Done) {
-        let Some(sender) = &self.sender else { return done(Err(AppendError::Broken("the journal is closed".into()))) };
-        match sender.try_send((batch, done)) {
-            Ok(()) => {}
-            Err(TrySendError::Full((_, done))) => done(Err(AppendError::Busy(format!("{QUEUE} batches wait")))),
-            Err(TrySendError::Disconnected((_, done))) => done(Err(AppendError::Broken("its writer is gone".into()))),
+        let (Some(sender), Some(desk)) = (&self.sender, &self.desk) else {
+            return done(Err(AppendError::Broken("the journal is closed".into())));
+        };
+        desk.waiting.fetch_add(1, Ordering::SeqCst);
+        let (done, why) = match sender.try_send((batch, done)) {
+            Ok(()) => return,
+            Err(TrySendError::Full((_, done))) => (done, AppendError::Busy(format!("{QUEUE} batches wait"))),
+            Err(TrySendError::Disconnected((_, done))) => (done, AppendError::Broken("its writer is gone".into())),
+        };
+        desk.waiting.fetch_sub(1, Ordering::SeqCst);
+        done(Err(why));
+    }
+
+    /// Writes a single batch in the caller's own thread where nobody else writes; else queues them.
+    pub(crate) fn put_here(&self, batches: Vec<(Batch, Done)>) {
+        if let ([_], Some(desk)) = (&batches[..], &self.desk)
+            && desk.waiting.load(Ordering::SeqCst) == 0
+            && let Ok(mut writer) = desk.writer.try_lock()
+        {
+            return writer.commit(batches);
         }
+        batches.into_iter().for_each(|(batch, done)| self.put(batch, done));
     }
 
     /// Lets the writer finish what has queued up.
@@ -57,7 +85,7 @@ impl Line {
     }
 }
 
-fn run(mut writer: Writer, queue: &Receiver<(Batch, Done)>) {
+fn run(desk: &Desk, queue: &Receiver<(Batch, Done)>) {
     while let Ok(first) = queue.recv() {
         let mut bytes = size(&first.0);
         let mut group = vec![first];
@@ -66,7 +94,9 @@ fn run(mut writer: Writer, queue: &Receiver<(Batch, Done)>) {
             bytes += size(&next.0);
             group.push(next);
         }
-        writer.commit(group);
+        let count = group.len();
+        desk.writer.lock().unwrap_or_else(PoisonError::into_inner).commit(group);
+        desk.waiting.fetch_sub(count, Ordering::SeqCst);
     }
 }
 
