@@ -12,7 +12,7 @@ use crate::engine::decide::Input;
 use crate::keeper::protocol::{Exit, Spawn};
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
-use crate::runtime::keeper::{Adopted, End, KeeperClient, Report, Stream, tail};
+use crate::runtime::keeper::{Adopted, End, KeeperClient, NoChild, Report, Stream, tail};
 use crate::runtime::pump::{Message, Perform};
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
@@ -185,7 +185,11 @@ impl Shared {
         let failed = match self.order(&request, &world, &id, deadline).await {
             Ok((spawn, stdin)) => match self.keeper.spawn(spawn, &stdin).await {
                 Ok(_) => None,
-                Err(error) => Some(Failure::new(FailureKind::Start, error.to_string())),
+                // The order of an earlier owner was still on its way when we looked: it was taken, and this one not.
+                Err(NoChild::Refused(_)) if again && self.keeper.adopt(&id, &dir) == Adopted::Minded => None,
+                // A refusal is no want of room: whoever tried again might do it twice.
+                Err(error @ NoChild::Refused(_)) => Some(Failure::lasting(FailureKind::Start, error.to_string())),
+                Err(error @ NoChild::NoKeeper(_)) => Some(Failure::new(FailureKind::Start, error.to_string())),
             },
             Err(failure) => Some(failure),
         };
@@ -262,6 +266,7 @@ fn process_exit(exit: &Exit) -> ProcessExit {
         timed_out: exit.timed_out,
         stopped: exit.stopped,
         start_error: exit.start_error.clone(),
+        retriable: exit.retriable,
         duration_ms: exit.wall_ms,
     }
 }

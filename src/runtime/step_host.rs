@@ -104,13 +104,14 @@ pub fn reply(request: &Request, exit: &Exit, dir: &Path) -> Reply {
         return Reply::Stopped { output: Value::Null };
     }
     if let Some(why) = &exit.start_error {
-        return failed(FailureKind::Start, format!("the step's own process could not be started: {why}"));
+        let message = format!("the step's own process could not be started: {why}");
+        return Reply::Failed(Failure { lasting: !exit.retriable, ..Failure::new(FailureKind::Start, message) });
     }
     let read = std::fs::read(dir.join("result")).map_err(|error| error.to_string());
     let parsed = read.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).map_err(|error| error.to_string()));
     parsed.unwrap_or_else(|_| {
         let how = match (exit.code, exit.signal) {
-            (_, Some(signal)) => format!("was killed by signal {signal}"),
+            (_, Some(signal)) => format!("was killed by {}", act::signal_name(signal)),
             (Some(code), None) => format!("ended with exit status {code}"),
             (None, None) => "ended".into(),
         };
