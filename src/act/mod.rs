@@ -30,7 +30,7 @@ mod verdict;
 mod web;
 mod world;
 
-pub use process::{Captured, Command, ProcessExit, command, reply};
+pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};
 

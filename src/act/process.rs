@@ -53,6 +53,8 @@ pub struct ProcessExit {
     pub stopped: bool,
     /// Why it could not be started.
     pub start_error: Option<String>,
+    /// Whether that may pass: the machine had no memory or no process number to spare.
+    pub retriable: bool,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
 }
@@ -170,7 +172,8 @@ pub fn reply(request: &Request, exit: &ProcessExit, stdout: &Captured, stderr: &
         Reply::Failed(Failure { output: output.clone(), lasting, ..Failure::new(kind, message) })
     };
     if let Some(why) = &exit.start_error {
-        return failed(FailureKind::Start, format!("{} could not be started: {why}", program(request)), true, &output);
+        let why = format!("{} could not be started: {why}", program(request));
+        return failed(FailureKind::Start, why, !exit.retriable, &output);
     }
     if exit.timed_out {
         let limit = request.timeout.unwrap_or(Span::from_millis(exit.duration_ms));
@@ -224,7 +227,7 @@ fn wrong_end(request: &Request, exit: &ProcessExit, stderr: &Captured) -> Option
     let said = said.trim_end().lines().last().map(beginning).filter(|line| !line.is_empty());
     let said = said.map_or_else(String::new, |line| format!(": {line}"));
     if let Some(signal) = exit.signal {
-        return Some(format!("{what} was ended by signal {signal}{}{said}", signal_name(signal)));
+        return Some(format!("{what} was ended by {}{said}", signal_name(signal)));
     }
     let code = exit.code.unwrap_or_default();
     let good = match request.params.shown().get("exit") {
@@ -240,18 +243,19 @@ fn wrong_end(request: &Request, exit: &ProcessExit, stderr: &Captured) -> Option
     }
 }
 
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        1 => " (HUP)",
-        2 => " (INT)",
-        3 => " (QUIT)",
-        6 => " (ABRT)",
-        9 => " (KILL)",
-        11 => " (SEGV)",
-        13 => " (PIPE)",
-        15 => " (TERM)",
-        _ => "",
-    }
+/// Every signal a kernel of Linux ends processes with, in the order of their numbers from 1.
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+
+/// A signal with its name: `signal 9 (KILL)`.
+#[must_use]
+pub fn signal_name(signal: i32) -> String {
+    let index = usize::try_from(signal).ok().and_then(|number| number.checked_sub(1));
+    let name = index.and_then(|index| SIGNALS.get(index)).map_or_else(String::new, |name| format!(" ({name})"));
+    format!("signal {signal}{name}")
 }
 
 /// `output.value` in the form the step asks for, or a sentence.

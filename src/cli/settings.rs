@@ -64,6 +64,8 @@ pub struct Settings {
     pub out: Style,
     /// How the rest is written.
     pub err: Style,
+    /// Whether data goes to a terminal.
+    pub out_terminal: bool,
     /// Rows of the terminal.
     pub rows: usize,
     /// Whether data goes to a terminal that can be redrawn, and may be.
@@ -89,8 +91,9 @@ impl Settings {
         let dumb = around.var("TERM") == Some("dumb");
         let columns = around.var("COLUMNS").and_then(|columns| columns.parse::<usize>().ok()).filter(|n| *n > 0);
         let style = |terminal: bool| Style {
-            color: color(global.color(), around, terminal && !dumb),
-            unicode: unicode(around),
+            // Read aloud, a colour is nothing and a symbol is noise.
+            color: !global.plain && color(global.color(), around, terminal && !dumb),
+            unicode: !global.plain && unicode(around),
             width: columns.or(around.size.map(|(columns, _)| columns)).unwrap_or(WIDTH),
         };
         let live = |terminal: bool| terminal && !dumb && !global.plain;
@@ -104,6 +107,7 @@ impl Settings {
         Self {
             out: style(around.stdout_terminal),
             err: style(around.stderr_terminal),
+            out_terminal: around.stdout_terminal,
             rows: around.size.map_or(24, |(_, rows)| rows.max(4)),
             live_out: live(around.stdout_terminal),
             live_err: live(around.stderr_terminal),

@@ -24,7 +24,7 @@ const FOLDERS: &[&str] = &["runbooks", "tests"];
 /// A sentence for the first file that cannot be read.
 pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
     let mut names: Vec<String> =
-        SINGLE.iter().filter(|name| book.join(name).is_file()).map(|name| (*name).to_owned()).collect();
+        SINGLE.iter().filter(|name| is_there(&book.join(name))).map(|name| (*name).to_owned()).collect();
     for folder in FOLDERS {
         names.extend(yaml_files(book, folder)?);
     }
@@ -34,7 +34,7 @@ pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
 /// The names of the YAML files of one folder; those of `tests` only where they are tests of runbooks.
 fn yaml_files(book: &Path, folder: &str) -> Result<Vec<String>, Trouble> {
     let dir = book.join(folder);
-    if !dir.is_dir() {
+    if !is_there(&dir) {
         return Ok(Vec::new());
     }
     let mut names = Vec::new();
@@ -42,7 +42,7 @@ fn yaml_files(book: &Path, folder: &str) -> Result<Vec<String>, Trouble> {
         let entry = entry.map_err(|reason| Trouble::io("read", &dir, &reason))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let yaml = Path::new(&name).extension().is_some_and(|end| end == "yaml" || end == "yml");
-        if yaml && !name.starts_with('.') && entry.path().is_file() {
+        if yaml && !name.starts_with('.') {
             names.push(format!("{folder}/{name}"));
         }
     }
@@ -50,12 +50,22 @@ fn yaml_files(book: &Path, folder: &str) -> Result<Vec<String>, Trouble> {
     Ok(names)
 }
 
+/// Whether something has that name: also what can't be read, which is an error and not an absence.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).map_or_else(|reason| reason.kind() != std::io::ErrorKind::NotFound, |_| true)
+}
+
 fn read(book: &Path, name: String) -> Result<(String, Arc<str>), Trouble> {
     let path = book.join(&name);
     let failed = |reason: &std::io::Error| {
         Trouble::io("read", &path, reason).help("every file of the book must be readable by whoever runs it")
     };
-    let size = std::fs::metadata(&path).map_err(|reason| failed(&reason))?.len();
+    let found = std::fs::metadata(&path).map_err(|reason| failed(&reason))?;
+    if !found.is_file() {
+        return Err(Trouble::new(format!("cannot read `{}`: it is no file", path.display()))
+            .help("every `.yaml` of a book is a file: take this one away or put a file in its place"));
+    }
+    let size = found.len();
     if size > MAX_FILE as u64 {
         return Err(Trouble::new(format!("`{}` is too large: {size} bytes, {MAX_FILE} are allowed", path.display())));
     }

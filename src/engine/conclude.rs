@@ -163,7 +163,7 @@ impl<'a> Turn<'a> {
     pub(super) fn failed(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
         let Some(run) = self.run.steps.get(place) else { return Ok(()) };
         let recovered = run.recovering;
-        if let Some(retry) = &step.retry {
+        if let Some(retry) = retry::policy(step.retry.as_ref(), failure) {
             let attempted = retry::Attempted {
                 seed: self.run.started.seed,
                 place,
@@ -172,7 +172,7 @@ impl<'a> Turn<'a> {
                 run_ends: self.run_ends(),
                 now: self.now,
             };
-            if let Some(until) = retry::next(retry, failure, &attempted)
+            if let Some(until) = retry::next(&retry, failure, &attempted)
                 && !self.refuses_again(place, step, failure)
             {
                 return self.emit_step(place, StepEvent::Backoff { until });

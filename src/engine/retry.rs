@@ -6,6 +6,7 @@ use crate::base::span::Span;
 use crate::model::perform::Failure;
 use crate::model::policy::{FailureKind, Retry};
 use jiff::{SignedDuration, Timestamp};
+use std::borrow::Cow;
 
 /// What is known when an attempt has failed.
 pub(super) struct Attempted<'a> {
@@ -21,6 +22,32 @@ pub(super) struct Attempted<'a> {
     pub(super) run_ends: Option<Timestamp>,
     /// Now.
     pub(super) now: Timestamp,
+}
+
+/// How often a step is tried that the machine had no room to start, where its own `retry` says nothing of it.
+const ROOM_ATTEMPTS: u32 = 5;
+
+/// The policy for a failure: the step's own; for one that never began and may, a small one where the
+/// step has none that names `start`. Nothing was done yet, so nothing is done twice.
+pub(super) fn policy<'a>(own: Option<&'a Retry>, failure: &Failure) -> Option<Cow<'a, Retry>> {
+    let unbegun = failure.kind == FailureKind::Start && !failure.lasting;
+    let covers = |retry: &&Retry| !unbegun || retry.on.is_empty() || retry.on.contains(&failure.kind);
+    match own.filter(covers) {
+        Some(own) => Some(Cow::Borrowed(own)),
+        None => unbegun.then(|| {
+            let (backoff, cap) = (Span::from_secs(1), Span::from_secs(8));
+            let within = own.and_then(|own| own.within);
+            Cow::Owned(Retry {
+                attempts: ROOM_ATTEMPTS,
+                backoff,
+                cap,
+                jitter: true,
+                within,
+                on: Vec::new(),
+                unless: None,
+            })
+        }),
+    }
 }
 
 /// Whether this kind of failure can be tried again at all, and the policy names it.

@@ -51,7 +51,7 @@ impl Parser<'_> {
     fn node(&self, tree: &rhai::Expr, depth: usize) -> Parsed {
         let start = self.offsets.at(tree.start_position());
         if depth > limits::MAX_EXPR_NESTING {
-            return Err(syntax::too_deep(start));
+            return Err(syntax::too_deep((start, self.offsets.end_of_token(start))));
         }
         let token = (start, self.offsets.end_of_token(start));
         let literal = |value: Value| Ok(Node { kind: Kind::Literal(value), span: token });

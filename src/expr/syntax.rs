@@ -15,7 +15,7 @@ pub(super) fn problem(error: &ParseError, offsets: &Offsets<'_>) -> Problem {
     let say = |text: String| Problem::new(ProblemKind::Syntax, (start, end), text);
     match error.err_type() {
         ParseErrorType::UnexpectedEOF => say("the expression ends too early".into()),
-        ParseErrorType::ExprTooDeep => too_deep(start),
+        ParseErrorType::ExprTooDeep => too_deep((start, end)),
         ParseErrorType::LiteralTooLarge(..) => Problem::new(ProblemKind::Limit, (start, end), "a literal is too long"),
         ParseErrorType::BadInput(LexError::MalformedChar(_)) => {
             say("this is no text".into()).help("text is written in double quotes: \"failed\"")
@@ -56,9 +56,8 @@ fn lowered(text: &str) -> String {
 }
 
 /// Nested past reading.
-pub(super) fn too_deep(start: usize) -> Problem {
-    Problem::new(ProblemKind::Limit, (start, start + 1), "the expression is nested too deeply")
-        .help("compute parts of it in `vars:`")
+pub(super) fn too_deep(span: (usize, usize)) -> Problem {
+    Problem::new(ProblemKind::Limit, span, "the expression is nested too deeply").help("compute parts of it in `vars:`")
 }
 
 /// Something of rhai that expressions do without.

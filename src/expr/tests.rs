@@ -207,6 +207,16 @@ fn any_text_is_answered() {
     }
 }
 
+/// Found by noise: a parenthesis too many, at the very end of the text and before a letter of two bytes.
+#[test]
+fn too_deep_is_a_place_inside_the_text() {
+    for end in ["\r\r", "", "é"] {
+        let source = format!("-((((((((!{}{end}", "(".repeat(55));
+        let found = Expr::compile(&source).expect_err("too deep");
+        assert!(found.iter().all(|it| source.get(it.offset..it.offset + it.len).is_some()), "{found:?}");
+    }
+}
+
 #[test]
 fn nesting_and_length_have_ends() {
     for (open, inner, close) in [

@@ -285,7 +285,9 @@ impl Shared {
         let exit = match end {
             End::Exit(exit) => exit,
             End::Lost { known } => return Reply::Lost { known },
-            End::NotTaken { why } => return Reply::Failed(Failure::new(FailureKind::Start, why)),
+            // A refusal is no want of room: whoever tried again might do it twice.
+            End::Refused { why } => return Reply::Failed(Failure::lasting(FailureKind::Start, why)),
+            End::NoKeeper { why } => return Reply::Failed(Failure::new(FailureKind::Start, why)),
         };
         let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
         if act::seat(request) == Seat::Host {
@@ -310,6 +312,7 @@ fn process_exit(exit: &Exit) -> ProcessExit {
         timed_out: exit.timed_out,
         stopped: exit.stopped,
         start_error: exit.start_error.clone(),
+        retriable: exit.retriable,
         duration_ms: exit.wall_ms,
     }
 }

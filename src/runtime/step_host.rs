@@ -105,14 +105,15 @@ pub fn reply(request: &Request, exit: &Exit, stem: &Path) -> Reply {
         return Reply::Stopped { output: Value::Null };
     }
     if let Some(why) = &exit.start_error {
-        return failed(FailureKind::Start, format!("the step's own process could not be started: {why}"));
+        let message = format!("the step's own process could not be started: {why}");
+        return Reply::Failed(Failure { lasting: !exit.retriable, ..Failure::new(FailureKind::Start, message) });
     }
     let filed = || std::fs::read(keeper::part(stem, "result")).ok();
     let read = exit.result.text.as_ref().map(|text| text.clone().into_bytes()).or_else(filed);
     let parsed = read.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
     parsed.unwrap_or_else(|| {
         let how = match (exit.code, exit.signal) {
-            (_, Some(signal)) => format!("was killed by signal {signal}"),
+            (_, Some(signal)) => format!("was killed by {}", act::signal_name(signal)),
             (Some(code), None) => format!("ended with exit status {code}"),
             (None, None) => "ended".into(),
         };

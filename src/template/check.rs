@@ -2,6 +2,7 @@
 
 use crate::base::value::Value;
 use crate::expr::{Problem, ProblemKind, Type, Types, reach};
+use crate::template::helpers::is_date_pattern;
 use crate::template::tree::{Block, BlockSort, Helper, Input, Item, PathRef, Put};
 
 /// What is wrong; empty = nothing.
@@ -67,6 +68,12 @@ fn input(input: &Input, types: &Types, problems: &mut Vec<Problem>) -> Type {
             let first = kinds.first().cloned().unwrap_or(Type::Any);
             if let Some(text) = unfit(*helper, first.present()) {
                 problems.push(Problem::new(ProblemKind::Type, *span, text));
+            }
+            if let (Helper::Date, Some(Input::Literal(Value::String(pattern)))) = (helper, args.get(1))
+                && !is_date_pattern(pattern)
+            {
+                let text = format!("`{pattern}` is no pattern for dates");
+                problems.push(Problem::new(ProblemKind::Type, *span, text).help("a day is `%Y-%m-%d`, a time `%H:%M`"));
             }
             if helper.asks() {
                 return Type::Bool;

@@ -105,6 +105,11 @@ fn number(value: &Value) -> Result<f64, String> {
     })
 }
 
+/// Whether a date can be written by that pattern.
+pub(super) fn is_date_pattern(pattern: &str) -> bool {
+    jiff::fmt::strtime::format(pattern, &Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)).is_ok()
+}
+
 /// Text of RFC 3339, or seconds since 1970; shown in the zone, to the second, or as the pattern says.
 fn date(value: &Value, pattern: Option<&Value>, zone: &str) -> Result<String, String> {
     let instant = if let Value::String(text) = value {

@@ -77,7 +77,7 @@ fn code(end: &End) -> Option<i32> {
     match end {
         End::Exit(exit) => exit.code,
         End::Lost { known } => panic!("lost: {known}"),
-        End::NotTaken { why } => panic!("not taken: {why}"),
+        End::Refused { why } | End::NoKeeper { why } => panic!("not taken: {why}"),
     }
 }
 
@@ -91,7 +91,10 @@ async fn children_are_asked_for_and_their_ends_heard() {
     assert_eq!((attempt.as_str(), code(&end)), ("a", Some(3)));
     assert_eq!(printed(&house.spool("a"), "stdout", 1, 3).expect("readable").bytes, b"ell");
     client.spawn(spawn, b"");
-    assert!(matches!(next(&mut reports).await.1, End::NotTaken { why } if why.contains("seen before")));
+    assert_eq!(code(&next(&mut reports).await.1), Some(3), "never started twice: the end it had is told");
+    let nowhere = Spawn { stem: "/dev/null/a".into(), ..house.spawn("nowhere", "true") };
+    client.spawn(nowhere, b"");
+    assert!(matches!(next(&mut reports).await.1, End::Refused { why } if why.contains("/dev/null/a.attempt")));
     let missing = Spawn { argv: vec!["no-such-command".into()], ..house.spawn("b", "") };
     client.spawn(missing, b"");
     assert_eq!(code(&next(&mut reports).await.1), Some(127));

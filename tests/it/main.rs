@@ -5,6 +5,7 @@
 #![expect(clippy::type_complexity, reason = "a table of a simulation is read where it is")]
 
 mod check;
+mod children;
 mod cli;
 mod crash;
 mod docs;
@@ -16,8 +17,12 @@ mod kinds;
 mod lang;
 mod main_job;
 mod mutation;
+mod noise;
 mod order;
 mod owner;
+mod pinned;
+mod reading;
+mod rules;
 mod run;
 mod rust_text;
 mod shell_values;
@@ -25,3 +30,4 @@ mod sim;
 mod socket;
 mod tidy;
 mod wire;
+mod world;

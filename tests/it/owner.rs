@@ -8,12 +8,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A book in a directory of its own; its keepers end by themselves when they have nothing to do.
-struct Home {
-    dir: tempfile::TempDir,
+pub(crate) struct Home {
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Home {
-    fn new(runbooks: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(runbooks: &[(&str, &str)]) -> Self {
         let home = Self { dir: tempfile::tempdir().unwrap() };
         fs::create_dir(home.path("runbooks")).unwrap();
         fs::write(home.path("stepladder.yaml"), "timezone: UTC\nkeep: { min_free: 1MiB }\n").unwrap();
@@ -23,37 +23,37 @@ impl Home {
         home
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stepladder"));
         command.current_dir(self.dir.path()).args(args).env("USER", "tester").env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
-    fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args).spawn().unwrap()
     }
 
-    fn rows(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn rows(&self) -> Vec<serde_json::Value> {
         let out = self.run(&["runs", "--json"]);
         let text = String::from_utf8(out.stdout).unwrap();
         text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn owner(&self) -> Option<u32> {
+    pub(crate) fn owner(&self) -> Option<u32> {
         fs::read_to_string(self.path(".stepladder/lock")).ok()?.trim().parse().ok()
     }
 
     /// Waits for something that is about to happen; a minute is for machines under load.
-    fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
+    pub(crate) fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
         for _ in 0..6_000 {
             if happened() {
                 return;
@@ -63,17 +63,17 @@ impl Home {
         panic!("waited in vain until {what}");
     }
 
-    fn lines(&self, name: &str) -> usize {
+    pub(crate) fn lines(&self, name: &str) -> usize {
         fs::read_to_string(self.path(name)).unwrap_or_default().lines().count()
     }
 }
 
-fn kill(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn kill(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -162,7 +162,7 @@ fn a_killed_keeper_is_no_success() {
     assert!(text(&out.stdout).contains("interrupted"), "{}", text(&out.stdout));
 }
 
-fn keeper_pid(dir: &Path) -> u32 {
+pub(crate) fn keeper_pid(dir: &Path) -> u32 {
     let identity = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
         let value: serde_json::Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         value["keeper"]["pid"].as_u64()

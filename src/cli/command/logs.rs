@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use crate::cli::view::harmless;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,7 +30,12 @@ struct Attempt {
 pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
     let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
     let run = door.find(&args.run).await?;
-    let mut printer = Printer { json: args.json, headed: None, named: args.step.is_none() || args.follow };
+    let mut printer = Printer {
+        json: args.json,
+        headed: None,
+        terminal: settings.out_terminal,
+        named: args.step.is_none() || args.follow,
+    };
     if args.follow {
         follow(&door, &run, args, &mut printer).await?;
         return Ok(Exit::Fine);
@@ -154,6 +160,8 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
 /// Prints stretches of output, each place and stream under its own head.
 struct Printer {
     json: bool,
+    /// Whether a terminal reads, which output of steps must not steer.
+    terminal: bool,
     /// Whether heads are printed at all.
     named: bool,
     headed: Option<(String, u32, OutputStream)>,
@@ -165,7 +173,7 @@ impl Printer {
             return output::line(&serde_json::to_string(chunk).map_err(|reason| Trouble::new(reason.to_string()))?);
         }
         self.head(&chunk.place, chunk.attempt, chunk.stream)?;
-        output::data(&chunk.text)
+        if self.terminal { output::data(&harmless(&chunk.text)) } else { output::data(&chunk.text) }
     }
 
     fn head(&mut self, place: &str, attempt: u32, stream: OutputStream) -> Result<(), Trouble> {

@@ -206,6 +206,25 @@ fn parts(word: &str, room: usize) -> Vec<String> {
     parts
 }
 
+/// Lines from outside as a terminal may show them: colours and moves are left out, what else could steer it is
+/// replaced.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let lines = text.split('\n').map(|line| shown(&without_sequences(line.trim_end_matches('\r'))));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Without the sequences that begin with ESC `[`: to their final byte, or to the end.
+fn without_sequences(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c| ('@'..='~').contains(&c)).map_or(part.len(), |last| last + 1);
+        kept.push_str(&part[end..]);
+    }
+    kept
+}
+
 /// Text from outside as a terminal may show it: no character that moves, colours or rings.
 fn shown(text: &str) -> String {
     let stand_in = |c: char| match c {
@@ -252,6 +271,11 @@ mod tests {
     fn text_from_outside_cannot_steer_the_terminal() {
         let line = Line::new("a\x1b[31mb\rc\u{202e}d", Tone::Plain);
         assert_eq!(line.text(ASCII), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+    }
+
+    #[test]
+    fn output_of_steps_is_shown_without_what_steers() {
+        assert_eq!(harmless("a\x1b[1;31mb\x1b[0m\r\n\tc\x07\x1b[2"), "ab\n    c\u{fffd}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod tree;
 mod words;
 
 pub use fold::{Question, View};
-pub use ink::{Line, Tone};
+pub use ink::{Line, Tone, harmless};
 pub use plain::{heartbeat, lines};
 pub use screen::Screen;
 pub use tree::Tails;

@@ -77,6 +77,7 @@ mod tests {
             ("a: # why\n  - 1\n", "a: # why\n  - 1\n"),
             ("test: a\n---\ntest: b\n", "test: a\n---\ntest: b\n"),
             ("a: {b: 1, # one\n  c: 2}\n", "a: { b: 1, # one\n  c: 2 }\n"),
+            ("a: ! word\nb: ! 1\nc: !!str word\n", "a: word\nb: \"1\"\nc: word\n"),
             ("- - 1\n  - 2\n-   a\n", "- - 1\n  - 2\n- a\n"),
             ("a: one\n  two\n", "a: one two\n"),
             (

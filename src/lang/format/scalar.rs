@@ -70,6 +70,7 @@ fn well_spaced(written: &str) -> bool {
 fn scalar(scalar: &Scalar, written: &str) -> String {
     let one_line = !written.contains('\n');
     match scalar.style {
+        Style::Plain if scalar.as_text && simple(&scalar.text) => scalar.text.to_string(),
         Style::Plain if scalar.as_text => quoted(&scalar.text),
         Style::Plain if one_line => written.trim().to_owned(),
         Style::Plain if !scalar.text.contains('\n') => scalar.text.to_string(),

@@ -35,8 +35,13 @@ pub enum End {
         /// What is known, for a person.
         known: String,
     },
-    /// There is no child: no keeper took it, and nothing was started.
-    NotTaken {
+    /// The keeper did not take it; nothing was started.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// There is no keeper and none can be started; nothing was started.
+    NoKeeper {
         /// Why.
         why: String,
     },
@@ -142,7 +147,7 @@ impl KeeperClient {
             Ok(frame) => self.shared.order(attempt, stem, frame.into(), 1),
             Err(BadFrame(what)) => {
                 let why = format!("the order for it is {what}");
-                (self.shared.reports)(Report { attempt, end: End::NotTaken { why } });
+                (self.shared.reports)(Report { attempt, end: End::Refused { why } });
             }
         }
     }
@@ -208,7 +213,7 @@ impl Shared {
             Err(error) => {
                 self.state().awaited.remove(&attempt);
                 let why = format!("no keeper can be started: {error}");
-                return (self.reports)(Report { attempt, end: End::NotTaken { why } });
+                return (self.reports)(Report { attempt, end: End::NoKeeper { why } });
             }
         };
         let heard = {
@@ -267,15 +272,26 @@ impl Shared {
         }
     }
 
-    fn hear(&self, tell: Tell, dir: &Path) {
+    fn hear(self: &Arc<Self>, tell: Tell, dir: &Path) {
         match tell {
-            Tell::Refused { attempt, why } => self.report(&attempt, End::NotTaken { why }),
+            Tell::Refused { attempt, why } => self.refused(&attempt, why),
             Tell::Ended { attempt, exit } => {
                 self.forget(&attempt, dir);
                 self.report(&attempt, End::Exit(exit));
             }
             Tell::Unknown { why } => tracing::warn!(why, "a keeper did not understand"),
             Tell::Hello { .. } | Tell::Spawned { .. } | Tell::Listed { .. } => {}
+        }
+    }
+
+    /// A keeper did not take an order. One of an earlier owner may have been on its way to it when we looked:
+    /// then that was taken, and its child is the one.
+    fn refused(self: &Arc<Self>, attempt: &str, why: String) {
+        let Some(stem) = self.state().awaited.get(attempt).map(|awaited| awaited.stem.clone()) else { return };
+        match self.look(attempt, &stem) {
+            Looked::Told => {}
+            Looked::Alive => self.watch(attempt, &stem),
+            Looked::Nothing => self.report(attempt, End::Refused { why }),
         }
     }
 
@@ -342,7 +358,7 @@ impl Shared {
                 }
                 (Looked::Nothing, Order::Given { .. }) => {
                     let why = "two keepers in a row ended before they answered".into();
-                    self.report(&attempt, End::NotTaken { why });
+                    self.report(&attempt, End::NoKeeper { why });
                 }
                 (Looked::Told, _) | (Looked::Nothing, Order::Adopted) => {}
             }

@@ -51,7 +51,7 @@ pub enum OpenError {
     },
     /// It belongs to another user.
     #[error(
-        "the data directory `{directory}` belongs to user {owner} and this is user {user}: run as that user or choose another with `--data-dir`"
+        "the data directory `{directory}` belongs to user {owner} and this is user {user}: run as that user, or name another directory under `data` in stepladder.yaml"
     )]
     OtherUser {
         /// The directory.
