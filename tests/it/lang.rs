@@ -132,6 +132,7 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
             "2:1 SL0002 unknown key `chanels` in stepladder.yaml",
             "1:18 SL0506 `80` is not a band: write it like `>= 80` or `< 120 || > 600` (at `disk.warning`)",
             "1:8 SL0005 `severity` is missing in the alert `Hot`",
+            "1:14 SL0106 `cpu` is not declared in thresholds.yaml",
             "3:27 SL0002 unknown key `timout` in a step",
             "4:11 SL0102 the id `one` is taken",
             "4:22 SL0501 `soon` is not a length of time: write it like 30s, 5m, 1h30m or 7d (at `wait`)",

@@ -24,6 +24,7 @@ mod when;
 use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Diagnostics, Spot};
 use crate::lang::{Loaded, Mention};
+pub(super) use ladder::severity;
 use outline::Outline;
 use std::collections::{BTreeMap, BTreeSet};
 

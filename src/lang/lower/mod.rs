@@ -28,8 +28,8 @@ use std::sync::Arc;
 enum Part {
     Settings,
     Thresholds,
-    Alerts,
     Escalation,
+    Alerts,
     Runbook,
     Test,
 }
@@ -56,7 +56,7 @@ pub(super) fn others(loaded: &mut Loaded) {
     let mut files: Vec<(Part, FileId, Arc<str>)> =
         loaded.sources.iter().map(|(id, source)| (part(&source.name), id, Arc::clone(&source.text))).collect();
     files.retain(|(part, ..)| *part != Part::Runbook);
-    // Settings first: everything else is read in the book's time zone.
+    // Settings first: everything else is read in the book's time zone. Alerts speak of thresholds and severities.
     files.sort_by_key(|(part, id, _)| (*part, *id));
     for (part, file, text) in files {
         let mut ctx = Ctx::new(file, Arc::clone(&text));
@@ -88,7 +88,7 @@ fn single(loaded: &mut Loaded, ctx: &mut Ctx, part: Part, root: &Node) {
     match part {
         Part::Settings => loaded.book.settings = settings::settings(ctx, root),
         Part::Thresholds => loaded.book.thresholds = thresholds::thresholds(ctx, root),
-        Part::Alerts => loaded.book.alerts = alerts::alerts(ctx, root),
+        Part::Alerts => loaded.book.alerts = alerts::alerts(ctx, root, loaded),
         Part::Escalation => {
             let ladder = match root.get("escalation_contacts") {
                 Some(_) => contacts::ladder(ctx, root),
