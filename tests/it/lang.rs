@@ -213,3 +213,29 @@ catch_all: [ivanova]
     assert_eq!(ladder.rotations[&name("platform")].overrides.len(), 1);
     assert_eq!((ladder.routes[0].matches.len(), ladder.routes[1].matches.len()), (1, 0));
 }
+
+#[test]
+fn what_is_found_does_not_depend_on_who_reads_first() {
+    let runbook = |name: &str, rest: &str| (format!("runbooks/{name}.yaml"), Arc::from(rest));
+    let files: Vec<(String, Arc<str>)> = vec![
+        ("thresholds.yaml".into(), "m: {}\n".into()),
+        runbook(
+            "a",
+            "runbook: a\nsteps:\n  - { id: one, runbook: { run: c } }\n  - { id: two, shell: ls, timout: 3s }\n",
+        ),
+        runbook("b", "runbook: b\nsteps:\n  - { id: one, shell: ls, measure: { n: output.exit_code } }\n"),
+        runbook("c", "runbook: c\nsteps:\n  - { id: one, runbook: { run: a } }\n  - { id: two, log: \"{{ x }}\" }\n"),
+        runbook("d", "runbook: a\nsteps:\n  - { id: one, when: steps.two.ok, shell: ls }\n"),
+    ];
+    let reading = stepladder::lang::Reading::new(&files);
+    let mut pieces: Vec<_> = (0..reading.count()).rev().map(|index| reading.read(index)).collect();
+    pieces.reverse();
+    let checking = reading.join(pieces);
+    let mut found: Vec<_> = (0..checking.count()).rev().map(|index| checking.check(index)).collect();
+    found.reverse();
+    let backwards = checking.finish(found);
+    let forwards = load(&files);
+    assert_eq!(told(&backwards), told(&forwards));
+    assert!(told(&forwards).len() >= 6, "{:#?}", told(&forwards));
+    assert_eq!(backwards.book.runbooks.len(), forwards.book.runbooks.len());
+}
