@@ -62,6 +62,12 @@ limits! {
     MAX_BODY = 4 * 1024 * 1024, "bytes of a response body", "a health endpoint answers in kilobytes";
     /// Attempts of one step.
     MAX_ATTEMPTS = 1_000, "attempts of one step", "more is a watch, which is its own kind";
+    /// Parentheses within parentheses of the condition of one alert.
+    MAX_ALERT_NESTING = 16, "parentheses within parentheses of the condition of one alert", "nobody reads more, and recursion stays small";
+    /// Signs of arithmetic in the condition of one alert.
+    MAX_ALERT_SIGNS = 64, "signs of arithmetic in the condition of one alert", "what takes more is a measure of its own";
+    /// Days for which single samples are kept; what is older is summed up.
+    RAW_DAYS = 7, "days for which single samples are kept", "a window of an alert looks at single samples; a week of them fits in memory";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

@@ -3,10 +3,11 @@
 use crate::base::limits::MAX_FILE;
 use crate::cli::output;
 use crate::cli::settings::{BOOK_FILE, Settings};
+use crate::cli::spread::spread;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::render::people;
 use crate::diagnostic::{Diagnostics, Spot, closest};
-use crate::lang::{self, Loaded};
+use crate::lang::{Loaded, Reading};
 use crate::model::runbook::Runbook;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,7 +87,11 @@ fn read(book: &Path, name: String) -> Result<(String, Arc<str>), Trouble> {
 /// # Errors
 /// As [`files`].
 pub fn load(book: &Path) -> Result<Loaded, Trouble> {
-    Ok(lang::load(&files(book)?))
+    let reading = Reading::new(&files(book)?);
+    let pieces = spread(reading.count(), |index| reading.read(index));
+    let checking = reading.join(pieces);
+    let found = spread(checking.count(), |index| checking.check(index));
+    Ok(checking.finish(found))
 }
 
 /// The runbook of that name.

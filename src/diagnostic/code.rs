@@ -68,6 +68,9 @@ codes! {
     ExprType = "SL0302", "an expression whose types do not fit";
     ExprName = "SL0303", "a name that the expression cannot see";
     ExprSecret = "SL0304", "a secret in an expression";
+    AlertSyntax = "SL0305", "the condition of an alert that does not parse";
+    AlertMeasure = "SL0306", "a function of an alert over a measure it makes no sense of";
+    AlertWindow = "SL0307", "an alert over a time for which no samples are kept";
     TemplateSyntax = "SL0401", "a template that does not parse";
     TemplateName = "SL0402", "a name that the template cannot see";
     TemplatePlace = "SL0403", "a template in a place where safety cannot be known";

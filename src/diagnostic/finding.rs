@@ -1,6 +1,7 @@
 //! One finding, and a heap of them in the order a person reads.
 
-use crate::diagnostic::{Code, Spot};
+use crate::diagnostic::{Code, FileId, Spot};
+use std::collections::BTreeSet;
 
 /// Whether it stops anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +116,13 @@ impl Diagnostics {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The files in which something is refused.
+    #[must_use]
+    pub fn files_with_errors(&self) -> BTreeSet<FileId> {
+        let errors = self.0.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| finding.spot.file).collect()
     }
 
     /// How many errors and warnings.

@@ -84,9 +84,7 @@ impl Checker<'_> {
                 let of = kinds.into_iter().reduce(|all, kind| all.join(&kind)).unwrap_or(Type::Any);
                 Type::List(Box::new(of))
             }
-            Kind::Map(members) => {
-                Type::Record(members.iter().map(|(key, value)| (key.clone(), self.node(value))).collect())
-            }
+            Kind::Map(members) => Type::record(members.iter().map(|(key, value)| (key.clone(), self.node(value)))),
         }
     }
 

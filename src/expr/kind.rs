@@ -1,8 +1,10 @@
 //! The types of values, as far as they are known before anything runs.
 
 use crate::expr::problem::{Problem, ProblemKind};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The type of a value, as far as it is known before anything runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +23,8 @@ pub enum Type {
     List(Box<Type>),
     /// A map with any keys and values of one type.
     Map(Box<Type>),
-    /// A map with just these keys.
-    Record(BTreeMap<String, Type>),
+    /// A map with just these keys. Shared: what a step puts out stands in the scope of every step below it.
+    Record(Arc<BTreeMap<String, Type>>),
     /// A level word (`ok` < `notice` < `warning` < `critical`), comparable with other levels.
     Level,
     /// A value that may be missing: must be guarded, the reason says why.
@@ -49,6 +51,11 @@ impl fmt::Display for Type {
 }
 
 impl Type {
+    /// A map with just these keys.
+    pub fn record<K: Into<String>>(fields: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Record(Arc::new(fields.into_iter().map(|(name, ty)| (name.into(), ty)).collect()))
+    }
+
     /// The type of a value that is there.
     #[must_use]
     pub fn present(&self) -> &Self {
@@ -139,34 +146,37 @@ fn names(types: &Types) -> String {
 
 /// What is reached below a type; the index of the segment that is not there, and the type that lacks it.
 pub(crate) fn below(start: &Type, path: &[String]) -> Result<Reached, (usize, Type)> {
-    let mut kind = start.clone();
+    let mut kind = Cow::Borrowed(start);
     let mut maybe = None;
     for (at, name) in path.iter().enumerate() {
-        if let Type::Maybe(_, why) = &kind {
-            maybe = maybe.or(Some(why.clone()));
+        if let (None, Type::Maybe(_, why)) = (&maybe, &*kind) {
+            maybe = Some(why.clone());
         }
-        let present = kind.present().clone();
-        kind = member(&present, name, at + 1 == path.len()).ok_or((at, present))?;
+        let last = at + 1 == path.len();
+        let next = match &kind {
+            Cow::Borrowed(kind) => member(kind.present(), name, last),
+            Cow::Owned(kind) => member(kind.present(), name, last).map(|next| Cow::Owned(next.into_owned())),
+        };
+        kind = next.ok_or_else(|| (at, kind.present().clone()))?;
     }
-    if let Type::Maybe(_, why) = &kind {
-        maybe = maybe.or(Some(why.clone()));
+    if let (None, Type::Maybe(_, why)) = (&maybe, &*kind) {
+        maybe = Some(why.clone());
     }
-    let kind = kind.present().clone();
-    Ok(Reached { kind, maybe })
+    Ok(Reached { kind: kind.present().clone(), maybe })
 }
 
-fn member(kind: &Type, name: &str, last: bool) -> Option<Type> {
+fn member<'t>(kind: &'t Type, name: &str, last: bool) -> Option<Cow<'t, Type>> {
     match kind {
-        Type::Any => Some(Type::Any),
-        Type::Map(of) => Some((**of).clone()),
-        Type::List(of) if name == "*" || name.parse::<i64>().is_ok() => Some((**of).clone()),
-        Type::List(_) | Type::Text if name == "len" && last => Some(Type::Int),
+        Type::Any => Some(Cow::Borrowed(kind)),
+        Type::Map(of) => Some(Cow::Borrowed(of)),
+        Type::List(of) if name == "*" || name.parse::<i64>().is_ok() => Some(Cow::Borrowed(of)),
+        Type::List(_) | Type::Text if name == "len" && last => Some(Cow::Owned(Type::Int)),
         Type::Record(fields) if name == "*" => {
             let mut kinds = fields.values().map(Type::present).cloned();
             let first = kinds.next()?;
-            Some(kinds.fold(first, |all, kind| all.join(&kind)))
+            Some(Cow::Owned(kinds.fold(first, |all, kind| all.join(&kind))))
         }
-        Type::Record(fields) => fields.get(name).cloned(),
+        Type::Record(fields) => fields.get(name).map(Cow::Borrowed),
         Type::Bool | Type::Int | Type::Number | Type::Text | Type::Level | Type::List(_) | Type::Maybe(..) => None,
     }
 }

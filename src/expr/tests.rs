@@ -51,7 +51,7 @@ fn refusals() {
 }
 
 fn record(fields: &[(&str, Type)]) -> Type {
-    Type::Record(fields.iter().map(|(name, kind)| ((*name).into(), kind.clone())).collect())
+    Type::record(fields.iter().map(|(name, kind)| (*name, kind.clone())))
 }
 
 fn types() -> Types {

@@ -5,6 +5,7 @@ use crate::lang::keys::FILES;
 use crate::lang::keys::escalation::CONTACTS_FILE;
 use crate::lang::keys::flow::FLOW;
 use crate::lang::keys::step::STEP;
+use crate::model::alert::FUNCTIONS;
 use crate::model::kind::Kind;
 use crate::model::shape::{Field, FieldType, Key, KindSpec, Shape};
 use std::fmt::Write;
@@ -38,6 +39,9 @@ pub fn manual() -> String {
             rows(&mut text, STEP);
             kinds(&mut text);
         }
+        if file.name == "alerts" {
+            alerts(&mut text);
+        }
         if file.name == "escalation" {
             text.push_str(
                 "\n### incident_contacts.yaml\n\nAnother spelling of the ladder, loaded where it is found.\n",
@@ -46,6 +50,36 @@ pub fn manual() -> String {
         }
     }
     text
+}
+
+const CONDITIONS: &str = "
+### Conditions of alerts
+
+`cpu_used > 85`, `rate(connection_errors_total, 5m) / rate(connections_total, 5m) > 0.05`, `disk_used{mount=\"/\"} > 90%`: near to what
+Prometheus reads, over the samples that steps `measure`. This release reads and checks them; they fire from a later one on.
+
+- A measure alone is its newest sample, if that is not older than its `stale_after` (five minutes unless said).
+- `{label=\"text\"}` chooses among the label sets of a measure; `!=`, `=~` and `!~` are there too, a pattern matches the whole value. Each set of
+  labels is judged by itself, so there is no `sum by (…)`.
+- A function takes a measure and a window: `avg(cpu_used, 5m)`; Prometheus' `avg(cpu_used[5m])` is read too. Windows reach back at most seven days,
+  for which single samples are kept. `rate` and `increase` are for counters, which cannot stand alone.
+- Numbers may carry a unit (`500ms`, `90%`, `2GiB`, `1h30m`) and are converted to that of the measure; a bare number is in the measure's own
+  unit. One unit over another of its kind is a ratio: `5%` beside it is 0.05.
+- Then `* /`, `+ -`, one comparison (`< <= > >= == !=`), `not`, `and`, `or` (`!`, `&&` and `||` too), in that order; parentheses.
+- A text with a comma or a quote needs quotes of its own inside `{ }`.
+
+| function | takes | |
+|---|---|---|
+";
+
+/// How the condition of an alert is written.
+fn alerts(text: &mut String) {
+    text.push_str(CONDITIONS);
+    for row in FUNCTIONS {
+        let window = if row.window { ", WINDOW" } else { "[, WINDOW]" };
+        let takes: Vec<&str> = row.takes.iter().map(|metric| metric.as_str()).collect();
+        let _ = writeln!(text, "| `{}(MEASURE{window})` | {} | {} |", row.name, takes.join(", "), cell(row.doc));
+    }
 }
 
 fn kinds(text: &mut String) {

@@ -15,11 +15,12 @@ mod spots;
 mod yaml;
 
 use crate::base::ids::{Name, StepId};
-use crate::diagnostic::{Diagnostics, FileId, Severity, Sources};
+use crate::diagnostic::{Diagnostics, FileId, Sources};
 use crate::model::book::Book;
+pub use lower::piece::Piece;
 pub use mention::{Formula, Mention, TextSpot};
 pub use spots::Spots;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What came of reading the files of a book.
@@ -43,21 +44,88 @@ pub struct Loaded {
 /// all of them at once; a runbook with errors is left out of the book.
 #[must_use]
 pub fn load(files: &[(String, Arc<str>)]) -> Loaded {
-    let mut loaded = Loaded::default();
-    for (name, text) in files {
-        loaded.sources.add(name.clone(), Arc::clone(text));
+    let reading = Reading::new(files);
+    let pieces = (0..reading.count()).map(|index| reading.read(index)).collect();
+    let checking = reading.join(pieces);
+    let found = (0..checking.count()).map(|index| checking.check(index)).collect();
+    checking.finish(found)
+}
+
+/// A book whose runbooks are yet to be read, each on its own: in any order, by whoever has time.
+#[derive(Debug)]
+pub struct Reading {
+    loaded: Loaded,
+    runbooks: Vec<FileId>,
+}
+
+impl Reading {
+    /// Reads everything of a book but its runbooks. The files are those of [`load`].
+    #[must_use]
+    pub fn new(files: &[(String, Arc<str>)]) -> Self {
+        let mut loaded = Loaded::default();
+        for (name, text) in files {
+            loaded.sources.add(name.clone(), Arc::clone(text));
+        }
+        lower::others(&mut loaded);
+        let runbooks = lower::runbooks(&loaded);
+        Self { loaded, runbooks }
     }
-    lower::lower(&mut loaded);
-    let found = check::run(&loaded);
-    loaded.findings.append(found);
-    let wrong: BTreeSet<FileId> = loaded
-        .findings
-        .sorted()
-        .into_iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .map(|finding| finding.spot.file)
-        .collect();
-    let files = &loaded.book.files;
-    loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
-    loaded
+
+    /// How many runbooks there are to read.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.runbooks.len()
+    }
+
+    /// Reads one of them.
+    #[must_use]
+    pub fn read(&self, index: usize) -> Piece {
+        let file = self.runbooks[index];
+        lower::piece::read(&self.loaded.book, file, &self.loaded.sources.get(file).text)
+    }
+
+    /// Takes up what was read, in the order of the indexes.
+    #[must_use]
+    pub fn join(mut self, pieces: Vec<Piece>) -> Checking {
+        lower::piece::join(&mut self.loaded, pieces);
+        let runbooks = self.loaded.book.runbooks.keys().cloned().collect();
+        let mentions = check::by_runbook(&self.loaded);
+        Checking { loaded: self.loaded, runbooks, mentions }
+    }
+}
+
+/// A book that was read, whose runbooks are yet to be checked, again each on its own.
+#[derive(Debug)]
+pub struct Checking {
+    loaded: Loaded,
+    runbooks: Vec<Name>,
+    mentions: BTreeMap<Name, Vec<usize>>,
+}
+
+impl Checking {
+    /// How many runbooks there are to check.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.runbooks.len()
+    }
+
+    /// Everything that is wrong with one of them.
+    #[must_use]
+    pub fn check(&self, index: usize) -> Diagnostics {
+        let name = &self.runbooks[index];
+        let mentions = self.mentions.get(name).map_or(&[][..], Vec::as_slice);
+        check::runbook(&self.loaded, name, mentions)
+    }
+
+    /// Checks what concerns the book as a whole and takes up what was found, in the order of the indexes.
+    #[must_use]
+    pub fn finish(self, found: Vec<Diagnostics>) -> Loaded {
+        let mut loaded = self.loaded;
+        let whole = check::book(&loaded);
+        found.into_iter().chain([whole]).for_each(|found| loaded.findings.append(found));
+        let wrong: BTreeSet<FileId> = loaded.findings.files_with_errors();
+        let files = &loaded.book.files;
+        loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
+        loaded
+    }
 }

@@ -4,6 +4,7 @@ use crate::base::ids::{Name, StepId};
 use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::{FileId, Spot};
+use crate::model::alert::Alert;
 use crate::model::escalation::Escalation;
 use crate::model::measure::Threshold;
 use crate::model::param::Param;
@@ -28,29 +29,6 @@ pub struct Book {
     pub alerts: BTreeMap<String, Alert>,
     /// `tests/*.yaml`.
     pub tests: Vec<Test>,
-}
-
-/// One entry of `alerts.yaml`.
-#[derive(Debug, Clone)]
-pub struct Alert {
-    /// Where its name is written.
-    pub spot: Spot,
-    /// The condition over stored samples, as written.
-    pub expr: String,
-    /// How long it must hold.
-    pub holds_for: Span,
-    /// How long it stays on after it last held.
-    pub keep_firing_for: Span,
-    /// What missing samples mean: `keep`, `ok` or `fire`.
-    pub missing: String,
-    /// The severity of its incident.
-    pub severity: String,
-    /// What people read.
-    pub title: Option<String>,
-    /// What to do; Markdown.
-    pub description: Option<String>,
-    /// Labels, for routes and triggers.
-    pub labels: BTreeMap<String, String>,
 }
 
 /// One test of `tests/*.yaml`, as written.

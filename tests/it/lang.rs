@@ -132,6 +132,7 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
             "2:1 SL0002 unknown key `chanels` in stepladder.yaml",
             "1:18 SL0506 `80` is not a band: write it like `>= 80` or `< 120 || > 600` (at `disk.warning`)",
             "1:8 SL0005 `severity` is missing in the alert `Hot`",
+            "1:14 SL0106 `cpu` is not declared in thresholds.yaml",
             "3:27 SL0002 unknown key `timout` in a step",
             "4:11 SL0102 the id `one` is taken",
             "4:22 SL0501 `soon` is not a length of time: write it like 30s, 5m, 1h30m or 7d (at `wait`)",
@@ -211,4 +212,30 @@ catch_all: [ivanova]
     assert_eq!(ladder.contacts[&name("ivanova")].addresses["sms"], "+1-555-0123");
     assert_eq!(ladder.rotations[&name("platform")].overrides.len(), 1);
     assert_eq!((ladder.routes[0].matches.len(), ladder.routes[1].matches.len()), (1, 0));
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_who_reads_first() {
+    let runbook = |name: &str, rest: &str| (format!("runbooks/{name}.yaml"), Arc::from(rest));
+    let files: Vec<(String, Arc<str>)> = vec![
+        ("thresholds.yaml".into(), "m: {}\n".into()),
+        runbook(
+            "a",
+            "runbook: a\nsteps:\n  - { id: one, runbook: { run: c } }\n  - { id: two, shell: ls, timout: 3s }\n",
+        ),
+        runbook("b", "runbook: b\nsteps:\n  - { id: one, shell: ls, measure: { n: output.exit_code } }\n"),
+        runbook("c", "runbook: c\nsteps:\n  - { id: one, runbook: { run: a } }\n  - { id: two, log: \"{{ x }}\" }\n"),
+        runbook("d", "runbook: a\nsteps:\n  - { id: one, when: steps.two.ok, shell: ls }\n"),
+    ];
+    let reading = stepladder::lang::Reading::new(&files);
+    let mut pieces: Vec<_> = (0..reading.count()).rev().map(|index| reading.read(index)).collect();
+    pieces.reverse();
+    let checking = reading.join(pieces);
+    let mut found: Vec<_> = (0..checking.count()).rev().map(|index| checking.check(index)).collect();
+    found.reverse();
+    let backwards = checking.finish(found);
+    let forwards = load(&files);
+    assert_eq!(told(&backwards), told(&forwards));
+    assert!(told(&forwards).len() >= 6, "{:#?}", told(&forwards));
+    assert_eq!(backwards.book.runbooks.len(), forwards.book.runbooks.len());
 }

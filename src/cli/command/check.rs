@@ -24,6 +24,8 @@ pub fn run(args: &Check, settings: &Settings) -> Result<Exit, Trouble> {
     let runbooks = loaded.book.runbooks.len();
     show(args.format, &loaded.sources, &findings, settings, runbooks)?;
     let (errors, warnings) = findings.counts();
+    // The process ends here: giving a book of a thousand runbooks back piece by piece is a tenth of the whole time.
+    std::mem::forget(loaded);
     Ok(match (errors, warnings) {
         (0, 0) => Exit::Fine,
         (0, _) if args.strict => Exit::Warning,

@@ -54,7 +54,7 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
 }
 
 /// Reports a severity that `escalation.yaml` does not have.
-pub(super) fn severity(loaded: &Loaded, name: &str, spot: Spot, findings: &mut Diagnostics) {
+pub(in crate::lang) fn severity(loaded: &Loaded, name: &str, spot: Spot, findings: &mut Diagnostics) {
     let Some(ladder) = &loaded.book.escalation else { return };
     if ladder.severities.is_empty() || ladder.severities.contains_key(name) {
         return;
@@ -99,7 +99,7 @@ fn notify(loaded: &Loaded, outline: &Outline, step: &Step, action: &Action, find
 }
 
 /// A finding for an address whose channel does not exist: `slack:#alerts`.
-fn channel(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
+pub(super) fn channel(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
     let name = text.split(':').next().unwrap_or(text).trim();
     let known: Vec<&str> =
         loaded.book.settings.channels.keys().map(Name::as_str).chain(BUILT_IN.iter().copied()).collect();

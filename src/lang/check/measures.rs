@@ -70,8 +70,26 @@ fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, find
             )
             .help("give the unit the value really has; time, bytes and shares convert among themselves"),
         ),
-        (Some(_), Some(_)) | (None, None) => {}
+        (Some(_), Some(given)) => contradicted(measure, given, unit, findings),
+        (None, None) => {}
         (Some(declared), None) => bare(measure, declared, value, findings),
+    }
+}
+
+/// A unit beside a field whose name says another: the value would be converted from what it is not.
+fn contradicted(measure: &Measure, given: &str, unit: Spot, findings: &mut Diagnostics) {
+    let [read] = measure.value.reads() else { return };
+    let source = measure.value.source().trim();
+    if source != read.path.join(".") {
+        return;
+    }
+    if let Some(known) = read.path.last().and_then(|field| unit_of(field)).filter(|known| *known != given)
+        && convert(known, given).is_some()
+    {
+        findings.push(
+            Diagnostic::error(Code::BadUnit, unit, format!("`{source}` is in `{known}`, not in `{given}`"))
+                .help(format!("write `unit: {known}`: it is converted to that of `{}`", measure.name)),
+        );
     }
 }
 

@@ -24,36 +24,51 @@ mod when;
 use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Diagnostics, Spot};
 use crate::lang::{Loaded, Mention};
+pub(super) use ladder::severity;
 use outline::Outline;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything that is wrong with a book that parses.
-pub(crate) fn run(loaded: &Loaded) -> Diagnostics {
-    let mut findings = Diagnostics::default();
-    let mut mentions: BTreeMap<&Name, Vec<&Mention>> = BTreeMap::new();
-    for mention in &loaded.mentions {
-        match &mention.runbook {
-            Some(runbook) => mentions.entry(runbook).or_default().push(mention),
+/// The mentions of each runbook, as indexes into those of the book.
+pub(super) fn by_runbook(loaded: &Loaded) -> BTreeMap<Name, Vec<usize>> {
+    let mut found: BTreeMap<Name, Vec<usize>> = BTreeMap::new();
+    for (index, mention) in loaded.mentions.iter().enumerate() {
+        let Some(runbook) = &mention.runbook else { continue };
+        match found.get_mut(runbook) {
+            Some(indexes) => indexes.push(index),
             None => {
-                names::check_book(mention, &mut findings);
-                secrets::check_book(mention, &mut findings);
+                found.insert(runbook.clone(), vec![index]);
             }
         }
     }
-    for (name, runbook) in &loaded.book.runbooks {
-        let outline = Outline::new(runbook);
-        let mentions = mentions.get(name).map_or(&[][..], Vec::as_slice);
-        names::check(loaded, &outline, mentions, &mut findings);
-        choices::check(&outline, mentions, &mut findings);
-        secrets::check(loaded, &outline, mentions, &mut findings);
-        outside::check(loaded, &outline, mentions, &mut findings);
-        when::check(loaded, &outline, &mut findings);
-        order::check(loaded, &outline, &mut findings);
-        urls::check(loaded, &outline, &mut findings);
-        calls::check(loaded, &outline, &mut findings);
-        measures::check(loaded, &outline, &mut findings);
-        triggers::check(loaded, &outline, &mut findings);
-        ladder::check(loaded, &outline, &mut findings);
+    found
+}
+
+/// Everything that is wrong with one runbook of a book that was read.
+pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagnostics {
+    let mut findings = Diagnostics::default();
+    let Some(runbook) = loaded.book.runbooks.get(name) else { return findings };
+    let mentions: Vec<&Mention> = mentions.iter().filter_map(|index| loaded.mentions.get(*index)).collect();
+    let outline = Outline::new(runbook);
+    names::check(loaded, &outline, &mentions, &mut findings);
+    choices::check(&outline, &mentions, &mut findings);
+    secrets::check(loaded, &outline, &mentions, &mut findings);
+    outside::check(loaded, &outline, &mentions, &mut findings);
+    when::check(loaded, &outline, &mut findings);
+    order::check(loaded, &outline, &mut findings);
+    urls::check(loaded, &outline, &mut findings);
+    calls::check(loaded, &outline, &mut findings);
+    measures::check(loaded, &outline, &mut findings);
+    triggers::check(loaded, &outline, &mut findings);
+    ladder::check(loaded, &outline, &mut findings);
+    findings
+}
+
+/// Everything that is wrong with the book as a whole.
+pub(super) fn book(loaded: &Loaded) -> Diagnostics {
+    let mut findings = Diagnostics::default();
+    for mention in loaded.mentions.iter().filter(|mention| mention.runbook.is_none()) {
+        names::check_book(mention, &mut findings);
+        secrets::check_book(mention, &mut findings);
     }
     calls::cycles(loaded, &mut findings);
     settings::check(loaded, &mut findings);

@@ -1,13 +1,12 @@
 //! Every name that an expression or template reads: is it there, may it be read here, does its type fit.
 
 use super::outline::{Lane, Outline, Standing};
-use super::scope::{self, Own};
+use super::scope::{self, Own, Scopes};
 use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Problem, ProblemKind, Read, Type, Types};
 use crate::lang::{Formula, Loaded, Mention};
 use crate::model::step::StepKind;
-use std::collections::BTreeMap;
 
 /// Checks all mentions of one runbook.
 pub(super) fn check<'a>(
@@ -16,14 +15,14 @@ pub(super) fn check<'a>(
     mentions: &[&'a Mention],
     findings: &mut Diagnostics,
 ) {
-    let mut cache: BTreeMap<(Option<&StepId>, Own), Types> = BTreeMap::new();
+    let mut scopes = Scopes::new(loaded, outline);
     for mention in mentions {
         let step = mention.step.as_ref();
         let own = own(outline, mention);
         let special = special(outline, mention);
         let types = match &special {
             Some(types) => types,
-            None => cache.entry((step, own)).or_insert_with(|| scope::types(loaded, outline, step, own)),
+            None => scopes.at(step, own),
         };
         let lost = lost_steps(loaded, outline, mention, findings);
         let problems = match &mention.what {

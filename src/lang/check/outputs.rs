@@ -24,13 +24,11 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
                 let mut types = roots(&outline);
                 types.insert("steps".into(), Type::Any);
                 let outputs = called.outputs.iter().map(|(name, expr)| (name.to_string(), expr.type_of(&types)));
-                Type::Record(outputs.collect())
+                Type::record(outputs)
             }
             None => Type::Any,
         },
-        StepKind::Compute(values) => {
-            Type::Record(values.iter().map(|(name, _)| (name.to_string(), Type::Any)).collect())
-        }
+        StepKind::Compute(values) => Type::record(values.iter().map(|(name, _)| (name.as_str(), Type::Any))),
         StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
         StepKind::Remedy(_) => {
             let tried = fixed(&[("step", Type::Text), ("outcome", Type::Text)]);
@@ -40,7 +38,7 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
             ])
         }
         StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
-        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::Record(BTreeMap::new()),
+        StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::record([("", Type::Any); 0]),
     }
 }
 
@@ -52,7 +50,7 @@ fn output_of(action: &Action, step: &Step) -> Type {
         if let (Some(Type::Map(value)), Some(Param::Map(names))) = (fields.get(*field).cloned(), action.params.get(key))
         {
             let names = names.iter().map(|(name, _)| (name.clone(), (*value).clone()));
-            fields.insert((*field).to_owned(), Type::Record(names.collect()));
+            fields.insert((*field).to_owned(), Type::record(names));
         }
     }
     let child = spec.output.iter().any(|field| field.name == "stdout");
@@ -64,7 +62,7 @@ fn output_of(action: &Action, step: &Step) -> Type {
             OutputForm::Json | OutputForm::Kv => Type::Any,
         };
     }
-    Type::Record(fields)
+    Type::record(fields)
 }
 
 /// Fields of an output whose names the step gives itself, with the key that does.
@@ -102,7 +100,7 @@ fn field_type(ty: &FieldType) -> Type {
         FieldType::Text => Type::Text,
         FieldType::List(item) => Type::List(Box::new(field_type(item))),
         FieldType::Map(value) => Type::Map(Box::new(field_type(value))),
-        FieldType::Record(table) => Type::Record(fields(table)),
+        FieldType::Record(table) => Type::record(fields(table)),
         FieldType::Maybe(inner) => maybe(field_type(inner), "it is not always there"),
     }
 }

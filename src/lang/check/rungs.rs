@@ -16,6 +16,8 @@ pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings
     rungs.severities(findings);
     rungs.reach(findings);
     rungs.phones(findings);
+    rungs.announcements(findings);
+    rungs.stand_ins(findings);
 }
 
 /// Whether a name in a list of people is somebody. `on_call.owner` is whoever owns the runbook.
@@ -227,6 +229,16 @@ impl Rungs<'_> {
                 Some(Reach::AtOnce(channels) | Reach::InTurn(channels, _)) => channels.as_slice(),
                 None => continue,
             };
+            if channels.is_empty() {
+                findings.push(
+                    Diagnostic::error(
+                        Code::NobodyTold,
+                        self.below("severities", name),
+                        format!("`{name}` reaches people by no channel at all"),
+                    )
+                    .help("name one: `reach: { at_once: [email] }`, or leave `reach` out"),
+                );
+            }
             let levels = severity.climb.keys().filter_map(|level| ladder.levels.get(level));
             let paged: Vec<&str> =
                 levels.flat_map(|level| level.page.iter()).flat_map(|who| members(ladder, who)).collect();
@@ -256,6 +268,42 @@ impl Rungs<'_> {
                 )
                 .help("give at least one: `phone`, `email` or `slack`"),
             );
+        }
+    }
+
+    /// Broadcasts go over channels that are there. A book that declares none sends nothing yet.
+    fn announcements(&self, findings: &mut Diagnostics) {
+        if self.loaded.book.settings.channels.is_empty() {
+            return;
+        }
+        for address in self.ladder.announce.values().flatten() {
+            if let Some(finding) = super::ladder::channel(self.loaded, address, self.below("announce", address)) {
+                findings.push(finding);
+            }
+        }
+    }
+
+    /// A time of standing in that ends before it begins puts nobody on call.
+    fn stand_ins(&self, findings: &mut Diagnostics) {
+        let at = |text: &str| text.parse::<jiff::civil::DateTime>().ok();
+        for (rotation, one) in self
+            .ladder
+            .rotations
+            .iter()
+            .flat_map(|(name, rotation)| rotation.overrides.iter().map(move |it| (name, it)))
+        {
+            if let (Some(from), Some(to)) = (at(&one.from), at(&one.to))
+                && from >= to
+            {
+                let message = format!(
+                    "`{}` stands in for `{rotation}` until {}, which is not after {}",
+                    one.who, one.to, one.from
+                );
+                findings.push(
+                    Diagnostic::error(Code::BadDate, self.below("on_call", &one.to), message)
+                        .help("`to` comes after `from`"),
+                );
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::model::input::{Input, InputType};
 use crate::model::param::Param;
 use crate::model::step::{Step, StepKind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A step that a place may mention.
 pub(super) struct Visible<'a> {
@@ -39,19 +40,52 @@ pub(super) enum Own {
     Round,
 }
 
-/// The scope at one step, or at the runbook's own keys where there is none.
-pub(super) fn types(loaded: &Loaded, outline: &Outline, step: Option<&StepId>, own: Own) -> Types {
-    let mut types = roots(outline);
-    let mut visible = visible(outline, step);
-    if own == Own::Round {
-        rounds(outline, step, &mut visible);
+/// The scopes of one runbook. Each is made once, and what several of them hold is made once and shared.
+pub(super) struct Scopes<'a> {
+    loaded: &'a Loaded,
+    outline: &'a Outline<'a>,
+    roots: Types,
+    scopes: BTreeMap<(Option<&'a StepId>, Own), Types>,
+    /// What a step is to those that see it: by its id, why its output may be missing, whether it failed.
+    records: BTreeMap<(&'a StepId, Option<String>, bool), Type>,
+}
+
+impl<'a> Scopes<'a> {
+    /// None made yet.
+    pub(super) fn new(loaded: &'a Loaded, outline: &'a Outline<'a>) -> Self {
+        let (scopes, records) = (BTreeMap::new(), BTreeMap::new());
+        Self { loaded, outline, roots: roots(outline), scopes, records }
     }
-    let records = visible.iter().map(|seen| (seen.standing.step.id.to_string(), record(loaded, outline, seen)));
-    types.insert("steps".into(), Type::Record(records.collect()));
-    if let Some(step) = step {
-        inside(loaded, outline, step, own, &mut types);
+
+    /// The scope at one step, or at the runbook's own keys where there is none.
+    pub(super) fn at(&mut self, step: Option<&'a StepId>, own: Own) -> &Types {
+        if !self.scopes.contains_key(&(step, own)) {
+            let types = self.types(step, own);
+            self.scopes.insert((step, own), types);
+        }
+        &self.scopes[&(step, own)]
     }
-    types
+
+    fn types(&mut self, step: Option<&StepId>, own: Own) -> Types {
+        let mut types = self.roots.clone();
+        let mut visible = visible(self.outline, step);
+        if own == Own::Round {
+            rounds(self.outline, step, &mut visible);
+        }
+        let records: Vec<(&str, Type)> =
+            visible.into_iter().map(|seen| (seen.standing.step.id.as_str(), self.record(seen))).collect();
+        types.insert("steps".into(), Type::record(records));
+        if let Some(step) = step {
+            inside(self.loaded, self.outline, step, own, &mut types);
+        }
+        types
+    }
+
+    fn record(&mut self, seen: Visible<'a>) -> Type {
+        let (loaded, outline) = (self.loaded, self.outline);
+        let key = (&seen.standing.step.id, seen.unsure.clone(), seen.failed);
+        self.records.entry(key).or_insert_with(|| record(loaded, outline, &seen)).clone()
+    }
 }
 
 /// The names that every place of a runbook sees.
@@ -59,12 +93,9 @@ pub(super) fn roots(outline: &Outline) -> Types {
     let runbook = outline.runbook;
     let mut types = Types::new();
     let inputs = runbook.inputs.iter().filter(|input| input.ty != InputType::Secret);
-    types.insert(
-        "inputs".into(),
-        Type::Record(inputs.map(|input| (input.name.to_string(), input_type(input))).collect()),
-    );
+    types.insert("inputs".into(), Type::record(inputs.map(|input| (input.name.as_str(), input_type(input)))));
     let env = runbook.env.iter().map(|name| (name.clone(), Type::Text));
-    types.insert("env".into(), Type::Record(env.collect()));
+    types.insert("env".into(), Type::record(env));
     types.insert("run".into(), fixed(&run_fields()));
     types.insert("book".into(), fixed(&[("timezone", Type::Text)]));
     types.insert("runbook".into(), fixed(&[("id", Type::Text), ("title", Type::Text)]));
@@ -72,12 +103,13 @@ pub(super) fn roots(outline: &Outline) -> Types {
     types.insert("incident".into(), maybe(Type::Any, "a run that no incident started has none"));
     types.insert("level".into(), Type::Level);
     types.insert("failed".into(), Type::Bool);
-    let mut vars = BTreeMap::new();
+    types.insert("vars".into(), Type::Record(Arc::default()));
     for (name, expr) in &runbook.vars {
-        types.insert("vars".into(), Type::Record(vars.clone()));
-        vars.insert(name.to_string(), expr.type_of(&types));
+        let ty = expr.type_of(&types);
+        if let Some(Type::Record(vars)) = types.get_mut("vars") {
+            Arc::make_mut(vars).insert(name.to_string(), ty);
+        }
     }
-    types.insert("vars".into(), Type::Record(vars));
     types
 }
 
@@ -87,7 +119,7 @@ pub(super) fn of_var(outline: &Outline, index: usize) -> Types {
     let names = outline.runbook.vars.iter().take(index).map(|(name, _)| name.to_string());
     let known: Vec<String> = names.collect();
     if let Some(Type::Record(vars)) = types.get_mut("vars") {
-        vars.retain(|name, _| known.contains(name));
+        Arc::make_mut(vars).retain(|name, _| known.contains(name));
     }
     for later in ["level", "failed", "incident", "book", "runbook"] {
         types.remove(later);
@@ -289,7 +321,7 @@ fn item(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
     if let StepKind::Steps(list) = &step.kind {
         fields.extend(list.steps.iter().map(|inner| (inner.id.to_string(), fixed(&single(inner)))));
     }
-    Type::Record(fields)
+    Type::record(fields)
 }
 
 /// The type of an input as expressions see it.
@@ -313,5 +345,5 @@ pub(super) fn maybe(ty: Type, why: &str) -> Type {
 }
 
 pub(super) fn fixed(fields: &[(&str, Type)]) -> Type {
-    Type::Record(fields.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect())
+    Type::record(fields.iter().map(|(name, ty)| (*name, ty.clone())))
 }

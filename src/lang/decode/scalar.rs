@@ -48,7 +48,9 @@ impl Ctx {
 
     /// Texts that are taken as they stand: none may hold a template.
     fn verbatim(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
-        if scalar.text.contains("{{") && !matches!(shape, Shape::Regex) {
+        // Braces may stand in a pattern; where it then is none, a template was meant.
+        let pattern = matches!(shape, Shape::Regex) && regex::Regex::new(&scalar.text).is_ok();
+        if scalar.text.contains("{{") && !pattern {
             let message = format!("`{}` is not templated: it takes {} as it stands", self.here(), wanted(shape));
             let help = match self.path.split(['.', '[']).next().unwrap_or_default() {
                 "sql" => "put the value into `params: [\"{{ … }}\"]` and write `?1` (PostgreSQL: `$1`) in its place",

@@ -74,6 +74,7 @@ fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
     };
     clear_has_band(ctx, &threshold, &fields, node);
     baseline_is_there(ctx, &threshold, &fields, node);
+    baseline_is_long_enough(ctx, &threshold, &fields, node);
     Some(threshold)
 }
 
@@ -105,6 +106,27 @@ fn clear_has_band(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, nod
             let spot = map.map_or(node.spot, |(key, _)| key.spot);
             ctx.error(Code::BadBand, spot, format!("`clear` names `{level}`, which has no band of its own"));
         }
+    }
+}
+
+/// A baseline that looks back over fewer days than it needs never comes about.
+fn baseline_is_long_enough(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
+    let Some(baseline) = &threshold.baseline else { return };
+    let days = baseline.over.millis() / 86_400_000;
+    let most = match baseline.of.as_str() {
+        "weekday" => days - days / 7 * 2,
+        "same_weekday" => days / 7,
+        _ => days,
+    };
+    if most < u64::from(baseline.at_least) {
+        let map = fields.node("baseline");
+        let spot = map.and_then(|map| map.entry("over").or_else(|| map.entry("at_least")));
+        let spot = spot.map_or_else(|| fields.spot("baseline", node.spot), |(_, value)| value.spot);
+        let message = format!(
+            "{} of {} are at most {most} samples, and the baseline needs {}: it never comes about",
+            baseline.over, baseline.of, baseline.at_least
+        );
+        ctx.error_help(Code::BadBand, spot, message, "look further back with `over`, or ask for fewer with `at_least`");
     }
 }
 
