@@ -6,6 +6,7 @@
 
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
+use crate::engine::call::Given;
 use crate::engine::decide::{Effect, Input};
 use crate::engine::event::{Event, Parent, Recorded, Started};
 use crate::engine::start::{Ask, start};
@@ -308,13 +309,7 @@ impl Pump {
     }
 
     /// Starts a child run, or takes note of one that was started before a crash.
-    fn start_child(
-        &mut self,
-        parent: Parent,
-        child: RunId,
-        name: &Name,
-        inputs: crate::base::value::Map<String, crate::base::value::Value>,
-    ) -> Vec<Order> {
+    fn start_child(&mut self, parent: Parent, child: RunId, name: &Name, inputs: Given) -> Vec<Order> {
         let now = (self.clock)();
         if self.driver.run(child).is_some() {
             return Vec::new();
@@ -341,7 +336,7 @@ impl Pump {
         parent: &Parent,
         child: RunId,
         name: &Name,
-        inputs: crate::base::value::Map<String, crate::base::value::Value>,
+        inputs: Given,
         now: Timestamp,
     ) -> Result<(Arc<Runbook>, Recorded), String> {
         let digest = caller.texts.get(BUNDLE).ok_or("the caller is pinned to no texts")?;
@@ -350,7 +345,8 @@ impl Pump {
         let ask = Ask {
             run: child,
             texts: caller.texts.clone(),
-            inputs,
+            inputs: inputs.plain,
+            sealed: inputs.sealed,
             env: caller
                 .env
                 .iter()

@@ -20,6 +20,7 @@ mod order;
 mod owner;
 mod run;
 mod rust_text;
+mod sealed;
 mod shell_values;
 mod sim;
 mod socket;

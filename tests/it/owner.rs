@@ -8,12 +8,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A book in a directory of its own; its keepers end by themselves when they have nothing to do.
-struct Home {
+pub(crate) struct Home {
     dir: tempfile::TempDir,
 }
 
 impl Home {
-    fn new(runbooks: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(runbooks: &[(&str, &str)]) -> Self {
         let home = Self { dir: tempfile::tempdir().unwrap() };
         fs::create_dir(home.path("runbooks")).unwrap();
         fs::write(home.path("stepladder.yaml"), "timezone: UTC\nkeep: { min_free: 1MiB }\n").unwrap();
@@ -23,18 +23,18 @@ impl Home {
         home
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stepladder"));
         command.current_dir(self.dir.path()).args(args).env("USER", "tester").env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
@@ -73,7 +73,7 @@ fn kill(pid: u32, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -240,7 +240,7 @@ fn a_secret_leaves_no_trace() {
     assert!(logs.contains("is "), "the output itself is there: {logs}");
 }
 
-fn walk(dir: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
+pub(crate) fn walk(dir: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let kind = fs::symlink_metadata(&path).unwrap().file_type();
