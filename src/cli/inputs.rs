@@ -21,14 +21,20 @@ const MOST: u64 = MAX_SECRET as u64 + 3;
 /// How often a person is asked for one value.
 const ASKED: usize = 3;
 
-/// The inputs for a run. Defaults are left to whoever starts it.
+/// The inputs for a run. Defaults, and those that a plan has, are left to whoever starts it.
 ///
 /// # Errors
 /// A sentence for the first value that is no input, or none of its type, or missing with nobody to ask.
-pub fn gather(runbook: &Runbook, typed: &[String], settings: &Settings) -> Result<Map<String, Value>, Trouble> {
+pub fn gather(
+    runbook: &Runbook,
+    typed: &[String],
+    planned: &[String],
+    settings: &Settings,
+) -> Result<Map<String, Value>, Trouble> {
     let mut values = accept(runbook, typed)?;
     for input in &runbook.inputs {
-        if input.default.is_none() && !values.contains_key(input.name.as_str()) {
+        let known = planned.iter().any(|name| name == input.name.as_str());
+        if input.default.is_none() && !known && !values.contains_key(input.name.as_str()) {
             if !settings.can_ask {
                 return Err(
                     Trouble::new(format!("input `{}` is missing: {}", input.name, what(input))).help(way(input))

@@ -13,7 +13,8 @@ use crate::model::input::InputType;
 use crate::model::runbook::Runbook;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
-use crate::runtime::shelf::BUNDLE;
+use crate::runtime::shelf::{BUNDLE, PLAN};
+use crate::service::plan::Plan;
 use crate::service::{Service, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct StartRun {
     pub only: Vec<String>,
     /// Not these.
     pub skip: Vec<String>,
+    /// Touch only what this plan lists.
+    pub plan: Option<Value>,
     /// Who.
     pub actor: Actor,
 }
@@ -50,6 +53,11 @@ impl Service {
         let texts = (self.files)().map_err(Trouble::Book)?;
         let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
         let loaded = lang::load(&files);
+        let plan = wish.plan.as_ref().map(Plan::read).transpose()?;
+        let wish = match &plan {
+            Some(plan) => plan.wish(wish, &loaded, &texts)?,
+            None => wish,
+        };
         let runbook = find(&loaded, &wish.runbook)?;
         self.may_start(&wish.actor, &runbook)?;
         self.has_space(loaded.book.settings.min_free)?;
@@ -58,11 +66,16 @@ impl Service {
         let book = Arc::new(loaded.book);
         let digest =
             self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
+        let mut pinned = BTreeMap::from([(BUNDLE.to_owned(), digest)]);
+        if let Some(plan) = &plan {
+            let kept = self.shelf.pin_plan(self.journal.as_ref(), &plan.allowed);
+            pinned.insert(PLAN.to_owned(), kept.map_err(|error| Trouble::Store(error.to_string()))?);
+        }
         let now = clock::now();
         let run = clock::new_run(now);
         let ask = Ask {
             run,
-            texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
+            texts: pinned,
             inputs,
             sealed,
             env: self.listed_env(&runbook),
