@@ -31,7 +31,7 @@ mod web;
 mod world;
 
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
-pub use secret::{Filled, Secrets};
+pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};
 
 use crate::act::args::Args;

@@ -4,7 +4,7 @@
 //! request is performed and forgotten with it.
 
 use crate::act::secret::file::read_names;
-use crate::base::arg::{Landing, SecretRef};
+use crate::base::arg::{Landing, SEALED_INPUT, SecretRef};
 use crate::model::book::SecretSource;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
@@ -12,10 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Stdio;
 
+mod age;
 mod file;
 mod fill;
+mod seal;
 
 pub use fill::Filled;
+pub use seal::Seal;
 
 /// Where secrets come from; first match wins.
 #[derive(Clone, Default)]
@@ -28,36 +31,52 @@ pub struct Secrets {
     pub book_dir: PathBuf,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
+    /// What secret inputs are sealed under; `None` in a process that is given them opened.
+    pub seal: Option<Seal>,
 }
 
 impl Secrets {
     /// The values of every secret the request names.
     pub async fn gather(&self, request: &Request) -> Result<Filled, Failure> {
+        let mut filled = Filled::default();
+        for (name, value) in self.plain(request).await? {
+            filled.insert(&name, value);
+        }
+        Ok(filled)
+    }
+
+    /// The same as they are, for a process that is given nothing else.
+    pub async fn plain(&self, request: &Request) -> Result<BTreeMap<String, String>, Failure> {
         let mut names = BTreeSet::new();
         request.params.each_secret(&mut |secret| {
             names.insert(secret.name.clone());
         });
         let texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
         names.extend(texts.flat_map(|text| text.secrets().map(|secret| secret.name.clone())));
-        self.values(&names).await
+        let mut values = BTreeMap::new();
+        for (name, sealed) in &request.sealed {
+            match self.opened(name, sealed) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(why) if names.contains(name) => {
+                    let input = name.strip_prefix(SEALED_INPUT).unwrap_or(name);
+                    return Err(missing(format!("the secret input `{input}` can't be read: {why}")));
+                }
+                // A step that does not need it goes on: cleaning up must not depend on a lost key.
+                Err(_) => {}
+            }
+        }
+        for name in names.into_iter().filter(|name| !request.sealed.contains_key(name)) {
+            let value = self.one(&name).await?;
+            values.insert(name, value);
+        }
+        Ok(values)
     }
 
-    /// The values of these secrets.
-    pub async fn values(&self, names: &BTreeSet<String>) -> Result<Filled, Failure> {
-        let mut filled = Filled::default();
-        for name in names {
-            filled.insert(name, self.one(name).await?);
+    fn opened(&self, name: &str, sealed: &str) -> Result<String, String> {
+        match &self.seal {
+            Some(seal) => seal.open(sealed),
+            None => self.environment.get(name).cloned().ok_or_else(|| "this process was not given it".to_owned()),
         }
-        Ok(filled)
-    }
-
-    /// The values of these secrets as they are, for a process that is given nothing else.
-    pub async fn plain(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Failure> {
-        let mut plain = BTreeMap::new();
-        for name in names {
-            plain.insert(name.clone(), self.one(name).await?);
-        }
-        Ok(plain)
     }
 
     async fn one(&self, name: &str) -> Result<String, Failure> {
@@ -85,7 +104,10 @@ impl Secrets {
             }
             SecretSource::SystemdCredentials => Ok(self.credential(name)),
             SecretSource::Command(argv) => self.command(argv, name).await,
-            SecretSource::Age(path) => Ok(Err(format!("{path} is encrypted by age, which is not in this release"))),
+            SecretSource::Age { file, identity } => {
+                let mut names = age::read_names(self, file, identity.as_ref()).map_err(missing)?;
+                Ok(names.remove(name).ok_or_else(|| format!("not in {file}")))
+            }
         }
     }
 
@@ -189,11 +211,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn gather(secrets: &Secrets, name: &str) -> Result<String, String> {
-        let names = BTreeSet::from([name.to_owned()]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let filled = runtime.block_on(secrets.values(&names)).map_err(|failure| failure.message)?;
-        let hole = SecretRef { name: name.into(), landing: Landing::Plain };
-        filled.value(&hole).map_err(|failure| failure.message)
+        runtime.block_on(secrets.one(name)).map_err(|failure| failure.message)
     }
 
     #[test]
@@ -208,7 +227,6 @@ mod tests {
                 SecretSource::File("secrets.yaml".into()),
                 SecretSource::SystemdCredentials,
                 SecretSource::Command(vec!["sh".into(), "-c".into(), "test $0 = ASKED && echo from command".into()]),
-                SecretSource::Age("secrets.age".into()),
             ],
             environment: BTreeMap::from([
                 ("HOME_TOKEN".into(), "from env".into()),
@@ -216,6 +234,7 @@ mod tests {
             ]),
             book_dir: dir.path().into(),
             credentials: None,
+            seal: None,
         };
         assert_eq!(gather(&secrets, "HOME_TOKEN"), Ok("from env".into()));
         assert_eq!(gather(&secrets, "TOKEN"), Ok("from file".into()));
@@ -223,7 +242,7 @@ mod tests {
         assert_eq!(gather(&secrets, "ASKED"), Ok("from command".into()));
         let none = gather(&secrets, "NOWHERE").expect_err("nowhere");
         assert!(none.starts_with("secret `NOWHERE` was not found: not in the environment, not in "), "{none}");
-        assert!(none.ends_with("secrets.age is encrypted by age, which is not in this release"), "{none}");
+        assert!(none.ends_with("`sh` has none (exit status: 1)"), "{none}");
 
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("mode");
         let open = gather(&secrets, "TOKEN").expect_err("others can read it");

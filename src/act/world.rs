@@ -130,6 +130,7 @@ mod tests {
                 workdir: None,
                 output: OutputForm::Text,
                 timeout: None,
+                sealed: std::collections::BTreeMap::new(),
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
         }

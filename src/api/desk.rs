@@ -8,6 +8,7 @@ use crate::api::wire::{
 };
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
+use crate::base::value::Value;
 use crate::model::runbook::Runbook;
 use crate::service::{Follow, Service, Trouble};
 use tokio::sync::mpsc;
@@ -92,6 +93,14 @@ impl Desk {
     /// When there is no such run or the store cannot be read.
     pub fn run(&self, run: &str) -> Result<RunDetail, Problem> {
         present::detail(&self.service, run_id(run)?).map_err(told)
+    }
+
+    /// The plan that a finished dry run makes.
+    ///
+    /// # Errors
+    /// When there is no such run, or none that a plan can be made of.
+    pub fn plan(&self, run: &str) -> Result<Value, Problem> {
+        self.service.plan(run_id(run)?).map_err(told)
     }
 
     /// The whole id of the run that begins or ends with `text`, or of the newest for `last`.

@@ -38,8 +38,8 @@ pub fn row(row: service::RunRow) -> RunRow {
 /// A wish to start something.
 #[must_use]
 pub fn start(request: StartRequest, actor: Actor) -> StartRun {
-    let StartRequest { runbook, inputs, dry, from, only, skip } = request;
-    StartRun { runbook, inputs, dry, from, only, skip, actor }
+    let StartRequest { runbook, inputs, dry, from, only, skip, plan } = request;
+    StartRun { runbook, inputs, dry, from, only, skip, plan, actor }
 }
 
 /// Which runs to list.

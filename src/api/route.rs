@@ -27,6 +27,7 @@ pub(super) fn routes(desk: Desk) -> Router {
     Router::new()
         .route("/api/v1/runs", post(start).get(runs))
         .route("/api/v1/runs/{run}", get(run))
+        .route("/api/v1/runs/{run}/plan", get(plan))
         .route("/api/v1/runs/{run}/events", get(events))
         .route("/api/v1/runs/{run}/cancel", post(cancel))
         .route("/api/v1/runs/{run}/retry", post(retry))
@@ -63,6 +64,10 @@ async fn runs(State(desk): State<Desk>, query: AnyQuery<RunsQuery>) -> Answered 
 
 async fn run(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.run(&run)).await?).into_response())
+}
+
+async fn plan(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
+    Ok(Json(blocking(move || desk.plan(&run)).await?).into_response())
 }
 
 async fn find(State(desk): State<Desk>, Path(text): Path<String>) -> Answered {

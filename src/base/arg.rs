@@ -45,13 +45,30 @@ pub enum Landing {
     Host,
 }
 
+/// What the name of a sealed input's hole begins with: no other secret's name has a dot.
+pub const SEALED_INPUT: &str = "inputs.";
+
 /// A hole that only `act` fills.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretRef {
-    /// The secret's name, as in `secrets.NAME`.
+    /// The secret's name, as in `secrets.NAME`; of a sealed input `inputs.NAME`.
     pub name: String,
     /// Where the value will land.
     pub landing: Landing,
+}
+
+impl SecretRef {
+    /// As the author wrote it: `secrets.NAME`, `inputs.NAME`.
+    #[must_use]
+    pub fn written(&self) -> String {
+        if self.name.starts_with(SEALED_INPUT) { self.name.clone() } else { format!("secrets.{}", self.name) }
+    }
+
+    /// The name of the sealed input that it stands for, if it is one's.
+    #[must_use]
+    pub fn input(&self) -> Option<&str> {
+        self.name.strip_prefix(SEALED_INPUT)
+    }
 }
 
 /// A piece of a rendered text.
@@ -110,11 +127,11 @@ impl Text {
 }
 
 impl fmt::Display for Text {
-    /// For people: holes are shown as `secrets.NAME` in angle brackets.
+    /// For people: holes are shown by their names in angle brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|piece| match piece {
             Piece::Lit(text) => f.write_str(text),
-            Piece::Secret(secret) => write!(f, "<secrets.{}>", secret.name),
+            Piece::Secret(secret) => write!(f, "<{}>", secret.written()),
         })
     }
 }
@@ -155,7 +172,7 @@ impl Arg {
     /// The argument for people: holes shown as in [`Text`]'s `Display`.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let shown = self.fill::<std::convert::Infallible>(&mut |secret| Ok(format!("<secrets.{}>", secret.name)));
+        let shown = self.fill::<std::convert::Infallible>(&mut |secret| Ok(format!("<{}>", secret.written())));
         shown.unwrap_or_default()
     }
 

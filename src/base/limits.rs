@@ -60,6 +60,8 @@ limits! {
     MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
     /// Bytes of an HTTP body that a step reads.
     MAX_BODY = 4 * 1024 * 1024, "bytes of a response body", "a health endpoint answers in kilobytes";
+    /// Bytes of one secret input.
+    MAX_SECRET = 16 * 1024, "bytes of one secret input", "a key with its chain of certificates fits";
     /// Attempts of one step.
     MAX_ATTEMPTS = 1_000, "attempts of one step", "more is a watch, which is its own kind";
     /// Parentheses within parentheses of the condition of one alert.

@@ -4,6 +4,7 @@ use crate::api::wire::{
     AnswerRequest, CancelRequest, OutputChunk, OutputRequest, OutputStream, Problem, RetryRequest, RunDetail, RunRow,
     RunsRequest, StartReply, StartRequest, WireEvent,
 };
+use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
 use crate::keeper;
 use http_body_util::{BodyExt, Full};
@@ -79,6 +80,14 @@ impl Client {
             let _ = write!(path, "&since={}", part(&since.to_string()));
         }
         self.ask(Method::GET, &path, Vec::new()).await
+    }
+
+    /// The plan that a finished dry run makes.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
+        self.ask(Method::GET, &format!("/runs/{}/plan", part(run)), Vec::new()).await
     }
 
     /// One run in full.

@@ -1,28 +1,44 @@
 //! The inputs of a run: what was typed, made into values; what is missing, asked for.
 
 use crate::base::ids::StepId;
+use crate::base::limits::MAX_SECRET;
 use crate::base::value::{Map, Value, plain};
 use crate::cli::ask;
+use crate::cli::output::aside;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::closest;
 use crate::model::input::{Input, InputType};
 use crate::model::runbook::Runbook;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Bytes of a secret that are read: with its line break more than are taken, so that whoever takes it says so.
+const MOST: u64 = MAX_SECRET as u64 + 3;
 
 /// How often a person is asked for one value.
 const ASKED: usize = 3;
 
-/// The inputs for a run. Defaults are left to whoever starts it.
+/// The inputs for a run. Defaults, and those that a plan has, are left to whoever starts it.
 ///
 /// # Errors
 /// A sentence for the first value that is no input, or none of its type, or missing with nobody to ask.
-pub fn gather(runbook: &Runbook, typed: &[String], settings: &Settings) -> Result<Map<String, Value>, Trouble> {
+pub fn gather(
+    runbook: &Runbook,
+    typed: &[String],
+    planned: &[String],
+    settings: &Settings,
+) -> Result<Map<String, Value>, Trouble> {
     let mut values = accept(runbook, typed)?;
     for input in &runbook.inputs {
-        if input.default.is_none() && !values.contains_key(input.name.as_str()) {
+        let known = planned.iter().any(|name| name == input.name.as_str());
+        if input.default.is_none() && !known && !values.contains_key(input.name.as_str()) {
             if !settings.can_ask {
-                return Err(Trouble::new(format!("input `{}` is missing: {}", input.name, what(input)))
-                    .help(format!("give it with `--input {}=VALUE`", input.name)));
+                return Err(
+                    Trouble::new(format!("input `{}` is missing: {}", input.name, what(input))).help(way(input))
+                );
             }
             values.insert(input.name.to_string(), ask_for(input)?);
         }
@@ -42,13 +58,51 @@ fn accept(runbook: &Runbook, typed: &[String]) -> Result<Map<String, Value>, Tro
         let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name.trim()) else {
             return Err(unknown(runbook, name.trim()));
         };
+        let value = value_of(input, text)?;
         let value =
-            input.ty.accept_text(text).map_err(|reason| Trouble::new(format!("input `{}` {reason}", input.name)))?;
+            input.ty.accept_text(&value).map_err(|reason| Trouble::new(format!("input `{}` {reason}", input.name)))?;
         if values.insert(input.name.to_string(), value).is_some() {
             return Err(Trouble::new(format!("input `{}` is given twice", input.name)));
         }
     }
     Ok(values)
+}
+
+/// What was typed for an input: itself, or for a secret where it is.
+fn value_of<'a>(input: &Input, text: &'a str) -> Result<Cow<'a, str>, Trouble> {
+    if input.ty != InputType::Secret {
+        return Ok(text.into());
+    }
+    let read = match text.strip_prefix('@') {
+        _ if text == "-" => {
+            let from = Path::new("standard input");
+            std::io::read_to_string(std::io::stdin().take(MOST)).map_err(|reason| Trouble::io("read", from, &reason))?
+        }
+        Some(file) => {
+            let path = Path::new(file);
+            let file = File::open(path).map_err(|reason| Trouble::io("read", path, &reason))?;
+            std::io::read_to_string(file.take(MOST)).map_err(|reason| Trouble::io("read", path, &reason))?
+        }
+        None => {
+            aside(&format!(
+                "warning: `{0}` is a secret, and what is typed can be seen in the list of processes\n  \
+                 help: write `--input {0}=@FILE`, `--input {0}=-` for standard input, or leave it out and be asked",
+                input.name
+            ));
+            return Ok(text.into());
+        }
+    };
+    Ok(read.strip_suffix('\n').map_or(read.clone(), |line| line.trim_end_matches('\r').to_owned()).into())
+}
+
+/// How a missing input is given.
+fn way(input: &Input) -> String {
+    let name = &input.name;
+    if input.ty == InputType::Secret {
+        format!("give it with `--input {name}=@FILE`, or `--input {name}=-` for standard input")
+    } else {
+        format!("give it with `--input {name}=VALUE`")
+    }
 }
 
 fn unknown(runbook: &Runbook, name: &str) -> Trouble {
@@ -97,9 +151,9 @@ fn ask_for(input: &Input) -> Result<Value, Trouble> {
         let question = format!("{question}{choices}: ");
         let text = if input.ty == InputType::Secret { ask::secret(&question)? } else { ask::line(&question)? };
         match input.ty.accept_text(&text) {
-            Ok(value) if plain(&value).is_empty() => crate::cli::output::aside("  a value is needed"),
+            Ok(value) if plain(&value).is_empty() => aside("  a value is needed"),
             Ok(value) => return Ok(value),
-            Err(reason) => crate::cli::output::aside(&format!("  {reason}")),
+            Err(reason) => aside(&format!("  {reason}")),
         }
     }
     Err(Trouble::new(format!("input `{}` is missing: {}", input.name, what(input))))

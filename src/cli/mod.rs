@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod interrupt;
 pub mod log;
 pub mod output;
+pub mod plan;
 pub mod settings;
 pub mod shelf;
 pub mod spread;

@@ -1,15 +1,14 @@
 //! A step begins, or tries again: what it asks first, and the request its kind makes of the world.
 
 use crate::base::address::Place;
-use crate::base::digest::Digest;
-use crate::base::ids::RunId;
+use crate::base::arg::SEALED_INPUT;
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value};
 use crate::engine::decide::Effect;
 use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::hosts;
-use crate::engine::run::Run;
+use crate::engine::rehearse::Rehearsal;
 use crate::engine::scope;
 use crate::engine::turn::{Turn, ended};
 use crate::expr::EvalError;
@@ -17,10 +16,10 @@ use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::{FailureKind, Full};
-use crate::model::runbook::Runbook;
-use crate::model::step::{Action, Call, Step, StepKind};
+use crate::model::step::{Action, Step, StepKind};
 use crate::template::RenderError;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl<'a> Turn<'a> {
@@ -148,7 +147,14 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    fn request(&self, place: &Place, step: &Step, action: &Action, number: u32) -> Result<Request, RenderError> {
+    /// What an attempt asks of the world.
+    pub(super) fn request(
+        &self,
+        place: &Place,
+        step: &Step,
+        action: &Action,
+        number: u32,
+    ) -> Result<Request, RenderError> {
         let builder = scope::Builder::new(self.book, self.run, place);
         let scope = builder.build_for(&|found| {
             action.params.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
@@ -167,7 +173,14 @@ impl<'a> Turn<'a> {
             workdir: step.workdir.as_ref().map(|template| template.render(&scope)).transpose()?,
             output: step.output,
             timeout: step.timeout,
+            sealed: self.sealed(),
         })
+    }
+
+    /// Every secret input of the run: also what is not named here is masked in what comes back.
+    fn sealed(&self) -> BTreeMap<String, String> {
+        let sealed = self.run.started.sealed.iter();
+        sealed.map(|(name, text)| (format!("{SEALED_INPUT}{name}"), text.clone())).collect()
     }
 
     /// Pages never die of a template: a message that cannot be rendered is sent in built-in words.
@@ -212,70 +225,9 @@ impl<'a> Turn<'a> {
             workdir: None,
             output: step.output,
             timeout: step.timeout,
+            sealed: self.sealed(),
         })
     }
-
-    /// In a dry run, what changes something is only printed, unless the step says what to run instead.
-    fn rehearsed(&self, step: &'a Arc<Step>, action: &'a Action) -> Rehearsal<'a> {
-        let dry = self.run.started.dry;
-        match (&step.check, action.kind.reads(&|key| action.params.get(key).is_some())) {
-            _ if !dry => Rehearsal::Perform(step, action),
-            (Some(check), _) => match &check.kind {
-                StepKind::Act(instead) => Rehearsal::Perform(check, instead),
-                StepKind::Steps(_)
-                | StepKind::Watch(_)
-                | StepKind::Remedy(_)
-                | StepKind::Wait(_)
-                | StepKind::Call(_)
-                | StepKind::Compute(_)
-                | StepKind::Log { .. }
-                | StepKind::Fail(_)
-                | StepKind::Pass(_) => Rehearsal::Print,
-            },
-            (None, true) => Rehearsal::Perform(step, action),
-            (None, false) => Rehearsal::Print,
-        }
-    }
-
-    fn print_only(&mut self, place: &Place, step: &'a Arc<Step>, action: &Action) -> Result<(), IllegalEvent> {
-        let shown = match self.request(place, step, action, 1) {
-            Ok(request) => format!("would run: {}", crate::base::value::plain(&request.params.shown())),
-            Err(error) => {
-                format!("would run `{}`, with values that are unknown in a dry run ({error})", action.kind.name())
-            }
-        };
-        self.end(place, step, ended(Outcome::Skipped, Some(shown)))
-    }
-
-    fn call(&mut self, place: &Place, step: &'a Arc<Step>, call: &Call) -> Result<(), IllegalEvent> {
-        if self.run.started.depth + 1 >= u32::try_from(crate::base::limits::MAX_CALL_DEPTH).unwrap_or(u32::MAX) {
-            let message = format!("runbooks have called one another {} deep", self.run.started.depth + 1);
-            return self.fail_at_once(
-                place,
-                step,
-                Failure { lasting: true, ..Failure::new(FailureKind::Other, message) },
-            );
-        }
-        let inputs = match call_inputs(self.book, self.run, place, call) {
-            Ok(inputs) => inputs,
-            Err(error) => return self.fail_at_once(place, step, template_failure("runbook", &error)),
-        };
-        let attempt = self.next_try(place);
-        let child = child_id(self.run, place, attempt, self.now);
-        let deadline = self.deadline(step);
-        self.emit_step(place, StepEvent::Attempt { number: attempt, request: None, deadline, child: Some(child) })?;
-        let (place, runbook) = (place.clone(), call.runbook.clone());
-        self.order(Effect::StartChild { place, attempt, child, runbook, inputs });
-        Ok(())
-    }
-}
-
-/// What a dry run does with a step.
-enum Rehearsal<'a> {
-    /// It performs this.
-    Perform(&'a Arc<Step>, &'a Action),
-    /// It says what would be done.
-    Print,
 }
 
 /// A result with nothing in it.
@@ -285,38 +237,6 @@ pub(super) fn nothing() -> AttemptResult {
 
 pub(super) fn template_failure(what: &str, error: &RenderError) -> Failure {
     Failure { lasting: true, ..Failure::new(FailureKind::Template, format!("{what}: {error}")) }
-}
-
-fn call_inputs(book: &Runbook, run: &Run, place: &Place, call: &Call) -> Result<Map<String, Value>, RenderError> {
-    let scope = scope::Builder::new(book, run, place).build_for(&|found| {
-        for (_, param) in &call.inputs {
-            param.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
-        }
-    });
-    let filled = |param: &Param| {
-        let arg = param.render(&scope)?;
-        arg.fill(&mut |secret| Err(RenderError(format!("`secrets.{}` can't be an input of a runbook", secret.name))))
-    };
-    call.inputs.iter().map(|(name, param)| Ok((name.as_str().to_owned(), filled(param)?))).collect()
-}
-
-/// The start of a child run, ordered again after a crash.
-pub(super) fn child_start(book: &Runbook, run: &Run, place: &Place, attempt: u32, child: RunId) -> Option<Effect> {
-    let StepKind::Call(call) = &book.step(place.step())?.kind else { return None };
-    let inputs = call_inputs(book, run, place, call).ok()?;
-    Some(Effect::StartChild { place: place.clone(), attempt, child, runbook: call.runbook.clone(), inputs })
-}
-
-/// The same child for the same attempt, however often it is ordered.
-fn child_id(run: &Run, place: &Place, attempt: u32, now: Timestamp) -> RunId {
-    let digest = Digest::of_parts(&[
-        run.started.run.to_string().as_bytes(),
-        place.to_string().as_bytes(),
-        &attempt.to_le_bytes(),
-    ]);
-    let mut chance = [0; 16];
-    chance.copy_from_slice(&digest.bytes()[..16]);
-    RunId::new(u64::try_from(now.as_millisecond()).unwrap_or_default(), u128::from_le_bytes(chance))
 }
 
 impl From<EvalError> for Failure {

@@ -5,6 +5,7 @@ use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value};
+use crate::engine::call::Given;
 use crate::engine::event::{Answer, Event, Recorded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::run::{Run, RunPhase, StepPhase};
@@ -113,7 +114,7 @@ pub enum Effect {
         /// What to run.
         runbook: Name,
         /// With what.
-        inputs: Map<String, Value>,
+        inputs: Given,
     },
     /// Cancel a child run.
     CancelChild {
@@ -203,7 +204,7 @@ fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
                     deadline: running.deadline,
                 }),
                 (None, Some(child)) => {
-                    effects.extend(crate::engine::begin::child_start(book, run, place, running.attempt, child))
+                    effects.extend(crate::engine::call::child_start(book, run, place, running.attempt, child))
                 }
                 (None, None) => {}
             },

@@ -77,8 +77,10 @@ pub struct Started {
     pub runbook: Name,
     /// Every text it executes by, by file name, as blobs: its own, called runbooks, thresholds, settings.
     pub texts: BTreeMap<String, Digest>,
-    /// Accepted inputs; secret ones as `{"sealed": …}`.
+    /// Accepted inputs; secret ones are in `sealed`.
     pub inputs: Map<String, Value>,
+    /// Secret inputs, sealed, by name. Nothing on this floor can open them.
+    pub sealed: BTreeMap<String, String>,
     /// The runbook's `vars`, computed once.
     pub vars: Map<String, Value>,
     /// The names of the environment the runbook lists, as they were.
@@ -263,6 +265,17 @@ pub struct StepEnded {
     pub reason: Option<String>,
     /// The output of a composite step; a leaf's is in its last attempt.
     pub output: Option<Value>,
+    /// In a dry run, what it would have asked of the world.
+    pub planned: Option<Planned>,
+}
+
+/// What a step of a dry run would have asked of the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Planned {
+    /// This.
+    Request(Box<Request>),
+    /// That could not be known, and why.
+    Unknown(String),
 }
 
 /// How a run ended.

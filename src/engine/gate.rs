@@ -16,6 +16,8 @@ pub(super) enum Gate {
     Unreached(String),
     /// No: its condition is false.
     Skip(String),
+    /// That depends on what a dry run did not do, and why.
+    Unknown(String),
     /// Its condition could not be evaluated.
     Broken(Failure),
     /// Yes.
@@ -50,9 +52,7 @@ impl Turn<'_> {
                 match when.eval_bool(&scope) {
                     Ok(true) => Gate::Open,
                     Ok(false) => Gate::Skip(format!("`{}` is false", when.source())),
-                    Err(error) if self.run.started.dry => {
-                        Gate::Skip(format!("unknown in a dry run: `{}` ({error})", when.source()))
-                    }
+                    Err(error) if self.run.started.dry => Gate::Unknown(format!("`{}` ({error})", when.source())),
                     Err(error) => {
                         Gate::Broken(Failure::new(FailureKind::Template, format!("when `{}`: {error}", when.source())))
                     }

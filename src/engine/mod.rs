@@ -5,10 +5,11 @@
 //! state. Nothing here reads a clock, draws a random number, waits, or touches the world.
 //!
 //! `start` makes the first event; `turn` walks the lists; `gate` says whether a step may begin;
-//! `begin`, `composite`, `rounds` do what the kinds ask; `conclude` retries, recovers and ends;
+//! `begin`, `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `conclude` retries, recovers and ends;
 //! `stages` takes the run from its steps through undo and handlers to its end.
 
 mod begin;
+pub mod call;
 mod composite;
 mod conclude;
 pub mod decide;
@@ -19,6 +20,7 @@ pub mod group;
 mod hosts;
 mod measure;
 pub mod project;
+pub mod rehearse;
 mod retry;
 mod rounds;
 pub mod run;

@@ -24,6 +24,8 @@ pub struct Ask {
     pub texts: BTreeMap<String, Digest>,
     /// Inputs as given, typed JSON.
     pub inputs: Map<String, Value>,
+    /// Secret inputs, sealed.
+    pub sealed: BTreeMap<String, String>,
     /// The environment of the owner, cut down to what the runbook lists.
     pub env: BTreeMap<String, String>,
     /// Who.
@@ -54,13 +56,14 @@ pub struct CannotStart(pub Vec<String>);
 /// # Errors
 /// [`CannotStart`] with everything that is wrong with the inputs, or a var that can't be computed.
 pub fn start(book: &Runbook, ask: Ask, now: Timestamp) -> Result<Recorded, CannotStart> {
-    let inputs = accept(book, &ask.inputs)?;
+    let inputs = accept(book, &ask)?;
     let vars = vars(book, &inputs, &ask)?;
     let started = Started {
         run: ask.run,
         runbook: book.name.clone(),
         texts: ask.texts,
         inputs,
+        sealed: ask.sealed,
         vars,
         env: ask.env,
         actor: ask.actor,
@@ -77,7 +80,8 @@ pub fn start(book: &Runbook, ask: Ask, now: Timestamp) -> Result<Recorded, Canno
 }
 
 /// Inputs as the runbook's types accept them, defaults filled in.
-fn accept(book: &Runbook, given: &Map<String, Value>) -> Result<Map<String, Value>, CannotStart> {
+fn accept(book: &Runbook, ask: &Ask) -> Result<Map<String, Value>, CannotStart> {
+    let given = &ask.inputs;
     let mut accepted = Map::new();
     let mut wrong = Vec::new();
     for input in &book.inputs {
@@ -85,19 +89,23 @@ fn accept(book: &Runbook, given: &Map<String, Value>) -> Result<Map<String, Valu
         let value = given.get(name).filter(|value| !value.is_null()).or(input.default.as_ref());
         match value {
             Some(_) if input.ty == InputType::Secret => {
-                wrong.push(format!(
-                    "input `{name}` is a secret: sealed inputs are not in this release; list it under `secrets` instead"
-                ));
+                wrong.push(format!("input `{name}` is a secret and came unsealed: nothing was kept of it"));
             }
+            None if input.ty == InputType::Secret && ask.sealed.contains_key(name) => {}
             Some(value) => match input.ty.accept(value) {
                 Ok(value) => drop(accepted.insert(name.into(), value)),
                 Err(reason) => wrong.push(format!("input `{name}` {reason}")),
             },
+            None if input.ty == InputType::Secret => {
+                wrong.push(format!(
+                    "input `{name}` is missing: give it with `--input {name}=@FILE` or `--input {name}=-`"
+                ));
+            }
             None => wrong.push(format!("input `{name}` is missing: give it with `--input {name}=…`")),
         }
     }
     let names = || book.inputs.iter().map(|input| input.name.as_str());
-    for name in given.keys().filter(|name| names().all(|known| known != name.as_str())) {
+    for name in given.keys().chain(ask.sealed.keys()).filter(|name| names().all(|known| known != name.as_str())) {
         let hint = match closest(name, names()) {
             Some(near) => format!(": did you mean `{near}`?"),
             None if book.inputs.is_empty() => ": it has none".into(),

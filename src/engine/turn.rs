@@ -238,6 +238,9 @@ impl<'a> Turn<'a> {
             Gate::Closed => Ok(()),
             Gate::Unreached(reason) => self.end_unstarted(place, Outcome::Unreached, reason),
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
+            // Both branches are listed: a group is walked as if its condition were true.
+            Gate::Unknown(_) if matches!(step.kind, StepKind::Steps(_)) => self.begin(place, step),
+            Gate::Unknown(reason) => self.end_unknown(place, step, reason),
             Gate::Broken(failure) => self.fail_at_once(place, step, failure),
             Gate::Open => self.begin(place, step),
         }
@@ -292,7 +295,8 @@ impl<'a> Turn<'a> {
             .get(place)
             .filter(|run| run.holds || matches!(run.phase, StepPhase::Held { .. }))
             .and(step.mutex.clone());
-        self.emit_step(place, StepEvent::Ended(Box::new(ended)))?;
+        let planned = ended.planned.clone().or_else(|| self.stood_for(place, step));
+        self.emit_step(place, StepEvent::Ended(Box::new(StepEnded { planned, ..ended })))?;
         if let Some(group) = held {
             self.order(Effect::Release { group, place: Some(place.clone()) });
         }
@@ -390,5 +394,5 @@ pub(super) fn is_bad(step: &Step, ended: &StepEnded) -> bool {
 
 /// An ending with nothing but its outcome and reason.
 pub(super) fn ended(outcome: Outcome, reason: Option<String>) -> StepEnded {
-    StepEnded { outcome, level: Level::Ok, failure: None, reason, output: None }
+    StepEnded { outcome, level: Level::Ok, failure: None, reason, output: None, planned: None }
 }

@@ -109,6 +109,11 @@ pub enum SecretSource {
     SystemdCredentials,
     /// A command that prints the value; the name is its last argument.
     Command(Vec<String>),
-    /// An age-encrypted YAML file.
-    Age(String),
+    /// A YAML file of names and values, encrypted by age.
+    Age {
+        /// The file.
+        file: String,
+        /// What opens it; unless said, what the environment or the user's own directory has.
+        identity: Option<String>,
+    },
 }

@@ -11,6 +11,7 @@ pub mod kind;
 pub mod measure;
 pub mod param;
 pub mod perform;
+pub mod plan;
 pub mod policy;
 pub mod runbook;
 pub mod shape;

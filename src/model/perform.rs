@@ -9,6 +9,7 @@ use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::model::policy::{FailureKind, OutputForm};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One attempt of one step, as `act` is asked to perform it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Request {
     pub output: OutputForm,
     /// Bounds the attempt.
     pub timeout: Option<Span>,
+    /// The run's secret inputs, sealed, by the names of their holes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed: BTreeMap<String, String>,
 }
 
 /// How an attempt ended.

@@ -6,7 +6,7 @@ use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::diagnostic::Spot;
 use crate::expr::Expr;
-use crate::model::input::Input;
+use crate::model::input::{Input, InputType};
 use crate::model::measure::Threshold;
 use crate::model::policy::Concurrency;
 use crate::model::step::{List, Step, StepKind};
@@ -125,6 +125,12 @@ impl Runbook {
     #[must_use]
     pub fn step(&self, id: &StepId) -> Option<&Arc<Step>> {
         self.index.get(id)
+    }
+
+    /// Whether the input of that name is a secret.
+    #[must_use]
+    pub fn is_sealed(&self, name: &str) -> bool {
+        self.inputs.iter().any(|input| input.name.as_str() == name && input.ty == InputType::Secret)
     }
 
     /// What people read: the title, or the name.

@@ -10,6 +10,7 @@ pub mod index;
 pub mod keeper;
 pub mod owner;
 pub mod perform;
+pub mod plan;
 pub mod pump;
 pub mod recover;
 pub mod shelf;

@@ -1,6 +1,6 @@
 //! The owner: whoever holds the data directory's lock, drives its runs, and answers for them.
 
-use crate::act::{Say, Secrets, World};
+use crate::act::{Say, Seal, Secrets, World};
 use crate::model::book::Settings;
 use crate::runtime::clock;
 use crate::runtime::index::projection;
@@ -130,6 +130,7 @@ fn world(config: &Config) -> World {
             environment: config.env.clone(),
             book_dir: config.book_dir.clone(),
             credentials: config.env.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            seal: Some(Seal::of(&config.data)),
         },
         base_env: base_env.collect(),
         now: clock::now(),

@@ -6,6 +6,7 @@
 
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
+use crate::engine::call::Given;
 use crate::engine::decide::{Effect, Input};
 use crate::engine::event::{Event, Parent, Recorded, Started};
 use crate::engine::start::{Ask, start};
@@ -14,6 +15,7 @@ use crate::model::policy::FailureKind;
 use crate::model::runbook::Runbook;
 use crate::runtime::driver::{Driver, Flight, Order, child_ended};
 use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::plan::refusal;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf};
 use crate::store::{AppendError, Batch, Done, Guard, Journal, Version, codec};
@@ -311,6 +313,11 @@ impl Pump {
     fn effect(&mut self, run: RunId, effect: Effect, again: bool) -> Vec<Order> {
         match effect {
             Effect::Perform { request, deadline, .. } => {
+                let started = self.driver.run(run).map(|run| &run.started);
+                let journal = self.journal.as_ref();
+                if let Some(failure) = started.and_then(|started| refusal(&self.shelf, journal, started, &request)) {
+                    return self.replied(run, request.place, request.attempt, failure);
+                }
                 self.perform.perform(run, *request, deadline, again);
                 Vec::new()
             }
@@ -332,13 +339,7 @@ impl Pump {
     }
 
     /// Starts a child run, or takes note of one that was started before a crash.
-    fn start_child(
-        &mut self,
-        parent: Parent,
-        child: RunId,
-        name: &Name,
-        inputs: crate::base::value::Map<String, crate::base::value::Value>,
-    ) -> Vec<Order> {
+    fn start_child(&mut self, parent: Parent, child: RunId, name: &Name, inputs: Given) -> Vec<Order> {
         let now = (self.clock)();
         if self.driver.run(child).is_some() {
             return Vec::new();
@@ -350,12 +351,12 @@ impl Pump {
                     .map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(&parent, &ended), now));
             }
             Ok(None) => {}
-            Err(error) => return self.child_failed(&parent, &error, now),
+            Err(error) => return self.child_failed(&parent, &error),
         }
         let Some(caller) = self.driver.run(parent.run).map(|run| run.started.clone()) else { return Vec::new() };
         match self.first_of_child(&caller, &parent, child, name, inputs, now) {
             Ok((book, first)) => self.driver.start(book, vec![first], now),
-            Err(reason) => self.child_failed(&parent, &reason, now),
+            Err(reason) => self.child_failed(&parent, &reason),
         }
     }
 
@@ -365,7 +366,7 @@ impl Pump {
         parent: &Parent,
         child: RunId,
         name: &Name,
-        inputs: crate::base::value::Map<String, crate::base::value::Value>,
+        inputs: Given,
         now: Timestamp,
     ) -> Result<(Arc<Runbook>, Recorded), String> {
         let digest = caller.texts.get(BUNDLE).ok_or("the caller is pinned to no texts")?;
@@ -374,7 +375,8 @@ impl Pump {
         let ask = Ask {
             run: child,
             texts: caller.texts.clone(),
-            inputs,
+            inputs: inputs.plain,
+            sealed: inputs.sealed,
             env: caller
                 .env
                 .iter()
@@ -394,10 +396,14 @@ impl Pump {
         Ok((Arc::clone(runbook), first))
     }
 
-    fn child_failed(&mut self, parent: &Parent, reason: &str, now: Timestamp) -> Vec<Order> {
+    fn child_failed(&mut self, parent: &Parent, reason: &str) -> Vec<Order> {
         let failure = Failure { lasting: true, ..Failure::new(FailureKind::Start, reason) };
-        let (place, attempt) = (parent.place.clone(), parent.attempt);
-        self.driver.input(parent.run, Input::Replied { place, attempt, reply: Reply::Failed(failure) }, now)
+        self.replied(parent.run, parent.place.clone(), parent.attempt, failure)
+    }
+
+    fn replied(&mut self, run: RunId, place: Place, attempt: u32, failure: Failure) -> Vec<Order> {
+        let now = (self.clock)();
+        self.driver.input(run, Input::Replied { place, attempt, reply: Reply::Failed(failure) }, now)
     }
 }
 

@@ -3,12 +3,16 @@
 use crate::base::digest::Digest;
 use crate::lang;
 use crate::model::book::Book;
+use crate::model::plan::Allowed;
 use crate::store::{AppendError, Journal, ReadError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The name under which `Started.texts` holds the bundle.
 pub const BUNDLE: &str = "book";
+
+/// The name under which it holds what a run under a plan may do.
+pub const PLAN: &str = "plan";
 
 /// Files of a book by name.
 pub type Texts = BTreeMap<String, Arc<str>>;
@@ -31,6 +35,7 @@ pub enum ShelfError {
 #[derive(Default)]
 pub struct Shelf {
     books: Mutex<BTreeMap<Digest, Arc<Book>>>,
+    plans: Mutex<BTreeMap<Digest, Arc<Allowed>>>,
 }
 
 impl Shelf {
@@ -63,6 +68,31 @@ impl Shelf {
         let book = Arc::new(lang::load(&files).book);
         self.lock().insert(*digest, Arc::clone(&book));
         Ok(book)
+    }
+
+    /// Keeps what a run under a plan may do, durably.
+    ///
+    /// # Errors
+    /// [`ShelfError::Keep`].
+    pub fn pin_plan(&self, journal: &dyn Journal, allowed: &Allowed) -> Result<Digest, ShelfError> {
+        Ok(journal.put_blob(allowed.to_value().to_string().as_bytes())?)
+    }
+
+    /// What a run under that plan may do.
+    ///
+    /// # Errors
+    /// [`ShelfError`] when it is gone or damaged: then the run may do nothing.
+    pub fn plan(&self, journal: &dyn Journal, digest: &Digest) -> Result<Arc<Allowed>, ShelfError> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans.get(digest) {
+            return Ok(Arc::clone(plan));
+        }
+        let value =
+            serde_json::from_slice(&journal.blob(digest)?).map_err(|error| ShelfError::Text(error.to_string()))?;
+        let plan = Allowed::from_value(&value).ok_or_else(|| ShelfError::Text("its plan is none".into()))?;
+        let plan = Arc::new(plan);
+        plans.insert(*digest, Arc::clone(&plan));
+        Ok(plan)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, Arc<Book>>> {

@@ -13,7 +13,7 @@ use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
 use crate::runtime::clock;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,15 +40,9 @@ impl Order {
     /// The [`Failure`] of a secret that can't be had.
     #[expect(clippy::new_ret_no_self, reason = "nobody needs the order but as bytes")]
     pub async fn new(request: &Request, world: &World, settings: &str) -> Result<Vec<u8>, Failure> {
-        let mut names = BTreeSet::new();
-        request.params.each_secret(&mut |secret| {
-            names.insert(secret.name.clone());
-        });
-        let texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
-        names.extend(texts.flat_map(|text| text.secrets().map(|secret| secret.name.clone())));
         let order = Self {
             request: request.clone(),
-            secrets: world.secrets.plain(&names).await?,
+            secrets: world.secrets.plain(request).await?,
             book_dir: world.book_dir.clone(),
             run_dir: world.run_dir.clone(),
             base_env: world.base_env.clone(),
@@ -64,6 +58,7 @@ impl Order {
             environment: self.secrets.clone(),
             book_dir: self.book_dir.clone(),
             credentials: None,
+            seal: None,
         };
         World {
             book_dir: self.book_dir.clone(),

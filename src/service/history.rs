@@ -224,7 +224,9 @@ impl Service {
         let text = text.to_ascii_lowercase();
         let rows = self.runs(&wanted)?;
         if text == "last" {
-            return rows.first().map(|row| row.run).ok_or(Trouble::NoRun(text));
+            // A run that another one called is no run that anybody means by it.
+            let own = rows.iter().find(|row| row.parent.is_none());
+            return own.map(|row| row.run).ok_or(Trouble::NoRun(text));
         }
         let fits = |id: &str| id.starts_with(&text) || id.ends_with(&text);
         let found: Vec<_> = rows.iter().filter(|row| fits(&row.run.to_string())).collect();

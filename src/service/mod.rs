@@ -1,10 +1,11 @@
-//! Use cases in plain data: start, cancel, answer, follow, list, show, output.
+//! Use cases in plain data: start, plan, cancel, answer, follow, list, show, output.
 //!
 //! Everything that any door (command line, socket, API) can ask goes through here, with an
 //! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
 mod history;
+mod plan;
 mod start;
 mod trouble;
 

@@ -1,27 +1,34 @@
 //! Starting a run, and starting it again from where it failed.
 
+use crate::act::Seal;
 use crate::base::actor::Actor;
 use crate::base::ids::{Name, RunId, StepId};
+use crate::base::limits::MAX_SECRET;
 use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
 use crate::engine::event::{Event, Recorded, Selection};
 use crate::engine::start::{Ask, start, take_over};
 use crate::lang::{self, Loaded};
+use crate::model::input::InputType;
 use crate::model::runbook::Runbook;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
-use crate::runtime::shelf::BUNDLE;
+use crate::runtime::shelf::{BUNDLE, PLAN};
+use crate::service::plan::Plan;
 use crate::service::{Service, Trouble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+
+/// Secret inputs, sealed, by name.
+type Sealed = BTreeMap<String, String>;
 
 /// A wish to run something.
 #[derive(Debug, Clone)]
 pub struct StartRun {
     /// What.
     pub runbook: String,
-    /// With what.
+    /// With what; secret inputs as they are, which is how far they get.
     pub inputs: Map<String, Value>,
     /// Only show what would be done.
     pub dry: bool,
@@ -31,6 +38,8 @@ pub struct StartRun {
     pub only: Vec<String>,
     /// Not these.
     pub skip: Vec<String>,
+    /// Touch only what this plan lists.
+    pub plan: Option<Value>,
     /// Who.
     pub actor: Actor,
 }
@@ -44,19 +53,31 @@ impl Service {
         let texts = (self.files)().map_err(Trouble::Book)?;
         let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
         let loaded = lang::load(&files);
+        let plan = wish.plan.as_ref().map(Plan::read).transpose()?;
+        let wish = match &plan {
+            Some(plan) => plan.wish(wish, &loaded, &texts)?,
+            None => wish,
+        };
         let runbook = find(&loaded, &wish.runbook)?;
         self.may_start(&wish.actor, &runbook)?;
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
+        let (inputs, sealed) = self.seal(&runbook, wish.inputs)?;
         let book = Arc::new(loaded.book);
         let digest =
             self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
+        let mut pinned = BTreeMap::from([(BUNDLE.to_owned(), digest)]);
+        if let Some(plan) = &plan {
+            let kept = self.shelf.pin_plan(self.journal.as_ref(), &plan.allowed);
+            pinned.insert(PLAN.to_owned(), kept.map_err(|error| Trouble::Store(error.to_string()))?);
+        }
         let now = clock::now();
         let run = clock::new_run(now);
         let ask = Ask {
             run,
-            texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
-            inputs: wish.inputs,
+            texts: pinned,
+            inputs,
+            sealed,
             env: self.listed_env(&runbook),
             trigger: serde_json::json!({ "kind": "manual", "by": wish.actor.id }),
             actor: wish.actor,
@@ -90,6 +111,7 @@ impl Service {
             run,
             texts: before.texts.clone(),
             inputs: before.inputs.clone(),
+            sealed: before.sealed.clone(),
             env: before.env.clone(),
             trigger: serde_json::json!({ "kind": "retry", "by": actor.id, "run": before.run.to_string() }),
             actor,
@@ -105,6 +127,27 @@ impl Service {
         events.extend(take_over(&runbook, &old).into_iter().map(|event| Recorded { at: now, event }));
         self.send_start(&runbook, events).await?;
         Ok((run, runbook))
+    }
+
+    /// Secret inputs taken out of the others and sealed, before anything else sees them.
+    fn seal(&self, runbook: &Runbook, mut inputs: Map<String, Value>) -> Result<(Map<String, Value>, Sealed), Trouble> {
+        let mut sealed = Sealed::new();
+        for input in runbook.inputs.iter().filter(|input| input.ty == InputType::Secret) {
+            let name = input.name.as_str();
+            let Some(value) = inputs.remove(name).filter(|value| !value.is_null()) else { continue };
+            let wrong = |reason: &str| Trouble::Input(format!("input `{name}` {reason}"));
+            let value = input.ty.accept(&value).map_err(|reason| wrong(&reason))?;
+            let text = value.as_str().unwrap_or_default();
+            if text.is_empty() {
+                return Err(wrong("is empty"));
+            }
+            if text.len() > MAX_SECRET {
+                return Err(wrong(&format!("has {} bytes, at most {MAX_SECRET} are taken", text.len())));
+            }
+            let text = Seal::of(&self.data).close(text).map_err(|why| wrong(&format!("can't be kept: {why}")))?;
+            sealed.insert(name.to_owned(), text);
+        }
+        Ok((inputs, sealed))
     }
 
     async fn send_start(&self, runbook: &Arc<Runbook>, first: Vec<Recorded>) -> Result<(), Trouble> {

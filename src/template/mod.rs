@@ -46,6 +46,25 @@ impl PartialEq for Template {
 
 impl Eq for Template {}
 
+/// How the text of a template is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// How the text as a whole is used.
+    pub landing: Landing,
+    /// It is an element of an argument vector, and one before it is `--`.
+    pub after_dashes: bool,
+    /// The author wrote `unsafe_raw: true`.
+    pub raw_allowed: bool,
+    /// Inputs that are secrets: `inputs.NAME` stays a hole.
+    pub sealed: &'a [String],
+}
+
+impl Default for Manner<'_> {
+    fn default() -> Self {
+        Self { landing: Landing::Plain, after_dashes: false, raw_allowed: false, sealed: &[] }
+    }
+}
+
 /// Why a template could not be rendered over these values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -64,7 +83,7 @@ impl Template {
     /// # Errors
     /// What is wrong with it, each with its place.
     pub fn compile(source: &str, landing: Landing) -> Result<Self, Vec<Problem>> {
-        Self::compile_whole(source, place::Whole { landing, after_dashes: false, raw_allowed: false })
+        Self::compile_as(source, &Manner { landing, ..Manner::default() })
     }
 
     /// As [`Self::compile`], with `{{{three braces}}}` allowed: the author wrote `unsafe_raw: true`.
@@ -72,7 +91,7 @@ impl Template {
     /// # Errors
     /// As [`Self::compile`].
     pub fn compile_raw_allowed(source: &str, landing: Landing) -> Result<Self, Vec<Problem>> {
-        Self::compile_whole(source, place::Whole { landing, after_dashes: false, raw_allowed: true })
+        Self::compile_as(source, &Manner { landing, raw_allowed: true, ..Manner::default() })
     }
 
     /// One element of an argument vector; `after_dashes` when an element before it is `--`, so that
@@ -81,15 +100,21 @@ impl Template {
     /// # Errors
     /// As [`Self::compile`].
     pub fn compile_argv(source: &str, after_dashes: bool) -> Result<Self, Vec<Problem>> {
-        Self::compile_whole(source, place::Whole { landing: Landing::Argv, after_dashes, raw_allowed: false })
+        Self::compile_as(source, &Manner { landing: Landing::Argv, after_dashes, ..Manner::default() })
     }
 
-    fn compile_whole(source: &str, whole: place::Whole) -> Result<Self, Vec<Problem>> {
+    /// The template written as `source`, read in that manner.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn compile_as(source: &str, manner: &Manner<'_>) -> Result<Self, Vec<Problem>> {
+        let Manner { landing, after_dashes, raw_allowed, sealed } = *manner;
+        let whole = place::Whole { landing, after_dashes, raw_allowed };
         if source.len() > limits::MAX_TEMPLATE {
             let text = format!("the template has {} bytes, at most {} are read", source.len(), limits::MAX_TEMPLATE);
             return Err(vec![Problem::new(ProblemKind::Limit, (0, source.len()), text)]);
         }
-        let mut items = parse::parse(source).map_err(|problem| vec![problem])?;
+        let mut items = parse::parse(source, sealed).map_err(|problem| vec![problem])?;
         place::place(&mut items, whole)?;
         let misplaced = misplaced_secrets(&items);
         if !misplaced.is_empty() {
@@ -140,6 +165,15 @@ impl Template {
     #[must_use]
     pub fn secrets(&self) -> &[Read] {
         &self.0.secrets
+    }
+
+    /// The secret that it is, and nothing else.
+    #[must_use]
+    pub fn sole_secret(&self) -> Option<&str> {
+        match &self.0.items[..] {
+            [Item::Put(put)] => put.secret(),
+            _ => None,
+        }
     }
 
     /// The reads that decide which host a URL leads to; what comes from outside needs `allow_hosts`.
@@ -213,7 +247,7 @@ fn misplaced_secrets(items: &[Item]) -> Vec<Problem> {
     let mut problems = Vec::new();
     each_path(items, &mut |found| {
         if found.path.as_ref().is_some_and(|path| path[0] == "secrets") && !alone.contains(&found.span) {
-            let text = format!("`{}` is a secret: it stands alone, as `{{{{ secrets.NAME }}}}`", found.raw);
+            let text = format!("`{0}` is a secret: it stands alone, as `{{{{ {0} }}}}`", found.raw);
             let help = "no helper, block or third brace sees a secret";
             problems.push(Problem::new(ProblemKind::Secret, found.span, text).help(help));
         }

@@ -1,19 +1,20 @@
 //! From tokens to a tree: tags are read, blocks are matched, names are resolved and guards noted.
 
-use crate::base::arg::Landing;
+use crate::base::arg::{Landing, SEALED_INPUT};
 use crate::base::limits;
 use crate::expr::{Problem, ProblemKind, closest, subject};
 use crate::template::scan::{Sort, Tag, Token, scan};
 use crate::template::tag::{self, Content};
 use crate::template::tree::{Block, BlockSort, Helper, Input, Item, PathRef, Put, Spot};
 
-/// The tree of a template.
+/// The tree of a template. The inputs named in `sealed` are secrets.
 ///
 /// # Errors
 /// The first thing wrong with it.
-pub(super) fn parse(source: &str) -> Result<Vec<Item>, Problem> {
+pub(super) fn parse(source: &str, sealed: &[String]) -> Result<Vec<Item>, Problem> {
     let tokens = scan(source)?;
-    let mut parser = Parser { source, tokens: tokens.into_iter().peekable(), frames: Vec::new(), asked: Vec::new() };
+    let tokens = tokens.into_iter().peekable();
+    let mut parser = Parser { source, sealed, tokens, frames: Vec::new(), asked: Vec::new() };
     let (items, stop) = parser.items(0)?;
     match stop {
         None => Ok(items),
@@ -33,6 +34,8 @@ struct Frame {
 
 struct Parser<'a> {
     source: &'a str,
+    /// Inputs that are secrets.
+    sealed: &'a [String],
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     frames: Vec<Frame>,
     /// What the blocks around have asked about.
@@ -262,6 +265,7 @@ impl Parser<'_> {
         let name = tag::name(raw, span)?;
         let made = |path: Option<Vec<String>>| {
             let asked = path.as_ref().is_some_and(|path| self.asked.iter().any(|asked| path.starts_with(asked)));
+            let path = path.map(|path| sealed(path, self.sealed));
             Ok(PathRef { raw: raw.into(), path, span, guarded: guarded || asked })
         };
         if name.local {
@@ -291,6 +295,18 @@ impl Parser<'_> {
             None => made(Some(name.segments)),
         }
     }
+}
+
+/// `inputs.NAME` of a sealed input is a secret, and has a secret's path.
+fn sealed(mut path: Vec<String>, sealed: &[String]) -> Vec<String> {
+    if let [root, name, ..] = path.as_mut_slice()
+        && root == "inputs"
+        && sealed.contains(name)
+    {
+        "secrets".clone_into(root);
+        *name = format!("{SEALED_INPUT}{name}");
+    }
+    path
 }
 
 fn extend(mut base: Vec<String>, more: &[String]) -> Vec<String> {

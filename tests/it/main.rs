@@ -25,6 +25,7 @@ mod reading;
 mod rules;
 mod run;
 mod rust_text;
+mod sealed;
 mod shell_values;
 mod sim;
 mod socket;

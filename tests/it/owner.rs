@@ -240,7 +240,7 @@ fn a_secret_leaves_no_trace() {
     assert!(logs.contains("is "), "the output itself is there: {logs}");
 }
 
-fn walk(dir: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
+pub(crate) fn walk(dir: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let kind = fs::symlink_metadata(&path).unwrap().file_type();

@@ -142,6 +142,7 @@ impl Sim {
             run,
             texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
             inputs: self.script.inputs.clone(),
+            sealed: BTreeMap::new(),
             env: BTreeMap::new(),
             actor: Actor { id: "tester".into(), via: Via::Cli, role: Role::Admin },
             trigger: Value::Null,

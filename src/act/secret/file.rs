@@ -17,9 +17,9 @@ pub(super) fn read_names(path: &Path) -> Result<BTreeMap<String, String>, String
     names(&text).map_err(|line| format!("secrets file {shown}, line {line}: write one `NAME: value` a line"))
 }
 
-/// The names, or the line that is none.
+/// The names, or the line that is none. For whatever holds such a file.
 #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of a library, which grows")]
-fn names(text: &str) -> Result<BTreeMap<String, String>, usize> {
+pub(super) fn names(text: &str) -> Result<BTreeMap<String, String>, usize> {
     let mut names = BTreeMap::new();
     let (mut depth, mut name) = (0, None::<String>);
     for event in Parser::new_from_str(text) {

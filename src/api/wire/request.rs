@@ -24,6 +24,9 @@ pub struct StartRequest {
     /// Not these steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<String>,
+    /// A plan: the run does what it lists and nothing else. It says which runbook, inputs and steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Value>,
 }
 
 /// What came of a start.

@@ -157,6 +157,7 @@ const RUN_EXAMPLES: &str = "Examples:
   stepladder run daily-check --json | jq -r 'select(.event == \"step_ended\") | .place + \" \" + .outcome'
   stepladder run restore --from verify     begin at a step
   stepladder run cleanup --dry-run         what would it do?
+  stepladder run --plan deploy.plan        what a plan lists, and nothing else
 
 Ctrl-C cancels the run: children are stopped, `undo` and `finally` steps run. A second Ctrl-C kills the children.
 Exit codes: 0 ok or notice, 1 warning, 2 critical or failed, 3 could not start, 130 cancelled.";
@@ -164,6 +165,7 @@ Exit codes: 0 ok or notice, 1 warning, 2 critical or failed, 3 could not start, 
 const PLAN_EXAMPLES: &str = "Examples:
   stepladder plan cleanup
   stepladder plan deploy --input target=production
+  stepladder plan deploy --plan-out deploy.plan && stepladder run --plan deploy.plan
 
 Reads and probes run; everything that changes something only says what it would do.";
 

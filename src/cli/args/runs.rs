@@ -1,16 +1,23 @@
 //! The arguments of commands that make runs and look at them.
 
 use clap::Args;
+use std::path::PathBuf;
 
 /// `run`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Run {
-    /// The runbook
-    #[arg(value_name = "RUNBOOK")]
-    pub runbook: String,
+    /// The runbook; a plan names its own
+    #[arg(value_name = "RUNBOOK", required_unless_present = "plan")]
+    pub runbook: Option<String>,
     /// What to give it and which of its steps
     #[command(flatten)]
     pub what: What,
+    /// Touch only what this plan lists (made by `plan --plan-out`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "from", "only", "skip"])]
+    pub plan: Option<PathBuf>,
+    /// With --dry-run: keep what it would do as a plan
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    pub plan_out: Option<PathBuf>,
     /// Print every event as a line of JSON; the live view goes to stderr
     #[arg(long)]
     pub json: bool,
@@ -48,6 +55,9 @@ pub struct Plan {
     /// What to give it and which of its steps
     #[command(flatten)]
     pub what: What,
+    /// Keep what it would do as a plan, for `run --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    pub plan_out: Option<PathBuf>,
     /// Print every event as a line of JSON
     #[arg(long)]
     pub json: bool,

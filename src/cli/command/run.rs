@@ -8,12 +8,12 @@ use crate::cli::inputs;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::watch::{Show, watch};
-use crate::cli::{output, shelf};
+use crate::cli::{output, plan, shelf};
 
 /// Runs a runbook.
 pub async fn run(args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
     let book = settings.book()?;
-    let request = request(&args.runbook, &args.what, args.dry_run, settings)?;
+    let request = request(args, settings)?;
     let purpose = if args.detach { Purpose::Leave } else { Purpose::Drive };
     let door = Door::open(settings, &book, purpose).await?;
     let ended = start(&door, request, args, settings).await;
@@ -28,25 +28,32 @@ async fn start(door: &Door, request: StartRequest, args: &Run, settings: &Settin
         output::line(&reply.run)?;
         return Ok(Exit::Fine);
     }
-    watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await
+    let run = reply.run.clone();
+    let exit = watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await?;
+    if let (Some(file), true) = (&args.plan_out, exit != Exit::Cancelled) {
+        let made = door.plan(&run).await?;
+        plan::write(&settings.cwd().join(file), &made)?;
+        output::aside(&plan::summary(file, &made));
+    }
+    Ok(exit)
 }
 
 /// Shows what a run would do.
 pub async fn plan(args: &Plan, settings: &Settings) -> Result<Exit, Trouble> {
-    let run =
-        Run { runbook: args.runbook.clone(), what: args.what.clone(), json: args.json, dry_run: true, detach: false };
+    let Plan { runbook, what, plan_out, json } = args.clone();
+    let run = Run { runbook: Some(runbook), what, plan: None, plan_out, json, dry_run: true, detach: false };
     self::run(&run, settings).await
 }
 
-fn request(runbook: &str, what: &What, dry: bool, settings: &Settings) -> Result<StartRequest, Trouble> {
+fn request(args: &Run, settings: &Settings) -> Result<StartRequest, Trouble> {
+    let plan = args.plan.as_ref().map(|file| plan::read(&settings.cwd().join(file))).transpose()?;
+    let its_own = plan.as_ref().and_then(|plan| plan["runbook"].as_str());
+    let name = args.runbook.as_deref().or(its_own).unwrap_or_default();
+    let planned = plan.as_ref().and_then(|plan| plan["inputs"].as_object());
+    let planned: Vec<String> = planned.into_iter().flat_map(|inputs| inputs.keys().cloned()).collect();
     let loaded = shelf::load(&settings.book()?)?;
-    let runbook = shelf::runbook_or_findings(&loaded, runbook, settings)?;
-    Ok(StartRequest {
-        runbook: runbook.name.to_string(),
-        inputs: inputs::gather(&runbook, &what.inputs, settings)?,
-        dry,
-        from: what.from.clone(),
-        only: what.only.clone(),
-        skip: what.skip.clone(),
-    })
+    let runbook = shelf::runbook_or_findings(&loaded, name, settings)?;
+    let What { inputs, from, only, skip } = args.what.clone();
+    let inputs = inputs::gather(&runbook, &inputs, &planned, settings)?;
+    Ok(StartRequest { runbook: runbook.name.to_string(), inputs, dry: args.dry_run, from, only, skip, plan })
 }

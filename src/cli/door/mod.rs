@@ -12,6 +12,7 @@ use crate::api::wire::{
     StartReply, StartRequest, What, WireEvent,
 };
 use crate::base::actor::{Actor, Role, Via};
+use crate::base::value::Value;
 use crate::cli::door::home::{Home, Way};
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
@@ -177,6 +178,17 @@ impl Door {
         match self.home.way() {
             Way::Here(desk) => said(desk.run(run)),
             Way::There(client) => client.run(run).await,
+        }
+    }
+
+    /// The plan that a finished dry run makes.
+    ///
+    /// # Errors
+    /// When none can be made of it.
+    pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.plan(run)),
+            Way::There(client) => client.plan(run).await,
         }
     }
 

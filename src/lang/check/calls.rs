@@ -3,10 +3,12 @@
 use super::inputs::fits;
 use super::outline::Outline;
 use super::{key_place, known_runbooks, place};
+use crate::base::arg::SEALED_INPUT;
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
-use crate::model::input::Input;
+use crate::model::input::{Input, InputType};
+use crate::model::param::Param;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Call, Step, StepKind};
 use crate::model::trigger::TriggerKind;
@@ -62,7 +64,17 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
             findings.push(unknown_input(called, name.as_str(), &known, spot));
             continue;
         };
-        if let Some(reason) = fits(input, param) {
+        if input.ty == InputType::Secret && !is_sealed(param) {
+            findings.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    spot,
+                    format!("`{name}` of `{}` is a secret: it takes a secret input of this runbook", called.name),
+                )
+                .note(called.spot, "the runbook that declares it")
+                .help(format!("write `{name}: \"{{{{ inputs.{name} }}}}\"` and declare `{name}: secret` here too")),
+            );
+        } else if let Some(reason) = fits(input, param) {
             findings.push(
                 Diagnostic::error(Code::WrongType, spot, format!("`{name}` of `{}` {reason}", called.name))
                     .note(called.spot, "the runbook that declares it"),
@@ -87,6 +99,14 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
                 called.name
             )),
         );
+    }
+}
+
+/// Whether it is one secret input and nothing else: it is given on as it is, sealed.
+fn is_sealed(param: &Param) -> bool {
+    match param {
+        Param::Text(text) => text.sole_secret().is_some_and(|name| name.starts_with(SEALED_INPUT)),
+        Param::Value(_) | Param::Expr(_) | Param::List(_) | Param::Map(_) => false,
     }
 }
 

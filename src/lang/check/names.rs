@@ -30,15 +30,20 @@ pub(super) fn check<'a>(
             Formula::Template(template) => template.check(types),
         };
         for problem in problems.iter().filter(|problem| !lost.iter().any(|read| overlaps(problem, read))) {
-            findings.push(unknown_root_field(mention, problem).unwrap_or_else(|| mention.finding(problem)));
+            findings.push(unknown_root_field(outline, mention, problem).unwrap_or_else(|| mention.finding(problem)));
         }
     }
 }
 
 /// A misspelt input, var or variable is a name that does not exist, rather than a field of something.
-fn unknown_root_field(mention: &Mention, problem: &Problem) -> Option<Diagnostic> {
+fn unknown_root_field(outline: &Outline, mention: &Mention, problem: &Problem) -> Option<Diagnostic> {
     let read = mention.what.reads().iter().find(|read| overlaps(problem, read))?;
     let [root, name] = read.path.as_slice() else { return None };
+    if root == "inputs" && outline.runbook.is_sealed(name) {
+        let message = format!("`inputs.{name}` is a secret, which expressions cannot read");
+        let help = format!("use `{{{{ inputs.{name} }}}}` in `env:`, or in headers, auth or body of `http`");
+        return Some(mention.finding(&Problem { kind: ProblemKind::Secret, message, ..problem.clone() }.help(help)));
+    }
     let what = match root.as_str() {
         "inputs" => format!("unknown input `{name}`"),
         "vars" => format!("unknown var `{name}`"),

@@ -1,9 +1,11 @@
 //! Secrets: only where `act` may put one, and only those the runbook lists.
 
 use super::outline::Outline;
+use crate::base::arg::SEALED_INPUT;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::lang::{Formula, Loaded, Mention};
 use crate::model::kind::Kind;
+use crate::model::step::StepKind;
 
 /// Checks the secrets that the templates of one runbook name.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], findings: &mut Diagnostics) {
@@ -13,8 +15,14 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], f
         for read in template.secrets() {
             let spot = mention.text.spot(read.offset, read.len);
             let name = read.path.get(1).map_or("", String::as_str);
+            if let Some(input) = name.strip_prefix(SEALED_INPUT) {
+                if !may_hold(mention) && !is_passed_on(loaded, outline, mention) {
+                    findings.push(misplaced(mention, &Named { written: name, bare: input }, spot));
+                }
+                continue;
+            }
             if !may_hold(mention) {
-                findings.push(misplaced(mention, name, spot));
+                findings.push(misplaced(mention, &Named::listed(name, &format!("secrets.{name}")), spot));
             }
             if !listed.iter().any(|known| known == name) {
                 let finding = Diagnostic::error(
@@ -43,7 +51,8 @@ pub(super) fn check_book(mention: &Mention, findings: &mut Diagnostics) {
     }
     for read in template.secrets() {
         let name = read.path.get(1).map_or("", String::as_str);
-        findings.push(misplaced(mention, name, mention.text.spot(read.offset, read.len)));
+        let written = format!("secrets.{name}");
+        findings.push(misplaced(mention, &Named::listed(name, &written), mention.text.spot(read.offset, read.len)));
     }
 }
 
@@ -61,17 +70,42 @@ fn may_hold(mention: &Mention) -> bool {
     kind.secret_keys().contains(&key)
 }
 
-fn misplaced(mention: &Mention, name: &str, spot: crate::diagnostic::Spot) -> Diagnostic {
+/// Whether it is given on, sealed, to a runbook that takes a secret there.
+fn is_passed_on(loaded: &Loaded, outline: &Outline, mention: &Mention) -> bool {
+    let step = mention.step.as_ref().and_then(|id| outline.get(id)).map(|standing| &standing.step.kind);
+    let (Some(StepKind::Call(call)), Some(input)) = (step, mention.path.strip_prefix("runbook.inputs.")) else {
+        return false;
+    };
+    loaded.book.runbooks.get(&call.runbook).is_some_and(|called| called.is_sealed(input))
+}
+
+/// A secret as its finding calls it.
+struct Named<'a> {
+    /// `secrets.TOKEN`, `inputs.token`.
+    written: &'a str,
+    /// `TOKEN`, `token`.
+    bare: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn listed(bare: &'a str, written: &'a str) -> Self {
+        Self { written, bare }
+    }
+}
+
+fn misplaced(mention: &Mention, named: &Named<'_>, spot: crate::diagnostic::Spot) -> Diagnostic {
+    let Named { written, bare } = *named;
+    let name = bare.to_ascii_uppercase();
     let help = match mention.key {
         "shell" | "exec" => {
             format!(
-                "put it into `env: {{ {name}: \"{{{{ secrets.{name} }}}}\" }}` of the step and use \"${name}\" in the command"
+                "put it into `env: {{ {name}: \"{{{{ {written} }}}}\" }}` of the step and use \"${name}\" in the command"
             )
         }
-        "script" | "sql" => format!("put it into `env: {{ {name}: \"{{{{ secrets.{name} }}}}\" }}` of the step"),
+        "script" | "sql" => format!("put it into `env: {{ {name}: \"{{{{ {written} }}}}\" }}` of the step"),
         _ => "secrets go into `env`, HTTP headers, body and auth, passwords, and settings of channels, nowhere else"
             .into(),
     };
-    let message = format!("the secret `{name}` may not stand in `{}`: it would be seen", mention.path);
+    let message = format!("the secret `{bare}` may not stand in `{}`: it would be seen", mention.path);
     Diagnostic::error(Code::SecretPlace, spot, message).label("not here").help(help)
 }

@@ -14,7 +14,7 @@ use crate::lang::mention::{Formula, Mention, TextSpot, finding};
 use crate::lang::yaml::{Core, Node, NodeKind, Scalar, Style};
 use crate::model::param::Param;
 use crate::model::shape::Shape;
-use crate::template::Template;
+use crate::template::{Manner, Template};
 pub(crate) use record::Fields;
 pub(crate) use scalar::name_trouble;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(crate) struct Ctx {
     pub(crate) raw: bool,
     /// Whether an element before this one of an argument vector is `--`.
     after_dashes: bool,
+    /// Inputs of the runbook being read that are secrets.
+    pub(crate) sealed: Vec<String>,
 }
 
 impl Ctx {
@@ -61,6 +63,7 @@ impl Ctx {
             templated: false,
             raw: false,
             after_dashes: false,
+            sealed: Vec::new(),
         }
     }
 
@@ -124,14 +127,13 @@ impl Ctx {
     /// Compiles a template and notes where it stands.
     pub(crate) fn template(&mut self, node: &Node, scalar: &Scalar, landing: Landing) -> Option<Template> {
         let text = self.text_spot(node, scalar);
-        let compiled = if self.raw {
-            Template::compile_raw_allowed(&scalar.text, landing)
-        } else if landing == Landing::Argv {
-            Template::compile_argv(&scalar.text, self.after_dashes)
-        } else {
-            Template::compile(&scalar.text, landing)
+        let manner = Manner {
+            landing,
+            after_dashes: landing == Landing::Argv && !self.raw && self.after_dashes,
+            raw_allowed: self.raw,
+            sealed: &self.sealed,
         };
-        match compiled {
+        match Template::compile_as(&scalar.text, &manner) {
             Ok(template) => {
                 if scalar.text.contains("{{") {
                     self.mention(Formula::Template(template.clone()), text);

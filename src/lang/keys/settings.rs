@@ -11,7 +11,13 @@ const SECRETS: &[Key] = &[
     key("file", Shape::Verbatim, "A YAML file of names and values, mode 0600."),
     key("systemd_credentials", Shape::Record(&[]), "Credentials given by systemd."),
     key("command", Shape::List(&Shape::Verbatim), "A command that prints the value; the name is its last argument."),
-    key("age", Shape::Verbatim, "An age-encrypted YAML file."),
+    key("age", Shape::Verbatim, "A YAML file of names and values, encrypted by age to a key."),
+    key(
+        "identity",
+        Shape::Verbatim,
+        "What opens the `age` file: a file (mode 0600), or `$NAME` of a variable that holds the key. \
+         `$STEPLADDER_AGE_KEY`, else `~/.config/stepladder/age.txt`, unless said.",
+    ),
 ];
 
 /// The keys of one channel: its provider, or what the provider needs.

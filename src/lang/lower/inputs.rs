@@ -42,6 +42,15 @@ impl Reader {
         let default = fields.value("default").cloned().filter(|default| !default.is_null());
         let default = match default.map(|default| fitting(&ty, default)) {
             None => None,
+            Some(_) if ty == InputType::Secret => {
+                self.ctx.error_help(
+                    Code::BadDefault,
+                    fields.spot("default", node.spot),
+                    format!("`{name}` is a secret: a default would stand here for all to read"),
+                    "leave it out; a secret that is always the same goes under `secrets:`",
+                );
+                None
+            }
             Some(default) => match ty.accept(&default) {
                 Ok(_) => Some(default),
                 Err(reason) => {

@@ -24,6 +24,7 @@ impl Reader {
     pub(super) fn runbook(&mut self, root: &Node, zone: &str) -> Option<Runbook> {
         let name = root.get("runbook").and_then(Node::name).and_then(|name| Name::parse(name).ok());
         self.ctx.runbook.clone_from(&name);
+        self.ctx.sealed = sealed(root.get("inputs"));
         let fields = self.ctx.fields(root, RUNBOOK, Some("a runbook"));
         self.ctx.mentions.retain(|mention| mention.key != "defaults");
         self.defaults.extend(fields.node("defaults").cloned().map(std::sync::Arc::new));
@@ -123,6 +124,13 @@ impl Reader {
         let finding = finding.help(format!("write one of {}", words.join(", "))).did_you_mean(word, words);
         self.ctx.findings.push(finding);
     }
+}
+
+/// Names of the inputs that are secrets, which templates have to know.
+fn sealed(inputs: Option<&Node>) -> Vec<String> {
+    let secret = |node: &Node| node.name().or_else(|| node.get("type").and_then(Node::name)) == Some("secret");
+    let pairs = inputs.and_then(Node::pairs).unwrap_or_default().iter();
+    pairs.filter(|(_, node)| secret(node)).filter_map(|(key, _)| key.name().map(str::to_owned)).collect()
 }
 
 fn opens_by(word: &str) -> Option<Opens> {

@@ -91,8 +91,17 @@ fn secrets(ctx: &mut Ctx, fields: &Fields<'_>) -> Option<Vec<SecretSource>> {
     let items = fields.node("secrets").and_then(Node::items).unwrap_or_default();
     let mut sources = Vec::new();
     for (param, node) in list.iter().zip(items) {
-        match pairs(Some(param)) {
-            [(name, value)] => sources.extend(source(name, value)),
+        let written = pairs(Some(param));
+        let identity = written.iter().find(|(name, _)| name == "identity").map(|(_, value)| value);
+        let providers: Vec<_> = written.iter().filter(|(name, _)| name != "identity").collect();
+        match providers.as_slice() {
+            [(name, _)] if identity.is_some() && name != "age" => ctx.error_help(
+                Code::UnknownKey,
+                node.entry("identity").map_or(node.spot, |(key, _)| key.spot),
+                format!("`identity` means nothing beside `{name}`"),
+                "it is what opens an `age` file",
+            ),
+            [(name, value)] => sources.extend(source(name, value, identity)),
             others => {
                 let trouble = if others.is_empty() { "names no provider" } else { "names two providers" };
                 ctx.error_help(
@@ -107,13 +116,13 @@ fn secrets(ctx: &mut Ctx, fields: &Fields<'_>) -> Option<Vec<SecretSource>> {
     Some(sources)
 }
 
-fn source(name: &str, value: &Param) -> Option<SecretSource> {
+fn source(name: &str, value: &Param, identity: Option<&Param>) -> Option<SecretSource> {
     let path = || text(value).map(str::to_owned);
     match name {
         "env" => Some(SecretSource::Env),
         "file" => path().map(SecretSource::File),
         "systemd_credentials" => Some(SecretSource::SystemdCredentials),
-        "age" => path().map(SecretSource::Age),
+        "age" => path().map(|file| SecretSource::Age { file, identity: identity.and_then(text).map(str::to_owned) }),
         "command" => {
             let Param::List(words) = value else { return None };
             Some(SecretSource::Command(words.iter().filter_map(text).map(str::to_owned).collect()))

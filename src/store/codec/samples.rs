@@ -9,11 +9,13 @@ use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::engine::event::{
-    Answer, AttemptResult, Ended, Event, Parent, Recorded, Sample, Selection, Stage, Started, StepEnded, StepEvent,
+    Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Stage, Started, StepEnded,
+    StepEvent,
 };
 use crate::model::perform::{Failure, Finding, Request};
 use crate::model::policy::{FailureKind, OutputForm};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 macro_rules! kinds {
     ($($pattern:pat => $name:literal,)*) => {
@@ -92,6 +94,7 @@ fn started() -> Started {
         run: run(1),
         runbook: name("daily-check"),
         texts: [("daily.yaml".to_owned(), Digest::of(b"steps:")), ("settings.yaml".to_owned(), Digest::of(b""))].into(),
+        sealed: BTreeMap::new(),
         inputs: object(json!({"host": "web-1", "token": {"sealed": "k1:abc"}, "list": [1, 2.5, null, "ü\u{0}"]})),
         vars: object(json!({"limit": 80})),
         env: [("LANG".to_owned(), "C".to_owned())].into(),
@@ -141,6 +144,7 @@ pub(crate) fn request() -> Request {
         workdir: Some(Text::lit("/srv")),
         output: OutputForm::Kv,
         timeout: Some(Span::from_secs(90)),
+        sealed: BTreeMap::new(),
     }
 }
 
@@ -169,6 +173,7 @@ fn step_ended(output: Option<Value>) -> StepEnded {
         failure: Some(failure(FailureKind::Steps)),
         reason: Some("2 of 3 items failed".into()),
         output,
+        planned: None,
     }
 }
 
@@ -237,6 +242,24 @@ fn words() -> Vec<Event> {
     all
 }
 
+fn sealed(name: &str) -> BTreeMap<String, String> {
+    [(name.to_owned(), "0011223344556677:c2VhbGVk".to_owned())].into()
+}
+
+/// Fields that came later, each in a file of its own.
+pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
+    let planned = |planned| step(StepEvent::Ended(Box::new(StepEnded { planned: Some(planned), ..step_ended(None) })));
+    let request = Box::new(Request { sealed: sealed("inputs.token"), ..request() });
+    let attempt = StepEvent::Attempt { number: 1, request: Some(request.clone()), deadline: None, child: None };
+    let events = vec![
+        ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
+        ("step-attempt-sealed", step(attempt)),
+        ("step-ended-planned", planned(Planned::Request(request))),
+        ("step-ended-unknown", planned(Planned::Unknown("`steps.build.output` is missing".into()))),
+    ];
+    events.into_iter().map(|(name, event)| (name, Recorded { at: at(0), event })).collect()
+}
+
 /// One event of every kind first of its kind, then every variation.
 pub(crate) fn all() -> Vec<Recorded> {
     let ended = Ended {
@@ -267,5 +290,6 @@ pub(crate) fn all() -> Vec<Recorded> {
     ];
     events.extend(step_events());
     events.extend(words());
-    (0..).zip(events).map(|(second, event)| Recorded { at: at(second), event }).collect()
+    let events = (0..).zip(events).map(|(second, event)| Recorded { at: at(second), event });
+    events.chain(added().into_iter().map(|(_, event)| event)).collect()
 }

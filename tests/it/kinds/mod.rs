@@ -62,6 +62,7 @@ impl Stage {
                 environment: BTreeMap::from([("TOKEN".into(), "hunter2-hunter2".into())]),
                 book_dir: self.book.path().into(),
                 credentials: None,
+                seal: None,
             },
             base_env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             now: NOW.parse().unwrap(),
@@ -108,6 +109,7 @@ fn request(kind: &str, params: &Value) -> Request {
         output,
         timeout: Some(Span::from_secs(5)),
         params: arg(&params),
+        sealed: std::collections::BTreeMap::new(),
     }
 }
 

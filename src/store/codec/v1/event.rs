@@ -55,6 +55,8 @@ pub(super) struct Started {
     #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) inputs: Held<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) sealed: Held<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) vars: Held<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) env: Held<BTreeMap<String, String>>,
@@ -201,6 +203,15 @@ pub(super) struct StepEnded {
     /// None or one: a null is an output too.
     #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) output: Held<Vec<Value>>,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) planned: Held<Option<Planned>>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Planned {
+    Request(Box<Request>),
+    Unknown(String),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -218,7 +229,8 @@ impl Envelope {
     pub(super) fn held(&mut self) -> Vec<&mut dyn Holding> {
         match &mut self.event {
             Event::Started(started) => {
-                vec![&mut started.inputs, &mut started.vars, &mut started.env, &mut started.trigger]
+                let Started { inputs, sealed, vars, env, trigger, .. } = &mut **started;
+                vec![inputs, sealed, vars, env, trigger]
             }
             Event::Step { event, .. } => event.held(),
             Event::Ended(ended) => vec![&mut ended.outputs],
@@ -239,7 +251,9 @@ impl StepEvent {
                 vec![&mut result.output, &mut result.failure, &mut result.findings, &mut result.samples]
             }
             Self::Opened { items, .. } => vec![items],
-            Self::TakenOver(ended) | Self::Ended(ended) => vec![&mut ended.failure, &mut ended.output],
+            Self::TakenOver(ended) | Self::Ended(ended) => {
+                vec![&mut ended.failure, &mut ended.output, &mut ended.planned]
+            }
             Self::Held { .. }
             | Self::Asked { .. }
             | Self::Answered { .. }

@@ -6,7 +6,8 @@ use crate::base::ids::RunId;
 use crate::engine::event as domain;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
-    Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Sample, Stage, Started, StepEnded, StepEvent,
+    Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
+    StepEvent,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -54,6 +55,7 @@ impl From<&domain::Started> for Started {
             runbook,
             texts,
             inputs,
+            sealed,
             vars,
             env,
             actor,
@@ -72,6 +74,7 @@ impl From<&domain::Started> for Started {
             runbook: runbook.to_string(),
             texts: texts.iter().map(|(file, digest)| (file.clone(), digest.to_string())).collect(),
             inputs: Held::Is(inputs.clone()),
+            sealed: Held::Is(sealed.clone()),
             vars: Held::Is(vars.clone()),
             env: Held::Is(env.clone()),
             actor: actor.into(),
@@ -179,13 +182,17 @@ impl From<&domain::Sample> for Sample {
 
 impl From<&domain::StepEnded> for StepEnded {
     fn from(ended: &domain::StepEnded) -> Self {
-        let domain::StepEnded { outcome, level, failure, reason, output } = ended;
+        let domain::StepEnded { outcome, level, failure, reason, output, planned } = ended;
         Self {
             outcome: outcome.as_str().into(),
             level: level.as_str().into(),
             failure: Held::Is(failure.as_ref().map(Failure::from)),
             reason: reason.clone(),
             output: Held::Is(output.iter().cloned().collect()),
+            planned: Held::Is(planned.as_ref().map(|planned| match planned {
+                domain::Planned::Request(request) => Planned::Request(Box::new((&**request).into())),
+                domain::Planned::Unknown(why) => Planned::Unknown(why.clone()),
+            })),
         }
     }
 }

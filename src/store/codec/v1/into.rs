@@ -9,7 +9,7 @@ use crate::engine::event as domain;
 use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
-    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Sample, Started, StepEnded, StepEvent,
+    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -99,6 +99,7 @@ impl TryFrom<Started> for domain::Started {
             runbook,
             texts,
             inputs,
+            sealed,
             vars,
             env,
             actor,
@@ -122,6 +123,7 @@ impl TryFrom<Started> for domain::Started {
             runbook: name(&runbook)?,
             texts: texts.into_iter().map(digest).collect::<Result<_, CodecError>>()?,
             inputs: inputs.value(),
+            sealed: sealed.value(),
             vars: vars.value(),
             env: env.value(),
             actor: actor.try_into()?,
@@ -231,13 +233,25 @@ impl TryFrom<StepEnded> for domain::StepEnded {
     type Error = CodecError;
 
     fn try_from(ended: StepEnded) -> Result<Self, CodecError> {
-        let StepEnded { outcome: how, level: word, failure: failed, reason, output } = ended;
+        let StepEnded { outcome: how, level: word, failure: failed, reason, output, planned } = ended;
         Ok(Self {
             outcome: outcome(&how)?,
             level: level(&word)?,
             failure: failure(failed.value())?,
             reason,
             output: output.value().into_iter().next(),
+            planned: planned.value().map(domain::Planned::try_from).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<Planned> for domain::Planned {
+    type Error = CodecError;
+
+    fn try_from(planned: Planned) -> Result<Self, CodecError> {
+        Ok(match planned {
+            Planned::Request(request) => Self::Request(Box::new((*request).try_into()?)),
+            Planned::Unknown(why) => Self::Unknown(why),
         })
     }
 }

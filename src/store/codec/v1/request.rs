@@ -8,6 +8,7 @@ use crate::model::perform;
 use crate::model::policy::{FailureKind, OutputForm};
 use crate::store::codec::CodecError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +25,8 @@ pub(super) struct Request {
     output: Form,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sealed: BTreeMap<String, String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -140,7 +143,7 @@ impl From<Arg> for DomainArg {
 
 impl From<&perform::Request> for Request {
     fn from(request: &perform::Request) -> Self {
-        let perform::Request { run, place, attempt, kind, params, env, workdir, output, timeout } = request;
+        let perform::Request { run, place, attempt, kind, params, env, workdir, output, timeout, sealed } = request;
         Self {
             run: run.clone(),
             place: place.to_string(),
@@ -151,6 +154,7 @@ impl From<&perform::Request> for Request {
             workdir: workdir.as_ref().map(pieces),
             output: output.into(),
             timeout_ms: timeout.map(Span::millis),
+            sealed: sealed.clone(),
         }
     }
 }
@@ -159,7 +163,7 @@ impl TryFrom<Request> for perform::Request {
     type Error = CodecError;
 
     fn try_from(request: Request) -> Result<Self, CodecError> {
-        let Request { run, place, attempt, kind, params, env, workdir, output, timeout_ms } = request;
+        let Request { run, place, attempt, kind, params, env, workdir, output, timeout_ms, sealed } = request;
         Ok(Self {
             run,
             place: Place::parse(&place).map_err(|bad| CodecError::Malformed(bad.to_string()))?,
@@ -170,6 +174,7 @@ impl TryFrom<Request> for perform::Request {
             workdir: workdir.map(text),
             output: output.into(),
             timeout: timeout_ms.map(Span::from_millis),
+            sealed,
         })
     }
 }
