@@ -22,6 +22,7 @@ mod run;
 mod rust_text;
 mod shell_values;
 mod sim;
+mod simulate;
 mod socket;
 mod tidy;
 mod wire;
