@@ -157,6 +157,26 @@ impl Place {
         self.0.len()
     }
 
+    /// This place with the numbers of rounds, probes and remedies left out: what they have in common.
+    #[must_use]
+    pub fn of_any_round(&self) -> Self {
+        let any = |segment: &Segment| {
+            let lane = match segment.lane {
+                Lane::Until(_) => Lane::Until(0),
+                Lane::Try(_) => Lane::Try(0),
+                Lane::Round(_) => Lane::Round(0),
+                lane @ (Lane::Body(_)
+                | Lane::Recover
+                | Lane::OnError
+                | Lane::Undo
+                | Lane::OnFailure
+                | Lane::Finally) => lane,
+            };
+            Segment { lane, ..segment.clone() }
+        };
+        Self(self.0.iter().map(any).collect())
+    }
+
     /// Whether `other` is this place or inside it.
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {

@@ -11,5 +11,6 @@ pub mod ids;
 pub mod level;
 pub mod limits;
 pub mod mask;
+pub mod planted;
 pub mod span;
 pub mod value;

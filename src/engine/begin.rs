@@ -115,7 +115,7 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn next_try(&self, place: &Place) -> u32 {
-        self.run.steps.get(place).map_or(1, |run| run.tries + 1)
+        self.run.next_try(place)
     }
 
     /// When an attempt that begins now times out.

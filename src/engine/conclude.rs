@@ -3,6 +3,7 @@
 use crate::base::address::{Lane, Place};
 use crate::base::ids::RunId;
 use crate::base::level::{Level, Outcome};
+use crate::base::planted::{self, Bug};
 use crate::base::value::{Map, Value};
 use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
@@ -45,7 +46,7 @@ impl<'a> Turn<'a> {
     /// Nobody can say what the attempt did: `on_interrupt` decides.
     fn lost(&mut self, place: &Place, step: &'a Arc<Step>, attempt: u32, known: String) -> Result<(), IllegalEvent> {
         let failure = Failure::new(FailureKind::Interrupted, known.clone());
-        match step.on_interrupt {
+        match if planted::has(Bug::RetriesLost) { OnInterrupt::Retry } else { step.on_interrupt } {
             OnInterrupt::Ask => {
                 let question = format!("what did attempt {attempt} of `{}` do before it was lost?", step.id);
                 self.emit_step(place, StepEvent::Asked { question, known })
@@ -175,6 +176,9 @@ impl<'a> Turn<'a> {
             if let Some(until) = retry::next(&retry, failure, &attempted)
                 && !self.refuses_again(place, step, failure)
             {
+                if let Some(group) = step.mutex.clone().filter(|_| planted::has(Bug::MutexPerAttempt)) {
+                    self.order(Effect::Release { group, place: Some(place.clone()) });
+                }
                 return self.emit_step(place, StepEvent::Backoff { until });
             }
         }

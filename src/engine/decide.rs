@@ -4,6 +4,7 @@ use crate::base::actor::Actor;
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
+use crate::base::planted::{self, Bug};
 use crate::base::value::{Map, Value};
 use crate::engine::call::Given;
 use crate::engine::event::{Answer, Event, Recorded, StepEvent};
@@ -182,7 +183,8 @@ pub fn resume(book: &Runbook, run: &mut Run, now: Timestamp) -> Result<Decision,
 }
 
 /// Effects ordered earlier of which no end is known.
-fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
+#[must_use]
+pub fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
     let mut effects = Vec::new();
     if let (RunPhase::Queued { .. }, Some(group)) = (&run.phase, &book.concurrency) {
         let (limit, full) = (group.limit, group.full);
@@ -237,7 +239,10 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
         }
         Input::Cancel { actor, reason } => match turn.run.stop {
             Some(crate::engine::run::Stop::Cancelled { .. }) => Ok(()),
-            Some(crate::engine::run::Stop::TimedOut) | None => turn.emit(Event::CancelAsked { actor, reason }),
+            Some(crate::engine::run::Stop::TimedOut) | None => {
+                let actor = if planted::has(Bug::NoActor) { Actor::engine("cancel") } else { actor };
+                turn.emit(Event::CancelAsked { actor, reason })
+            }
         },
         Input::Answer { place, actor, answer } => {
             let fits = match turn.run.phase(&place) {
@@ -256,8 +261,9 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
     }
 }
 
-/// When a run is next to be looked at by itself; `None` = only when something reaches it.
+/// When a run is next to be looked at by itself; `None` = only when something reaches it. Instants up to
+/// `seen` do not count: it was looked at since, and nothing came of it.
 #[must_use]
-pub fn next_due(book: &Runbook, run: &Run) -> Option<Timestamp> {
-    crate::engine::stages::next_due(book, run)
+pub fn next_due(book: &Runbook, run: &Run, seen: Option<Timestamp>) -> Option<Timestamp> {
+    crate::engine::stages::next_due(book, run, seen)
 }

@@ -3,6 +3,7 @@
 //! What is not in the table is a corrupt stream, not a default. `evolve` never thinks: whatever an
 //! event means for the future, `decide` has already decided.
 
+use crate::base::planted::{self, Bug};
 use crate::engine::event::{Event, Recorded, Stage};
 use crate::engine::run::{Run, RunPhase, Stop};
 use crate::engine::step_table::step;
@@ -36,6 +37,8 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
             since: recorded.at,
             stop: None,
             steps: std::collections::BTreeMap::new(),
+            spent: std::collections::BTreeMap::new(),
+            spending: std::collections::BTreeMap::new(),
         }),
         Event::Queued { .. }
         | Event::Admitted
@@ -115,6 +118,7 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
             RunPhase::Queued { .. } | RunPhase::At(_) | RunPhase::Ended(_),
         ) => false,
     };
+    let legal = legal || (planted::has(Bug::BeginsAgain) && run.ended().is_some());
     if !legal {
         let state = if let Event::Step { place, .. } = &recorded.event {
             format!("{place}: {}", run.phase(place).map_or("waiting", state_name))

@@ -29,6 +29,11 @@ pub struct Run {
     pub stop: Option<Stop>,
     /// Every execution of every step that is not merely waiting.
     pub steps: BTreeMap<Place, StepRun>,
+    /// How far executions that are forgotten counted their attempts, numbers of rounds left out: in a later
+    /// pass the same place counts on from there, so that no two attempts ever have the same name.
+    pub spent: BTreeMap<Place, u32>,
+    /// The same for the passes at work, whose own rounds count from their beginning.
+    pub spending: BTreeMap<Place, u32>,
 }
 
 /// Which part of a run is at work.
@@ -74,6 +79,8 @@ pub struct StepRun {
     pub order: u64,
     /// Attempts of a leaf, passes of a composite, so far.
     pub tries: u32,
+    /// Up to which number earlier executions at the same place, now forgotten, counted theirs.
+    pub before: u32,
     /// The first attempt of this turn; a turn ends with `recover`.
     pub turn: u32,
     /// When the first attempt of this turn began: `retry.for` counts from here.
@@ -199,19 +206,35 @@ impl Run {
         self.steps.get(place).map(|step| &step.phase)
     }
 
+    /// The number of the next attempt or pass at `place`.
+    #[must_use]
+    pub fn next_try(&self, place: &Place) -> u32 {
+        match self.steps.get(place) {
+            Some(step) => step.tries.max(step.before) + 1,
+            None => self.spent_at(place) + 1,
+        }
+    }
+
+    /// Up to which number forgotten executions at `place` counted theirs.
+    #[must_use]
+    pub fn spent_at(&self, place: &Place) -> u32 {
+        if self.spent.is_empty() { 0 } else { self.spent.get(&place.of_any_round()).copied().unwrap_or(0) }
+    }
+
     /// How the execution at `place` ended, if it has.
     #[must_use]
     pub fn step_ended(&self, place: &Place) -> Option<&StepEnded> {
         self.steps.get(place).and_then(StepRun::ended)
     }
 
-    /// The earliest instant at which anything is due by itself, timeouts of children included.
+    /// The earliest instant behind `seen` at which anything is due by itself, timeouts of children included.
     #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self, seen: Option<Timestamp>) -> Option<Timestamp> {
         if self.ended().is_some() {
             return None;
         }
-        self.steps.values().flat_map(StepRun::due).min()
+        let new = |due: &Timestamp| seen.is_none_or(|seen| *due > seen);
+        self.steps.values().flat_map(StepRun::due).filter(new).min()
     }
 
     /// Whether the execution at `place` takes up one of its list's `parallel` places: it does in work,

@@ -3,6 +3,7 @@
 use crate::base::address::{Lane, Place};
 use crate::base::ids::RunId;
 use crate::base::level::{Level, Outcome};
+use crate::base::planted::{self, Bug};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value};
 use crate::engine::decide::Effect;
@@ -147,8 +148,9 @@ impl Turn<'_> {
 
     fn finish_run(&mut self, outcome: Outcome, level: Level, reason: String) -> Result<(), IllegalEvent> {
         let outputs = self.outputs();
+        let kept = planted::has(Bug::KeepsGroup) && outcome == Outcome::Cancelled;
         self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs })))?;
-        if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry) {
+        if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry && !kept) {
             self.order(Effect::Release { group: group.group.clone(), place: None });
         }
         Ok(())
@@ -184,6 +186,9 @@ impl Turn<'_> {
 
     /// Somebody else holds the group or mutex.
     pub(super) fn waiting(&mut self, place: Option<Place>, holders: Vec<RunId>) -> Result<(), IllegalEvent> {
+        if planted::has(Bug::NamelessWait) {
+            return Ok(());
+        }
         match place {
             None => match &self.run.phase {
                 RunPhase::Queued { group, holders: known } if *known != holders => {
@@ -246,7 +251,8 @@ fn cleanup_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
 
 /// When a run is next to be looked at by itself.
 #[must_use]
-pub(super) fn next_due(book: &Runbook, run: &Run) -> Option<Timestamp> {
+pub(super) fn next_due(book: &Runbook, run: &Run, seen: Option<Timestamp>) -> Option<Timestamp> {
     let ends = run_ends(book, run).filter(|_| run.stop.is_none());
-    [run.next_due(), ends, cleanup_ends(book, run)].into_iter().flatten().min()
+    let new = |due: &Timestamp| seen.is_none_or(|seen| *due > seen);
+    [run.next_due(seen), ends, cleanup_ends(book, run)].into_iter().flatten().filter(new).min()
 }

@@ -4,6 +4,7 @@
 
 use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
+use crate::base::planted::{self, Bug};
 use crate::engine::event::{Answer, StepEvent};
 use crate::engine::run::{Open, Run, Running, StepPhase, StepRun, Tally};
 use jiff::Timestamp;
@@ -11,9 +12,10 @@ use jiff::Timestamp;
 /// The table of one step; `false` = not in it.
 pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool {
     let order = run.version + 1;
+    let before = run.spent_at(place);
     let Some(step) = run.steps.get_mut(place) else {
-        return first(event, at).is_some_and(|phase| {
-            run.steps.insert(place.clone(), fresh(phase, event, at, order));
+        return first(event, at, before).is_some_and(|phase| {
+            run.steps.insert(place.clone(), StepRun { before, ..fresh(phase, event, at, order) });
             true
         });
     };
@@ -46,7 +48,8 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
         touched: at,
         order,
         tries,
-        turn: 1,
+        before: 0,
+        turn: tries.max(1),
         turn_began: at,
         items: items.unwrap_or_default(),
         last: None,
@@ -57,14 +60,16 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
 }
 
 /// What a waiting step may become.
-fn first(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn first(event: &StepEvent, at: Timestamp, before: u32) -> Option<StepPhase> {
+    // Streams of the first release count from 1 in every pass.
+    let next = |number: u32| number == before + 1 || number == 1;
     match event {
         StepEvent::Held { mutex, holder } => Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at }),
         StepEvent::Asked { question, known } => {
             Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt: None })
         }
-        StepEvent::Attempt { number: 1, .. } => attempt(event, at),
-        StepEvent::Opened { pass: 1, .. } => opened(event, at),
+        StepEvent::Attempt { number, .. } if next(*number) => attempt(event, at),
+        StepEvent::Opened { pass, .. } if next(*pass) => opened(event, at),
         StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => Some(StepPhase::Ended(ended.clone())),
         StepEvent::Attempt { .. }
         | StepEvent::Opened { .. }
@@ -142,7 +147,7 @@ fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPha
         | StepPhase::Erring
         | StepPhase::Ended(_) => return None,
     };
-    if number != step.tries + 1 {
+    if number != step.tries + 1 && number != step.tries.max(step.before) + 1 {
         return None;
     }
     begin_try(step, number, at);
@@ -156,7 +161,7 @@ fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPha
 fn from_running(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
     let StepPhase::Running(running) = &mut step.phase else { return None };
     if let StepEvent::Attempted { number, result } = event {
-        let own = running.attempt == *number;
+        let own = running.attempt == *number || planted::has(Bug::AnyAttempt);
         step.last = own.then(|| result.clone()).or(step.last.take());
         return own.then_some(StepPhase::Ready);
     }
@@ -267,8 +272,8 @@ fn forget_rounds(run: &mut Run, place: &Place, lane: Lane) {
         _ => false,
     };
     let depth = place.depth();
-    run.steps.retain(|other, _| {
-        other == place || !place.holds(other) || other.segments().get(depth).is_none_or(|segment| !old(segment.lane))
+    forget(run, |other| {
+        other != place && place.holds(other) && other.segments().get(depth).is_some_and(|segment| old(segment.lane))
     });
 }
 
@@ -284,13 +289,29 @@ fn forget_pass(run: &mut Run, place: &Place, items: bool) {
         .map(|(other, _)| other.clone())
         .collect();
     let depth = place.depth();
-    run.steps.retain(|other, _| {
+    forget(run, |other| {
         if other == place || !place.holds(other) {
-            return true;
+            return false;
         }
         if items {
-            return !bad.iter().any(|item| item.holds(other));
+            return bad.iter().any(|item| item.holds(other));
         }
-        other.segments().get(depth).is_none_or(|segment| matches!(segment.lane, Lane::Body(_) | Lane::Recover))
+        other.segments().get(depth).is_some_and(|segment| !matches!(segment.lane, Lane::Body(_) | Lane::Recover))
+    });
+    let (over, going) = std::mem::take(&mut run.spending).into_iter().partition(|(other, _)| place.holds(other));
+    run.spending = going;
+    run.spent.append(&mut { over });
+}
+
+/// Forgets executions, but for how far they counted their attempts.
+fn forget(run: &mut Run, old: impl Fn(&Place) -> bool) {
+    let Run { steps, spending, .. } = run;
+    steps.retain(|other, step| {
+        let old = old(other);
+        if old {
+            let spent = spending.entry(other.of_any_round()).or_insert(0);
+            *spent = step.tries.max(*spent);
+        }
+        !old
     });
 }

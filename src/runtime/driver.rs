@@ -1,19 +1,28 @@
 //! The driver: every unfinished run in memory, one batch in flight for each, effects after durability.
 //!
 //! Synchronous and without a clock: messages and the time go in, [`Order`]s come out. `pump` carries
-//! them out; a simulator can do the same.
+//! them out; a simulator can do the same. `reread` decides again what the journal did not take;
+//! `sweep` looks for what nobody would come back to.
+
+mod holding;
+mod reread;
+mod sweep;
+
+pub use reread::Heads;
+pub use sweep::{Repair, Suspects, Witness};
 
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
+use crate::base::planted::{self, Bug};
 use crate::engine::decide::{Decision, Effect, Input, decide, next_due, resume};
 use crate::engine::event::{Ended, Parent, Recorded};
-use crate::engine::evolve::{IllegalEvent, replay};
-use crate::engine::group::{Answer, Group, GroupEvent, Holder};
+use crate::engine::evolve::replay;
+use crate::engine::group::{Answer, Group, GroupEvent};
 use crate::engine::run::Run;
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What is to be done, in this order.
@@ -39,8 +48,8 @@ pub enum Order {
     },
     /// The run is over and no longer held.
     Gone(RunId),
-    /// The machine refused its own event: the run is quarantined.
-    Quarantined(RunId, IllegalEvent),
+    /// The run can't go on, for this reason: it is set aside, and nothing else is.
+    Quarantined(RunId, String),
 }
 
 /// A batch on its way to the journal.
@@ -65,11 +74,38 @@ enum Work {
     Ask { group: Name, place: Option<Place>, limit: u32, full: Full },
 }
 
+/// What a batch was decided from, so that it can be decided again.
+#[derive(Debug, Clone)]
+enum Origin {
+    /// The first events of a new run.
+    Started(Vec<Recorded>),
+    /// What reached a run.
+    Work(Vec<Work>),
+    /// The events of a run that an earlier owner left.
+    Resumed,
+    /// A group alone.
+    Group,
+}
+
 struct Live {
     book: Arc<Runbook>,
     run: Run,
     inbox: VecDeque<Work>,
     flight: Option<u64>,
+    /// When it was last looked at without anything coming of it, and its version then.
+    seen: Option<(Timestamp, u64)>,
+}
+
+impl Live {
+    fn new(book: Arc<Runbook>, run: Run) -> Self {
+        Self { book, run, inbox: VecDeque::new(), flight: None, seen: None }
+    }
+
+    /// When it is next to be looked at by itself.
+    fn next_due(&self) -> Option<Timestamp> {
+        let seen = self.seen.filter(|(_, version)| *version == self.run.version).map(|(at, _)| at);
+        next_due(&self.book, &self.run, seen)
+    }
 }
 
 struct InFlight {
@@ -77,6 +113,7 @@ struct InFlight {
     effects: Vec<Effect>,
     nudges: Vec<Name>,
     again: bool,
+    origin: Origin,
 }
 
 /// Every unfinished run and every group.
@@ -86,6 +123,10 @@ pub struct Driver {
     groups: BTreeMap<Name, Group>,
     flights: BTreeMap<u64, InFlight>,
     last_flight: u64,
+    /// Groups left by who was not known to be in them: the sweep reads their streams.
+    doubted: BTreeSet<Name>,
+    /// Runs that are set aside, each with its reason.
+    quarantined: BTreeMap<RunId, String>,
 }
 
 impl Driver {
@@ -99,11 +140,12 @@ impl Driver {
         let id = run.started.run;
         match resume(&book, &mut run, now) {
             Ok(decision) => {
-                self.runs.insert(id, Live { book, run, inbox: VecDeque::new(), flight: None });
-                let base = self.runs[&id].run.version - decision.events.len() as u64;
-                self.depart(id, base, decision, true)
+                let base = run.version - decision.events.len() as u64;
+                let seen = decision.events.is_empty().then_some((now, run.version));
+                self.runs.insert(id, Live { seen, ..Live::new(book, run) });
+                self.depart(id, base, decision, Origin::Resumed)
             }
-            Err(illegal) => vec![Order::Quarantined(id, illegal)],
+            Err(illegal) => self.quarantine(id, illegal.to_string()),
         }
     }
 
@@ -116,11 +158,11 @@ impl Driver {
         }
         match decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
-                decision.events.splice(0..0, first);
-                self.runs.insert(id, Live { book, run, inbox: VecDeque::new(), flight: None });
-                self.depart(id, 0, decision, false)
+                decision.events.splice(0..0, first.iter().cloned());
+                self.runs.insert(id, Live::new(book, run));
+                self.depart(id, 0, decision, Origin::Started(first))
             }
-            Err(illegal) => vec![Order::Quarantined(id, illegal)],
+            Err(illegal) => self.quarantine(id, illegal.to_string()),
         }
     }
 
@@ -154,17 +196,23 @@ impl Driver {
                 orders.extend(self.turn(run, now));
             }
         }
-        for group in done.nudges {
+        for group in done.nudges.into_iter().filter(|_| !planted::has(Bug::NoNudge)) {
             orders.extend(self.nudge(&group, now));
         }
         orders
     }
 
-    /// A batch was not taken, and the run has been read again from the journal.
-    pub fn refused(&mut self, number: u64) -> Option<RunId> {
-        let flight = self.flights.remove(&number)?;
-        self.runs.remove(&flight.flight.run);
-        Some(flight.flight.run)
+    /// A batch that is on its way.
+    #[must_use]
+    pub fn flight(&self, number: u64) -> Option<&Flight> {
+        self.flights.get(&number).map(|flight| &flight.flight)
+    }
+
+    /// Sets a run aside: it is not driven any further, and nothing else is harmed.
+    pub fn quarantine(&mut self, run: RunId, reason: String) -> Vec<Order> {
+        self.runs.remove(&run);
+        self.quarantined.insert(run, reason.clone());
+        vec![Order::Quarantined(run, reason)]
     }
 
     /// Looks at every run that is due.
@@ -172,16 +220,26 @@ impl Driver {
         let due: Vec<_> = self
             .runs
             .iter()
-            .filter(|(_, live)| live.flight.is_none() && next_due(&live.book, &live.run).is_some_and(|due| due <= now))
+            .filter(|(_, live)| {
+                live.flight.is_none() && !planted::has(Bug::ForgetsDue) && live.next_due().is_some_and(|due| due <= now)
+            })
             .map(|(run, _)| *run)
             .collect();
-        due.into_iter().flat_map(|run| self.input(run, Input::Tick, now)).collect()
+        let mut orders = Vec::new();
+        for run in due {
+            orders.extend(self.input(run, Input::Tick, now));
+            if let Some(live) = self.runs.get_mut(&run).filter(|live| live.flight.is_none()) {
+                // An instant in the past that changes nothing (what it stops has not stopped) is no reason to spin.
+                live.seen = Some((now, live.run.version));
+            }
+        }
+        orders
     }
 
     /// When the next run is due by itself.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.runs.values().filter(|live| live.flight.is_none()).filter_map(|live| next_due(&live.book, &live.run)).min()
+        self.runs.values().filter(|live| live.flight.is_none()).filter_map(Live::next_due).min()
     }
 
     /// A run as it is now.
@@ -195,10 +253,16 @@ impl Driver {
         self.runs.values().map(|live| &live.run)
     }
 
-    /// Whether nothing is on its way to the journal.
+    /// A group as it will be once everything on its way to the journal is there.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.flights.is_empty()
+    pub fn group(&self, name: &Name) -> Option<&Group> {
+        self.groups.get(name)
+    }
+
+    /// How many batches are on their way to the journal.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
     }
 
     /// Decides everything that waits for a run, unless a batch of it is in flight.
@@ -209,7 +273,8 @@ impl Driver {
         }
         let base = live.run.version;
         let mut all = Decision::default();
-        while let Some(work) = live.inbox.pop_front() {
+        let works: Vec<Work> = live.inbox.drain(..).collect();
+        for work in works.iter().cloned() {
             let input = match work {
                 Work::Input(input) => input,
                 Work::Ask { group, place, limit, full } => {
@@ -222,18 +287,15 @@ impl Driver {
                     all.events.extend(decision.events);
                     all.effects.extend(decision.effects);
                 }
-                Err(illegal) => {
-                    self.runs.remove(&id);
-                    return vec![Order::Quarantined(id, illegal)];
-                }
+                Err(illegal) => return self.quarantine(id, illegal.to_string()),
             }
         }
-        let base = if all.events.is_empty() { live.run.version } else { base };
-        self.depart(id, base, all, false)
+        self.depart(id, base, all, Origin::Work(works))
     }
 
     /// Group effects become events of the same batch; the rest waits until it is durable.
-    fn depart(&mut self, id: RunId, base: u64, decision: Decision, again: bool) -> Vec<Order> {
+    fn depart(&mut self, id: RunId, base: u64, decision: Decision, origin: Origin) -> Vec<Order> {
+        let again = matches!(origin, Origin::Resumed) && !planted::has(Bug::StartsAgain);
         let mut events = decision.events;
         let mut queue: VecDeque<Effect> = decision.effects.into();
         let (mut effects, mut nudges) = (Vec::new(), Vec::new());
@@ -255,7 +317,7 @@ impl Driver {
                             events.extend(more.events);
                             more.effects.into_iter().rev().for_each(|effect| queue.push_front(effect));
                         }
-                        Err(illegal) => return vec![Order::Quarantined(id, illegal)],
+                        Err(illegal) => return self.quarantine(id, illegal.to_string()),
                     }
                 }
                 Effect::Release { group, place } => {
@@ -278,84 +340,25 @@ impl Driver {
         if events.is_empty() && groups.is_empty() {
             return effects.into_iter().map(|effect| Order::Effect { run: id, effect, again }).collect();
         }
+        let flight = Flight { number: 0, run: id, base, events, groups };
+        if planted::has(Bug::EarlyEffect) {
+            let early = std::mem::take(&mut effects).into_iter().map(|effect| Order::Effect { run: id, effect, again });
+            let order = self.launch(InFlight { flight, effects, nudges, again, origin });
+            return std::iter::once(order).chain(early).collect();
+        }
+        vec![self.launch(InFlight { flight, effects, nudges, again, origin })]
+    }
+
+    /// Sends a batch on its way, under the next number.
+    fn launch(&mut self, mut batch: InFlight) -> Order {
         self.last_flight += 1;
-        let flight = Flight { number: self.last_flight, run: id, base, events, groups };
-        if let Some(live) = self.runs.get_mut(&id) {
-            live.flight = Some(flight.number);
+        batch.flight.number = self.last_flight;
+        if let Some(live) = self.runs.get_mut(&batch.flight.run) {
+            live.flight = Some(self.last_flight);
         }
-        self.flights.insert(flight.number, InFlight { flight: flight.clone(), effects, nudges, again });
-        vec![Order::Append(flight)]
-    }
-
-    fn ask(
-        &mut self,
-        run: RunId,
-        name: &Name,
-        place: Option<&Place>,
-        (limit, full): (u32, Full),
-        groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>,
-    ) -> Answer {
-        if place.is_none() && self.parent_holds(run, name) {
-            return Answer::Granted;
-        }
-        let group = self.groups.entry(name.clone()).or_default();
-        let base = group.version;
-        let (events, answer) = group.ask(&Holder { run, place: place.cloned() }, limit, full);
-        record(group, name, base, events, groups);
-        answer
-    }
-
-    /// A child run shares its parent's group.
-    fn parent_holds(&self, run: RunId, name: &Name) -> bool {
-        let mut here = self.runs.get(&run).and_then(|live| live.run.started.parent.as_ref().map(|parent| parent.run));
-        let group = self.groups.get(name);
-        while let Some(parent) = here {
-            if group.is_some_and(|group| group.holders.contains(&Holder { run: parent, place: None })) {
-                return true;
-            }
-            here = self.runs.get(&parent).and_then(|live| live.run.started.parent.as_ref().map(|parent| parent.run));
-        }
-        false
-    }
-
-    fn leave(
-        &mut self,
-        run: RunId,
-        name: &Name,
-        place: Option<Place>,
-        groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>,
-    ) {
-        let group = self.groups.entry(name.clone()).or_default();
-        let base = group.version;
-        let events = group.leave(&Holder { run, place });
-        record(group, name, base, events, groups);
-    }
-
-    /// There may be room in a group: who is next asks again.
-    fn nudge(&mut self, name: &Name, now: Timestamp) -> Vec<Order> {
-        let Some(next) = self.groups.get(name).and_then(Group::next).cloned() else { return Vec::new() };
-        let Some(live) = self.runs.get_mut(&next.run) else { return Vec::new() };
-        let (limit, full) = match (&next.place, &live.book.concurrency) {
-            (None, Some(concurrency)) => (concurrency.limit, concurrency.full),
-            (Some(_), _) | (None, None) => (1, Full::Queue),
-        };
-        live.inbox.push_back(Work::Ask { group: name.clone(), place: next.place, limit, full });
-        self.turn(next.run, now)
-    }
-}
-
-fn record(
-    group: &mut Group,
-    name: &Name,
-    base: u64,
-    events: Vec<GroupEvent>,
-    groups: &mut BTreeMap<Name, (u64, Vec<GroupEvent>)>,
-) {
-    let slot = groups.entry(name.clone()).or_insert((base, Vec::new()));
-    for event in events {
-        if group.evolve(&event).is_ok() {
-            slot.1.push(event);
-        }
+        let flight = batch.flight.clone();
+        self.flights.insert(self.last_flight, batch);
+        Order::Append(flight)
     }
 }
 

@@ -153,6 +153,12 @@ impl Perform for Hands {
             drop(shared);
         });
     }
+
+    fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {
+        let id = spool::attempt_id(&run.to_string(), place, attempt);
+        let state = self.shared.state();
+        state.here.contains_key(&(run, place.clone(), attempt)) || state.children.contains_key(&id)
+    }
 }
 
 impl Shared {

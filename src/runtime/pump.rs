@@ -1,26 +1,30 @@
 //! The pump: one thread that feeds the driver, makes its batches durable, and lets effects out after that.
 //!
 //! Everything that happens reaches it as a [`Message`]; it alone holds the driver, so nothing async
-//! happens while state changes. A journal that can't write ends it: the runs are stranded, truthfully,
-//! and the next owner goes on with them.
+//! happens while state changes. A batch that is not taken is decided again from what the journal holds
+//! (`refusal`); a journal that can't go on ends it: the runs are stranded, truthfully, and the next
+//! owner goes on with them.
+
+mod child;
+mod refusal;
+mod sweep;
 
 use crate::base::address::Place;
-use crate::base::ids::{Name, RunId};
-use crate::engine::call::Given;
+use crate::base::ids::RunId;
+use crate::base::planted::{self, Bug};
 use crate::engine::decide::{Effect, Input};
-use crate::engine::event::{Event, Parent, Recorded, Started};
-use crate::engine::start::{Ask, start};
-use crate::model::perform::{Failure, Reply, Request};
-use crate::model::policy::FailureKind;
+use crate::engine::event::{Event, Parent, Recorded};
+use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
-use crate::runtime::driver::{Driver, Flight, Order, child_ended};
+use crate::runtime::driver::{Driver, Flight, Order, Repair, Suspects};
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::plan::refusal;
 use crate::runtime::recover;
-use crate::runtime::shelf::{BUNDLE, Shelf};
+use crate::runtime::shelf::Shelf;
+use crate::store::codec::CodecError;
 use crate::store::{AppendError, Batch, Done, Guard, Journal, Version, codec};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -36,6 +40,8 @@ pub trait Perform: Send {
     fn kill(&self, run: RunId);
     /// The run is over: what it kept beside its output can go.
     fn gone(&self, run: RunId);
+    /// Whether somebody is at that attempt; who can't say says yes.
+    fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool;
 }
 
 /// Events as they become durable, each with its version. Ends after the run's last.
@@ -110,6 +116,15 @@ pub struct Pump {
     /// Batches of the messages at hand, on their way to the journal together.
     outbox: Vec<(Batch, Done)>,
     stopping: Option<oneshot::Sender<()>>,
+    /// Batches that wait for room, by number, and when they were last tried.
+    held: BTreeSet<u64>,
+    tried: Option<Timestamp>,
+    /// Why no new run is taken: there is no space.
+    full: Option<String>,
+    suspects: Suspects,
+    swept: Option<Timestamp>,
+    /// Everything a sweep had to put right, oldest first.
+    pub repairs: Vec<Repair>,
 }
 
 /// The longest the clock is not looked at: steps of it, suspend and a late machine are seen by then.
@@ -143,6 +158,12 @@ impl Pump {
             starting,
             outbox: Vec::new(),
             stopping: None,
+            held: BTreeSet::new(),
+            tried: None,
+            full: None,
+            suspects: Suspects::new(),
+            swept: None,
+            repairs: Vec::new(),
         }
     }
 
@@ -177,16 +198,20 @@ impl Pump {
         let now = (self.clock)();
         let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
         self.carry_out(orders);
+        self.sweep(now);
         self.send_off();
     }
 
     /// Looks at everything that is due.
     pub fn tick(&mut self) -> Next {
         if self.stopping.is_none() {
-            let orders = self.driver.tick((self.clock)());
+            let now = (self.clock)();
+            self.try_held(now);
+            let orders = self.driver.tick(now);
             self.carry_out(orders);
+            self.sweep_when_due(now);
             self.send_off();
-        } else if self.driver.is_settled() {
+        } else if self.driver.in_flight() <= self.held.len() {
             self.stopping.take().map(|done| done.send(()));
             return Next::End;
         }
@@ -212,19 +237,16 @@ impl Pump {
         match message {
             Message::Stop(done) => self.stopping = Some(done),
             Message::Appended { number, result: Ok(_) } => {
+                self.full = None;
                 let orders = self.driver.appended(number, now);
                 self.carry_out(orders);
             }
-            Message::Appended { number, result: Err(error) } => {
-                if let Some(told) = self.driver.refused(number).and_then(|run| self.starting.remove(&run)) {
-                    let _ = told.send(Err(error.to_string()));
-                }
-                tracing::error!(%error, "the journal did not take a batch; its runs are left to the next owner");
-                (self.broken)(&error.to_string());
-                return Next::End;
-            }
+            Message::Appended { number, result: Err(error) } => return self.refused(number, &error, now),
             Message::Start { told, .. } if self.stopping.is_some() => {
                 let _ = told.send(Err("the owner is shutting down".into()));
+            }
+            Message::Start { told, .. } if self.full.is_some() => {
+                let _ = told.send(Err(self.full.clone().unwrap_or_default()));
             }
             Message::Start { book, first, told } => {
                 if let Some(Event::Started(started)) = first.first().map(|first| &first.event) {
@@ -261,12 +283,10 @@ impl Pump {
                     self.followers.remove(&run);
                     self.perform.gone(run);
                 }
-                Order::Quarantined(run, illegal) => {
-                    tracing::error!(%run, %illegal, "a run is quarantined: its stream does not add up");
+                Order::Quarantined(run, reason) => {
+                    tracing::error!(%run, %reason, "a run is quarantined: it is not driven any further, everything else is");
                     self.followers.remove(&run);
-                    if let Some(told) = self.starting.remove(&run) {
-                        let _ = told.send(Err(illegal.to_string()));
-                    }
+                    self.answer_start(run, Err(reason));
                 }
             }
         }
@@ -278,32 +298,39 @@ impl Pump {
         let answer = move |result| drop(sender.send(Message::Appended { number, result }));
         match self.batch(flight) {
             Ok(batch) => self.outbox.push((batch, Box::new(answer))),
-            Err(reason) => answer(Err(AppendError::Broken(reason))),
+            Err(CodecError::Put(error)) => answer(Err(error)),
+            Err(error) => answer(Err(AppendError::Refused(error.to_string()))),
         }
     }
 
-    fn batch(&self, flight: Flight) -> Result<Batch, String> {
-        let mut batch = Batch::default();
+    fn batch(&self, flight: Flight) -> Result<Batch, CodecError> {
+        let mut batch = Batch { guards: vec![Guard::Lease(self.journal.epoch())], ..Batch::default() };
+        let guarded = !planted::has(Bug::NoGuard);
         let mut put = |bytes: &[u8]| self.journal.put_blob(bytes);
         if !flight.events.is_empty() {
             let stream = run_stream(flight.run);
             batch.guards.push(Guard::At(stream.clone(), flight.base));
             let events = flight.events.iter().map(|event| codec::encode_spilling(event, &mut put));
-            batch.appends.push((stream, events.collect::<Result<_, _>>().map_err(|error| error.to_string())?));
+            batch.appends.push((stream, events.collect::<Result<_, _>>()?));
         }
         for (name, base, events) in &flight.groups {
             let stream = group_stream(name.as_str());
             batch.guards.push(Guard::At(stream.clone(), *base));
             let events = events.iter().map(codec::encode_group);
-            batch.appends.push((stream, events.collect::<Result<_, _>>().map_err(|error| error.to_string())?));
+            batch.appends.push((stream, events.collect::<Result<_, _>>()?));
         }
+        batch.guards.retain(|_| guarded);
         Ok(batch)
     }
 
-    fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
+    fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
         if let Some(told) = self.starting.remove(&run) {
-            let _ = told.send(Ok(()));
+            let _ = told.send(answer);
         }
+    }
+
+    fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
+        self.answer_start(run, Ok(()));
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {
             followers.retain(|feed| feed.send(event.clone()).is_ok());
@@ -336,74 +363,6 @@ impl Pump {
             // Group effects never leave the driver.
             Effect::Acquire { .. } | Effect::Release { .. } => Vec::new(),
         }
-    }
-
-    /// Starts a child run, or takes note of one that was started before a crash.
-    fn start_child(&mut self, parent: Parent, child: RunId, name: &Name, inputs: Given) -> Vec<Order> {
-        let now = (self.clock)();
-        if self.driver.run(child).is_some() {
-            return Vec::new();
-        }
-        match recover::read_run(self.journal.as_ref(), child) {
-            Ok(Some(run)) => {
-                let ended = run.ended().cloned();
-                return ended
-                    .map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(&parent, &ended), now));
-            }
-            Ok(None) => {}
-            Err(error) => return self.child_failed(&parent, &error),
-        }
-        let Some(caller) = self.driver.run(parent.run).map(|run| run.started.clone()) else { return Vec::new() };
-        match self.first_of_child(&caller, &parent, child, name, inputs, now) {
-            Ok((book, first)) => self.driver.start(book, vec![first], now),
-            Err(reason) => self.child_failed(&parent, &reason),
-        }
-    }
-
-    fn first_of_child(
-        &self,
-        caller: &Started,
-        parent: &Parent,
-        child: RunId,
-        name: &Name,
-        inputs: Given,
-        now: Timestamp,
-    ) -> Result<(Arc<Runbook>, Recorded), String> {
-        let digest = caller.texts.get(BUNDLE).ok_or("the caller is pinned to no texts")?;
-        let book = self.shelf.book(self.journal.as_ref(), digest).map_err(|error| error.to_string())?;
-        let runbook = book.runbooks.get(name).ok_or_else(|| format!("there is no runbook `{name}`"))?;
-        let ask = Ask {
-            run: child,
-            texts: caller.texts.clone(),
-            inputs: inputs.plain,
-            sealed: inputs.sealed,
-            env: caller
-                .env
-                .iter()
-                .filter(|(name, _)| runbook.env.contains(name))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            actor: caller.actor.clone(),
-            trigger: crate::base::value::json!({ "kind": "runbook", "run": caller.run.to_string(), "runbook": caller.runbook.as_str() }),
-            parent: Some(parent.clone()),
-            depth: caller.depth + 1,
-            node: self.node.clone(),
-            dry: caller.dry,
-            selection: crate::engine::event::Selection::default(),
-            repeats: None,
-        };
-        let first = start(runbook, ask, now).map_err(|error| error.to_string())?;
-        Ok((Arc::clone(runbook), first))
-    }
-
-    fn child_failed(&mut self, parent: &Parent, reason: &str) -> Vec<Order> {
-        let failure = Failure { lasting: true, ..Failure::new(FailureKind::Start, reason) };
-        self.replied(parent.run, parent.place.clone(), parent.attempt, failure)
-    }
-
-    fn replied(&mut self, run: RunId, place: Place, attempt: u32, failure: Failure) -> Vec<Order> {
-        let now = (self.clock)();
-        self.driver.input(run, Input::Replied { place, attempt, reply: Reply::Failed(failure) }, now)
     }
 }
 

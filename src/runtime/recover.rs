@@ -5,10 +5,10 @@ use crate::engine::evolve::replay;
 use crate::engine::group::Group;
 use crate::engine::project::UNFINISHED;
 use crate::engine::run::Run;
-use crate::runtime::driver::{Driver, Order};
+use crate::runtime::driver::{Driver, Order, Repair};
 use crate::runtime::index::{GROUPS, group_stream, run_stream};
 use crate::runtime::shelf::{BUNDLE, Shelf};
-use crate::store::{Journal, codec};
+use crate::store::{Journal, Row, codec};
 use jiff::Timestamp;
 
 /// How many rows one look into the index takes.
@@ -29,15 +29,47 @@ pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: T
     let mut orders = Vec::new();
     for key in keys(journal, UNFINISHED) {
         let text = String::from_utf8_lossy(&key).into_owned();
-        match RunId::parse(&text)
-            .map_err(|error| error.to_string())
-            .and_then(|run| take_up(driver, journal, shelf, run, now))
-        {
-            Ok(more) => orders.extend(more),
-            Err(error) => tracing::error!(run = %text, %error, "a run can't be taken up; it is left as it is"),
-        }
+        let Ok(run) = RunId::parse(&text) else {
+            tracing::error!(run = %text, "this is no id of a run; it is left as it is");
+            continue;
+        };
+        orders.extend(match take_up(driver, journal, shelf, run, now) {
+            Ok(more) => more,
+            Err(error) => driver.quarantine(run, error),
+        });
     }
     orders
+}
+
+/// Takes up what the index says is unfinished and nobody drives, and says so of each.
+pub fn take_up_forgotten(
+    driver: &mut Driver,
+    journal: &dyn Journal,
+    shelf: &Shelf,
+    now: Timestamp,
+) -> (Vec<Order>, Vec<Repair>) {
+    let (mut orders, mut repairs) = (Vec::new(), Vec::new());
+    for key in keys(journal, UNFINISHED) {
+        let Ok(run) = RunId::parse(&String::from_utf8_lossy(&key)) else { continue };
+        if driver.knows(run) {
+            continue;
+        }
+        match take_up(driver, journal, shelf, run, now) {
+            Ok(more) => {
+                orders.extend(more);
+                repairs.push(format!("nobody drove run {run}"));
+            }
+            Err(error) => orders.extend(driver.quarantine(run, error)),
+        }
+    }
+    (orders, repairs)
+}
+
+/// Whether the index says that a run is unfinished.
+#[must_use]
+pub fn is_unfinished(journal: &dyn Journal, run: RunId) -> bool {
+    let row = Row { tree: UNFINISHED, key: run.to_string().into_bytes() };
+    journal.get(&row).is_ok_and(|value| value.is_some())
 }
 
 fn take_up(
@@ -91,7 +123,11 @@ pub fn read_events(
         .collect()
 }
 
-fn read_group(journal: &dyn Journal, name: &Name) -> Result<Group, String> {
+/// A group as its stream adds up to.
+///
+/// # Errors
+/// A sentence, when its stream does not read or does not add up.
+pub fn read_group(journal: &dyn Journal, name: &Name) -> Result<Group, String> {
     let mut group = Group::default();
     for bytes in journal.read(&group_stream(name.as_str()), 0).map_err(|error| error.to_string())? {
         let event = codec::decode_group(&bytes).map_err(|error| error.to_string())?;

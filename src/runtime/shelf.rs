@@ -1,6 +1,7 @@
 //! Texts that runs are pinned to: one blob holds every text of a book as it was at a start.
 
 use crate::base::digest::Digest;
+use crate::base::planted::{self, Bug};
 use crate::lang;
 use crate::model::book::Book;
 use crate::model::plan::Allowed;
@@ -51,6 +52,9 @@ impl Shelf {
         if !known {
             journal.put_blob(&bytes)?;
             self.lock().insert(digest, Arc::clone(book));
+        }
+        if planted::has(Bug::NewestText) {
+            self.lock().values_mut().for_each(|pinned| *pinned = Arc::clone(book));
         }
         Ok(digest)
     }

@@ -1,6 +1,7 @@
 //! One rule for each landing: what a value becomes there, or why it may not go there.
 
 use crate::base::arg::Landing;
+use crate::base::planted::{self, Bug};
 use crate::template::tree::Spot;
 use std::fmt::Write;
 
@@ -15,6 +16,7 @@ pub(super) fn land(text: &str, spot: Spot) -> Result<String, String> {
     match spot.landing {
         Landing::Plain => Ok(plain(text)),
         Landing::ShellWord => shell(text, spot).map(|text| single_quoted(&text)),
+        Landing::ShellSingle if planted::has(Bug::QuoteEnds) => Ok(text.into()),
         Landing::ShellSingle => shell(text, spot).map(|text| text.replace('\'', r"'\''")),
         Landing::ShellDouble => shell(text, spot).map(|text| inside_double(&text)),
         Landing::Argv => no_nul(filled(no_dash(text, spot)?, "an argument")?).map(str::to_owned),

@@ -28,6 +28,7 @@ mod rust_text;
 mod sealed;
 mod shell_values;
 mod sim;
+mod simulate;
 mod socket;
 mod tidy;
 mod wire;

@@ -67,6 +67,9 @@ impl Perform for World {
     }
     fn kill(&self, _run: RunId) {}
     fn gone(&self, _run: RunId) {}
+    fn has(&self, _run: RunId, _place: &Place, _attempt: u32) -> bool {
+        true
+    }
 }
 
 /// One simulated machine, which can crash and come back.

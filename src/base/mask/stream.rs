@@ -3,6 +3,7 @@
 //! Holds back only bytes that may be the beginning of a secret, so never more than the longest one
 //! less a byte; everything else comes out at once, for people who watch.
 
+use crate::base::planted::{self, Bug};
 use aho_corasick::AhoCorasick;
 
 /// What stands where a secret was.
@@ -52,7 +53,7 @@ impl Masker {
     pub fn push(&mut self, chunk: &[u8], out: &mut dyn FnMut(&[u8])) {
         let Some(search) = &self.search else { return out(chunk) };
         self.held.extend_from_slice(chunk);
-        let keep = search.unfinished(&self.held);
+        let keep = if planted::has(Bug::ChunkMask) { 0 } else { search.unfinished(&self.held) };
         self.release(self.held.len() - keep, out);
     }
 

@@ -42,7 +42,8 @@ fn stored_events_of_every_kind_are_read_for_ever() {
 #[test]
 fn a_step_that_measured_nothing_is_told_without_reading() {
     for event in samples::all() {
-        let measured = |event: &StepEvent| matches!(event, StepEvent::Attempted { result, .. } if !result.samples.is_empty());
+        let measured =
+            |event: &StepEvent| matches!(event, StepEvent::Attempted { result, .. } if !result.samples.is_empty());
         let quiet = matches!(&event.event, Event::Step { event, .. } if !measured(event));
         let bytes = encode(&event).expect("encodes");
         assert_eq!(is_quiet_step(&bytes), quiet, "{}", String::from_utf8_lossy(&bytes));

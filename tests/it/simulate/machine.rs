@@ -1,0 +1,491 @@
+//! One simulated machine: the production pump, its journal and its world, driven by one script.
+
+use super::book::{Edition, edition};
+use super::chance::{drawn, fold};
+use super::script::{Deed, Item, ReplyFault, Script};
+use super::store::{Session, Store};
+use super::watch::{Checked, Watch};
+use super::world::{Call, Hands, Key, World};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use stepladder::base::actor::{Actor, Role, Via};
+use stepladder::base::ids::{Name, RunId};
+use stepladder::base::value::{Map, Value};
+use stepladder::engine::decide::Input;
+use stepladder::engine::event::{Answer, Selection};
+use stepladder::engine::start::{Ask, start};
+use stepladder::model::perform::Reply;
+use stepladder::runtime::pump::{Message, Next, Pump};
+use stepladder::runtime::shelf::{BUNDLE, Shelf};
+use stepladder::store::Journal;
+use tokio::sync::oneshot;
+
+/// The wall clock at the beginning: the evening before clocks in Europe go back.
+const BEGAN: i64 = 1_792_879_200_000;
+
+/// More turns than any good case takes.
+const MOST_TURNS: u64 = 5_000;
+
+/// A minute and a bit: a sweep is due.
+const SWEEP: u64 = 61_000;
+
+/// One owner and its ways in and out.
+struct Owner {
+    pump: Pump,
+    inbox: Receiver<Message>,
+    hands: Hands,
+}
+
+pub(crate) struct Machine {
+    script: Script,
+    store: Arc<Store>,
+    shelf: Arc<Shelf>,
+    now: u64,
+    wall: Arc<AtomicI64>,
+    owner: Owner,
+    stale: Option<Owner>,
+    world: World,
+    watch: Watch,
+    deeds: VecDeque<(u64, Deed)>,
+    answers: BTreeMap<(u64, u64), Input2>,
+    asked: BTreeSet<String>,
+    starts: Vec<(RunId, Option<oneshot::Receiver<Result<(), String>>>, Option<Result<(), String>>)>,
+    edition: u32,
+    crash_at: Option<u64>,
+    /// Stop the process when so many batches have become durable: for the enumeration of crash points.
+    pub(crate) stop_at: Vec<(u64, usize)>,
+    repairs: Vec<String>,
+    /// Whether every event is printed: `TRACE=1`, for one script.
+    trace: bool,
+    turns: u64,
+}
+
+type Input2 = (RunId, Input);
+
+/// What a good case came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Played {
+    pub(crate) hash: u64,
+    pub(crate) batches: u64,
+    pub(crate) events: u64,
+    pub(crate) repairs: usize,
+    /// How each started run ended, by when it was started.
+    pub(crate) ends: Vec<String>,
+}
+
+/// Plays a script to its end; an error names the invariant that did not hold.
+pub(crate) fn play(script: &Script) -> Result<Played, String> {
+    Machine::new(script).play()
+}
+
+impl Machine {
+    pub(crate) fn new(script: &Script) -> Self {
+        let mut deeds = Vec::new();
+        let (mut batches, mut replies) = (BTreeMap::new(), BTreeMap::new());
+        for item in &script.items {
+            match item {
+                Item::At(at, deed) => deeds.push((*at, deed.clone())),
+                Item::Batch(number, fault) => drop(batches.insert(*number, *fault)),
+                Item::Reply(number, fault) => drop(replies.insert(*number, *fault)),
+            }
+        }
+        deeds.sort_by_key(|(at, _)| *at);
+        let store = Store::new(batches);
+        let shelf = Arc::new(Shelf::default());
+        let wall = Arc::new(AtomicI64::new(BEGAN + i64::try_from(script.seed % 4).unwrap() * 3_600_000));
+        let owner = Owner::open(store.session(), &shelf, &wall);
+        Self {
+            store,
+            shelf,
+            now: 0,
+            wall,
+            owner,
+            stale: None,
+            world: World::new(script.seed, replies),
+            watch: Watch::default(),
+            deeds: deeds.into(),
+            answers: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            starts: Vec::new(),
+            edition: 1,
+            crash_at: None,
+            stop_at: Vec::new(),
+            repairs: Vec::new(),
+            trace: std::env::var_os("TRACE").is_some(),
+            turns: 0,
+            script: script.clone(),
+        }
+    }
+
+    pub(crate) fn play(mut self) -> Result<Played, String> {
+        let mut quiet = 0;
+        loop {
+            self.settle()?;
+            let Some(next) = self.next() else {
+                // Nothing will happen by itself: only a sweep can find what is left.
+                if self.watch.finish().is_ok() || quiet > 4 {
+                    break;
+                }
+                quiet += 1;
+                self.asked.clear();
+                self.pass(self.now + SWEEP);
+                self.tick()?;
+                continue;
+            };
+            self.pass(next);
+            while self.store.turn() {
+                self.settle()?;
+            }
+            self.ends()?;
+            while self.answers.keys().next().is_some_and(|(at, _)| *at <= self.now) {
+                let (_, (run, input)) = self.answers.pop_first().unwrap();
+                self.take(Message::Input { run, input })?;
+            }
+            while self.deeds.front().is_some_and(|(at, _)| *at <= self.now) {
+                let (_, deed) = self.deeds.pop_front().unwrap();
+                self.deed(deed)?;
+                self.settle()?;
+            }
+            self.tick()?;
+        }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Result<Played, String> {
+        self.watch.finish()?;
+        self.repairs.append(&mut self.owner.pump.repairs);
+        let forgiven = self.script.items.iter().any(|item| {
+            matches!(item, Item::At(_, Deed::Lose(_) | Deed::LoseHolders) | Item::Reply(_, ReplyFault::Lost))
+        });
+        if let Some(repair) = self.repairs.first().filter(|_| !forgiven) {
+            return Err(format!("17: the sweep had to put something right: {repair}"));
+        }
+        for (run, _, answer) in &self.starts {
+            let there = self.watch.runs.contains_key(run);
+            match answer {
+                Some(Ok(())) if !there => return Err(format!("1: run {run} was acknowledged and is not there")),
+                Some(Err(why)) if there => return Err(format!("13: run {run} was refused ({why}) and is there")),
+                Some(_) | None => {}
+            }
+        }
+        if let Some((run, _)) = self.watch.runs.iter().find(|(run, _)| self.world.is_alive(**run)) {
+            return Err(format!("6: run {run} has ended and something of it is alive"));
+        }
+        let ends = self.starts.iter().map(|(run, ..)| {
+            self.watch
+                .runs
+                .get(run)
+                .and_then(|run| run.ended())
+                .map_or_else(|| "never was".into(), |ended| format!("{} {}", ended.outcome, ended.level))
+        });
+        let ends = ends.collect();
+        let hash = fold(self.watch.hash, &self.world.hash().to_le_bytes());
+        let (batches, events, repairs) = (self.store.batches(), self.watch.events, self.repairs.len());
+        Ok(Played { hash, batches, events, repairs, ends })
+    }
+
+    fn wall(&self) -> i64 {
+        self.wall.load(Ordering::SeqCst)
+    }
+
+    /// Time passes.
+    fn pass(&mut self, to: u64) {
+        let by = to.saturating_sub(self.now);
+        self.now += by;
+        self.wall.fetch_add(i64::try_from(by).unwrap(), Ordering::SeqCst);
+        self.store.set_now(self.now);
+    }
+
+    /// The next instant at which anything happens by itself.
+    fn next(&self) -> Option<u64> {
+        let by_wall = |due: Timestamp| self.now + u64::try_from(due.as_millisecond() - self.wall()).unwrap_or(0);
+        let held =
+            (self.owner.pump.driver.in_flight() > 0 && self.store.next_due().is_none()).then(|| self.now + 1_000);
+        [
+            self.store.next_due(),
+            self.world.next_due(),
+            self.answers.keys().next().map(|(at, _)| *at),
+            self.deeds.front().map(|(at, _)| *at),
+            self.owner.pump.driver.next_due().map(by_wall),
+            held,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|next| next.max(self.now))
+    }
+
+    fn tick(&mut self) -> Checked {
+        self.turns += 1;
+        if self.turns > MOST_TURNS {
+            let next = self.owner.pump.driver.next_due().map(|due| due.as_millisecond() - self.wall());
+            let flights = self.owner.pump.driver.in_flight();
+            return Err(format!(
+                "17: it never comes to rest at {} ms: next due in {next:?} ms, {flights} in flight, {}",
+                self.now,
+                self.watch.show()
+            ));
+        }
+        if self.owner.pump.tick() == Next::End {
+            self.reopen(0)?;
+        }
+        self.tick_stale();
+        self.settle()
+    }
+
+    fn tick_stale(&mut self) {
+        if let Some(stale) = &mut self.stale {
+            let mut goes = stale.pump.tick() == Next::Go;
+            while let (true, Ok(message)) = (goes, stale.inbox.try_recv()) {
+                goes = stale.pump.take(message) == Next::Go;
+            }
+            if !goes {
+                self.stale = None;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Checked {
+        if self.owner.pump.take(message) == Next::End {
+            self.pass(self.now + 1_000);
+            return self.reopen(0);
+        }
+        self.settle()
+    }
+
+    /// Lets everything happen that takes no time, and looks at it.
+    fn settle(&mut self) -> Checked {
+        loop {
+            for (stream, version, bytes) in self.store.fresh() {
+                if self.trace {
+                    let text: String = String::from_utf8_lossy(&bytes).chars().take(300).collect();
+                    println!("{:>8} ms {stream} {version} {text}", self.now);
+                }
+                self.watch.commit(self.store.journal(), stream.as_str(), &bytes)?;
+            }
+            if self.stop_at.first().is_some_and(|(at, _)| self.store.batches() > *at) {
+                let (_, kept) = self.stop_at.remove(0);
+                self.reopen(kept)?;
+                continue;
+            }
+            if self.crash_at.is_some_and(|at| self.store.batches() >= at) {
+                self.crash_at = None;
+                self.reopen(0)?;
+                continue;
+            }
+            let mut idle = self.calls()?;
+            if let Ok(message) = self.owner.inbox.try_recv() {
+                idle = false;
+                if self.owner.pump.take(message) == Next::End {
+                    self.pass(self.now + 1_000);
+                    self.reopen(0)?;
+                }
+            }
+            self.hear();
+            self.watch.turn(&self.owner.pump)?;
+            if idle {
+                self.ask();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whoever asked for a start hears of it.
+    fn hear(&mut self) {
+        for (_, told, answer) in &mut self.starts {
+            if let Some(Ok(said)) = told.as_mut().map(oneshot::Receiver::try_recv) {
+                *answer = Some(said);
+                *told = None;
+            }
+        }
+    }
+
+    fn calls(&mut self) -> Result<bool, String> {
+        let mut calls: Vec<(Call, bool)> = Vec::new();
+        calls
+            .extend(std::mem::take(&mut *self.owner.hands.calls.lock().unwrap()).into_iter().map(|call| (call, false)));
+        if let Some(stale) = &self.stale {
+            calls.extend(std::mem::take(&mut *stale.hands.calls.lock().unwrap()).into_iter().map(|call| (call, true)));
+        }
+        let idle = calls.is_empty();
+        for (call, stale) in calls {
+            match call {
+                Call::Perform(run, request, deadline, again) => {
+                    self.watch.ordered(run, &request, stale)?;
+                    let left = deadline.map(|deadline| u64::try_from(deadline - self.wall()).unwrap_or(0));
+                    let whole = request.timeout.map(|timeout| timeout.millis());
+                    let left = [left, whole].into_iter().flatten().min();
+                    self.world.perform((run, &request), left, (again, stale), self.now)?;
+                }
+                Call::Stop(run, place, attempt) => self.world.stop((run, place, attempt), self.now),
+            }
+        }
+        Ok(idle)
+    }
+
+    /// Attempts end, and their owner hears of it, or not.
+    fn ends(&mut self) -> Checked {
+        while let Some((key, replies)) = self.world.end(self.now) {
+            self.told(&key);
+            for reply in replies {
+                let (run, place, attempt) = key.clone();
+                if matches!(reply, Reply::Lost { .. }) {
+                    self.watch.is_lost(run, &place);
+                }
+                self.take(Message::Input { run, input: Input::Replied { place, attempt, reply } })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&self, key: &Key) {
+        if self.world.is_silent(key) {
+            self.owner.hands.busy.lock().unwrap().remove(key);
+        }
+    }
+
+    /// People answer what they are asked, some of them twice, some of them wrongly.
+    fn ask(&mut self) {
+        for (run, place, lost, key) in self.watch.questions() {
+            if !self.asked.insert(key.clone()) {
+                continue;
+            }
+            let mut chance = drawn(self.script.seed, key.split_once(' ').unwrap().1);
+            let at = self.now + chance.between(1_000, 90_000);
+            let answers: &[Answer] = if lost {
+                &[Answer::Again, Answer::Succeeded, Answer::Failed, Answer::Again]
+            } else {
+                &[Answer::Go, Answer::Go, Answer::Go, Answer::Stop]
+            };
+            let actor = || Actor { id: "ivanova".into(), via: Via::Cli, role: Role::Operator };
+            let mut say = vec![*chance.pick(answers)];
+            if chance.one_in(4) {
+                say.push(say[0]);
+            }
+            if chance.one_in(6) {
+                say.insert(0, if lost { Answer::Go } else { Answer::Again });
+            }
+            for (nth, answer) in say.into_iter().enumerate() {
+                let order = self.asked.len() as u64 * 10 + nth as u64;
+                let input = Input::Answer { place: place.clone(), actor: actor(), answer };
+                self.answers.insert((at, order), (run, input));
+            }
+            // Whoever was asked and got no answer through (a crash) is asked by another key only later: say it again.
+            let order = self.asked.len() as u64 * 10 + 9;
+            let again = if lost { Answer::Again } else { Answer::Go };
+            let input = Input::Answer { place, actor: actor(), answer: again };
+            self.answers.insert((at + 300_000, order), (run, input));
+        }
+    }
+
+    fn deed(&mut self, deed: Deed) -> Checked {
+        match deed {
+            Deed::Start(runbook) => return self.start(&runbook),
+            Deed::Cancel(nth, times) => {
+                let Some((run, ..)) = self.starts.get(usize::try_from(nth).unwrap()) else { return Ok(()) };
+                let run = *run;
+                for _ in 0..times {
+                    let actor = Actor { id: "ivanova".into(), via: Via::Cli, role: Role::Operator };
+                    self.take(Message::Input { run, input: Input::Cancel { actor, reason: "enough".into() } })?;
+                }
+            }
+            Deed::Reload => self.edition = 2,
+            Deed::Crash(kept) => return self.reopen(usize::try_from(kept).unwrap()),
+            Deed::CrashTwice(batches) => {
+                self.crash_at = Some(self.store.batches() + batches);
+                return self.reopen(0);
+            }
+            Deed::Reboot => {
+                self.world.reboot();
+                return self.reopen(0);
+            }
+            Deed::Takeover => return self.take_over(),
+            Deed::Clock(by) => drop(self.wall.fetch_add(by, Ordering::SeqCst)),
+            Deed::Full(millis) => self.store.full_until(self.now + millis),
+            Deed::Rebuild => self.store.rebuild(),
+            Deed::Lose(nth) => {
+                if let Some((run, ..)) = self.starts.get(usize::try_from(nth).unwrap()) {
+                    self.owner.pump.driver.lose(*run);
+                }
+            }
+            Deed::LoseHolders => {
+                self.watch.blind = true;
+                self.owner.pump.driver.lose_holders();
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, runbook: &str) -> Checked {
+        let Edition { texts, book } = edition(runbook, self.edition);
+        let digest = self.shelf.pin(self.store.journal(), &texts, &book).map_err(|error| error.to_string())?;
+        self.watch.knows(digest.to_string(), Arc::clone(&book), self.edition);
+        let run = RunId::new(
+            u64::try_from(self.wall()).unwrap(),
+            u128::from(self.script.seed) << 8 | self.starts.len() as u128,
+        );
+        let ask = Ask {
+            run,
+            texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
+            inputs: Map::new(),
+            sealed: BTreeMap::new(),
+            env: BTreeMap::new(),
+            actor: Actor { id: "tester".into(), via: Via::Cli, role: Role::Admin },
+            trigger: Value::Null,
+            parent: None,
+            depth: 0,
+            node: "sim".into(),
+            dry: false,
+            selection: Selection::default(),
+            repeats: None,
+        };
+        let runbook = Arc::clone(&book.runbooks[&Name::parse(runbook).unwrap()]);
+        let first = start(&runbook, ask, Timestamp::from_millisecond(self.wall()).unwrap()).unwrap();
+        let (told, answer) = oneshot::channel();
+        self.starts.push((run, Some(answer), None));
+        self.take(Message::Start { book: runbook, first: vec![first], told })
+    }
+
+    /// The process is gone; the next one takes up what it left.
+    fn reopen(&mut self, kept: usize) -> Checked {
+        self.store.crash(kept);
+        self.world.owner_gone();
+        self.stale = None;
+        self.replace()?;
+        Ok(())
+    }
+
+    /// The next process comes while the last one still thinks that it is the owner.
+    fn take_over(&mut self) -> Checked {
+        let old = self.replace()?;
+        self.stale = Some(old);
+        Ok(())
+    }
+
+    fn replace(&mut self) -> Result<Owner, String> {
+        for (stream, _, bytes) in self.store.fresh() {
+            self.watch.commit(self.store.journal(), stream.as_str(), &bytes)?;
+        }
+        let mut next = Owner::open(self.store.session(), &self.shelf, &self.wall);
+        std::mem::swap(&mut self.owner, &mut next);
+        self.repairs.append(&mut next.pump.repairs);
+        self.owner.pump.begin();
+        Ok(next)
+    }
+}
+
+impl Owner {
+    fn open(journal: Arc<Session>, shelf: &Arc<Shelf>, wall: &Arc<AtomicI64>) -> Self {
+        let (sender, inbox) = channel();
+        let hands = Hands::default();
+        let journal: Arc<dyn Journal> = journal;
+        let broken = Box::new(|_: &str| {});
+        let mut pump = Pump::new(journal, Arc::clone(shelf), Box::new(hands.clone()), sender, "sim".into(), broken);
+        let wall = Arc::clone(wall);
+        pump.clock = Arc::new(move || Timestamp::from_millisecond(wall.load(Ordering::SeqCst)).unwrap());
+        Self { pump, inbox, hands }
+    }
+}

@@ -1,0 +1,88 @@
+//! The simulator: production pump, driver and machines over a virtual clock, a faulty journal and a scripted world.
+//!
+//! Each seed is a script; after each turn the invariants of `ARCHITECTURE.md` hold. A seed that fails is
+//! cut down to the fewest lines that still fail, and printed as a file for `tests/fixtures/sim`, where it stays.
+
+mod book;
+mod chance;
+mod machine;
+mod script;
+mod store;
+mod watch;
+mod world;
+
+use machine::play;
+use script::Script;
+
+/// Seeds of the normal run; `SEEDS` and `FROM_SEED` ask for others.
+const SEEDS: u64 = 2_000;
+
+fn wish(name: &str) -> Option<u64> {
+    std::env::var_os(name).map(|text| text.to_str().and_then(|text| text.parse().ok()).expect("a number"))
+}
+
+/// Plays a script twice: it must be good, and the same.
+fn check(script: &Script) -> Result<machine::Played, String> {
+    let first = play(script)?;
+    let again = play(script)?;
+    if first == again { Ok(first) } else { Err(format!("the same script went two ways: {first:?}, {again:?}")) }
+}
+
+/// What is said of a script that fails: the rule, and the fewest lines that show it.
+fn report(script: &Script, why: &str) -> String {
+    let rule = |why: &str| why.split(':').next().unwrap_or_default().to_owned();
+    let fails = |less: &Script| check(less).is_err_and(|other| rule(&other) == rule(why));
+    let least = script.shrink(&fails);
+    let why = check(&least).err().unwrap_or_else(|| why.to_owned());
+    format!("seed {}: {why}\nkeep this as tests/fixtures/sim/NAME.script:\n# {why}\n{least}", script.seed)
+}
+
+fn seeds(from: u64, step: usize, most: u64) {
+    let (mut batches, mut events, mut repairs) = (0, 0, 0);
+    let mut bad = Vec::new();
+    for seed in (from..from + most).step_by(step) {
+        let script = Script::of(seed);
+        match check(&script) {
+            Ok(played) => {
+                batches += played.batches;
+                events += played.events;
+                repairs += played.repairs;
+            }
+            Err(why) => bad.push(report(&script, &why)),
+        }
+        assert!(bad.len() < 5, "{}", bad.join("\n"));
+    }
+    println!("seeds from {from}: {batches} batches, {events} events, {repairs} repairs of losses on purpose");
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn even_seeds_hold_every_invariant() {
+    seeds(wish("FROM_SEED").unwrap_or(0), 2, wish("SEEDS").unwrap_or(SEEDS));
+}
+
+#[test]
+fn odd_seeds_hold_every_invariant() {
+    seeds(wish("FROM_SEED").unwrap_or(0) + 1, 2, wish("SEEDS").unwrap_or(SEEDS) - 1);
+}
+
+#[test]
+fn a_script_reads_as_it_was_written() {
+    for seed in 0..500 {
+        let script = Script::of(seed);
+        assert_eq!(script.to_string().parse::<Script>().as_ref(), Ok(&script), "{script}");
+    }
+}
+
+/// Every script that once failed, and still is played.
+#[test]
+fn pinned_scripts_hold_every_invariant() {
+    let files = crate::golden::files("sim", "script");
+    assert!(!files.is_empty());
+    for path in files {
+        let script: Script = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        if let Err(why) = check(&script) {
+            panic!("{}: {why}", path.display());
+        }
+    }
+}
