@@ -10,13 +10,14 @@ use crate::engine::event::{Event, Recorded, Selection};
 use crate::engine::start::{Ask, start, take_over};
 use crate::lang::{self, Loaded};
 use crate::model::input::InputType;
-use crate::model::runbook::Runbook;
+use crate::model::runbook::{Runbook, walk};
+use crate::model::step::StepKind;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
 use crate::service::{Service, Trouble};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -59,6 +60,7 @@ impl Service {
             None => wish,
         };
         let runbook = find(&loaded, &wish.runbook)?;
+        called_pass(&loaded, &runbook)?;
         self.may_start(&wish.actor, &runbook)?;
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
@@ -214,6 +216,28 @@ fn find(loaded: &Loaded, wanted: &str) -> Result<Arc<Runbook>, Trouble> {
         None => ": `stepladder list` shows those there are".into(),
     };
     Err(Trouble::NoRunbook { name: wanted.into(), hint })
+}
+
+/// Whether every runbook that it calls, and that those call, passes its checks: no run begins that cannot end.
+fn called_pass(loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
+    let mut seen = BTreeSet::from([runbook.name.clone()]);
+    let mut waiting = vec![Arc::clone(runbook)];
+    while let Some(next) = waiting.pop() {
+        let mut called = Vec::new();
+        for list in [&next.steps, &next.on_failure, &next.finally] {
+            walk(list, &mut |step| {
+                if let StepKind::Call(call) = &step.kind {
+                    called.push(call.runbook.clone());
+                }
+            });
+        }
+        for name in called {
+            if seen.insert(name.clone()) {
+                waiting.push(find(loaded, name.as_str())?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `--from`, `--only`, `--skip` as a selection of the runbook's own steps.

@@ -109,6 +109,18 @@ fn a_missing_book_and_wrong_inputs_are_a_sentence_each() {
 }
 
 #[test]
+fn a_run_that_calls_what_does_not_pass_does_not_begin() {
+    let home = Home::new(&[
+        ("main", "steps:\n  - { id: a, shell: 'echo > begun' }\n  - { id: b, runbook: { run: middle } }\n"),
+        ("middle", "steps: [ { id: a, runbook: { run: inner } } ]\n"),
+        ("inner", "steps: [ { id: a, shel: 'true' } ]\n"),
+    ]);
+    let said = refused(&home, &["run", "main"]);
+    assert!(said.contains("`inner`") && said.contains("runbooks/inner.yaml:2"), "{said}");
+    assert!(!home.path("begun").exists() && home.rows().is_empty());
+}
+
+#[test]
 fn a_data_directory_that_cannot_be_used_is_a_sentence() {
     let home = Home::new(&[GOOD]);
     fs::write(home.path(".stepladder"), "a file").unwrap();
