@@ -6,6 +6,7 @@
 
 mod check;
 mod cli;
+mod complete;
 mod crash;
 mod docs;
 mod floors;
