@@ -7,6 +7,7 @@ pub mod args;
 pub mod ask;
 pub mod client;
 pub mod command;
+pub mod complete;
 pub mod door;
 pub mod exit;
 pub mod graph;

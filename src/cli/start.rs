@@ -4,7 +4,7 @@ use crate::cli::args::{Cli, ColorChoice, Global};
 use crate::cli::exit::Exit;
 use crate::cli::settings::{Settings, Surroundings};
 use crate::cli::trouble::Trouble;
-use crate::cli::{command, log, output};
+use crate::cli::{command, complete, log, output};
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -14,6 +14,9 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let around = Surroundings::read();
+    if let Some(shell) = around.vars.get(complete::VARIABLE) {
+        return complete::answer(shell, &typed, &around).into();
+    }
     let exit = match Cli::try_parse_from(&typed) {
         Ok(cli) => {
             let settings = Settings::new(&cli.global, &around);

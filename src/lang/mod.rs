@@ -6,6 +6,7 @@
 mod check;
 mod decode;
 pub mod format;
+pub mod glance;
 mod keys;
 mod lower;
 pub mod manual;

@@ -7,6 +7,7 @@
 mod check;
 mod children;
 mod cli;
+mod complete;
 mod crash;
 mod docs;
 mod floors;

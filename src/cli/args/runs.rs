@@ -32,7 +32,7 @@ pub struct Run {
 /// What a run is given and which of its steps it runs.
 #[derive(Debug, Clone, Default, Args)]
 pub struct What {
-    /// A value for an input; again for another
+    /// A value for an input; again for another. Of a secret NAME=@FILE or NAME=- (standard input)
     #[arg(short, long = "input", value_name = "NAME=VALUE")]
     pub inputs: Vec<String>,
     /// Begin at this step of the main list

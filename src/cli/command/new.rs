@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use crate::lang::format::fmt;
 
 /// Writes `runbooks/NAME.yaml`, where there is none yet.
 pub fn run(args: &New, settings: &Settings) -> Result<Exit, Trouble> {
@@ -21,12 +22,12 @@ pub fn run(args: &New, settings: &Settings) -> Result<Exit, Trouble> {
     Ok(Exit::Fine)
 }
 
-/// A runbook that passes its checks and shows where things go.
+/// A runbook that passes its checks, shows where things go and is laid out as `fmt` would.
 fn skeleton(name: &str, title: Option<&str>) -> String {
     let fallback = format!("What {name} is for, in a few words");
     // JSON text is YAML text: whatever was typed stays one title.
     let title = serde_json::Value::String(title.unwrap_or(&fallback).into());
-    format!(
+    let text = format!(
         "runbook: {name}
 title: {title}
 description: |
@@ -47,7 +48,8 @@ finally:
     title: What is done however it went
     shell: echo \"nothing to tidy\"
 "
-    )
+    );
+    fmt(&text).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -58,5 +60,6 @@ mod tests {
     fn a_title_stays_one_text() {
         let text = skeleton("a", Some("say \"hi\": # now"));
         assert!(text.contains("\ntitle: \"say \\\"hi\\\": # now\"\n"), "{text}");
+        assert!(skeleton("a", Some("Restart")).contains("\ntitle: Restart\n"), "as `fmt` writes it");
     }
 }
