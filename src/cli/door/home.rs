@@ -91,10 +91,16 @@ impl Home {
             return Ok(());
         }
         lasting::launch(&self.config)?;
-        let (way, owned) = find_way(&self.config, &self.files, Purpose::Look).await?;
-        drop(owned);
-        self.state().way = way;
-        Ok(())
+        // Only once it answers is the run in its hands: a look before that would find that nobody drives it.
+        let client = Client::new(&self.config.data);
+        for _ in 0..tries() {
+            if client.answers().await {
+                self.state().way = Way::There(client);
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Trouble::new("no process took the run up").help("the next `stepladder run` or daemon goes on with it"))
     }
 
     /// Gives up what this process owns; true = it owned something.
@@ -145,11 +151,14 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
     Ok((config, files))
 }
 
+fn tries() -> u64 {
+    PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1)
+}
+
 /// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
 async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), Trouble> {
-    let tries = PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1);
     let mut held = None;
-    for _ in 0..tries {
+    for _ in 0..tries() {
         match try_to_own(config, files, purpose) {
             Ok(found) => return Ok(found),
             Err(error @ OpenError::Held { .. }) => held = Some(error),

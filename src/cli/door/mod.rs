@@ -175,9 +175,15 @@ impl Door {
     /// # Errors
     /// When there is no such run or the store cannot be read.
     pub async fn run(&self, run: &str) -> Result<RunDetail, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.run(run)),
-            Way::There(client) => client.run(run).await,
+        loop {
+            let tried = match self.home.way() {
+                Way::Here(desk) => said(desk.run(run)),
+                Way::There(client) => client.run(run).await,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
+                result => return result,
+            }
         }
     }
 
@@ -197,9 +203,15 @@ impl Door {
     /// # Errors
     /// When none fits, or several do.
     pub async fn find(&self, text: &str) -> Result<String, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.find(text)),
-            Way::There(client) => client.find(text).await,
+        loop {
+            let tried = match self.home.way() {
+                Way::Here(desk) => said(desk.find(text)),
+                Way::There(client) => client.find(text).await,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
+                result => return result,
+            }
         }
     }
 
@@ -208,9 +220,15 @@ impl Door {
     /// # Errors
     /// When there is no such run or the output cannot be read.
     pub async fn output(&self, request: OutputRequest) -> Result<OutputChunk, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.output(&request)),
-            Way::There(client) => client.output(&request).await,
+        loop {
+            let tried = match self.home.way() {
+                Way::Here(desk) => said(desk.output(&request)),
+                Way::There(client) => client.output(&request).await,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
+                result => return result,
+            }
         }
     }
 
