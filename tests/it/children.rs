@@ -99,10 +99,10 @@ fn a_line_without_an_end_is_bounded_and_seen_live() {
     // A debug build of the owner takes some 60 MiB as it is.
     assert!(owner < 256 * 1024 && keeper < 64 * 1024, "owner {owner} KiB, keeper {keeper} KiB");
     let spool = fs::read_dir(home.path(".stepladder/spool")).unwrap().next().unwrap().unwrap().path();
-    let kept = fs::read(spool.join("flood.1/stdout")).unwrap();
+    let kept = fs::read(spool.join("flood.1.stdout")).unwrap();
     assert!(kept.starts_with(b"begunxxx") && kept.len() == 256 * 1024, "{} bytes are kept", kept.len());
-    let exit: Value = serde_json::from_slice(&fs::read(spool.join("flood.1/exit.json")).unwrap()).unwrap();
-    assert_eq!(exit["stdout"]["bytes_total"], 1_073_741_824_u64 + 5);
+    let exit = stepladder::keeper::read_exit(&spool.join("flood.1")).unwrap();
+    assert_eq!(exit.stdout.bytes_total, 1_073_741_824_u64 + 5);
 }
 
 /// No process number is free for a while: the step waits for one, and the run is good.
