@@ -60,7 +60,7 @@ fn output_that_is_no_text_is_kept_as_it_is() {
     assert!(home.path("lived").exists(), "whoever closes its output is waited for");
     let mut kept = Vec::new();
     for dir in fs::read_dir(home.path(".stepladder/spool")).unwrap() {
-        kept.push(fs::read(dir.unwrap().path().join("raw.1/stdout")).unwrap_or_default());
+        kept.push(fs::read(dir.unwrap().path().join("raw.1.stdout")).unwrap_or_default());
     }
     assert_eq!(kept, [b"a\xff\xfeb\0c\x1b[31m"]);
     let shown = text(&home.command(&["show", "last"]).env("LANG", "C.UTF-8").output().unwrap().stdout);
