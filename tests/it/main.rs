@@ -25,4 +25,5 @@ mod sim;
 mod simulate;
 mod socket;
 mod tidy;
+mod transitions;
 mod wire;
