@@ -12,6 +12,7 @@ mod floors;
 mod golden;
 mod keeper;
 mod keeper_client;
+mod kill;
 mod kinds;
 mod lang;
 mod main_job;
