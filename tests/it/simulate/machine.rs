@@ -389,6 +389,7 @@ impl Machine {
             if chance.one_in(6) {
                 say.insert(0, if lost { Answer::Go } else { Answer::Again });
             }
+            let last = say[say.len() - 1];
             for (nth, answer) in say.into_iter().enumerate() {
                 let order = self.asked.len() as u64 * 10 + nth as u64;
                 let input = Input::Answer { place: place.clone(), actor: actor(), answer };
@@ -396,8 +397,7 @@ impl Machine {
             }
             // Whoever was asked and got no answer through (a crash) is asked by another key only later: say it again.
             let order = self.asked.len() as u64 * 10 + 9;
-            let again = if lost { Answer::Again } else { Answer::Go };
-            let input = Input::Answer { place, actor: actor(), answer: again };
+            let input = Input::Answer { place, actor: actor(), answer: last };
             self.answers.insert((at + 300_000, order), (run, input));
         }
     }
