@@ -160,6 +160,20 @@ fn cases() -> Vec<std::path::PathBuf> {
     golden::files("run", "md")
 }
 
+/// The events of every run of every fixture.
+pub(crate) fn every_event() -> Vec<Vec<Recorded>> {
+    let mut all = Vec::new();
+    for path in cases() {
+        let case = read(&path);
+        let mut sim = Sim::new(&case.files, case.script.clone());
+        sim.start(&case.runbook);
+        sim.play(Span::from_secs(86_400));
+        all.push(sim.events(sim.run));
+        all.extend(sim.children().into_iter().map(|child| sim.events(child)));
+    }
+    all
+}
+
 fn play(case: &Case) -> String {
     let mut sim = Sim::new(&case.files, case.script.clone());
     sim.start(&case.runbook);

@@ -5,7 +5,9 @@
 
 mod book;
 mod chance;
+mod crash_points;
 mod machine;
+mod planted;
 mod script;
 mod store;
 mod watch;
@@ -26,6 +28,28 @@ fn check(script: &Script) -> Result<machine::Played, String> {
     let first = play(script)?;
     let again = play(script)?;
     if first == again { Ok(first) } else { Err(format!("the same script went two ways: {first:?}, {again:?}")) }
+}
+
+/// The kinds of state and event that occur in the runs of so many seeds.
+pub(crate) fn transitions(most: u64) -> std::collections::BTreeSet<(String, String)> {
+    let mut seen = std::collections::BTreeSet::new();
+    let drawn = (0..most).map(Script::of);
+    for script in drawn.chain((0..40).flat_map(rare)) {
+        let _ = machine::Machine::new(&script).play_noting(&mut seen);
+    }
+    seen
+}
+
+/// What few seeds come to: a person speaks about a lost attempt, a run is cancelled while it waits.
+fn rare(seed: u64) -> Vec<Script> {
+    let script = |lines: &str| format!("seed {seed}\n{lines}").parse::<Script>().unwrap();
+    vec![
+        script("at 0 ms start interrupt\nreply 1 vanished"),
+        script("at 0 ms start interrupt\nreply 1 vanished\nat 4000 ms cancel 0 times 1"),
+        script("at 0 ms start group\nat 10 ms start group\nat 20 ms cancel 1 times 1"),
+        script("at 0 ms start retry\nat 3000 ms cancel 0 times 1"),
+        script("at 0 ms start both\nat 30000 ms start both"),
+    ]
 }
 
 /// What is said of a script that fails: the rule, and the fewest lines that show it.
