@@ -52,6 +52,11 @@ impl Blobs {
         self.disk.sync_dir(&folder)
     }
 
+    /// Whether there are bytes of that hash.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.disk.open(&place(digest).1).is_ok()
+    }
+
     /// The bytes of that hash.
     pub(crate) fn get(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {
         self.read(digest).map_err(|error| {
