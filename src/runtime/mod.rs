@@ -12,6 +12,7 @@ pub mod owner;
 pub mod perform;
 pub mod pump;
 pub mod recover;
+pub mod retention;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;

@@ -240,4 +240,9 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`ReadError::Blob`] when they are not there or not what they should be.
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError>;
+
+    /// The data directory it is in, where it is in one: to examine it and to copy it.
+    fn directory(&self) -> Option<&disk::DiskJournal> {
+        None
+    }
 }

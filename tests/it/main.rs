@@ -23,5 +23,6 @@ mod rust_text;
 mod shell_values;
 mod sim;
 mod socket;
+mod store;
 mod tidy;
 mod wire;

@@ -15,7 +15,7 @@ use crate::store::disk::streams::Place;
 use crate::store::disk::tidy::{NEW, Spares};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the cleaner is made of.
 pub(crate) struct Cleaner {
@@ -53,15 +53,23 @@ impl Cleaner {
         self.reader.streams().has_changed()
     }
 
+    /// Nothing is cleaned while this is held.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, BTreeMap<u32, Share>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Cleans once, if there is something to clean; true = there may be more.
     pub(crate) fn clean(&self) -> io::Result<bool> {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        // Rows of what is forgotten are made to go by its events: they must have gone before these do.
-        let told = |error: ReadError| io::Error::other(error.to_string());
-        self.index.flush(&self.reader, false).map_err(told)?;
+        let mut counted = self.hold();
         let segments = self.reader.segments();
         // The last one is being written.
         let sealed = segments.split_last().map(|(_, sealed)| sealed).unwrap_or_default();
+        if sealed.is_empty() {
+            return Ok(false);
+        }
+        // Rows of what is forgotten are made to go by its events: they must have gone before these do.
+        let told = |error: ReadError| io::Error::other(error.to_string());
+        self.index.flush(&self.reader, false).map_err(told)?;
         self.count(sealed, &mut counted)?;
         let Some(chosen) = self.choose(sealed, &counted) else { return Ok(false) };
         self.copy(&chosen)?;

@@ -157,6 +157,16 @@ impl Index {
         Ok(())
     }
 
+    /// Throws the rows away and makes them again.
+    pub(crate) fn rebuild(&self, reader: &Reader) -> Result<(), ReadError> {
+        let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.waiting.clear();
+        state.base = Base::Unread;
+        self.remove();
+        self.make(&mut state, reader)
+    }
+
     /// Lets go of the table.
     pub(crate) fn close(&self) {
         self.state().base = Base::Unread;

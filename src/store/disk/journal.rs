@@ -2,7 +2,7 @@
 
 use crate::base::digest::Digest;
 use crate::store::disk::anchor::{Anchor, AnchorFile};
-use crate::store::disk::blob::Blobs;
+use crate::store::disk::blob::{Blobs, named};
 use crate::store::disk::cleaner::Cleaner;
 use crate::store::disk::device::{Disk, Real};
 use crate::store::disk::directory::{Host, OpenError, check_format, enter};
@@ -16,6 +16,7 @@ use crate::store::disk::table::Makers;
 use crate::store::disk::tidy::Spares;
 use crate::store::disk::writer::Writer;
 use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,13 +42,13 @@ impl Default for Settings {
 
 /// The journal in a data directory, owned by this process until it is dropped.
 pub struct DiskJournal {
-    reader: Arc<Reader>,
-    index: Arc<Index>,
-    blobs: Blobs,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) blobs: Arc<Blobs>,
     anchor: Arc<Mutex<AnchorFile>>,
-    epoch: u64,
-    damage: Vec<Damage>,
-    cleaner: Arc<Cleaner>,
+    pub(crate) epoch: u64,
+    pub(crate) damage: Vec<Damage>,
+    pub(crate) cleaner: Arc<Cleaner>,
     way: Way,
     upkeep: Option<Upkeep>,
     /// Last, so that it is let go of last.
@@ -79,7 +80,9 @@ impl DiskJournal {
         let (mut journal, writer) = Self::on(disk, index, SEGMENT).map_err(io)?;
         journal.way = Way::Line(Line::start(writer).map_err(io)?);
         let (anchor, cleaner, epoch) = (Arc::clone(&journal.anchor), Arc::clone(&journal.cleaner), journal.epoch);
+        let blobs = Arc::clone(&journal.blobs);
         let upkeep = Upkeep::start(move || {
+            blobs.tick();
             keep_up(&anchor, &cleaner.reader, &cleaner.index, epoch);
             clean_up(&cleaner);
         });
@@ -91,7 +94,7 @@ impl DiskJournal {
     /// Opens what is on that disk; the caller decides how batches get to the writer.
     pub(crate) fn on(disk: Arc<dyn Disk>, index: Index, most: u64) -> io::Result<(Self, Writer)> {
         disk.make_dir(FOLDER)?;
-        let blobs = Blobs::open(Arc::clone(&disk))?;
+        let blobs = Arc::new(Blobs::open(Arc::clone(&disk))?);
         let (mut anchor, was) = AnchorFile::open(&*disk)?;
         if was == Anchor::default() {
             // Once: from its first word on, the anchor proves that these names are durable.
@@ -174,6 +177,29 @@ impl DiskJournal {
     pub fn clean(&self) -> io::Result<()> {
         while self.cleaner.clean()? {}
         Ok(())
+    }
+
+    /// Takes away blobs that no event names; returns how many. Where something can't be read, nobody knows
+    /// what it names: all stay.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sweep(&self) -> io::Result<usize> {
+        let _still = self.cleaner.hold();
+        let all = self.blobs.list()?;
+        if all.is_empty() || !self.damage.is_empty() || !self.damaged_streams().is_empty() {
+            return Ok(0);
+        }
+        let mut names = BTreeSet::new();
+        let unread = self.reader.replay(0, &mut |told| {
+            if !told.forgotten {
+                named(told.payload, &mut names);
+            }
+        });
+        match unread.map_err(|error| io::Error::other(error.to_string()))? {
+            0 => self.blobs.sweep(&all, &names),
+            _ => Ok(0),
+        }
     }
 
     /// Makes the whole reserve now instead of a file of it each second.
@@ -276,6 +302,10 @@ impl Journal for DiskJournal {
 
     fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError> {
         self.blobs.put(bytes)
+    }
+
+    fn directory(&self) -> Option<&DiskJournal> {
+        Some(self)
     }
 
     fn has_blob(&self, digest: &Digest) -> bool {

@@ -2,13 +2,15 @@
 //!
 //! From the bottom: `device` (a file system that a test can fail), `frame`, `segment`, `anchor`,
 //! `record`, `streams`, `tidy` and `recover` (reading at opening), `reader`, `table` (sled), `index`,
-//! `blob`, `writer`, `cleaner`, `line` (queue and threads), `lock`, `directory`, and `journal` over all.
+//! `blob`, `writer`, `cleaner`, `examine`, `backup`, `line` (queue and threads), `lock`, `directory`, and `journal` over all.
 
 mod anchor;
+mod backup;
 mod blob;
 mod cleaner;
 mod device;
 mod directory;
+mod examine;
 mod frame;
 mod index;
 mod journal;
@@ -36,6 +38,8 @@ mod tests_of_crashes;
 #[cfg(test)]
 mod tests_of_index;
 
+pub use backup::{Copied, copy_all, private_file};
 pub use directory::{FORMAT, Host, OpenError};
+pub use examine::Examination;
 pub use journal::{DiskJournal, Settings};
 pub use recover::Damage;

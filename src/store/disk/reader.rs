@@ -200,11 +200,13 @@ impl Reader {
     }
 
     /// Calls `each` with every readable event of the frames behind `after`, in order; and with those of
-    /// streams that are forgotten behind it, so that their rows can go.
-    pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<(), ReadError> {
+    /// streams that are forgotten behind it, so that their rows can go. Returns how many frames were not
+    /// readable.
+    pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<u64, ReadError> {
         let _still = self.still.read().unwrap_or_else(PoisonError::into_inner);
         let until = self.number();
         let segments = self.segments();
+        let mut unread = 0;
         for (index, (id, segment)) in segments.iter().enumerate() {
             let next = segments.get(index + 1).map_or(u64::MAX, |(_, next)| next.first);
             if next <= after + 1 || segment.first > until {
@@ -216,12 +218,17 @@ impl Reader {
                 frame::read(&bytes, at).map(|found| (at, found)).or_else(|| frame::search(&bytes, at))
             {
                 at = place + found.header.total();
-                if found.header.number > after && found.header.number <= until && found.is_whole() {
+                if found.header.number <= after || found.header.number > until {
+                    continue;
+                }
+                if found.is_whole() {
                     self.replay_frame(&bytes, &found, (*id, place), each)?;
+                } else {
+                    unread += 1;
                 }
             }
         }
-        Ok(())
+        Ok(unread)
     }
 
     fn replay_frame(

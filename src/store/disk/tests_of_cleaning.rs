@@ -1,6 +1,7 @@
 //! What is forgotten is gone and stays gone, its room is won back, and nothing else changes: in order, at
 //! every point at which the machine can stop, and under damage.
 
+use crate::base::digest::Digest;
 use crate::store::conformance::{append, batch, dump, project, stream};
 use crate::store::disk::DiskJournal;
 use crate::store::disk::faulty::{Faulty, Left, Stop};
@@ -265,4 +266,33 @@ fn on_a_full_disk_the_reserve_is_left() {
     let before = dump(&journal);
     drop(journal);
     assert_eq!(dump(&open(&disk).expect("opens")), before);
+}
+
+#[test]
+fn blobs_that_nobody_names_go_and_others_stay() {
+    let disk = Faulty::default();
+    let journal = open(&disk).expect("opens");
+    let put = |bytes: &[u8]| journal.put_blob(bytes).expect("kept");
+    let (named, shared, never) = (put(b"named"), put(b"shared"), put(b"never"));
+    let name = |digest: &Digest| format!("{{\"blob\":\"{digest}\"}}");
+    let events: &[(&str, &[&str])] = &[("run/1", &[&name(&named), &name(&shared)]), ("run/2", &[&name(&shared)])];
+    append(&journal, batch(&[], events)).expect("taken");
+    assert_eq!(journal.sweep().expect("swept"), 0, "what was just put may be named any moment");
+    drop(journal);
+    let journal = open(&disk).expect("opens");
+    assert_eq!(journal.sweep().expect("swept"), 1, "written, and never named");
+    let there = |journal: &DiskJournal| [named, shared, never].map(|digest| journal.blob(&digest).is_ok());
+    assert_eq!(there(&journal), [true, true, false]);
+    append(&journal, forget(&[whole("run/1")])).expect("taken");
+    assert!(journal.has_blob(&named), "asked for: it stays a while");
+    assert_eq!((journal.sweep().expect("swept"), there(&journal)), (0, [true, true, false]));
+    drop(journal);
+    let journal = open(&disk).expect("opens");
+    assert_eq!((journal.sweep().expect("swept"), there(&journal)), (1, [false, true, false]), "named by one still");
+    assert_eq!(journal.put_blob(b"named"), Ok(named), "and put again");
+    drop(journal);
+    // Whatever can't be read may name something.
+    disk.bend("journal/00000000000000000001.seg", |bytes| bytes[200] ^= 1);
+    let journal = open(&disk).expect("opens");
+    assert_eq!((journal.damage().is_empty(), journal.sweep().expect("swept")), (false, 0));
 }
