@@ -5,9 +5,6 @@ use crate::engine::project;
 use crate::store::{Change, Project, Row, StreamId, Version, codec};
 use std::sync::Arc;
 
-/// Names of group streams, so that they are found again.
-pub const GROUPS: &str = "groups";
-
 /// The stream of a run.
 #[must_use]
 pub fn run_stream(run: RunId) -> StreamId {
@@ -24,11 +21,9 @@ pub fn group_stream(group: &str) -> StreamId {
 /// quarantined when somebody reads it.
 #[must_use]
 pub fn projection() -> Project {
-    Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
+    // The past of a group may be forgotten, so its events put no rows.
+    Arc::new(|stream: &StreamId, _: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
         Some(("run", run)) => run_rows(run, bytes),
-        Some(("group", group)) if version == 1 => {
-            vec![Change { row: Row { tree: GROUPS, key: group.as_bytes().to_vec() }, value: Some(Vec::new()) }]
-        }
         Some(_) | None => Vec::new(),
     })
 }

@@ -13,6 +13,7 @@ pub mod perform;
 pub mod plan;
 pub mod pump;
 pub mod recover;
+pub mod retention;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;

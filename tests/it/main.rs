@@ -32,6 +32,7 @@ mod shell_values;
 mod sim;
 mod simulate;
 mod socket;
+mod store;
 mod tidy;
 mod transitions;
 mod wire;

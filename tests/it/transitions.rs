@@ -37,6 +37,7 @@ fn started() -> Event {
         runbook: Name::parse("x").unwrap(),
         texts: BTreeMap::new(),
         inputs: Map::new(),
+        sealed: BTreeMap::new(),
         vars: Map::new(),
         env: BTreeMap::new(),
         actor: Actor::engine("test"),
@@ -60,7 +61,14 @@ fn step(event: StepEvent) -> Event {
 }
 
 fn step_ended() -> Box<StepEnded> {
-    Box::new(StepEnded { outcome: Outcome::Succeeded, level: Level::Ok, failure: None, reason: None, output: None })
+    Box::new(StepEnded {
+        outcome: Outcome::Succeeded,
+        level: Level::Ok,
+        failure: None,
+        reason: None,
+        output: None,
+        planned: None,
+    })
 }
 
 fn attempt(number: u32, child: bool) -> StepEvent {
