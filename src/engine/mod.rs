@@ -6,8 +6,10 @@
 //!
 //! `start` makes the first event; `turn` walks the lists; `gate` says whether a step may begin;
 //! `begin`, `composite`, `rounds` do what the kinds ask; `conclude` retries, recovers and ends;
+//! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
 //! `stages` takes the run from its steps through undo and handlers to its end.
 
+mod baseline;
 mod begin;
 mod composite;
 mod conclude;
@@ -17,12 +19,14 @@ pub mod evolve;
 mod gate;
 pub mod group;
 mod hosts;
+mod judge;
 mod measure;
 pub mod project;
 mod retry;
 mod rounds;
 pub mod run;
 pub mod scope;
+pub mod series;
 mod stages;
 pub mod start;
 mod step_table;

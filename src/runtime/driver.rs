@@ -5,13 +5,14 @@
 
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
-use crate::engine::decide::{Decision, Effect, Input, decide, next_due, resume};
+use crate::engine::decide::{Decision, Effect, Input, next_due};
 use crate::engine::event::{Ended, Parent, Recorded};
 use crate::engine::evolve::{IllegalEvent, replay};
 use crate::engine::group::{Answer, Group, GroupEvent, Holder};
 use crate::engine::run::Run;
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
+use crate::runtime::recall::Recall;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -86,9 +87,16 @@ pub struct Driver {
     groups: BTreeMap<Name, Group>,
     flights: BTreeMap<u64, InFlight>,
     last_flight: u64,
+    recall: Recall,
 }
 
 impl Driver {
+    /// A driver of nothing yet, which looks the past of series up there.
+    #[must_use]
+    pub fn recalling(recall: Recall) -> Self {
+        Self { recall, ..Self::default() }
+    }
+
     /// Takes a group as its stream left it.
     pub fn restore_group(&mut self, name: Name, group: Group) {
         self.groups.insert(name, group);
@@ -97,7 +105,7 @@ impl Driver {
     /// Takes a run that an earlier owner left, and goes on with it.
     pub fn restore(&mut self, book: Arc<Runbook>, mut run: Run, now: Timestamp) -> Vec<Order> {
         let id = run.started.run;
-        match resume(&book, &mut run, now) {
+        match self.recall.resume(&book, &mut run, now) {
             Ok(decision) => {
                 self.runs.insert(id, Live { book, run, inbox: VecDeque::new(), flight: None });
                 let base = self.runs[&id].run.version - decision.events.len() as u64;
@@ -114,7 +122,7 @@ impl Driver {
         if self.runs.contains_key(&id) {
             return Vec::new();
         }
-        match decide(&book, &mut run, Input::Tick, now) {
+        match self.recall.decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
                 decision.events.splice(0..0, first);
                 self.runs.insert(id, Live { book, run, inbox: VecDeque::new(), flight: None });
@@ -217,7 +225,7 @@ impl Driver {
                     continue;
                 }
             };
-            match decide(&live.book, &mut live.run, input, now) {
+            match self.recall.decide(&live.book, &mut live.run, input, now) {
                 Ok(decision) => {
                     all.events.extend(decision.events);
                     all.effects.extend(decision.effects);
@@ -250,7 +258,7 @@ impl Driver {
                         Answer::Wait(holders) => Input::Waiting { place, holders },
                         Answer::Full(holders) => Input::GroupFull { full, holders },
                     };
-                    match decide(&live.book, &mut live.run, input, at) {
+                    match self.recall.decide(&live.book, &mut live.run, input, at) {
                         Ok(more) => {
                             events.extend(more.events);
                             more.effects.into_iter().rev().for_each(|effect| queue.push_front(effect));

@@ -25,7 +25,7 @@ pub fn group_stream(group: &str) -> StreamId {
 #[must_use]
 pub fn projection() -> Project {
     Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
-        Some(("run", run)) => run_rows(run, bytes),
+        Some(("run", run)) => run_rows(run, version, bytes),
         Some(("group", group)) if version == 1 => {
             vec![Change { row: Row { tree: GROUPS, key: group.as_bytes().to_vec() }, value: Some(Vec::new()) }]
         }
@@ -33,9 +33,9 @@ pub fn projection() -> Project {
     })
 }
 
-fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
+fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
-    project::project(run, &recorded)
+    project::project(run, version, &recorded)
         .into_iter()
         .map(|(tree, key, value)| Change {
             row: Row { tree, key },

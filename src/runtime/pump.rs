@@ -14,6 +14,7 @@ use crate::model::policy::FailureKind;
 use crate::model::runbook::Runbook;
 use crate::runtime::driver::{Driver, Flight, Order, child_ended};
 use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::recall::Recall;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf};
 use crate::store::{AppendError, Batch, Guard, Journal, Version, codec};
@@ -124,19 +125,8 @@ impl Pump {
     ) -> Self {
         let clock: Clock = Arc::new(crate::runtime::clock::now);
         let (followers, starting) = (BTreeMap::new(), BTreeMap::new());
-        Self {
-            journal,
-            shelf,
-            perform,
-            sender,
-            clock,
-            node,
-            driver: Driver::default(),
-            broken,
-            followers,
-            starting,
-            stopping: None,
-        }
+        let driver = Driver::recalling(Recall::of(Arc::clone(&journal)));
+        Self { journal, shelf, perform, sender, clock, node, driver, broken, followers, starting, stopping: None }
     }
 
     /// Takes up what an earlier owner left, then pumps until stopped or broken.

@@ -9,7 +9,8 @@ use crate::lang::decode::{Ctx, Fields, name_trouble};
 use crate::lang::keys::thresholds::THRESHOLD;
 use crate::lang::lower::policy::{span, text};
 use crate::lang::yaml::Node;
-use crate::model::measure::{Band, Baseline, MetricType, Missing, Threshold};
+use crate::model::baseline::{Baseline, By, Days, Same};
+use crate::model::measure::{Band, MetricType, Missing, Threshold};
 use crate::model::param::Param;
 use std::collections::BTreeMap;
 
@@ -79,20 +80,22 @@ fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
 
 fn missing(value: Option<&Value>) -> Option<Missing> {
     match value? {
+        Value::String(word) if word == "keep" => Some(Missing::Keep),
         Value::String(word) => Level::parse(word).map(Missing::Level),
         Value::Number(number) => number.as_f64().map(Missing::Value),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
+/// Words that are wrong were said to be so when the map was decoded.
 fn baseline(param: &Param) -> Baseline {
-    let word = |key: &str, default: &str| param.get(key).and_then(text).unwrap_or(default).to_owned();
+    let word = |key: &str| param.get(key).and_then(text).unwrap_or_default();
     let at_least = param.get("at_least").and_then(Param::value).and_then(Value::as_u64);
     Baseline {
-        same: word("same", "hour"),
-        of: word("of", "every_day"),
+        same: Same::parse(word("same")).unwrap_or(Same::Hour),
+        of: Days::parse(word("of")).unwrap_or(Days::Every),
         over: param.get("over").and_then(span).unwrap_or(Span::from_secs(28 * 86_400)),
-        by: word("by", "median"),
+        by: By::parse(word("by")).unwrap_or(By::Median),
         at_least: at_least.and_then(|count| u32::try_from(count).ok()).unwrap_or(7),
     }
 }
@@ -110,9 +113,14 @@ fn clear_has_band(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, nod
 
 /// `of baseline` without `baseline:` would never hold.
 fn baseline_is_there(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
-    for (level, band) in &threshold.bands {
+    let clear = |level: Level| {
+        let entry = fields.node("clear").and_then(|clear| clear.entry(level.as_str()));
+        entry.map_or(node.spot, |(_, band)| band.spot)
+    };
+    let bands = threshold.bands.iter().map(|(level, band)| (fields.spot(level.as_str(), node.spot), band));
+    let clears = threshold.clear.iter().map(|(level, band)| (clear(*level), band));
+    for (spot, band) in bands.chain(clears) {
         if band.needs_baseline() && threshold.baseline.is_none() {
-            let spot = fields.spot(level.as_str(), node.spot);
             ctx.error_help(
                 Code::BadBand,
                 spot,
