@@ -20,6 +20,7 @@ mod order;
 mod owner;
 mod run;
 mod rust_text;
+mod series;
 mod shell_values;
 mod sim;
 mod socket;
