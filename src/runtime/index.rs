@@ -22,18 +22,18 @@ pub fn group_stream(group: &str) -> StreamId {
 #[must_use]
 pub fn projection() -> Project {
     // The past of a group may be forgotten, so its events put no rows.
-    Arc::new(|stream: &StreamId, _: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
-        Some(("run", run)) => run_rows(run, bytes),
+    Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
+        Some(("run", run)) => run_rows(run, version, bytes),
         Some(_) | None => Vec::new(),
     })
 }
 
-fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
+fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {
     if codec::is_quiet_step(bytes) {
         return Vec::new();
     }
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
-    project::project(run, &recorded)
+    project::project(run, version, &recorded)
         .into_iter()
         .map(|(tree, key, value)| Change {
             row: Row { tree, key },

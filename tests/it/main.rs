@@ -28,6 +28,7 @@ mod rules;
 mod run;
 mod rust_text;
 mod sealed;
+mod series;
 mod shell_values;
 mod sim;
 mod simulate;
