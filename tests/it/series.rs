@@ -118,7 +118,7 @@ fn where_it_is_noon() -> String {
 
 fn ask(run: RunId) -> Ask {
     Ask {
-        sealed: BTreeMap::new(),
+        sealed: std::collections::BTreeMap::new(),
         run,
         texts: [].into(),
         inputs: Map::new(),
