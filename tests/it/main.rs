@@ -7,6 +7,7 @@
 mod check;
 mod cli;
 mod crash;
+mod damage;
 mod docs;
 mod floors;
 mod golden;
