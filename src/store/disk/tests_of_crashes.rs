@@ -49,7 +49,12 @@ fn large(name: &str, size: usize) -> Batch {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    use Deed::{Blob, KeepUp, Nothing, Reopen};
+    of_writing().into_iter().chain(of_deeds()).collect()
+}
+
+/// Templates of what is written.
+fn of_writing() -> Vec<Scenario> {
+    use Deed::{KeepUp, Nothing};
     let each = |batches: Vec<Batch>, deed: Deed| batches.into_iter().map(|batch| (vec![batch], deed)).collect();
     let keys = ["a", "b", "c", "d"];
     let scenario = |name, groups| Scenario { name, groups };
@@ -81,6 +86,16 @@ fn scenarios() -> Vec<Scenario> {
             ],
         ),
         scenario("frames over several segments", each((0..5).map(|_| large("run/a", 60_000)).collect(), Nothing)),
+    ]
+}
+
+/// Templates of what is done in between.
+fn of_deeds() -> Vec<Scenario> {
+    use Deed::{Blob, KeepUp, Nothing, Reopen};
+    let each = |batches: Vec<Batch>, deed: Deed| batches.into_iter().map(|batch| (vec![batch], deed)).collect();
+    let keys = ["a", "b", "c", "d"];
+    let scenario = |name, groups| Scenario { name, groups };
+    vec![
         scenario(
             "a segment filled to the brim",
             each([48_000, 48_000, 10, 48_000, 47_000].map(|size| large("run/a", size)).into(), Nothing),

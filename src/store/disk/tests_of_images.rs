@@ -39,9 +39,9 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.expect("an entry");
         let there = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &there)
+            copy(&entry.path(), &there);
         } else {
-            drop(fs::copy(entry.path(), there).expect("copied"))
+            fs::copy(entry.path(), there).expect("copied");
         }
     }
 }
