@@ -122,7 +122,7 @@ impl Lane {
     fn settle(&self) -> Vec<serde_json::Value> {
         for _ in 0..20 {
             self.text(&["run", "linger", "--plain"]);
-            let runs = self.text(&["runs", "--json"]);
+            let runs = self.text(&["runs", "--json", "-n", "1000000"]);
             let runs: Vec<serde_json::Value> = runs.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             if runs.iter().all(|run| run["state"] == "ended") {
                 return runs;

@@ -9,6 +9,7 @@ mod children;
 mod cli;
 mod complete;
 mod crash;
+mod damage;
 mod docs;
 mod floors;
 mod golden;

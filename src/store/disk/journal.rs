@@ -10,7 +10,7 @@ use crate::store::disk::index::Index;
 use crate::store::disk::line::{Line, Upkeep};
 use crate::store::disk::lock::Lock;
 use crate::store::disk::reader::Reader;
-use crate::store::disk::recover::{Damage, recover};
+use crate::store::disk::recover::{Damage, has_frame, recover};
 use crate::store::disk::segment::{FOLDER, SEGMENT};
 use crate::store::disk::table::Makers;
 use crate::store::disk::tidy::Spares;
@@ -96,6 +96,10 @@ impl DiskJournal {
         disk.make_dir(FOLDER)?;
         let blobs = Arc::new(Blobs::open(Arc::clone(&disk))?);
         let (mut anchor, was) = AnchorFile::open(&*disk)?;
+        if anchor.unreadable && !has_frame(&*disk)? {
+            let why = "neither its anchor nor any frame of its journal can be read: it is left as it is; restore it from a copy";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         if was == Anchor::default() {
             // Once: from its first word on, the anchor proves that these names are durable.
             disk.sync_dir("")?;

@@ -36,6 +36,8 @@ mod tests_of_corruption;
 #[cfg(test)]
 mod tests_of_crashes;
 #[cfg(test)]
+mod tests_of_images;
+#[cfg(test)]
 mod tests_of_index;
 
 pub use backup::{Copied, copy_all, private_file};

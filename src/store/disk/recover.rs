@@ -87,6 +87,16 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     Ok(Recovered { segments, evidence, streams, number, tail, bytes: total, damage })
 }
 
+/// Whether any segment has a frame.
+pub(crate) fn has_frame(disk: &dyn Disk) -> io::Result<bool> {
+    for first in disk.list(FOLDER)?.iter().filter_map(|name| first_of(name)) {
+        if frame::search(&read_all(&*Segment::open(disk, first)?.file)?, 0).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The last frame that was durable for certain: what the anchor or the journal's last frame says.
 fn proven(disk: &dyn Disk, ranges: &[(u64, Option<u64>)], anchored: u64) -> io::Result<u64> {
     for range in ranges.iter().rev() {

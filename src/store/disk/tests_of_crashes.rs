@@ -12,7 +12,7 @@ use crate::store::{AppendError, Batch, Done, Guard, Journal};
 use std::sync::mpsc;
 
 /// Small, so that the scenario passes through several segments.
-const SEGMENT: u64 = 96 * 1024;
+pub(crate) const SEGMENT: u64 = 96 * 1024;
 const STOPS: [Stop; 3] = [Stop::Before, Stop::After, Stop::Torn];
 const LEFT: [Left; 5] = [Left::All, Left::Synced, Left::Some(3), Left::Some(1_234_567), Left::Some(987_654_321)];
 
@@ -29,7 +29,7 @@ enum Deed {
 }
 
 /// A template: groups of batches that share a sync, and what is done behind each.
-struct Scenario {
+pub(crate) struct Scenario {
     name: &'static str,
     groups: Vec<(Vec<Batch>, Deed)>,
 }
@@ -49,7 +49,12 @@ fn large(name: &str, size: usize) -> Batch {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    use Deed::{Blob, KeepUp, Nothing, Reopen};
+    of_writing().into_iter().chain(of_deeds()).collect()
+}
+
+/// Templates of what is written.
+fn of_writing() -> Vec<Scenario> {
+    use Deed::{KeepUp, Nothing};
     let each = |batches: Vec<Batch>, deed: Deed| batches.into_iter().map(|batch| (vec![batch], deed)).collect();
     let keys = ["a", "b", "c", "d"];
     let scenario = |name, groups| Scenario { name, groups };
@@ -81,6 +86,16 @@ fn scenarios() -> Vec<Scenario> {
             ],
         ),
         scenario("frames over several segments", each((0..5).map(|_| large("run/a", 60_000)).collect(), Nothing)),
+    ]
+}
+
+/// Templates of what is done in between.
+fn of_deeds() -> Vec<Scenario> {
+    use Deed::{Blob, KeepUp, Nothing, Reopen};
+    let each = |batches: Vec<Batch>, deed: Deed| batches.into_iter().map(|batch| (vec![batch], deed)).collect();
+    let keys = ["a", "b", "c", "d"];
+    let scenario = |name, groups| Scenario { name, groups };
+    vec![
         scenario(
             "a segment filled to the brim",
             each([48_000, 48_000, 10, 48_000, 47_000].map(|size| large("run/a", size)).into(), Nothing),
@@ -165,8 +180,13 @@ fn everything() -> Vec<(Vec<Batch>, Deed)> {
     ]
 }
 
+/// The largest template by itself.
+pub(crate) fn everything_once() -> Scenario {
+    Scenario { name: "everything", groups: everything() }
+}
+
 /// The batches that are taken, in order, and what a journal looks like after none, one, two … of them.
-fn dumps(scenario: &Scenario) -> (Vec<Batch>, Vec<String>) {
+pub(crate) fn dumps(scenario: &Scenario) -> (Vec<Batch>, Vec<String>) {
     let journal = Memory::new(project());
     let (mut taken, mut dumps) = (Vec::new(), vec![dump(&journal)]);
     for batch in scenario.groups.iter().flat_map(|(group, _)| group) {
@@ -180,10 +200,10 @@ fn dumps(scenario: &Scenario) -> (Vec<Batch>, Vec<String>) {
 
 /// How far a scenario came.
 #[derive(Default)]
-struct Promised {
-    batches: usize,
+pub(crate) struct Promised {
+    pub(crate) batches: usize,
     /// How many more may have been written.
-    unknown: usize,
+    pub(crate) unknown: usize,
     blobs: Vec<Vec<u8>>,
 }
 
@@ -206,7 +226,7 @@ fn append_group(journal: &DiskJournal, group: Vec<Batch>) -> (usize, usize, bool
     (taken, unknown, unknown + broken == 0)
 }
 
-fn play(scenario: &Scenario, disk: &Faulty) -> Promised {
+pub(crate) fn play(scenario: &Scenario, disk: &Faulty) -> Promised {
     let mut promised = Promised::default();
     let Ok(mut journal) = stepped_in_segments_of(disk, SEGMENT) else { return promised };
     for (group, deed) in &scenario.groups {
@@ -285,7 +305,7 @@ fn nothing_promised_is_lost_at_any_point() {
 
 #[test]
 fn nothing_promised_is_lost_when_recovery_crashes_too() {
-    let scenario = Scenario { name: "everything", groups: everything() };
+    let scenario = everything_once();
     let expected = dumps(&scenario);
     let whole = Faulty::default();
     play(&scenario, &whole);

@@ -74,7 +74,8 @@ pub(crate) struct Played {
     pub(crate) hash: u64,
     pub(crate) batches: u64,
     pub(crate) events: u64,
-    pub(crate) repairs: usize,
+    /// What the sweep put right.
+    pub(crate) repairs: Vec<String>,
     /// How each started run ended, by when it was started.
     pub(crate) ends: Vec<String>,
 }
@@ -204,7 +205,7 @@ impl Machine {
         });
         let ends = ends.collect();
         let hash = fold(self.watch.hash, &self.world.hash().to_le_bytes());
-        let (batches, events, repairs) = (self.store.batches(), self.watch.events, self.repairs.len());
+        let (batches, events, repairs) = (self.store.batches(), self.watch.events, self.repairs);
         Ok(Played { hash, batches, events, repairs, ends })
     }
 
