@@ -3,14 +3,15 @@
 
 use crate::api::present;
 use crate::api::wire::{
-    AnswerRequest, CancelMode, CancelRequest, Outline, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail,
-    RunRow, RunsRequest, StartReply, StartRequest, What, WireEvent,
+    AnswerRequest, CancelMode, CancelRequest, Carried, CarryRequest, Checkup, Outline, OutputChunk, OutputRequest,
+    Problem, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, What, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::model::runbook::Runbook;
 use crate::service::{Follow, Service, Trouble};
+use std::path::Path;
 use tokio::sync::mpsc;
 
 /// Events that wait for a slow reader in the channel.
@@ -120,6 +121,41 @@ impl Desk {
         let (sender, events) = mpsc::channel(CHANNEL);
         tokio::spawn(forward(follow, from, sender));
         Ok(events)
+    }
+
+    /// Examines the data directory, or mends it.
+    ///
+    /// # Errors
+    /// When it can't be read, or is to be mended while somebody drives its runs.
+    pub fn doctor(&self, actor: &Actor, repair: bool) -> Result<Checkup, Problem> {
+        self.service.doctor(actor, repair).map(present::checkup).map_err(told)
+    }
+
+    /// Writes an archive of everything.
+    ///
+    /// # Errors
+    /// When it can't be read or written.
+    pub fn export(&self, actor: &Actor, asked: &CarryRequest) -> Result<Carried, Problem> {
+        let (counts, unread) = self.service.export(actor, Path::new(&asked.to)).map_err(told)?;
+        Ok(Carried { events: counts.events, blobs: counts.blobs, unread, ..Carried::default() })
+    }
+
+    /// Takes an archive into an empty data directory.
+    ///
+    /// # Errors
+    /// With the line that is not what was written.
+    pub fn import(&self, actor: &Actor, from: &Path) -> Result<Carried, Problem> {
+        let counts = self.service.import(actor, from).map_err(told)?;
+        Ok(Carried { events: counts.events, blobs: counts.blobs, ..Carried::default() })
+    }
+
+    /// Copies the data directory.
+    ///
+    /// # Errors
+    /// When it can't be read or written.
+    pub fn backup(&self, actor: &Actor, asked: &CarryRequest) -> Result<Carried, Problem> {
+        let copied = self.service.backup(actor, Path::new(&asked.to)).map_err(told)?;
+        Ok(Carried { files: copied.files, bytes: copied.bytes, ..Carried::default() })
     }
 
     /// What an attempt printed on one stream.

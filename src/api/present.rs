@@ -1,8 +1,8 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 use crate::api::wire::{
-    AnswerRequest, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState, RunsRequest,
-    StartRequest, WireEvent,
+    AnswerRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState,
+    RunsRequest, StartRequest, Symptom, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::address::Place;
@@ -21,6 +21,7 @@ pub fn row(row: service::RunRow) -> RunRow {
             service::RunState::Running => RunState::Running,
             service::RunState::Waiting => RunState::Waiting,
             service::RunState::Stranded => RunState::Stranded,
+            service::RunState::Quarantined => RunState::Quarantined,
             service::RunState::Ended => RunState::Ended,
         },
         started: row.started,
@@ -104,6 +105,19 @@ pub fn answer(request: &AnswerRequest) -> Result<(RunId, Place, Answer), Trouble
     Ok((run, place, answer))
 }
 
+/// What the doctor found.
+#[must_use]
+pub fn checkup(found: service::Checkup) -> Checkup {
+    let grade = |grade| match grade {
+        service::Grade::Mended => "mended",
+        service::Grade::Notice => "notice",
+        service::Grade::Damage => "damage",
+    };
+    let symptom = |one: service::Symptom| Symptom { grade: grade(one.grade).into(), what: one.what, way: one.way };
+    let service::Checkup { symptoms, streams, events, rows, blobs } = found;
+    Checkup { symptoms: symptoms.into_iter().map(symptom).collect(), streams, events, rows, blobs }
+}
+
 /// A trouble as problem+json.
 #[must_use]
 pub fn problem(trouble: &Trouble) -> Problem {
@@ -114,6 +128,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::Book(_) => ("book", 422, "the book can't be read"),
         Trouble::Input(_) => ("input", 422, "the input is not right"),
         Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
+        Trouble::Quarantined { .. } => ("quarantined", 500, "the run is quarantined"),
         Trouble::Ended { .. } => ("ended", 409, "the run is over"),
         Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),
         Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),

@@ -3,7 +3,8 @@
 use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest, StartRequest,
+    AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest,
+    StartRequest,
 };
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
@@ -34,6 +35,9 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
+        .route("/api/v1/store/doctor", get(doctor))
+        .route("/api/v1/store/export", post(export))
+        .route("/api/v1/store/backup", post(backup))
         .fallback(async || Problem::new(404, "no-such-route", "no such route", "there is nothing under this path"))
         .with_state(desk)
 }
@@ -136,6 +140,27 @@ async fn output(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQue
     let OutputQuery { place, attempt, stream, from } = asked(query)?;
     let asked = OutputRequest { run, place, attempt, stream, from };
     Ok(Json(blocking(move || desk.output(&asked)).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct DoctorQuery {
+    #[serde(default)]
+    repair: bool,
+}
+
+async fn doctor(State(desk): State<Desk>, from: From, query: AnyQuery<DoctorQuery>) -> Answered {
+    let (actor, repair) = (actor(from)?, asked(query)?.repair);
+    Ok(Json(blocking(move || desk.doctor(&actor, repair)).await?).into_response())
+}
+
+async fn export(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {
+    let (actor, asked) = (actor(from)?, read::<CarryRequest>(&body)?);
+    Ok(Json(blocking(move || desk.export(&actor, &asked)).await?).into_response())
+}
+
+async fn backup(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {
+    let (actor, asked) = (actor(from)?, read::<CarryRequest>(&body)?);
+    Ok(Json(blocking(move || desk.backup(&actor, &asked)).await?).into_response())
 }
 
 type AnyQuery<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;

@@ -174,6 +174,13 @@ impl RunId {
         Self((u128::from(millis) & 0xffff_ffff_ffff) << 80 | (chance & ((1 << 80) - 1)))
     }
 
+    /// When it was made, to the millisecond.
+    #[must_use]
+    pub fn began(self) -> jiff::Timestamp {
+        let millis = i64::try_from(self.0 >> 80).unwrap_or_default();
+        jiff::Timestamp::from_millisecond(millis).unwrap_or_default()
+    }
+
     /// The id written as `text`.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, OutputChunk, OutputRequest, OutputStream, Problem, RetryRequest, RunDetail, RunRow,
-    RunsRequest, StartReply, StartRequest, WireEvent,
+    AnswerRequest, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem,
+    RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -131,6 +131,22 @@ impl Client {
         let (sender, events) = mpsc::channel(CHANNEL);
         tokio::spawn(lines(response.into_body(), sender));
         Ok(events)
+    }
+
+    /// Examines the data directory.
+    ///
+    /// # Errors
+    /// As [`Self::runs`]; an owner mends nothing beneath itself.
+    pub async fn doctor(&self, repair: bool) -> Result<Checkup, Trouble> {
+        self.ask(Method::GET, &format!("/store/doctor?repair={repair}"), Vec::new()).await
+    }
+
+    /// Writes an archive (`export`) or a copy (`backup`).
+    ///
+    /// # Errors
+    /// When it can't be written or the owner does not answer.
+    pub async fn carry(&self, what: &str, asked: &CarryRequest) -> Result<Carried, Trouble> {
+        self.ask(Method::POST, &format!("/store/{what}"), body(asked)).await
     }
 
     /// Whether there is an owner that answers.

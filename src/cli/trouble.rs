@@ -21,6 +21,11 @@ pub enum Trouble {
         /// What to do about it.
         help: Option<String>,
     },
+    /// Something that is kept can't be trusted; said as `Said` is.
+    Damage {
+        /// What is wrong.
+        message: String,
+    },
     /// Nobody reads what we print any more.
     ReaderGone,
 }
@@ -43,7 +48,7 @@ impl Trouble {
     pub fn is_lost(&self) -> bool {
         match self {
             Self::Lost { .. } => true,
-            Self::Said { .. } | Self::ReaderGone => false,
+            Self::Said { .. } | Self::Damage { .. } | Self::ReaderGone => false,
         }
     }
 
@@ -53,6 +58,7 @@ impl Trouble {
         match self {
             Self::Said { message, .. } => Self::Said { message, help: Some(text.into()) },
             Self::Lost { message, .. } => Self::Lost { message, help: Some(text.into()) },
+            Self::Damage { message } => Self::Damage { message },
             Self::ReaderGone => Self::ReaderGone,
         }
     }
@@ -68,6 +74,7 @@ impl Trouble {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Said { .. } | Self::Lost { .. } => Exit::NotStarted,
+            Self::Damage { .. } => Exit::Failed,
             Self::ReaderGone => Exit::ReaderGone,
         }
     }
@@ -85,7 +92,9 @@ pub fn plain(reason: &std::io::Error) -> String {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Said { message, help: None } | Self::Lost { message, help: None } => write!(f, "error: {message}"),
+            Self::Said { message, help: None } | Self::Lost { message, help: None } | Self::Damage { message } => {
+                write!(f, "error: {message}")
+            }
             Self::Said { message, help: Some(help) } | Self::Lost { message, help: Some(help) } => {
                 write!(f, "error: {message}\n  help: {help}")
             }
@@ -96,7 +105,7 @@ impl fmt::Display for Trouble {
 
 impl From<Problem> for Trouble {
     fn from(problem: Problem) -> Self {
-        Self::new(problem.detail)
+        if problem.kind == "quarantined" { Self::Damage { message: problem.detail } } else { Self::new(problem.detail) }
     }
 }
 

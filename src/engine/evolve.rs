@@ -8,7 +8,6 @@ use crate::engine::event::{Event, Recorded, Stage};
 use crate::engine::run::{Run, RunPhase, Stop};
 use crate::engine::step_table::step;
 use crate::engine::word::{name, run_state_name, state_name};
-use jiff::Timestamp;
 
 /// An event that its state cannot have seen: the stream is corrupt, or we have a bug.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -68,17 +68,14 @@ pub struct Owner {
     retention: Retention,
 }
 
-/// Opens a data directory without driving anything.
+/// Opens a data directory without driving anything; with `adopt` one of another machine, too, which is
+/// this machine's from then on.
 ///
 /// # Errors
 /// [`OpenError`]; `Held` when there is an owner to ask.
-pub fn open(data: &std::path::Path) -> Result<Opened, OpenError> {
-    let settings = disk::Settings {
-        project: projection(),
-        project_version: PROJECT_VERSION.into(),
-        host: Host::here(),
-        adopt: false,
-    };
+pub fn open(data: &std::path::Path, adopt: bool) -> Result<Opened, OpenError> {
+    let settings =
+        disk::Settings { project: projection(), project_version: PROJECT_VERSION.into(), host: Host::here(), adopt };
     let journal = DiskJournal::open(data, settings)?;
     for (stream, what) in journal.damaged_streams() {
         tracing::error!(%stream, %what, "a stream is damaged; it is left alone, everything else goes on");
@@ -94,7 +91,7 @@ impl Owner {
     /// # Errors
     /// [`OpenError`]; `Held` when there is an owner to follow.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let opened = open(&config.data)?;
+        let opened = open(&config.data, false)?;
         let (sender, inbox) = channel();
         let places = (config.data.clone(), config.program.clone());
         let (hands, keepers) = Hands::new(world(config), Arc::clone(&config.settings_text), places, sender.clone());

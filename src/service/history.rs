@@ -7,12 +7,15 @@ use crate::engine::event::Recorded;
 use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
 use crate::engine::run::{RunPhase, StepPhase};
 use crate::keeper::{Printed, printed};
+use crate::runtime::index::run_stream;
 use crate::runtime::pump::{Feed, Message};
 use crate::runtime::recover;
 use crate::runtime::spool;
 use crate::service::{Service, Trouble};
 use crate::store::Row;
+use crate::store::disk::DiskJournal;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
 
 /// A run in a line.
@@ -55,6 +58,8 @@ pub enum RunState {
     Waiting,
     /// Unfinished, and nobody drives it: the next owner will.
     Stranded,
+    /// Its events can't be trusted: nobody drives it.
+    Quarantined,
     /// Over.
     Ended,
 }
@@ -117,6 +122,27 @@ impl Service {
     /// # Errors
     /// [`Trouble::Store`].
     pub fn runs(&self, wanted: &Runs) -> Result<Vec<RunRow>, Trouble> {
+        let mut rows = self.indexed_runs(wanted)?;
+        // What can't be trusted may have no row; it is listed all the same.
+        let known: BTreeSet<RunId> = rows.iter().map(|row| row.run).collect();
+        for run in self.quarantined(wanted).into_iter().filter(|run| !known.contains(run)) {
+            rows.extend(self.row(run)?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.run));
+        rows.truncate(wanted.limit.max(1));
+        Ok(rows)
+    }
+
+    /// Runs whose streams are damaged, where all runs are asked for.
+    fn quarantined(&self, wanted: &Runs) -> Vec<RunId> {
+        if wanted.runbook.is_some() || !wanted.outcome.is_empty() || wanted.since.is_some() {
+            return Vec::new();
+        }
+        let damaged = self.journal.directory().map(DiskJournal::damaged_streams).unwrap_or_default();
+        damaged.iter().filter_map(|(stream, _)| RunId::parse(stream.as_str().strip_prefix("run/")?).ok()).collect()
+    }
+
+    fn indexed_runs(&self, wanted: &Runs) -> Result<Vec<RunRow>, Trouble> {
         let limit = wanted.limit.max(1);
         let mut rows = Vec::new();
         let mut before: Option<Vec<u8>> = None;
@@ -169,14 +195,20 @@ impl Service {
             let bytes = self.journal.get(&row).map_err(|error| Trouble::Store(error.to_string()))?;
             Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
         };
-        let Some(started) = get(STARTED)? else { return Ok(None) };
+        let trusted = self.journal.version(&run_stream(run)).is_ok();
+        let started = match get(STARTED)? {
+            Some(started) => started,
+            None if trusted => return Ok(None),
+            None => serde_json::json!({ "runbook": "?", "at": run.began().to_string() }),
+        };
         let ended = get(ENDED)?;
         let text = |value: &Value, key: &str| value[key].as_str().map(ToOwned::to_owned);
         let instant = |value: &Value| text(value, "at").and_then(|at| at.parse().ok());
-        let state = match (&ended, &self.pump) {
-            (Some(_), _) => RunState::Ended,
-            (None, Some(_)) => self.unfinished_state(run),
-            (None, None) => RunState::Stranded,
+        // Where the store trusts nothing of it, an end that is still in the index says nothing.
+        let ended = ended.filter(|_| trusted);
+        let state = match &ended {
+            Some(_) => RunState::Ended,
+            None => self.unfinished_state(run),
         };
         Ok(Some(RunRow {
             run,
@@ -195,7 +227,10 @@ impl Service {
     }
 
     fn unfinished_state(&self, run: RunId) -> RunState {
-        let Ok(run) = self.run(run) else { return RunState::Running };
+        let Ok(run) = self.run(run) else { return RunState::Quarantined };
+        if self.pump.is_none() {
+            return RunState::Stranded;
+        }
         let asked = run.steps.values().any(|step| matches!(step.phase, StepPhase::Asked { .. }));
         match run.phase {
             RunPhase::Queued { .. } => RunState::Queued,
@@ -256,9 +291,11 @@ impl Service {
                 feed = Some(receiver);
             }
         }
-        let past = recover::read_events(self.journal.as_ref(), run, from).map_err(Trouble::Store)?;
-        if past.is_empty() && from == 0 && feed.is_none() {
-            return Err(Trouble::NoRun(run.to_string()));
+        let past = recover::read_events(self.journal.as_ref(), run, from)
+            .map_err(|why| Trouble::Quarantined { run: run.to_string(), why })?;
+        if feed.is_none() {
+            // Whoever follows must hear of it when nothing will come any more.
+            self.run(run)?;
         }
         Ok(Follow { past, feed })
     }

@@ -4,11 +4,14 @@
 //! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
+mod archive;
+mod doctor;
 mod history;
 mod plan;
 mod start;
 mod trouble;
 
+pub use doctor::{Checkup, Grade, Symptom};
 pub use history::{Follow, Output, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
 pub use trouble::Trouble;
@@ -106,7 +109,7 @@ impl Service {
     /// [`Trouble`] when there is none, or it does not read.
     pub fn run(&self, run: RunId) -> Result<Run, Trouble> {
         recover::read_run(self.journal.as_ref(), run)
-            .map_err(Trouble::Store)?
+            .map_err(|why| Trouble::Quarantined { run: run.to_string(), why })?
             .ok_or_else(|| Trouble::NoRun(run.to_string()))
     }
 

@@ -44,6 +44,14 @@ pub enum Trouble {
     /// No such run.
     #[error("no run `{0}`: `stepladder runs` shows those there are")]
     NoRun(String),
+    /// Its events can't be trusted.
+    #[error("run `{run}` is quarantined: {why}; every other run goes on, `stepladder doctor` says more")]
+    Quarantined {
+        /// Which.
+        run: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The run is over.
     #[error("run `{run}` is over: it ended {outcome}")]
     Ended {

@@ -25,6 +25,13 @@ pub(crate) const OWN: &str = "store/";
 /// Whether the batch may be taken now; says why not.
 pub(crate) fn admit(batch: &Batch, held: &dyn Held) -> Result<(), AppendError> {
     check_limits(batch)?;
+    for forget in &batch.forgets {
+        if let Forget::Before(stream, ..) = forget
+            && held.version(stream)? > 0
+        {
+            return Err(AppendError::Conflict(format!("stream `{stream}` has events already")));
+        }
+    }
     batch.guards.iter().try_for_each(|guard| check_guard(guard, held))
 }
 

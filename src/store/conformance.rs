@@ -2,7 +2,7 @@
 
 use crate::base::digest::Digest;
 use crate::base::limits;
-use crate::store::{AppendError, Batch, Change, Guard, Journal, Project, ReadError, Row, StreamId, Version};
+use crate::store::{AppendError, Batch, Change, Forget, Guard, Journal, Project, ReadError, Row, StreamId, Version};
 use std::fmt::Write;
 use std::sync::{Arc, mpsc};
 
@@ -78,6 +78,7 @@ pub(crate) fn suite<J: Journal>(open: impl Fn() -> J, reopen: impl Fn(J) -> J) {
     rows_follow_events(&open());
     limits_are_kept(&open());
     blobs_come_back(&open());
+    what_is_forgotten_goes_alone(&open());
     let journal = open();
     rows_follow_events(&journal);
     let (before, epoch) = (dump(&journal), journal.epoch());
@@ -184,6 +185,38 @@ fn limits_are_kept(journal: &dyn Journal) {
     assert_eq!(refused(batch(&[], &[("", &["x"])])), "`` is no name for a stream");
     assert_eq!(journal.version(&stream("a")), Ok(16));
     assert_eq!(journal.read(&stream("a"), 15).map(|events| events[0].len()), Ok(limits::MAX_EVENT));
+}
+
+fn what_is_forgotten_goes_alone(journal: &dyn Journal) {
+    let events: &[(&str, &[&str])] = &[("run/1", &["put one 1"]), ("run/2", &["put two 2"]), ("group/g", &["x", "y"])];
+    append(journal, batch(&[], events)).expect("taken");
+    let forget = |guards: &[Guard], forgets: &[Forget]| Batch {
+        guards: guards.into(),
+        forgets: forgets.into(),
+        ..Batch::default()
+    };
+    let (one, group) = (stream("run/1"), stream("group/g"));
+    let late = append(journal, forget(&[Guard::At(group.clone(), 1)], &[Forget::Whole(one.clone())]));
+    assert!(matches!(late, Err(AppendError::Conflict(_))), "{late:?}");
+    assert_eq!(scan(journal, "", "", false, 9), "one=1 two=2", "guards hold for this, too");
+    let both = [Forget::Whole(one.clone()), Forget::Past(group.clone())];
+    let more = Batch { forgets: both.into(), ..batch(&[Guard::At(group.clone(), 2)], &[("group/g", &["z"])]) };
+    assert_eq!(append(journal, more), Ok(vec![3]));
+    assert_eq!((journal.version(&one), journal.read(&one, 0)), (Ok(0), Ok(Vec::new())));
+    assert_eq!(journal.streams(""), Ok(vec![(group.clone(), 3), (stream("run/2"), 1)]));
+    assert_eq!(
+        (scan(journal, "", "", false, 9).as_str(), texts(journal, "group/g", 0)),
+        ("two=2", vec!["z".to_owned()])
+    );
+    assert_eq!(
+        (journal.past(&group).map(|(past, _)| past), texts(journal, "group/g", 2)),
+        (Ok(2), vec!["z".to_owned()])
+    );
+    assert_eq!(append(journal, forget(&[], &[Forget::Whole(stream("run/never"))])), Ok(Vec::new()));
+    let begun = append(journal, forget(&[], &[Forget::Before(group, 9, vec![0; 16])]));
+    assert!(matches!(begun, Err(AppendError::Conflict(_))), "{begun:?}");
+    let at_once = Batch { forgets: vec![Forget::Whole(stream("run/2"))], ..batch(&[], &[("run/2", &["x"])]) };
+    assert!(matches!(append(journal, at_once), Err(AppendError::Refused(_))));
 }
 
 fn blobs_come_back(journal: &dyn Journal) {

@@ -156,6 +156,9 @@ impl State {
                     events.kept.clear();
                 }
             }
+            Forget::Before(stream, version, _) => {
+                self.streams.entry(stream.clone()).or_default().forgotten = *version;
+            }
             Forget::Whole(stream) => {
                 let events = self.streams.remove(stream).unwrap_or_default();
                 for (version, payload) in (events.forgotten + 1..).zip(&events.kept) {
@@ -217,6 +220,12 @@ impl Journal for Memory {
 
     fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
         Ok(self.state().streams.get(stream).map(|events| events.behind(from).to_vec()).unwrap_or_default())
+    }
+
+    fn past(&self, stream: &StreamId) -> Result<(Version, Vec<u8>), ReadError> {
+        let state = self.state();
+        let past = state.streams.get(stream).map(|events| (events.forgotten, vec![0; 16]));
+        Ok(past.unwrap_or_default())
     }
 
     fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {

@@ -5,11 +5,11 @@
 //! index an event puts and deletes.
 
 mod admit;
+pub mod archive;
 pub mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod disk;
-pub mod export;
 pub mod memory;
 
 use crate::base::digest::Digest;
@@ -106,6 +106,8 @@ pub enum Forget {
     /// The events a stream has so far; it goes on behind them with its version and its hash. For streams
     /// whose events put no rows, or put them all again with the next event.
     Past(StreamId),
+    /// What a stream without events had elsewhere up to that version, with the hash it had there: an import.
+    Before(StreamId, Version, Vec<u8>),
 }
 
 impl Forget {
@@ -113,7 +115,7 @@ impl Forget {
     #[must_use]
     pub fn stream(&self) -> &StreamId {
         match self {
-            Self::Whole(stream) | Self::Past(stream) => stream,
+            Self::Whole(stream) | Self::Past(stream) | Self::Before(stream, ..) => stream,
         }
     }
 }
@@ -170,6 +172,14 @@ pub type Project = Arc<dyn Fn(&StreamId, Version, &[u8]) -> Vec<Change> + Send +
 /// A row as it is found: key and value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
+/// The hashes that stand in an event's bytes: words of 64 hex digits. What a blob is named by, without
+/// knowing what the event means; a word may be something else, too.
+pub(crate) fn digests_in(payload: &[u8], digests: &mut std::collections::BTreeSet<Digest>) {
+    let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let words = payload.split(|byte| !is_hex(byte)).filter(|word| word.len() == 64);
+    digests.extend(words.filter_map(|word| Digest::parse(&String::from_utf8_lossy(word))));
+}
+
 /// A projection that makes no rows.
 #[must_use]
 pub fn no_rows() -> Project {
@@ -210,6 +220,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`ReadError::Corrupt`] for this stream alone.
     fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError>;
+
+    /// How many events of a stream are forgotten, and the hash over them; 0 where it has all.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    fn past(&self, stream: &StreamId) -> Result<(Version, Vec<u8>), ReadError>;
 
     /// The value of a row of the index.
     ///

@@ -94,7 +94,7 @@ impl Book {
         ];
         let events = std::iter::once(first).chain(rest.map(|event| Recorded { at, event }));
         let events = events.map(|event| codec::encode(&event).unwrap()).collect();
-        let journal = owner::open(&self.path(".stepladder")).unwrap().journal;
+        let journal = owner::open(&self.path(".stepladder"), false).unwrap().journal;
         let (told, answer) = std::sync::mpsc::channel();
         let batch = Batch {
             guards: Vec::new(),

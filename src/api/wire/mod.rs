@@ -11,6 +11,7 @@ mod output;
 mod problem;
 mod request;
 mod run;
+mod store;
 
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use outline::{Outline, OutlineStep};
@@ -18,3 +19,4 @@ pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
+pub use store::{Carried, CarryRequest, Checkup, Symptom};

@@ -52,6 +52,8 @@ pub enum RunState {
     Waiting,
     /// Its owner is gone; the next owner drives it on.
     Stranded,
+    /// Its events can't be trusted; nobody drives it.
+    Quarantined,
     /// It ended.
     Ended,
 }

@@ -2,9 +2,11 @@
 
 mod book;
 mod runs;
+mod store;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
 pub use runs::{Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
+pub use store::{Carry, Doctor, Store};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -112,6 +114,14 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"
     )]
     Retry(Retry),
+    /// Examine the data directory: is everything kept as it was written?
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
+    /// Carry everything that is kept elsewhere, and back
+    #[command(
+        after_long_help = "Examples:\n  stepladder store backup /mnt/backup/stepladder-$(date +%F)\n  stepladder store export runs.jsonl\n  stepladder --book other store import runs.jsonl"
+    )]
+    Store(Store),
     /// Draw the steps of a runbook and what waits for what
     #[command(
         after_long_help = "Examples:\n  stepladder graph daily-check\n  stepladder graph daily-check --format svg > daily-check.svg\n  stepladder graph daily-check --format mermaid"
@@ -176,6 +186,14 @@ const CHECK_EXAMPLES: &str = "Examples:
   stepladder explain SL0101                 what a code means
 
 Exit codes: 0 nothing is wrong, 1 warnings under --strict, 3 errors.";
+
+const DOCTOR_EXAMPLES: &str = "Examples:
+  stepladder doctor                         look; runs go on meanwhile
+  stepladder doctor --repair                mend what can be, while nobody drives runs
+  stepladder doctor --adopt                 take over a restored backup or a cloned disk
+  stepladder doctor --json | jq .symptoms
+
+Exit codes: 0 all is well, 1 nothing is lost (mended, or can be), 2 something is lost or can't be trusted.";
 
 const RUNS_EXAMPLES: &str = "Examples:
   stepladder runs                           of every runbook, newest first

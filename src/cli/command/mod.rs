@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
@@ -17,6 +18,7 @@ pub mod run;
 pub mod runs;
 pub mod schema;
 pub mod show;
+pub mod store;
 
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
@@ -45,6 +47,8 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
+        Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),
         Some(Command::Schema(args)) => schema::run(&args, settings),
         Some(Command::Drive) => wait(crate::cli::door::drive(settings)),

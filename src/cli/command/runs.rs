@@ -87,6 +87,7 @@ fn measures(events: &[WireEvent]) -> BTreeMap<String, WireMeasure> {
 
 fn tone(row: &RunRow) -> Tone {
     match (row.outcome.as_deref(), row.level.as_deref()) {
+        (None, _) if row.state == RunState::Quarantined => Tone::Bad,
         (None, _) => Tone::Busy,
         (Some("succeeded" | "recovered"), Some("ok")) => Tone::Good,
         (Some("succeeded" | "recovered"), Some(level)) => Tone::of_level(level),
@@ -103,6 +104,7 @@ fn word(row: &RunRow) -> &str {
         (None, RunState::Running) => "running",
         (None, RunState::Waiting) => "waiting",
         (None, RunState::Stranded) => "stranded",
+        (None, RunState::Quarantined) => "quarantined",
         (None, RunState::Ended) => "ended",
     }
 }

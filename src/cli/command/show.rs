@@ -35,6 +35,9 @@ fn page(detail: &RunDetail, style: Style, now: Timestamp) -> String {
         RunState::Stranded => {
             text.push_str("\nnobody drives it: its owner is gone; the next `stepladder run` or `stepladder serve` goes on with it\n");
         }
+        RunState::Quarantined => {
+            text.push_str("\nit is quarantined: its events can't be trusted; `stepladder doctor` says more\n");
+        }
         RunState::Queued | RunState::Running | RunState::Waiting => {
             text.push_str(&format!("\nit goes on: `stepladder logs -f {run}`, `stepladder cancel {run}`\n"));
         }

@@ -187,8 +187,8 @@ fn try_to_own(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, 
         data: config.data.clone(),
         node: "local".into(),
     };
-    if purpose == Purpose::Look {
-        let opened = owner::open(&config.data)?;
+    if matches!(purpose, Purpose::Look | Purpose::Adopt) {
+        let opened = owner::open(&config.data, purpose == Purpose::Adopt)?;
         return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None))), None));
     }
     let owner = Owner::open(config)?;

@@ -6,6 +6,7 @@
 
 mod home;
 mod lasting;
+mod store;
 
 use crate::api::wire::{
     AnswerRequest, CancelRequest, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest,
@@ -31,6 +32,8 @@ pub enum Purpose {
     Leave,
     /// To look at what is there; nothing is driven on.
     Look,
+    /// The same, and a data directory of another machine is taken over.
+    Adopt,
 }
 
 /// Events of a run as they become durable, the first one first. The channel ends behind `run_ended`;
@@ -127,10 +130,15 @@ impl Door {
                     Ok(()) => continue,
                     Err(trouble) => trouble,
                 },
-                Passed::Lost => {
-                    let why = self.home.broken().unwrap_or_else(|| "nobody drives it right now".into());
-                    Trouble::new(why).help("the next `stepladder run` or daemon goes on with it")
-                }
+                Passed::Lost => match self.home.way() {
+                    Way::Here(desk) if desk.run(run).is_err_and(|problem| problem.kind == "quarantined") => {
+                        said(desk.run(run)).err().unwrap_or(Trouble::ReaderGone)
+                    }
+                    Way::Here(_) | Way::There(_) => {
+                        let why = self.home.broken().unwrap_or_else(|| "nobody drives it right now".into());
+                        Trouble::new(why).help("the next `stepladder run` or daemon goes on with it")
+                    }
+                },
             };
             let _ = to.send(Err(trouble)).await;
             return;

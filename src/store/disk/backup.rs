@@ -3,6 +3,7 @@
 //!
 //! The index is not copied: it is made again. Locks, sockets and keys are nobody else's.
 
+use crate::store::StreamId;
 use crate::store::disk::DiskJournal;
 use crate::store::disk::anchor::AnchorFile;
 use crate::store::disk::device::{Disk, Real, read_all};
@@ -24,21 +25,24 @@ pub struct Copied {
 }
 
 impl DiskJournal {
-    /// Copies the journal and its blobs into a directory that is not there or empty. Its `format` file is the
+    /// Copies the journal and its blobs into a directory that is not there or empty; says which streams are
+    /// in it. Its `format` file is the
     /// last: without it a copy is no data directory.
     ///
     /// # Errors
     /// What the system says; what was copied until then is left.
-    pub fn backup(&self, from: &Path, to: &Path) -> io::Result<Copied> {
+    pub fn backup(&self, from: &Path, to: &Path) -> io::Result<(Copied, Vec<StreamId>)> {
         make_dir(to)?;
         if std::fs::read_dir(to)?.next().is_some() {
             return Err(io::Error::other("it is not empty"));
         }
         let disk = Real::new(to);
         let mut copied = Copied::default();
+        let streams;
         {
             // No segment goes while they are copied.
             let _still = self.cleaner.hold();
+            streams = self.reader.streams().named("").into_iter().map(|(stream, _)| stream).collect();
             let last = self.reader.number();
             copied.frame = last;
             disk.make_dir(FOLDER)?;
@@ -54,7 +58,7 @@ impl DiskJournal {
         }
         let (mut anchor, _) = AnchorFile::open(&disk)?;
         anchor.set(self.epoch, copied.frame, false)?;
-        Ok(copied)
+        Ok((copied, streams))
     }
 
     /// Makes the copy a data directory, once everything else is in it.

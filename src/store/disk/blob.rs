@@ -28,13 +28,6 @@ pub(crate) struct Blobs {
 /// Seconds that a lease lasts: a batch waits for the writer far shorter.
 const LEASE: u64 = 600;
 
-/// The hashes that stand in an event's bytes: runs of 64 hex digits.
-pub(crate) fn named(payload: &[u8], names: &mut BTreeSet<Digest>) {
-    let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    let words = payload.split(|byte| !is_hex(byte)).filter(|word| word.len() == 64);
-    names.extend(words.filter_map(|word| Digest::parse(&String::from_utf8_lossy(word))));
-}
-
 impl Blobs {
     /// Opens them; what was half written when the last owner ended is taken away.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {

@@ -80,9 +80,16 @@ impl Cleaner {
     }
 
     fn count(&self, sealed: &[(u32, Segment)], counted: &mut BTreeMap<u32, Share>) -> io::Result<()> {
-        let changed = self.reader.streams_mut().take_changed();
+        let mut changed = self.reader.streams_mut().take_changed();
         for (id, segment) in sealed {
-            if self.evidence.contains(id) || (counted.contains_key(id) && !changed.contains(id)) {
+            let died = changed.remove(id);
+            if self.evidence.contains(id) {
+                continue;
+            }
+            if !died {
+                // Nothing in it died: it is needed as it is.
+                let size = segment.file.len()?;
+                counted.entry(*id).or_insert(Share { size, needed: size });
                 continue;
             }
             let bytes = read_all(&*segment.file)?;
@@ -93,13 +100,14 @@ impl Cleaner {
                 .map_or(size, |frames| frames.iter().map(|(_, total)| *total as u64).sum());
             counted.insert(*id, Share { size, needed });
         }
+        // The one that is written is looked at once it is sealed.
+        self.reader.streams_mut().changed_still(changed);
         Ok(())
     }
 
     /// The frames of a segment that somebody needs: where they are, and how long. `None` where it is not
     /// whole any more: then it is evidence.
     fn needed(&self, id: u32, segment: &Segment, bytes: &[u8]) -> Option<Vec<(usize, usize)>> {
-        let streams = self.reader.streams();
         let (mut frames, mut at, mut number) = (Vec::new(), 0, segment.first - 1);
         while let Some((place, found)) =
             frame::read(bytes, at).map(|found| (at, found)).or_else(|| frame::search(bytes, at))
@@ -111,6 +119,8 @@ impl Cleaner {
             let total = found.header.total();
             let place = u32::try_from(at).unwrap_or(u32::MAX);
             let mut entries = found.entries.iter().flatten();
+            // Not for the whole walk: the writer waits for this.
+            let streams = self.reader.streams();
             if next > 0 && entries.any(|entry| streams.needs(entry, id, place)) {
                 frames.push((at, total));
             }

@@ -2,9 +2,8 @@
 //! was written? Changes nothing and stops nobody.
 
 use crate::base::digest::Digest;
-use crate::store::disk::blob::named;
 use crate::store::disk::{Damage, DiskJournal};
-use crate::store::{Journal, ReadError, StreamId, Version};
+use crate::store::{Journal, ReadError, StreamId, Version, digests_in};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found.
@@ -50,7 +49,7 @@ impl DiskJournal {
                     found.streams += 1;
                     found.events += events.len() as u64;
                     let mut here = BTreeSet::new();
-                    events.iter().for_each(|event| named(event, &mut here));
+                    events.iter().for_each(|event| digests_in(event, &mut here));
                     names.extend(here.into_iter().map(|digest| (digest, stream.clone())));
                 }
                 Err(ReadError::Corrupt { what, .. }) => found.damaged.push((stream, what)),

@@ -2,7 +2,7 @@
 
 use crate::base::digest::Digest;
 use crate::store::disk::anchor::{Anchor, AnchorFile};
-use crate::store::disk::blob::{Blobs, named};
+use crate::store::disk::blob::Blobs;
 use crate::store::disk::cleaner::Cleaner;
 use crate::store::disk::device::{Disk, Real};
 use crate::store::disk::directory::{Host, OpenError, check_format, enter};
@@ -15,7 +15,9 @@ use crate::store::disk::segment::{FOLDER, SEGMENT};
 use crate::store::disk::table::Makers;
 use crate::store::disk::tidy::Spares;
 use crate::store::disk::writer::Writer;
-use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
+use crate::store::{
+    AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, digests_in, no_rows,
+};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -197,7 +199,7 @@ impl DiskJournal {
         let mut names = BTreeSet::new();
         let unread = self.reader.replay(0, &mut |told| {
             if !told.forgotten {
-                named(told.payload, &mut names);
+                digests_in(told.payload, &mut names);
             }
         });
         match unread.map_err(|error| io::Error::other(error.to_string()))? {
@@ -294,6 +296,12 @@ impl Journal for DiskJournal {
 
     fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
         self.reader.read(stream, from)
+    }
+
+    fn past(&self, stream: &StreamId) -> Result<(Version, Vec<u8>), ReadError> {
+        let streams = self.reader.streams();
+        let base = streams.get(stream).map(|found| found.base);
+        Ok(base.map(|(version, chain)| (version, chain.to_vec())).unwrap_or_default())
     }
 
     fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {

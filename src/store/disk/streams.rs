@@ -61,6 +61,11 @@ impl Streams {
         std::mem::take(&mut self.changed)
     }
 
+    /// These were not looked at.
+    pub(crate) fn changed_still(&mut self, segments: BTreeSet<u32>) {
+        self.changed.extend(segments);
+    }
+
     /// Whether there are such segments.
     pub(crate) fn has_changed(&self) -> bool {
         !self.changed.is_empty()

@@ -296,3 +296,39 @@ fn blobs_that_nobody_names_go_and_others_stay() {
     let journal = open(&disk).expect("opens");
     assert_eq!((journal.damage().is_empty(), journal.sweep().expect("swept")), (false, 0));
 }
+
+/// Files of a journal of format 1 with everything a cleaner leaves, and what they answer. Never edited.
+#[test]
+fn a_cleaned_journal_of_format_one_answers_for_ever() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal/v1/cleaned");
+    if !root.exists() && std::env::var_os("UPDATE").is_some() {
+        let disk = Faulty::default();
+        scenario(&disk, 0);
+        for path in disk.paths().into_iter().filter(|path| !path.contains("reserve") && !path.contains("spare")) {
+            let mut bytes = disk.content(&path);
+            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| (last + 1).next_multiple_of(8));
+            bytes.resize(end, 0);
+            std::fs::create_dir_all(root.join(&path).parent().expect("a folder")).expect("made");
+            std::fs::write(root.join(&path), bytes).expect("written");
+        }
+        std::fs::write(root.join("answers.txt"), dump(&open(&disk).expect("opens"))).expect("written");
+    }
+    let disk = Faulty::default();
+    let mut kept = 0;
+    for folder in ["", "journal"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("the fixture") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() || path.ends_with("answers.txt") {
+                continue;
+            }
+            kept += usize::from(path.extension().is_some_and(|end| end == "kept"));
+            let name = path.strip_prefix(&root).expect("below").to_str().expect("text").to_owned();
+            let file = crate::store::disk::device::Disk::create(&disk, &name).expect("made");
+            file.write_at(0, &std::fs::read(&path).expect("read")).expect("written");
+        }
+    }
+    assert!(kept > 0, "the fixture has a cleaned segment");
+    let journal = open(&disk).expect("opens");
+    let answers = std::fs::read_to_string(root.join("answers.txt")).expect("read");
+    assert_eq!((journal.damage(), dump(&journal)), (&[][..], answers));
+}

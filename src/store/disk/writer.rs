@@ -230,11 +230,17 @@ impl Draft<'_> {
         if self.heads.contains_key(stream) {
             return Err(AppendError::Busy(format!("events of `{stream}` are on their way")));
         }
+        if let Forget::Before(stream, version, hash) = forget {
+            let chain = hash.as_slice().try_into();
+            let chain = chain.map_err(|_| AppendError::Refused(format!("`{stream}` begins with no hash")))?;
+            return Ok(Some((Record::Past(stream.clone(), *version, chain), Vec::new())));
+        }
         let (version, chain) = self.head(stream)?;
         let reader = &self.writer.reader;
         let known = reader.streams().get(stream).map(|found| found.base.0);
         let Some(base) = known.filter(|_| !self.forgotten.contains(stream)) else { return Ok(None) };
         match forget {
+            Forget::Before(..) => Ok(None),
             Forget::Past(_) if base == version => Ok(None),
             Forget::Past(_) => Ok(Some((Record::Past(stream.clone(), version, chain), Vec::new()))),
             Forget::Whole(_) => {

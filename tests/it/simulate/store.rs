@@ -204,6 +204,10 @@ impl Journal for Session {
         self.store.memory.put_blob(bytes)
     }
 
+    fn past(&self, stream: &StreamId) -> Result<(u64, Vec<u8>), ReadError> {
+        self.store.memory.past(stream)
+    }
+
     fn has_blob(&self, digest: &Digest) -> bool {
         self.store.memory.has_blob(digest)
     }

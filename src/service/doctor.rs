@@ -1,0 +1,279 @@
+//! The doctor: is everything kept as it was written, does it add up, and what can be mended?
+//!
+//! Looking changes nothing and works beside an owner. Mending is for a data directory that nobody drives.
+
+use crate::base::actor::{Actor, Role};
+use crate::base::ids::{Name, RunId};
+use crate::engine::group::{GroupEvent, Holder};
+use crate::engine::run::Run;
+use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::shelf::{BUNDLE, texts};
+use crate::runtime::{recover, spool};
+use crate::service::{Service, Trouble};
+use crate::store::disk::{DiskJournal, Examination, private_file};
+use crate::store::{Batch, Guard, StreamId, codec};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::mpsc::channel;
+
+/// How bad a symptom is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// It was bad and is mended now.
+    Mended,
+    /// Nothing is lost; it can be mended, or mends itself.
+    Notice,
+    /// Something is lost or can't be trusted.
+    Damage,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symptom {
+    /// How bad.
+    pub grade: Grade,
+    /// What, as a sentence.
+    pub what: String,
+    /// What to do, or why nothing can be done.
+    pub way: String,
+}
+
+/// The whole picture.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checkup {
+    /// What is not as it should be; empty = all is well.
+    pub symptoms: Vec<Symptom>,
+    /// Streams and events read from the first to the last, hash for hash.
+    pub streams: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Rows of the index that were compared.
+    pub rows: u64,
+    /// Blobs that were read.
+    pub blobs: u64,
+}
+
+impl Checkup {
+    fn say(&mut self, grade: Grade, what: impl Into<String>, way: impl Into<String>) {
+        self.symptoms.push(Symptom { grade, what: what.into(), way: way.into() });
+    }
+}
+
+const MEND: &str = "`stepladder doctor --repair` mends it";
+
+impl Service {
+    /// Looks at everything; with `repair` mends what can be.
+    ///
+    /// # Errors
+    /// [`Trouble`] when the device says no, or the actor may not.
+    pub fn doctor(&self, actor: &Actor, repair: bool) -> Result<Checkup, Trouble> {
+        self.admin(actor, "examine")?;
+        if repair && self.pump.is_some() {
+            return Err(Trouble::Input(
+                "nothing is mended beneath an owner that drives runs: end it first, then `stepladder doctor --repair`"
+                    .into(),
+            ));
+        }
+        let disk = self.disk()?;
+        let store = |error: crate::store::ReadError| Trouble::Store(error.to_string());
+        let found = disk.examine().map_err(store)?;
+        let mut checkup = Checkup {
+            streams: found.streams,
+            events: found.events,
+            rows: found.rows,
+            blobs: found.blobs,
+            ..Checkup::default()
+        };
+        self.journal_symptoms(disk, &found, repair, &mut checkup)?;
+        if !found.wrong_rows.is_empty() {
+            let (count, (tree, key)) = (found.wrong_rows.len(), &found.wrong_rows[0]);
+            let what =
+                format!("{count} rows of the index are not what the events make, the first is `{key}` of `{tree}`");
+            if repair {
+                disk.rebuild_index().map_err(store)?;
+                checkup.say(Grade::Mended, what, "the index is made again from the journal");
+            } else {
+                checkup.say(Grade::Notice, what, MEND);
+            }
+        }
+        for (digest, stream) in &found.bent_blobs {
+            let whose = stream.as_ref().map_or("no event".to_owned(), |stream| format!("`{stream}`"));
+            let way = "it can't be mended: what it held is lost, unless a backup has the file `blobs/…` of that name";
+            checkup.say(Grade::Damage, format!("the blob {digest}, named by {whose}, is not what was written"), way);
+        }
+        self.run_symptoms(&mut checkup)?;
+        self.group_symptoms(repair, &mut checkup)?;
+        self.spool_symptoms(repair, &found, &mut checkup);
+        Ok(checkup)
+    }
+
+    pub(super) fn disk(&self) -> Result<&DiskJournal, Trouble> {
+        self.journal.directory().ok_or_else(|| Trouble::Store("these runs are in no data directory".into()))
+    }
+
+    pub(super) fn admin(&self, actor: &Actor, verb: &'static str) -> Result<(), Trouble> {
+        if actor.role >= Role::Admin {
+            return Ok(());
+        }
+        let what = "the data directory".into();
+        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what, least: Role::Admin })
+    }
+
+    fn journal_symptoms(
+        &self,
+        disk: &DiskJournal,
+        found: &Examination,
+        repair: bool,
+        checkup: &mut Checkup,
+    ) -> Result<(), Trouble> {
+        for damage in &found.damage {
+            let frames = format!("frames {} to {} of the journal", damage.first, damage.last);
+            let way = "they can't be mended: a backup or an export may have what was in them";
+            if damage.streams.is_empty() {
+                checkup.say(Grade::Damage, format!("{frames} are lost"), way);
+            } else {
+                let names = damage.streams.join("`, `");
+                checkup.say(Grade::Damage, format!("{frames} are damaged; they were of `{names}`"), way);
+            }
+        }
+        for (stream, what) in &found.damaged {
+            let what = format!("stream `{stream}` is quarantined: {what}");
+            if repair {
+                let (path, events) = self.salvage(disk, stream)?;
+                let way = format!("its {events} readable events are in `{path}`; the rest can't be mended");
+                checkup.say(Grade::Damage, what, way);
+            } else {
+                let way = "every other stream goes on; `stepladder doctor --repair` saves what can be read of it";
+                checkup.say(Grade::Damage, what, way);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left of a stream as JSON Lines; returns where, and how many events.
+    fn salvage(&self, disk: &DiskJournal, stream: &StreamId) -> Result<(String, usize), Trouble> {
+        let events = disk.salvage(stream).map_err(|error| Trouble::Store(error.to_string()))?;
+        let name: String = stream
+            .as_str()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' })
+            .collect();
+        let folder = self.data.join("salvage");
+        let cannot =
+            |error: std::io::Error| Trouble::Store(format!("cannot write below `{}`: {error}", folder.display()));
+        std::fs::create_dir_all(&folder).map_err(cannot)?;
+        let path = folder.join(format!("{name}.jsonl"));
+        drop(std::fs::remove_file(&path));
+        let mut file = private_file(&path).map_err(cannot)?;
+        for (version, event) in &events {
+            let text = String::from_utf8_lossy(event);
+            let line = serde_json::json!({ "stream": stream.as_str(), "version": version, "event": text });
+            writeln!(file, "{line}").map_err(cannot)?;
+        }
+        file.sync_all().map_err(cannot)?;
+        Ok((path.display().to_string(), events.len()))
+    }
+
+    fn run_symptoms(&self, checkup: &mut Checkup) -> Result<(), Trouble> {
+        let mut books = BTreeSet::new();
+        for (stream, id) in self.all_runs()? {
+            // What is damaged was said above.
+            if self.journal.version(&stream).is_err() || self.journal.read(&stream, 0).is_err() {
+                continue;
+            }
+            match recover::read_run(self.journal.as_ref(), id) {
+                Ok(Some(run)) => {
+                    if let Some(digest) = run.started.texts.get(BUNDLE).filter(|digest| books.insert(**digest))
+                        && let Err(error) = texts(self.journal.as_ref(), digest)
+                    {
+                        let way = "runs that are pinned to it can't go on; it can't be mended without a backup";
+                        checkup.say(Grade::Damage, format!("run `{id}`: {error}"), way);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let what = format!("run `{id}` is quarantined: {error}");
+                    checkup.say(Grade::Damage, what, "every other run goes on; it can't be mended");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all_runs(&self) -> Result<Vec<(StreamId, RunId)>, Trouble> {
+        let streams = self.journal.streams("run/").map_err(|error| Trouble::Store(error.to_string()))?;
+        let id = |stream: &StreamId| RunId::parse(stream.as_str().trim_start_matches("run/")).ok();
+        Ok(streams.into_iter().filter_map(|(stream, _)| id(&stream).map(|id| (stream, id))).collect())
+    }
+
+    /// Every holder of a group must be a run that has not ended.
+    fn group_symptoms(&self, repair: bool, checkup: &mut Checkup) -> Result<(), Trouble> {
+        let streams = self.journal.streams("group/").map_err(|error| Trouble::Store(error.to_string()))?;
+        for (stream, version) in streams {
+            let name = stream.as_str().trim_start_matches("group/");
+            let Some(group) =
+                Name::parse(name).ok().and_then(|name| recover::read_group(self.journal.as_ref(), &name).ok())
+            else {
+                continue;
+            };
+            let here = group.holders.iter().chain(&group.waiters);
+            let stale: Vec<&Holder> = here.filter(|holder| self.is_over(holder.run)).collect();
+            for holder in &stale {
+                let what = format!("group `{name}` is held or waited for by {holder}, which is not at work");
+                if repair {
+                    checkup.say(Grade::Mended, what, "it has left the group");
+                } else {
+                    checkup.say(Grade::Notice, what, MEND);
+                }
+            }
+            if repair && !stale.is_empty() {
+                let left = stale.into_iter().map(|holder| codec::encode_group(&GroupEvent::Left(holder.clone())));
+                let left = left.collect::<Result<Vec<_>, _>>().map_err(|error| Trouble::Store(error.to_string()))?;
+                let stream = group_stream(name);
+                self.append(Batch {
+                    guards: vec![Guard::At(stream.clone(), version)],
+                    appends: vec![(stream, left)],
+                    ..Batch::default()
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a run has certainly ended, or never was. One that can't be read may be at work.
+    fn is_over(&self, run: RunId) -> bool {
+        recover::read_run(self.journal.as_ref(), run)
+            .is_ok_and(|run: Option<Run>| run.is_none_or(|run| run.ended().is_some()))
+    }
+
+    fn append(&self, batch: Batch) -> Result<(), Trouble> {
+        let (tell, told) = channel();
+        self.journal.append(batch, Box::new(move |answer| drop(tell.send(answer))));
+        match told.recv() {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Trouble::Store(error.to_string())),
+            Err(_) => Err(Trouble::Store("the journal's writer is gone".into())),
+        }
+    }
+
+    /// Output of runs that are not there; it goes by itself with the next owner.
+    fn spool_symptoms(&self, repair: bool, found: &Examination, checkup: &mut Checkup) {
+        let names = std::fs::read_dir(self.data.join("spool")).into_iter().flatten().flatten();
+        let runs = names.filter_map(|entry| RunId::parse(&entry.file_name().to_string_lossy()).ok());
+        let left: Vec<RunId> = runs.filter(|run| self.journal.version(&run_stream(*run)) == Ok(0)).collect();
+        if left.is_empty() {
+            return;
+        }
+        let what = format!("output of {} runs that are not in the journal, the first is `{}`", left.len(), left[0]);
+        if !found.damage.is_empty() {
+            checkup.say(Grade::Damage, what, "frames of the journal are lost: it is kept, it may be all that is left");
+        } else if repair {
+            for run in &left {
+                drop(std::fs::remove_dir_all(spool::run_dir(&self.data, &run.to_string())));
+            }
+            checkup.say(Grade::Mended, what, "it is taken away");
+        } else {
+            checkup.say(Grade::Notice, what, "the next owner takes it away");
+        }
+    }
+}
