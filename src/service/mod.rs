@@ -6,6 +6,7 @@
 
 mod history;
 mod plan;
+mod select;
 mod start;
 mod trouble;
 
