@@ -136,7 +136,7 @@ impl<'a> Turn<'a> {
         self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
         match (&result.failure, result.stopped) {
             (_, true) => {
-                let reason = self.why_stopped().unwrap_or_else(|| "it was stopped".into());
+                let reason = self.why_stopped(place).unwrap_or_else(|| "it was stopped".into());
                 self.end(place, step, ended(Outcome::Cancelled, Some(reason)))
             }
             (Some(failure), false) => self.failed(place, step, failure),

@@ -175,10 +175,16 @@ impl Turn<'_> {
         late.then(|| format!("the `cleanup_timeout` of {} has passed", self.book.cleanup_timeout))
     }
 
-    /// Why the run stops what is at work, if it does.
-    pub(super) fn why_stopped(&self) -> Option<String> {
+    /// Why what is at work at a place is stopped, as far as the run or a timeout around it says so.
+    pub(super) fn why_stopped(&self, place: &Place) -> Option<String> {
         let stopped = self.run.stop.is_some() && matches!(self.run.phase, RunPhase::At(Stage::Steps));
-        self.cleanup_late().or_else(|| stopped.then(|| scope::reason(self.book, self.run)))
+        let late = |place: &Place| match self.run.phase(place) {
+            Some(StepPhase::Open(open)) => open.timed_out,
+            Some(_) | None => false,
+        };
+        let whole = std::iter::successors(place.parent(), Place::parent).find(late);
+        let whole = whole.map(|whole| format!("`{}` took too long", whole.step()));
+        self.cleanup_late().or_else(|| stopped.then(|| scope::reason(self.book, self.run))).or(whole)
     }
 
     /// A mutex is held now.
