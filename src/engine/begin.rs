@@ -3,6 +3,7 @@
 use crate::base::address::Place;
 use crate::base::arg::SEALED_INPUT;
 use crate::base::level::{Level, Outcome};
+use crate::base::span::Span;
 use crate::base::value::{Map, Value};
 use crate::engine::conclude::worst;
 use crate::engine::decide::Effect;
@@ -10,6 +11,8 @@ use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::hosts;
 use crate::engine::rehearse::Rehearsal;
+use crate::engine::retry;
+use crate::engine::run::{StepPhase, StepRun};
 use crate::engine::scope;
 use crate::engine::turn::{Turn, ended};
 use crate::expr::EvalError;
@@ -135,8 +138,18 @@ impl<'a> Turn<'a> {
     }
 
     /// When an attempt that begins now times out.
-    pub(super) fn deadline(&self, step: &Step) -> Option<Timestamp> {
-        step.timeout.and_then(|timeout| self.now.checked_add(jiff::SignedDuration::from(timeout)).ok())
+    pub(super) fn deadline(&self, place: &Place, step: &Step) -> Option<Timestamp> {
+        let longest = self.longest(place, step)?;
+        self.now.checked_add(jiff::SignedDuration::from(longest)).ok()
+    }
+
+    /// How long an attempt that begins now may take: the step's timeout, and what is left of its `retry.for`.
+    pub(super) fn longest(&self, place: &Place, step: &Step) -> Option<Span> {
+        let first = |run: &&StepRun| run.tries == 0 || matches!(run.phase, StepPhase::Recovering);
+        let began = self.run.steps.get(place).filter(|run| !first(run)).map_or(self.now, |run| run.turn_began);
+        let within = step.retry.as_ref().and_then(|retry| retry.within);
+        let left = within.map(|within| retry::left(within, began, self.now)).filter(|left| *left > Span::ZERO);
+        [step.timeout, left].into_iter().flatten().min()
     }
 
     fn act(&mut self, place: &Place, step: &'a Arc<Step>, action: &'a Action) -> Result<(), IllegalEvent> {
@@ -156,7 +169,7 @@ impl<'a> Turn<'a> {
                 None => return self.fail_at_once(place, step, template_failure(action.kind.name(), &error)),
             },
         };
-        let deadline = self.deadline(step);
+        let deadline = self.deadline(place, step);
         let request = Box::new(request);
         self.emit_step(place, StepEvent::Attempt { number, request: Some(request.clone()), deadline, child: None })?;
         self.order(Effect::Perform { place: place.clone(), attempt: number, request, deadline });
@@ -174,21 +187,18 @@ impl<'a> Turn<'a> {
         let builder = scope::Builder::new(self.book, self.run, place);
         let scope = builder.build_for(&|found| {
             action.params.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
-            step.env.iter().for_each(|(_, template)| found(template.reads()));
-            step.workdir.iter().for_each(|template| found(template.reads()));
         });
         hosts::check(&self.book.allow_hosts, &action.params, &scope)?;
-        let env = step.env.iter().map(|(name, template)| Ok((name.clone(), template.render(&scope)?)));
         Ok(Request {
             run: self.run.started.run.to_string(),
             place: place.clone(),
             attempt: number,
             kind: action.kind.name().into(),
             params: action.params.render(&scope)?,
-            env: env.collect::<Result<_, RenderError>>()?,
-            workdir: step.workdir.as_ref().map(|template| template.render(&scope)).transpose()?,
+            env: self.env_at(place, step)?,
+            workdir: self.workdir_at(place, step)?,
             output: step.output,
-            timeout: step.timeout,
+            timeout: self.longest(place, step),
             sealed: self.sealed(),
         })
     }
@@ -240,7 +250,7 @@ impl<'a> Turn<'a> {
             env: Vec::new(),
             workdir: None,
             output: step.output,
-            timeout: step.timeout,
+            timeout: self.longest(place, step),
             sealed: self.sealed(),
         })
     }

@@ -50,7 +50,7 @@ impl<'a> Turn<'a> {
         };
         let attempt = self.next_try(place);
         let child = child_id(self.run, place, attempt, self.now);
-        let deadline = self.deadline(step);
+        let deadline = self.deadline(place, step);
         self.emit_step(place, StepEvent::Attempt { number: attempt, request: None, deadline, child: Some(child) })?;
         let (place, runbook) = (place.clone(), call.runbook.clone());
         self.order(Effect::StartChild { place, attempt, child, runbook, inputs });

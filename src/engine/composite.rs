@@ -13,6 +13,7 @@ use crate::engine::turn::{Halt, Sum, Turn, ended};
 use crate::model::perform::Failure;
 use crate::model::policy::{FailureKind, Foreach};
 use crate::model::step::{Step, StepKind};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a pass of a composite came to.
@@ -31,7 +32,7 @@ impl<'a> Turn<'a> {
             Ok(until) => until,
             Err(failure) => return self.fail_at_once(place, step, failure),
         };
-        let (pass, deadline) = (self.next_try(place), self.deadline(step));
+        let (pass, deadline) = (self.next_try(place), self.deadline(place, step));
         self.emit_step(place, StepEvent::Opened { pass, deadline, until, items: None })?;
         self.go_on(place, step, None)
     }
@@ -67,6 +68,11 @@ impl<'a> Turn<'a> {
         }
         if items.len() > limits::MAX_ITEMS {
             return Err(wrong(format!("foreach: {} items, at most {} are allowed", items.len(), limits::MAX_ITEMS)));
+        }
+        if let Some(twice) = twice(&items) {
+            return Err(wrong(format!(
+                "foreach: `{twice}` is in the list more than once, and a result is found by its item: give each item once"
+            )));
         }
         Ok(items)
     }
@@ -119,8 +125,7 @@ impl<'a> Turn<'a> {
         timed_out: bool,
     ) -> Result<(), IllegalEvent> {
         if timed_out {
-            let limit = step.timeout.map_or(String::new(), |limit| format!(" {limit}"));
-            pass.failure = Some(Failure::new(FailureKind::Timeout, format!("its timeout of{limit} has passed")));
+            pass.failure = Some(Failure::new(FailureKind::Timeout, too_long(step, open)));
         }
         let (samples, problem) = match pass.failure {
             None if !pass.cancelled => self.samples(place, step, &pass.output),
@@ -221,6 +226,24 @@ impl<'a> Turn<'a> {
             ("failed".to_owned(), Value::from(failed.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>())),
         ]);
         Pass { output: Value::Object(output), failure, recovered, cancelled, level }
+    }
+}
+
+/// The first item that has the key of one before it.
+fn twice(items: &[Value]) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    items.iter().map(crate::base::value::plain).find(|item| !seen.insert(item.clone()))
+}
+
+/// What was over, where a pass was cut off: the step's timeout, or all the time its attempts have together.
+fn too_long(step: &Step, open: &Open) -> String {
+    let took = open.deadline.map(|deadline| deadline.duration_since(open.since));
+    let timeout = step.timeout.filter(|timeout| took.is_none_or(|took| jiff::SignedDuration::from(*timeout) <= took));
+    let within = step.retry.as_ref().and_then(|retry| retry.within);
+    match (timeout, within) {
+        (None, Some(within)) => format!("`retry.for` of {within} has passed"),
+        (Some(timeout), _) => format!("its timeout of {timeout} has passed"),
+        (None, None) => "its timeout has passed".into(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
 use crate::engine::event::{Answer, AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
-use crate::engine::retry;
+use crate::engine::retry::{self, Next};
 use crate::engine::run::{Running, StepPhase};
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Turn, ended};
@@ -17,6 +17,7 @@ use crate::model::measure::figure;
 use crate::model::perform::{Failure, Reply};
 use crate::model::policy::{FailureKind, OnInterrupt};
 use crate::model::step::Step;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 impl<'a> Turn<'a> {
@@ -63,7 +64,7 @@ impl<'a> Turn<'a> {
             OnInterrupt::Fail => {
                 let result = AttemptResult { failure: Some(failure.clone()), ..nothing() };
                 self.emit_step(place, StepEvent::Attempted { number: attempt, result: Box::new(result) })?;
-                self.give_up(place, step, &failure)
+                self.give_up(place, step, &failure, None)
             }
         }
     }
@@ -79,7 +80,8 @@ impl<'a> Turn<'a> {
                 self.end(place, step, ended(Outcome::Succeeded, Some("a person said it had succeeded".into())))
             }
             Answer::Failed => {
-                self.give_up(place, step, &Failure::new(FailureKind::Interrupted, "a person said it had failed"))
+                let failure = Failure::new(FailureKind::Interrupted, "a person said it had failed");
+                self.give_up(place, step, &failure, None)
             }
             Answer::Stop => {
                 self.end(place, step, ended(Outcome::Cancelled, Some("a person said no".into())))?;
@@ -140,7 +142,10 @@ impl<'a> Turn<'a> {
     ) -> Result<(), IllegalEvent> {
         self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
         match (&result.failure, result.stopped) {
-            (_, true) => self.end(place, step, ended(Outcome::Cancelled, Some("it was stopped".into()))),
+            (_, true) => {
+                let reason = self.why_stopped(place).unwrap_or_else(|| "it was stopped".into());
+                self.end(place, step, ended(Outcome::Cancelled, Some(reason)))
+            }
             (Some(failure), false) => self.failed(place, step, failure),
             (None, false) => self.succeeded(place, step, &result, false, Level::Ok),
         }
@@ -165,31 +170,44 @@ impl<'a> Turn<'a> {
 
     /// An attempt failed: again, recover, or give up.
     pub(super) fn failed(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
-        let Some(run) = self.run.steps.get(place) else { return Ok(()) };
-        let recovered = run.recovering;
-        if let Some(retry) = retry::policy(step.retry.as_ref(), failure) {
-            let attempted = retry::Attempted {
-                seed: self.run.started.seed,
-                place,
-                nth: run.tries + 1 - run.turn,
-                began: run.turn_began,
-                run_ends: self.run_ends(),
-                now: self.now,
-            };
-            if let Some(until) = retry::next(&retry, failure, &attempted)
-                && !self.refuses_again(place, step, failure)
-            {
+        let recovered = self.run.steps.get(place).is_none_or(|run| run.recovering);
+        let reason = match self.next_attempt(place, step, failure, self.now) {
+            Next::At(until) => {
                 if let Some(group) = step.mutex.clone().filter(|_| planted::has(Bug::MutexPerAttempt)) {
                     self.order(Effect::Release { group, place: Some(place.clone()) });
                 }
                 return self.emit_step(place, StepEvent::Backoff { until });
             }
-        }
+            Next::NoMore => None,
+            Next::Refused(reason) => Some(reason),
+        };
         if !step.recover.is_empty() && !recovered && place_allows_handlers(place, step) {
             self.emit_step(place, StepEvent::Lane(Lane::Recover))?;
             return self.go_on(place, step, None);
         }
-        self.give_up(place, step, failure)
+        self.give_up(place, step, failure, reason)
+    }
+
+    /// Whether a step that failed at `now` is tried again, and when.
+    fn next_attempt(&self, place: &Place, step: &Step, failure: &Failure, now: Timestamp) -> Next {
+        let (Some(run), Some(policy)) = (self.run.steps.get(place), retry::policy(step.retry.as_ref(), failure)) else {
+            return Next::NoMore;
+        };
+        let attempted = retry::Attempted {
+            seed: self.run.started.seed,
+            place,
+            nth: run.tries + 1 - run.turn,
+            began: run.turn_began,
+            timeout: step.timeout,
+            run_ends: self.run_ends(),
+            now,
+        };
+        match retry::next(&policy, failure, &attempted) {
+            Next::At(_) if self.refuses_again(place, step, failure) => {
+                Next::Refused("not tried again: `retry.unless` is true".into())
+            }
+            next @ (Next::At(_) | Next::NoMore | Next::Refused(_)) => next,
+        }
     }
 
     /// `retry.unless`; what cannot be evaluated refuses nothing.
@@ -201,18 +219,19 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// It failed for good: `on_error`, then the end.
-    pub(super) fn give_up(
+    /// It failed for good: `on_error`, then the end. `reason` is why it is not tried again.
+    fn give_up(
         &mut self,
         place: &Place,
         step: &'a Arc<Step>,
         failure: &Failure,
+        reason: Option<String>,
     ) -> Result<(), IllegalEvent> {
         if !step.on_error.is_empty() && place.last().item.is_none() {
             self.emit_step(place, StepEvent::Lane(Lane::OnError))?;
             return self.go_on(place, step, None);
         }
-        self.end(place, step, failed(step, failure))
+        self.end(place, step, StepEnded { reason, ..failed(step, failure) })
     }
 
     /// Its `recover` steps are at work.
@@ -234,7 +253,7 @@ impl<'a> Turn<'a> {
                 if let Some((inner, _)) = &sum.failed {
                     failure.message = format!("{}; its recovery failed too, at `{}`", failure.message, inner.step());
                 }
-                self.give_up(place, step, &failure)
+                self.give_up(place, step, &failure, None)
             }
         }
     }
@@ -249,7 +268,12 @@ impl<'a> Turn<'a> {
         let sum = self.walk(Some(place), Lane::OnError, halt)?;
         if sum.done {
             let failure = self.last_failure(place);
-            return self.end(place, step, failed(step, &failure));
+            let gave_up = self.run.steps.get(place).map_or(self.now, |run| run.touched);
+            let reason = match self.next_attempt(place, step, &failure, gave_up) {
+                Next::Refused(reason) => Some(reason),
+                Next::At(_) | Next::NoMore => None,
+            };
+            return self.end(place, step, StepEnded { reason, ..failed(step, &failure) });
         }
         Ok(())
     }

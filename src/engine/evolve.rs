@@ -31,6 +31,7 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
             version: 1,
             started: (**started).clone(),
             began: recorded.at,
+            latest: recorded.at,
             phase: RunPhase::At(Stage::Steps),
             asked: false,
             since: recorded.at,
@@ -127,5 +128,6 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
         return Err(IllegalEvent { version: run.version + 1, event: name(&recorded.event), state });
     }
     run.version += 1;
+    run.latest = run.latest.max(at);
     Ok(())
 }

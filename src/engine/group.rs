@@ -63,6 +63,9 @@ pub enum Answer {
     Full(Vec<RunId>),
 }
 
+/// Whether the first is inside the second: a step of a group, a step of a run it called. It then shares what the second holds.
+pub type Inside<'a> = &'a dyn Fn(&Holder, &Holder) -> bool;
+
 impl Group {
     /// Applies one event.
     ///
@@ -96,10 +99,23 @@ impl Group {
         Ok(())
     }
 
+    /// Whether there is room for `holder`: not in the way is who it is inside of, and who came before it only if the same
+    /// holder has both inside.
+    #[must_use]
+    pub fn has_room(&self, holder: &Holder, limit: u32, inside: Inside<'_>) -> bool {
+        let around: Vec<&Holder> = self.holders.iter().filter(|other| inside(holder, other)).collect();
+        let nearest = around.iter().find(|one| around.iter().all(|other| one == &other || inside(one, other)));
+        let ahead = self.waiters.iter().take_while(|waiter| *waiter != holder);
+        let ahead = ahead.filter(|waiter| nearest.is_none_or(|nearest| inside(waiter, nearest))).count();
+        let limit = limit as usize + usize::from(planted::has(Bug::OneMoreHolder));
+        limit.saturating_sub(self.holders.len() - around.len()) > ahead
+    }
+
     /// Somebody asks for the group; asking again changes nothing.
     #[must_use]
-    pub fn ask(&self, holder: &Holder, limit: u32, full: Full) -> (Vec<GroupEvent>, Answer) {
-        let holders = || match self.holders.iter().map(|holder| holder.run).collect::<Vec<_>>() {
+    pub fn ask(&self, holder: &Holder, limit: u32, full: Full, inside: Inside<'_>) -> (Vec<GroupEvent>, Answer) {
+        let in_the_way = self.holders.iter().filter(|other| !inside(holder, other));
+        let holders = || match in_the_way.map(|holder| holder.run).collect::<Vec<_>>() {
             // It is free for a moment: whoever came before is next, and is who is waited for.
             free if free.is_empty() => {
                 let before = self.waiters.iter().take_while(|waiter| *waiter != holder);
@@ -110,12 +126,9 @@ impl Group {
         if self.holders.contains(holder) {
             return (Vec::new(), Answer::Granted);
         }
-        let ahead = self.waiters.iter().take_while(|waiter| *waiter != holder).count();
-        let limit = limit as usize + usize::from(planted::has(Bug::OneMoreHolder));
-        let room = limit.saturating_sub(self.holders.len());
         let waits = self.waiters.contains(holder);
         match full {
-            _ if room > ahead => (vec![GroupEvent::Granted(holder.clone())], Answer::Granted),
+            _ if self.has_room(holder, limit, inside) => (vec![GroupEvent::Granted(holder.clone())], Answer::Granted),
             Full::Queue if waits => (Vec::new(), Answer::Wait(holders())),
             Full::Queue => (vec![GroupEvent::Joined(holder.clone())], Answer::Wait(holders())),
             Full::Skip | Full::Fail => (Vec::new(), Answer::Full(holders())),
@@ -129,10 +142,10 @@ impl Group {
         if there { vec![GroupEvent::Left(holder.clone())] } else { Vec::new() }
     }
 
-    /// Who should ask again now that there may be room.
+    /// The first of those who wait that there is room for.
     #[must_use]
-    pub fn next(&self) -> Option<&Holder> {
-        self.waiters.first()
+    pub fn next(&self, limit: &dyn Fn(&Holder) -> u32, inside: Inside<'_>) -> Option<&Holder> {
+        self.waiters.iter().find(|waiter| self.has_room(waiter, limit(waiter), inside))
     }
 }
 
@@ -145,7 +158,7 @@ mod tests {
     }
 
     fn ask(group: &mut Group, n: u64, full: Full) -> Answer {
-        let (events, answer) = group.ask(&holder(n), 1, full);
+        let (events, answer) = group.ask(&holder(n), 1, full, &|_, _| false);
         events.iter().for_each(|event| group.evolve(event).expect("legal"));
         answer
     }
@@ -161,7 +174,7 @@ mod tests {
         for event in group.leave(&holder(1)) {
             group.evolve(&event).expect("legal");
         }
-        assert_eq!(group.next(), Some(&holder(2)));
+        assert_eq!(group.next(&|_| 1, &|_, _| false), Some(&holder(2)));
         assert_eq!(
             ask(&mut group, 3, Full::Queue),
             Answer::Wait(vec![holder(2).run]),
@@ -169,6 +182,38 @@ mod tests {
         );
         assert_eq!(ask(&mut group, 2, Full::Queue), Answer::Granted);
         assert!(group.leave(&holder(9)).is_empty());
+    }
+
+    #[test]
+    fn who_is_inside_a_holder_shares_it_and_excludes_only_its_like() {
+        let step = |text: &str| Holder { run: RunId::new(1, 0), place: Some(Place::parse(text).expect(text)) };
+        let inside = |one: &Holder, other: &Holder| {
+            let places = one.place.as_ref().zip(other.place.as_ref());
+            one != other && places.is_some_and(|(one, other)| other.holds(one))
+        };
+        let mut group = Group::default();
+        let ask = |group: &mut Group, holder: &Holder| {
+            let (events, answer) = group.ask(holder, 1, Full::Queue, &inside);
+            events.iter().for_each(|event| group.evolve(event).expect("legal"));
+            answer == Answer::Granted
+        };
+        assert!(ask(&mut group, &step("o")));
+        assert!(!ask(&mut group, &holder(2)));
+        assert!(ask(&mut group, &step("o/a")), "it is inside, whoever else waits");
+        assert!(!ask(&mut group, &step("o/b")), "what is inside excludes one another");
+        assert!(ask(&mut group, &step("o/a/deep")));
+        let next = |group: &Group| group.next(&|_| 1, &inside).cloned();
+        assert_eq!(next(&group), None);
+        for (leaves, then) in [("o/a/deep", None), ("o/a", Some(step("o/b"))), ("o", Some(holder(2)))] {
+            for event in group.leave(&step(leaves)) {
+                group.evolve(&event).expect("legal");
+            }
+            assert_eq!(next(&group), then, "after {leaves}");
+            if let Some(then) = then {
+                assert!(ask(&mut group, &then));
+                group.leave(&then).iter().for_each(|event| group.evolve(event).expect("legal"));
+            }
+        }
     }
 
     #[test]

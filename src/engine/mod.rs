@@ -4,11 +4,12 @@
 //! the next wait, and effects. [`evolve`](evolve::evolve) is a closed table from (state, event) to
 //! state. Nothing here reads a clock, draws a random number, waits, or touches the world.
 //!
-//! `start` makes the first event; `turn` walks the lists; `gate` says whether a step may begin;
-//! `begin`, `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `conclude` retries, recovers and ends;
+//! `start` makes the first event (`redone` says what a repeated run can't take over); `turn` walks the lists; `gate` says whether a step may begin;
+//! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `conclude` retries, recovers and ends;
 //! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
 //! `stages` takes the run from its steps through undo and handlers to its end.
 
+mod around;
 mod baseline;
 mod begin;
 pub mod call;
@@ -23,6 +24,7 @@ mod hosts;
 mod judge;
 mod measure;
 pub mod project;
+mod redone;
 pub mod rehearse;
 mod retry;
 mod rounds;

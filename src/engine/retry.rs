@@ -18,6 +18,8 @@ pub(super) struct Attempted<'a> {
     pub(super) nth: u32,
     /// When the first attempt of this turn began.
     pub(super) began: Timestamp,
+    /// How long an attempt may take, where the step says so.
+    pub(super) timeout: Option<Span>,
     /// When the run has to end.
     pub(super) run_ends: Option<Timestamp>,
     /// Now.
@@ -50,8 +52,25 @@ pub(super) fn policy<'a>(own: Option<&'a Retry>, failure: &Failure) -> Option<Co
     }
 }
 
-/// Whether this kind of failure can be tried again at all, and the policy names it.
-fn is_retried(policy: &Retry, failure: &Failure) -> bool {
+/// What follows from a failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another one, then.
+    At(Timestamp),
+    /// None: there are no more.
+    NoMore,
+    /// None, though there are more: why, in a line.
+    Refused(String),
+}
+
+/// How much is left of `within`, which began to count at `began`.
+pub(super) fn left(within: Span, began: Timestamp, now: Timestamp) -> Span {
+    let passed = u64::try_from(now.as_millisecond() - began.as_millisecond()).unwrap_or(0);
+    Span::from_millis(within.millis().saturating_sub(passed))
+}
+
+/// Why a failure is not tried again whatever the time; `None` = it is.
+fn refusal(policy: &Retry, failure: &Failure) -> Option<String> {
     let never = match failure.kind {
         FailureKind::Template | FailureKind::Fail | FailureKind::Rejected | FailureKind::Missing => true,
         FailureKind::Timeout
@@ -64,20 +83,39 @@ fn is_retried(policy: &Retry, failure: &Failure) -> bool {
         | FailureKind::Interrupted
         | FailureKind::Other => failure.lasting,
     };
-    !never && (policy.on.is_empty() || policy.on.contains(&failure.kind))
+    if never {
+        return Some("not tried again: another attempt would fail in the same way".into());
+    }
+    let named = policy.on.is_empty() || policy.on.contains(&failure.kind);
+    (!named).then(|| format!("not tried again: `retry.on` does not name `{}`", failure.kind.as_str()))
 }
 
-/// When the next attempt is due; `None` = there is none.
-pub(super) fn next(policy: &Retry, failure: &Failure, attempted: &Attempted<'_>) -> Option<Timestamp> {
-    if attempted.nth >= policy.attempts || !is_retried(policy, failure) {
-        return None;
+/// When the next attempt is due, or why there is none. One begins only where it can end within its run: within its
+/// timeout where it has one, at all where it has none.
+pub(super) fn next(policy: &Retry, failure: &Failure, attempted: &Attempted<'_>) -> Next {
+    if attempted.nth >= policy.attempts {
+        return Next::NoMore;
+    }
+    if let Some(reason) = refusal(policy, failure) {
+        return Next::Refused(reason);
     }
     let asked = failure.retry_after.map(Span::from_secs);
     let pause = asked.unwrap_or_else(|| jittered(policy, attempted));
-    let due = attempted.now.checked_add(SignedDuration::from(pause)).ok()?;
-    let within = policy.within.and_then(|within| attempted.began.checked_add(SignedDuration::from(within)).ok());
-    let late = |limit: Option<Timestamp>| limit.is_some_and(|limit| due >= limit);
-    (!late(within) && !late(attempted.run_ends)).then_some(due)
+    let later = |at: Timestamp, span: Span| at.checked_add(SignedDuration::from(span)).unwrap_or(Timestamp::MAX);
+    let due = later(attempted.now, pause);
+    let within = policy.within.map(|within| (within, later(attempted.began, within)));
+    if let Some((within, end)) = within.filter(|(_, end)| due >= *end) {
+        let over = if attempted.now >= end { "is over" } else { "would be over" };
+        return Next::Refused(format!("not tried again: `retry.for` of {within} {over}"));
+    }
+    let ends = [attempted.timeout.map(|timeout| later(due, timeout)), within.map(|(_, end)| end)];
+    let ends = ends.into_iter().flatten().min();
+    match attempted.run_ends {
+        Some(limit) if due >= limit || attempted.timeout.and(ends).is_some_and(|end| end > limit) => {
+            Next::Refused("not tried again: it could not end before the run's timeout".into())
+        }
+        Some(_) | None => Next::At(due),
+    }
 }
 
 /// Full jitter over the doubled wait, drawn from the run's seed: the same draw at every replay.
@@ -110,8 +148,11 @@ mod tests {
         let place = Place::root(Lane::Body(1), StepId::parse("x").expect("id"));
         let began = Timestamp::UNIX_EPOCH;
         let wait = |nth| {
-            let attempted = Attempted { seed, place: &place, nth, began, run_ends: None, now: began };
-            next(policy, failure, &attempted).map(|due| due.as_millisecond())
+            let attempted = Attempted { seed, place: &place, nth, began, timeout: None, run_ends: None, now: began };
+            match next(policy, failure, &attempted) {
+                Next::At(due) => Some(due.as_millisecond()),
+                Next::NoMore | Next::Refused(_) => None,
+            }
         };
         (1..=policy.attempts).map(wait).collect()
     }
@@ -150,5 +191,33 @@ mod tests {
         assert_eq!(waits(&policy(2, 5, 5), &asked, 1), [Some(60_000), None]);
         let bounded = Retry { within: Some(Span::from_secs(30)), ..policy(2, 5, 5) };
         assert_eq!(waits(&bounded, &asked, 1), [None, None], "60 s do not fit in `for: 30s`");
+    }
+
+    #[test]
+    fn an_attempt_begins_where_it_can_end_and_says_why_it_does_not() {
+        let place = Place::root(Lane::Body(1), StepId::parse("x").expect("id"));
+        let at = |seconds| Timestamp::from_second(seconds).expect("instant");
+        let says = |policy: &Retry, failure: &Failure, timeout: Option<u64>, run_ends: i64| {
+            let (timeout, run_ends) = (timeout.map(Span::from_secs), Some(at(run_ends)));
+            let attempted = Attempted { seed: 1, place: &place, nth: 1, began: at(0), timeout, run_ends, now: at(10) };
+            match next(policy, failure, &attempted) {
+                Next::At(due) => due.as_second().to_string(),
+                Next::NoMore => "no more".into(),
+                Next::Refused(why) => why,
+            }
+        };
+        let exit = Failure::new(FailureKind::Exit, "1");
+        let (plain, run_over) = (policy(3, 5, 5), "not tried again: it could not end before the run's timeout");
+        assert_eq!(says(&plain, &exit, Some(20), 35), "15", "it may take until 35 s");
+        assert_eq!(says(&plain, &exit, Some(20), 34), run_over);
+        assert_eq!(says(&plain, &exit, None, 16), "15", "nobody knows how long it takes");
+        assert_eq!(says(&plain, &exit, None, 15), run_over);
+        let within = Retry { within: Some(Span::from_secs(18)), ..policy(3, 5, 5) };
+        assert_eq!(says(&within, &exit, Some(20), 19), "15", "`for` cuts it at 18 s");
+        let over = Retry { within: Some(Span::from_secs(15)), ..policy(3, 5, 5) };
+        assert_eq!(says(&over, &exit, None, 99), "not tried again: `retry.for` of 15s would be over");
+        let on = Retry { on: vec![FailureKind::Timeout], ..policy(3, 5, 5) };
+        assert_eq!(says(&on, &exit, None, 99), "not tried again: `retry.on` does not name `exit`");
+        assert_eq!(says(&policy(1, 5, 5), &exit, None, 99), "no more");
     }
 }

@@ -238,8 +238,7 @@ impl Turn<'_> {
         self.emit_step(place, StepEvent::Judged { good, data: true })?;
         let tally = self.tally(place).unwrap_or_default();
         let tried = self.count_tried(place, remedy);
-        let stable = if tried == 0 { 1 } else { remedy.stable.max(1) };
-        if good && tally.row >= stable {
+        if good && tally.row >= remedy.stable.max(1) {
             let helped = remedy.tries.steps.get(tried.wrapping_sub(1)).map(|step| step.id.as_str());
             let output = self.tried(place, remedy, helped);
             return Ok(Some(Pass { output, failure: None, recovered: tried > 0, cancelled: false, level: Level::Ok }));

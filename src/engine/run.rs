@@ -19,6 +19,8 @@ pub struct Run {
     pub started: Started,
     /// When it was asked for.
     pub began: Timestamp,
+    /// When anything last happened to it: no later event is dated earlier.
+    pub latest: Timestamp,
     /// Which part of it is at work.
     pub phase: RunPhase,
     /// Whether it has asked for its concurrency group.

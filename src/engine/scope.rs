@@ -339,8 +339,8 @@ pub fn reason(book: &Runbook, run: &Run) -> String {
         } else if ended.level > Level::Notice {
             let worse = lifted.as_ref().is_none_or(|(level, _)| ended.level > *level);
             if worse {
-                let why =
-                    ended.reason.clone().or_else(|| ended.failure.as_ref().map(|failure| failure.message.clone()));
+                let failure = ended.failure.as_ref().map(|failure| failure.message.clone());
+                let why = failure.or_else(|| ended.reason.clone());
                 lifted = Some((
                     ended.level,
                     format!("`{}` is {}{}", step.id, ended.level, why.map_or(String::new(), |why| format!(": {why}"))),

@@ -54,8 +54,7 @@ impl Turn<'_> {
 
     /// Walks one stage; true = it is through.
     fn stage(&mut self, stage: Stage) -> Result<bool, IllegalEvent> {
-        let late = self.cleanup_ends().is_some_and(|end| end <= self.now);
-        let late = late.then(|| Halt { outcome: Outcome::Cancelled, reason: "the cleanup took too long".into() });
+        let late = self.cleanup_late().map(|reason| Halt { outcome: Outcome::Cancelled, reason });
         match stage {
             Stage::Steps => {
                 let halt = self
@@ -170,8 +169,22 @@ impl Turn<'_> {
         run_ends(self.book, self.run)
     }
 
-    fn cleanup_ends(&self) -> Option<Timestamp> {
-        cleanup_ends(self.book, self.run)
+    /// That `undo`, `on_failure` and `finally` took too long, if they did.
+    fn cleanup_late(&self) -> Option<String> {
+        let late = cleanup_ends(self.book, self.run).is_some_and(|end| end <= self.now);
+        late.then(|| format!("the `cleanup_timeout` of {} has passed", self.book.cleanup_timeout))
+    }
+
+    /// Why what is at work at a place is stopped, as far as the run or a timeout around it says so.
+    pub(super) fn why_stopped(&self, place: &Place) -> Option<String> {
+        let stopped = self.run.stop.is_some() && matches!(self.run.phase, RunPhase::At(Stage::Steps));
+        let late = |place: &Place| match self.run.phase(place) {
+            Some(StepPhase::Open(open)) => open.timed_out,
+            Some(_) | None => false,
+        };
+        let whole = std::iter::successors(place.parent(), Place::parent).find(late);
+        let whole = whole.map(|whole| format!("`{}` took too long", whole.step()));
+        self.cleanup_late().or_else(|| stopped.then(|| scope::reason(self.book, self.run))).or(whole)
     }
 
     /// A mutex is held now.

@@ -8,6 +8,7 @@ use crate::base::level::Outcome;
 use crate::base::value::{Map, Value};
 use crate::diagnostic::closest;
 use crate::engine::event::{Event, Parent, Recorded, Selection, Started, StepEnded, StepEvent};
+use crate::engine::redone::Redone;
 use crate::engine::run::Run;
 use crate::expr::Scope;
 use crate::model::input::InputType;
@@ -137,9 +138,11 @@ fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<St
 }
 
 /// What a run that repeats another takes over: every step that was good, with its output, outermost only.
+/// What was undone is not there any more, nor is what stood on it: both are done again.
 #[must_use]
 pub fn take_over(book: &Runbook, old: &Run) -> Vec<Event> {
     let mut taken: Vec<Place> = Vec::new();
+    let mut redone = Redone::new(book, old);
     let mut events = Vec::new();
     for (place, step) in &old.steps {
         let main = place.segments().iter().all(|segment| segment.lane == Lane::Body(1));
@@ -148,6 +151,9 @@ pub fn take_over(book: &Runbook, old: &Run) -> Vec<Event> {
         let Some(ended) = step.ended().filter(|ended| main && known && !inside && is_good(ended.outcome)) else {
             continue;
         };
+        if redone.is_redone(place) {
+            continue;
+        }
         taken.push(place.clone());
         let output = Some(step.output()).filter(|output| !output.is_null());
         let ended = StepEnded { output, ..ended.clone() };

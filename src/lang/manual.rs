@@ -20,7 +20,14 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - Lengths of time are written `250ms`, `30s`, `5m`, `1h30m`, `7d`, `2w`, `1y`; amounts of bytes `512`, `64MiB`, `1.5GB`.
 - Booleans are `true` and `false`, nothing else. A number with a leading zero (`012`) is text.
 - `defaults` of a runbook or group is given to every step in it that touches the outside world, at any depth and in its handlers; the step's
-  own key wins, then the innermost `defaults`; `env` is merged name by name.
+  own key wins, then the innermost `defaults`; `env` is merged name by name. Its `timeout` is given to a called runbook and to a `wait`
+  for a probe as well, which may never end by themselves; a `wait` for a length of time or until an instant is as long as it says.
+- `env` and `workdir` of a step made of steps (a group, `foreach`, `watch`, `remedy`, `wait`) hold for every step in it, its handlers too.
+  `env` is merged name by name, the innermost wins; of `workdir` the nearest counts.
+- In `on_error`, `undo`, `on_failure` and `finally` a step without `needs` and `after` comes after every step above it, however those ended:
+  one that fails does not keep the others from their work. What needs another there says so (`needs`), or reads its output.
+- A step inside one that holds a mutex, or in a run called from there, shares it; among themselves such steps exclude one another.
+- `stepladder retry` takes over what was good, and does again what was undone and what needed that.
 - The step behind `until`, `probe` and `check` needs no `id`: it is then named after the step around it (`heal_probe`, `deploy_check`).
 - `inputs` beside `cron`, `every` and `at` are values as they stand; `inputs` inside `webhook`, `alert`, `run_ended` and `file` are expressions over
   what came in.

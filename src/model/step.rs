@@ -20,6 +20,8 @@ pub struct List {
     pub steps: Vec<Arc<Step>>,
     /// What waits for what, rules 1-5 of *Order* applied.
     pub graph: Graph,
+    /// Which steps can't do without the output of which: the reader first.
+    pub reads: Vec<(StepId, StepId)>,
     /// `parallel: N`.
     pub parallel: Option<u32>,
     /// Whether a failure cancels the rest.

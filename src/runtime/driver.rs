@@ -151,7 +151,7 @@ impl Driver {
                 let base = run.version - decision.events.len() as u64;
                 let seen = decision.events.is_empty().then_some((now, run.version));
                 self.runs.insert(id, Live { seen, ..Live::new(book, run) });
-                self.depart(id, base, decision, Origin::Resumed)
+                self.depart(id, base, decision, Origin::Resumed, now)
             }
             Err(illegal) => self.quarantine(id, illegal.to_string()),
         }
@@ -168,7 +168,7 @@ impl Driver {
             Ok(mut decision) => {
                 decision.events.splice(0..0, first.iter().cloned());
                 self.runs.insert(id, Live::new(book, run));
-                self.depart(id, 0, decision, Origin::Started(first))
+                self.depart(id, 0, decision, Origin::Started(first), now)
             }
             Err(illegal) => self.quarantine(id, illegal.to_string()),
         }
@@ -298,29 +298,27 @@ impl Driver {
                 Err(illegal) => return self.quarantine(id, illegal.to_string()),
             }
         }
-        self.depart(id, base, all, Origin::Work(works))
+        self.depart(id, base, all, Origin::Work(works), now)
     }
 
     /// Group effects become events of the same batch; the rest waits until it is durable.
-    fn depart(&mut self, id: RunId, base: u64, decision: Decision, origin: Origin) -> Vec<Order> {
+    fn depart(&mut self, id: RunId, base: u64, decision: Decision, origin: Origin, now: Timestamp) -> Vec<Order> {
         let again = matches!(origin, Origin::Resumed) && !planted::has(Bug::StartsAgain);
         let mut events = decision.events;
         let mut queue: VecDeque<Effect> = decision.effects.into();
         let (mut effects, mut nudges) = (Vec::new(), Vec::new());
         let mut groups: BTreeMap<Name, (u64, Vec<GroupEvent>)> = BTreeMap::new();
-        let now = events.last().map(|recorded| recorded.at);
         while let Some(effect) = queue.pop_front() {
             match effect {
                 Effect::Acquire { group, place, limit, full } => {
                     let answer = self.ask(id, &group, place.as_ref(), (limit, full), &mut groups);
                     let Some(live) = self.runs.get_mut(&id) else { return Vec::new() };
-                    let at = now.unwrap_or(live.run.began);
                     let input = match answer {
                         Answer::Granted => Input::Granted { place },
                         Answer::Wait(holders) => Input::Waiting { place, holders },
                         Answer::Full(holders) => Input::GroupFull { full, holders },
                     };
-                    match self.recall.decide(&live.book, &mut live.run, input, at) {
+                    match self.recall.decide(&live.book, &mut live.run, input, now) {
                         Ok(more) => {
                             events.extend(more.events);
                             more.effects.into_iter().rev().for_each(|effect| queue.push_front(effect));

@@ -8,6 +8,7 @@ mod archive;
 mod doctor;
 mod history;
 mod plan;
+mod select;
 mod start;
 mod trouble;
 

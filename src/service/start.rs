@@ -2,11 +2,11 @@
 
 use crate::act::Seal;
 use crate::base::actor::Actor;
-use crate::base::ids::{Name, RunId, StepId};
+use crate::base::ids::{Name, RunId};
 use crate::base::limits::MAX_SECRET;
 use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
-use crate::engine::event::{Event, Recorded, Selection};
+use crate::engine::event::{Event, Recorded};
 use crate::engine::start::{Ask, start, take_over};
 use crate::lang::{self, Loaded};
 use crate::model::input::InputType;
@@ -16,6 +16,7 @@ use crate::runtime::clock;
 use crate::runtime::pump::Message;
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
+use crate::service::select::select;
 use crate::service::{Service, Trouble};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -241,24 +242,4 @@ fn called_pass(loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
         }
     }
     Ok(())
-}
-
-/// `--from`, `--only`, `--skip` as a selection of the runbook's own steps.
-fn select(runbook: &Runbook, wish: &StartRun) -> Result<Selection, Trouble> {
-    let ids: Vec<&StepId> = runbook.steps.steps.iter().map(|step| &step.id).collect();
-    let find = |wanted: &String| {
-        ids.iter().find(|id| id.as_str() == wanted).map(|id| (*id).clone()).ok_or_else(|| {
-            let hint = closest(wanted, ids.iter().map(|id| id.as_str()))
-                .map_or(String::new(), |near| format!(": did you mean `{near}`?"));
-            Trouble::Input(format!("`{}` has no step `{wanted}` of its own{hint}", runbook.name))
-        })
-    };
-    let mut only = wish.only.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-    let skip = wish.skip.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-    if let Some(from) = &wish.from {
-        let from = find(from)?;
-        let rest: Vec<StepId> = ids.iter().skip_while(|id| ***id != from).map(|id| (*id).clone()).collect();
-        only = if only.is_empty() { rest } else { only.into_iter().filter(|id| rest.contains(id)).collect() };
-    }
-    Ok(Selection { only, skip })
 }

@@ -8,6 +8,9 @@ use stepladder::base::address::Place;
 use stepladder::base::ids::RunId;
 use stepladder::base::span::Span;
 use stepladder::engine::event::{Answer, Event, Recorded, StepEvent};
+use stepladder::engine::evolve::replay;
+use stepladder::engine::start::take_over;
+use stepladder::model::perform::Request;
 
 /// A fixture taken apart: text, files, script.
 pub(crate) struct Case {
@@ -126,7 +129,8 @@ fn step_line(event: &StepEvent) -> String {
             let what = request
                 .as_ref()
                 .map_or(String::new(), |request| format!(" {} {}", request.kind, request.params.shown()));
-            format!("attempt {number}{what}{}", if child.is_some() { " starts a child run" } else { "" })
+            let around = request.as_ref().map_or(String::new(), |request| surroundings(request));
+            format!("attempt {number}{what}{around}{}", if child.is_some() { " starts a child run" } else { "" })
         }
         StepEvent::Attempted { number, result } => {
             let how = match (&result.failure, result.stopped) {
@@ -163,10 +167,20 @@ fn step_line(event: &StepEvent) -> String {
         StepEvent::TimedOut => "timed out".into(),
         StepEvent::TakenOver(ended) => format!("taken over: {}", ended.outcome),
         StepEvent::Ended(ended) => {
-            let why = ended.failure.as_ref().map(|failure| failure.message.clone()).or_else(|| ended.reason.clone());
-            format!("{} ({}){}", ended.outcome, ended.level, why.map_or(String::new(), |why| format!(": {why}")))
+            let failure = ended.failure.as_ref().map(|failure| failure.message.clone());
+            let why: Vec<String> = failure.into_iter().chain(ended.reason.clone()).collect();
+            let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+            format!("{} ({}){why}", ended.outcome, ended.level)
         }
     }
+}
+
+/// The environment and directory of a request, where it has any.
+fn surroundings(request: &Request) -> String {
+    let env: Vec<String> = request.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let env = if env.is_empty() { String::new() } else { format!(" with {}", env.join(" ")) };
+    let dir = request.workdir.as_ref().map_or(String::new(), |dir| format!(" in {dir}"));
+    format!("{env}{dir}")
 }
 
 fn cases() -> Vec<std::path::PathBuf> {
@@ -207,16 +221,79 @@ fn play(case: &Case, before: &dyn Fn(&Sim)) -> String {
     let mut sim = Sim::new(&case.files, case.script.clone());
     let mut text = String::new();
     run_all(&mut sim, case, before, &mut |sim| {
-        text.push_str(&transcript(&sim.events(sim.run)));
+        text.push_str(&transcript(&forward(sim.events(sim.run))));
         if sim.events(sim.run).iter().all(|recorded| !matches!(recorded.event, Event::Ended(_))) {
             text.push_str("        (still waiting)\n");
         }
         for child in sim.children() {
             text.push_str("child:\n");
-            text.push_str(&transcript(&sim.events(child)));
+            text.push_str(&transcript(&forward(sim.events(child))));
         }
     });
     text
+}
+
+/// Events of a stream, none of which may be dated before the one in front of it.
+fn forward(events: Vec<Recorded>) -> Vec<Recorded> {
+    for pair in events.windows(2) {
+        assert!(pair[0].at <= pair[1].at, "time runs back: {pair:#?}");
+    }
+    events
+}
+
+/// What a repeated run takes over: not what was undone, nor what stood on it.
+#[test]
+fn what_was_undone_is_done_again() {
+    let undo = |id: &str| format!("undo: [ {{ id: un_{id}, shell: u }} ]");
+    for (steps, taken) in [
+        ("- { id: a, shell: a }\n- { id: bad, shell: b }".to_owned(), "a"),
+        (format!("- {{ id: a, shell: a, {} }}\n- {{ id: bad, shell: b }}", undo("a")), ""),
+        (
+            format!(
+                "- {{ id: a, shell: a }}\n- {{ id: b, shell: b, {} }}\n- {{ id: c, shell: c }}\n- {{ id: bad, shell: b }}",
+                undo("b")
+            ),
+            "a",
+        ),
+        (
+            format!(
+                "- {{ id: a, shell: a, {} }}\n- {{ id: b, needs: [], shell: b }}\n- {{ id: bad, shell: b }}",
+                undo("a")
+            ),
+            "b",
+        ),
+        (
+            format!(
+                "- id: g\n  steps: [ {{ id: a, shell: a }}, {{ id: b, shell: b, {} }} ]\n- {{ id: bad, shell: b }}",
+                undo("b")
+            ),
+            "g/a",
+        ),
+        (format!("- id: g\n  {}\n  steps: [ {{ id: a, shell: a }} ]\n- {{ id: bad, shell: b }}", undo("g")), ""),
+        (
+            format!(
+                "- id: h\n  foreach: [x, y]\n  steps: [ {{ id: a, shell: a, {} }} ]\n- {{ id: bad, shell: b }}",
+                undo("a")
+            ),
+            "",
+        ),
+    ] {
+        let indented = steps.replace('\n', "\n  ");
+        let files = [("runbooks/again.yaml".to_owned(), format!("runbook: again\nsteps:\n  {indented}\n").into())];
+        let replies = std::collections::BTreeMap::from([("bad".to_owned(), vec![parse_reply("fails exit no")])]);
+        let mut sim = Sim::new(&files, Script { replies, ..Script::default() });
+        sim.start("again");
+        assert!(sim.play(Span::from_secs(60)), "{steps}");
+        let old = replay(&sim.events(sim.run)).unwrap();
+        let loaded = stepladder::lang::load(&files);
+        let book = loaded.book.runbooks.values().next().unwrap();
+        let place = |event: &Event| match event {
+            Event::Step { place, event: StepEvent::TakenOver(_) } => place.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let found: Vec<String> = take_over(book, &old).iter().map(place).collect();
+        assert_eq!(found.join(" "), taken, "{steps}");
+    }
 }
 
 #[test]

@@ -108,6 +108,29 @@ fn a_missing_book_and_wrong_inputs_are_a_sentence_each() {
     assert!(refused(&home, &["--book", dir, "run", "x"]).contains("has no runbook yet"));
 }
 
+/// Who leaves a step out whose output another reads hears of it before anything is done.
+#[test]
+fn a_selection_that_would_fail_in_the_middle_is_refused() {
+    let home = Home::new(&[(
+        "fed",
+        "steps:\n  - { id: a, shell: 'echo > begun; echo 1' }\n  - { id: g, steps: [ { id: b, shell: 'echo {{ steps.a.output.stdout }}' } ] }\n  - { id: c, when: 'steps.a.ok && steps.a.output.exit_code == 0', shell: 'echo > c' }\n",
+    )]);
+    for (options, option) in
+        [(&["--skip", "a"][..], "--skip"), (&["--only", "g"], "--only"), (&["--from", "g"], "--from")]
+    {
+        let said = refused(&home, &[&["run", "fed"], options].concat());
+        let says = format!(
+            "`g` needs the output of `a`, which `{option}` leaves out: let `a` run too, or leave `g` out as well"
+        );
+        assert!(said.contains(&says), "{options:?}: {said}");
+    }
+    assert!(!home.path("begun").exists() && home.rows().is_empty());
+    for options in [&["--only", "a,g"][..], &["--only", "c"], &["--skip", "a,g"]] {
+        let out = home.run(&[&["run", "fed"], options].concat());
+        assert_eq!(out.status.code(), Some(0), "{options:?}: {}{}", text(&out.stdout), text(&out.stderr));
+    }
+}
+
 #[test]
 fn a_run_that_calls_what_does_not_pass_does_not_begin() {
     let home = Home::new(&[

@@ -82,7 +82,9 @@ pub(super) fn standing(step: &OutlineStep, node: &Node, now: Timestamp) -> Vec<L
             vec![Line::new(&format!("waits for an answer, for {since}: {question}"), Tone::Warning)]
         }
         State::Backoff { until: at } => {
-            vec![Line::new(&format!("{} failed, again in {}", attempt(step, node), until(*at, now)), Tone::Notice)]
+            // A step made of others has no attempts of its own.
+            let failed = if node.attempt == 0 { "failed".into() } else { format!("{} failed", attempt(step, node)) };
+            vec![Line::new(&format!("{failed}, again in {}", until(*at, now)), Tone::Notice)]
         }
         State::Resting { until: at } => vec![dim(format!("next look in {}", until(*at, now)))],
         State::Between => attempts.into_iter().collect(),
@@ -183,7 +185,8 @@ fn said_of_end(step: &OutlineStep, node: &Node, end: &End, style: Style) -> Vec<
     let told =
         !lines.is_empty() || !node.findings.is_empty() || node.measures.iter().any(|measure| measure.level != "ok");
     let wanted = matches!(end.outcome.as_str(), "succeeded" | "recovered" | "failed");
-    if let Some(reason) = end.reason.as_ref().filter(|_| wanted && !told) {
+    // Why a failed step is not tried again is said beside what it failed of.
+    if let Some(reason) = end.reason.as_ref().filter(|_| wanted && (!told || end.outcome == "failed")) {
         lines.push(Line::new(reason, Tone::of_level(&end.level)));
     }
     lines

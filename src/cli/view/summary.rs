@@ -104,7 +104,10 @@ impl View {
             let end = self.nodes.get(place).and_then(Node::end);
             end.is_some_and(|end| matches!(end.outcome.as_str(), "succeeded" | "recovered"))
         };
-        std::iter::successors(place.parent(), Place::parent).any(|above| good(&above))
+        // What undoes a good step, or answers for it, is not made good by it.
+        let around = std::iter::successors(Some(place.clone()), Place::parent);
+        let own = around.take_while(|place| !matches!(place.last().lane, Lane::Undo | Lane::OnError));
+        own.filter_map(|place| place.parent()).any(|above| good(&above))
     }
 
     /// A step that went wrong or was lifted: what it says, and the way to more.
@@ -118,6 +121,9 @@ impl View {
         let head = Line::new("  ", Tone::Plain).join(mark_line(sign, style));
         let head = head.and(&place.to_string(), Tone::Strong).and(&format!("  {said}"), sign.2);
         let mut lines = vec![head];
+        if let (true, Some(reason)) = (node.is_bad() && node.failure.is_some(), &end.reason) {
+            lines.push(Line::new(&format!("      {reason}"), Tone::Dim));
+        }
         if node.is_bad() && node.attempt > 0 {
             let way = format!("      stepladder logs {} {place}", short(&self.run));
             lines.push(Line::new(&way, Tone::Dim));

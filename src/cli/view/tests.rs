@@ -162,8 +162,9 @@ fn event(line: &str) -> WireEvent {
             let mut words = rest.splitn(3, ' ').map(str::to_owned);
             let mut word = || words.next().unwrap_or_default();
             let (outcome, level, rest) = (word(), word(), word());
-            let failure = rest.strip_prefix("failure ").map(failure);
-            let reason = rest.strip_prefix("reason ").map(str::to_owned);
+            let part = |word: &str| rest.split(" ; ").find_map(|part| part.strip_prefix(word));
+            let failure = part("failure ").map(failure);
+            let reason = part("reason ").map(str::to_owned);
             What::StepEnded { place, outcome, level, failure, reason, output: Value::Null }
         }
         _ => panic!("no event: {line}"),

@@ -48,7 +48,11 @@ const REMEDY: KindSpec = KindSpec {
         required("until", Shape::Step, "The probe: good is healthy."),
         required("try", Shape::Steps, "Remedies in order."),
         key("settle", Shape::Duration, "Pause after a remedy before the probe. 0 unless said."),
-        key("stable", Shape::Int(1, 1_000), "How many good probes in a row are healthy. 1 unless said."),
+        key(
+            "stable",
+            Shape::Int(1, 1_000),
+            "How many good probes in a row are healthy, also before the first remedy. 1 unless said.",
+        ),
         key("every", Shape::Duration, "Pause between probes that have to be stable. 5s unless said."),
     ]),
     output: &[

@@ -18,7 +18,11 @@ const RETRY: &[Key] = &[
         Shape::Bool,
         "Draw each wait between nothing and its length, so that many do not come back at once. true unless said.",
     ),
-    key("for", Shape::Duration, "Bounds all attempts together."),
+    key(
+        "for",
+        Shape::Duration,
+        "Bounds all attempts together: none begins after it, and one that runs is cut off at it.",
+    ),
     key(
         "on",
         Shape::Many(&Shape::Choice(&["timeout", "connect", "status", "exit", "expect", "start", "other"])),
@@ -60,7 +64,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "retry",
         Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]),
-        "Attempts after a failure: a number of attempts, or a map.",
+        "Attempts after a failure: a number of attempts, or a map. One that could not end before the run's timeout (its own counted) is not begun.",
     ),
     key(
         "recover",
@@ -75,7 +79,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "undo",
         Shape::Steps,
-        "Run these, newest first, when the run fails, times out or is cancelled after this step started.",
+        "Run these when the run fails, times out or is cancelled after this step started; of several steps the newest first.",
     ),
     key(
         "allow_failure",
@@ -90,7 +94,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "foreach",
         Shape::Either(&[Shape::Expr, Shape::List(&Shape::Any(Landing::Plain))]),
-        "Once for each item of a list, or of an expression that is one.",
+        "Once for each item of a list, or of an expression that is one. No item may be in it twice.",
     ),
     key("as", Shape::Id, "The name of the item. `item` unless said."),
     key("max_parallel", COUNT, "How many items at once. 1 unless said."),
@@ -100,14 +104,18 @@ pub(crate) const STEP: &[Key] = &[
         "At how many failed items no new one starts. 1 unless said; `none` never stops.",
     ),
     key("allow_empty", Shape::Bool, "An empty list is good. It fails unless said."),
-    key("env", ENV, "Environment variables of its processes; values may name `secrets.X`."),
-    key("workdir", Shape::Text(Landing::Path), "Working directory of its processes; the book unless said."),
+    key("env", ENV, "Environment variables of its processes and of those of steps in it; values may name `secrets.X`."),
+    key(
+        "workdir",
+        Shape::Text(Landing::Path),
+        "Working directory of its processes and of those of steps in it; the book unless said.",
+    ),
     key(
         "on_interrupt",
         Shape::Choice(&["retry", "fail", "ask"]),
         "What a lost attempt means. Reads and probes: retry; others: fail. `ask` waits for a person.",
     ),
-    key("mutex", Shape::Name, "Held while the step runs: no other step of any run holds it then."),
+    key("mutex", Shape::Name, "Held while the step runs: no step of any run holds it then but those inside it."),
     key("check", Shape::Step, "What a dry run runs instead."),
     key("confirm", Shape::Verbatim, "Asked before it starts: on a terminal a question, elsewhere an approval."),
     key(

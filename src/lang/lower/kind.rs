@@ -76,7 +76,7 @@ impl Reader {
             }
             "remedy" => {
                 let until = self.inner(inner("until"), id, "probe");
-                let tries = self.list(inner("try"), "try", Ways { parallel: None, fail_fast: false });
+                let tries = self.list(inner("try"), "try", Ways::default());
                 let params = params?;
                 let span_of = |key: &str, default| params.get(key).and_then(span).unwrap_or(default);
                 Some(StepKind::Remedy(Remedy {
@@ -106,7 +106,11 @@ impl Reader {
     }
 
     fn group(&mut self, node: &Node, fields: &Fields<'_>) -> crate::model::step::List {
-        let ways = Ways { parallel: fields.count("parallel"), fail_fast: fields.flag("fail_fast").unwrap_or(false) };
+        let ways = Ways {
+            parallel: fields.count("parallel"),
+            fail_fast: fields.flag("fail_fast").unwrap_or(false),
+            handler: false,
+        };
         let defaults = fields.node("defaults").cloned().map(std::sync::Arc::new);
         let given = defaults.is_some();
         self.defaults.extend(defaults);

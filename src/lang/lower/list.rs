@@ -16,6 +16,13 @@ pub(super) struct Ways {
     pub(super) parallel: Option<u32>,
     /// `fail_fast:`.
     pub(super) fail_fast: bool,
+    /// Whether it is a handler: each step gets its turn, whatever became of those above it.
+    pub(super) handler: bool,
+}
+
+impl Ways {
+    /// `on_error`, `undo`, `on_failure`, `finally`.
+    pub(super) const HANDLER: Self = Self { parallel: None, fail_fast: false, handler: true };
 }
 
 impl Reader {
@@ -42,10 +49,11 @@ impl Reader {
             }
         }
         self.depth -= 1;
-        let graph = order::graph(self, &placed, ways.parallel.is_some());
+        let (graph, reads) = order::graph(self, &placed, ways);
         List {
             steps: placed.into_iter().map(|placed| placed.step).collect(),
             graph,
+            reads,
             parallel: ways.parallel,
             fail_fast: ways.fail_fast,
         }

@@ -3,6 +3,7 @@
 use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::expr::{Expr, Read};
+use crate::lang::lower::list::Ways;
 use crate::lang::lower::reader::{Reader, Stranger};
 use crate::lang::mention::Mention;
 use crate::model::graph::{Cycle, Graph, Wait};
@@ -34,26 +35,31 @@ pub(super) struct Placed {
 /// The word of `after: all`.
 const ALL: &str = "all";
 
-/// The order of a list. What is wrong with it is said; the order then holds what remains.
-pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> Graph {
+/// The order of a list, and which of its steps can't do without the output of which. What is wrong with it is said; the
+/// order then holds what remains.
+pub(super) fn graph(reader: &mut Reader, placed: &[Placed], ways: Ways) -> (Graph, Vec<(StepId, StepId)>) {
     let owners = owners(placed);
     let mut count = 0;
     placed.iter().for_each(|one| walk_step(&one.step, &mut |_| count += 1));
     let mut steps: Vec<(StepId, Vec<(StepId, Wait)>)> = Vec::with_capacity(placed.len());
+    let mut reads = Vec::new();
     for (index, one) in placed.iter().enumerate() {
         let above = &placed[..index];
         let mut waits = written(reader, one, placed, above);
-        if one.waits.needs.is_none() && one.waits.after.is_none() && !parallel {
-            // Rules 1 and 4.
-            let wait =
-                if one.step.when.as_ref().is_some_and(asks_about_failing) { Wait::Ended } else { Wait::Satisfied };
+        if one.waits.needs.is_none() && one.waits.after.is_none() && ways.parallel.is_none() {
+            // Rules 1 and 4; in handlers rule 1 waits only.
+            let decides = ways.handler || one.step.when.as_ref().is_some_and(asks_about_failing);
+            let wait = if decides { Wait::Ended } else { Wait::Satisfied };
             waits.extend(above.iter().map(|above| (above.step.id.clone(), wait)));
         }
         let mentions = reader.ctx.mentions.get(one.mentions.clone()).unwrap_or_default();
-        waits.extend(mentioned(mentions, index, placed, &owners));
+        let mentioned = mentioned(mentions, index, placed, &owners);
+        let outputs = mentioned.iter().filter(|(_, wait)| *wait == Wait::Satisfied);
+        reads.extend(outputs.map(|(id, _)| (one.step.id.clone(), id.clone())));
+        waits.extend(mentioned);
         steps.push((one.step.id.clone(), waits));
     }
-    match Graph::new(&steps) {
+    let graph = match Graph::new(&steps) {
         Ok(graph) => graph,
         Err(cycle) => {
             // Two steps of one id wait for "themselves"; that there are two was said.
@@ -63,7 +69,8 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], parallel: bool) -> G
             let free: Vec<_> = steps.into_iter().map(|(id, _)| (id, Vec::new())).collect();
             Graph::new(&free).unwrap_or_default()
         }
-    }
+    };
+    (graph, reads)
 }
 
 /// Which step of the list each id is in.

@@ -3,7 +3,7 @@
 use crate::base::ids::StepId;
 use crate::base::level::Level;
 use crate::base::span::Span;
-use crate::base::value::Value;
+use crate::base::value::{Value, plain};
 use crate::diagnostic::Code;
 use crate::expr::Expr;
 use crate::lang::decode::{Ctx, Fields};
@@ -11,6 +11,7 @@ use crate::model::measure::Measure;
 use crate::model::param::Param;
 use crate::model::policy::{FailureKind, Foreach, OnInterrupt, OutputForm, Retry};
 use crate::template::Template;
+use std::collections::BTreeSet;
 
 /// The length of time a parameter is.
 pub(super) fn span(param: &Param) -> Option<Span> {
@@ -117,6 +118,15 @@ pub(super) fn env(ctx: &mut Ctx, fields: &Fields<'_>, inherited: Option<&Param>)
     more.chain(own).filter_map(|(name, param)| Some((name.clone(), template(param)?))).collect()
 }
 
+/// Adds the names of an outer map that an inner one does not have.
+pub(super) fn add_names(inner: &mut Param, outer: Param) {
+    if let (Param::Map(inner), Param::Map(outer)) = (inner, outer) {
+        let new = outer.into_iter().filter(|(name, _)| !inner.iter().any(|(taken, _)| taken == name));
+        let new: Vec<_> = new.collect();
+        inner.extend(new);
+    }
+}
+
 /// `foreach:` and what belongs to it.
 pub(super) fn foreach(fields: &Fields<'_>, ctx: &mut Ctx) -> Option<Foreach> {
     let items = fields.param("foreach")?.clone();
@@ -124,12 +134,36 @@ pub(super) fn foreach(fields: &Fields<'_>, ctx: &mut Ctx) -> Option<Foreach> {
     if let Some(taken) = SCOPE.iter().find(|word| **word == item.as_str()) {
         ctx.error(Code::BadName, fields.field("as")?.node.spot, format!("`as: {taken}` would hide `{taken}`"));
     }
+    if let Some(twice) = twice(&items) {
+        ctx.error_help(
+            Code::DuplicateKey,
+            fields.field("foreach")?.node.spot,
+            format!("`{twice}` is in the list more than once, and a result is found by its item"),
+            "give each item once; for two rounds over the same thing write two steps",
+        );
+    }
     let max_failures = match fields.value("max_failures") {
         Some(Value::String(_)) => None,
         Some(_) | None => Some(fields.count("max_failures").unwrap_or(1)),
     };
     let max_parallel = fields.count("max_parallel").unwrap_or(1);
     Some(Foreach { items, item, max_parallel, max_failures, allow_empty: fields.flag("allow_empty").unwrap_or(false) })
+}
+
+/// The first item of a list as it stands that has the key of one before it.
+fn twice(items: &Param) -> Option<String> {
+    let known = |item: &Param| match item {
+        Param::Value(value) => Some(plain(value)),
+        Param::Text(text) => text.literal().map(str::to_owned),
+        Param::Expr(_) | Param::List(_) | Param::Map(_) => None,
+    };
+    let items: Vec<String> = match items {
+        Param::List(items) => items.iter().filter_map(known).collect(),
+        Param::Value(Value::Array(items)) => items.iter().map(plain).collect(),
+        Param::Value(_) | Param::Text(_) | Param::Expr(_) | Param::Map(_) => return None,
+    };
+    let mut seen = BTreeSet::new();
+    items.into_iter().find(|item| !seen.insert(item.clone()))
 }
 
 /// The root names of expressions, which no item may hide.

@@ -28,10 +28,14 @@ impl Reader {
         let fields = self.ctx.fields(root, RUNBOOK, Some("a runbook"));
         self.ctx.mentions.retain(|mention| mention.key != "defaults");
         self.defaults.extend(fields.node("defaults").cloned().map(std::sync::Arc::new));
-        let ways = Ways { parallel: fields.count("parallel"), fail_fast: fields.flag("fail_fast").unwrap_or(false) };
+        let ways = Ways {
+            parallel: fields.count("parallel"),
+            fail_fast: fields.flag("fail_fast").unwrap_or(false),
+            handler: false,
+        };
         let steps = self.list(fields.node("steps"), "steps", ways);
-        let on_failure = self.list(fields.node("on_failure"), "on_failure", Ways::default());
-        let finally = self.list(fields.node("finally"), "finally", Ways::default());
+        let on_failure = self.list(fields.node("on_failure"), "on_failure", Ways::HANDLER);
+        let finally = self.list(fields.node("finally"), "finally", Ways::HANDLER);
         order::report_strangers(self);
         let mut runbook = Runbook {
             name: name?,

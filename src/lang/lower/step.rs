@@ -103,6 +103,8 @@ impl Reader {
         self.misplaced(&fields, written.as_ref());
         let act = written.as_ref().is_some_and(|written| Kind::parse(written.name).is_some());
         let inherited = if act { self.inherit(&fields) } else { Inherited::default() };
+        let waited = written.as_ref().is_some_and(is_waited_for);
+        let given = if waited { self.inherit(&fields).only("timeout") } else { Inherited::default() };
         let kind = written.as_ref().and_then(|written| self.kind(written, &fields, &id));
         if kind.is_none() {
             self.broken.insert(id.clone());
@@ -114,11 +116,11 @@ impl Reader {
             title: fields.string("title"),
             spot: node.spot,
             when: fields.expr("when"),
-            timeout: get("timeout").and_then(policy::span),
+            timeout: get("timeout").or_else(|| given.get("timeout")).and_then(policy::span),
             retry,
             recover: self.list(fields.node("recover"), "recover", Ways::default()),
-            on_error: self.list(fields.node("on_error"), "on_error", Ways::default()),
-            undo: self.list(fields.node("undo"), "undo", Ways::default()),
+            on_error: self.list(fields.node("on_error"), "on_error", Ways::HANDLER),
+            undo: self.list(fields.node("undo"), "undo", Ways::HANDLER),
             allow_failure: get("allow_failure").and_then(policy::allow_failure),
             measure: policy::measures(&fields, &mut self.ctx),
             foreach: policy::foreach(&fields, &mut self.ctx),
@@ -223,13 +225,17 @@ impl Reader {
 
     /// What `defaults:` around give to this step, the innermost first.
     fn inherit(&mut self, fields: &Fields<'_>) -> Inherited {
-        let mut found = Vec::new();
+        let mut found: Vec<(&'static str, Param)> = Vec::new();
         for defaults in self.defaults.clone().iter().rev() {
             for key in DEFAULTS {
-                let seen = fields.has(key.name) && key.name != "env" || found.iter().any(|(name, _)| *name == key.name);
+                // `env` is merged name by name; of the rest the innermost counts.
+                let known = fields.has(key.name) || found.iter().any(|(name, _)| *name == key.name);
+                let seen = known && key.name != "env";
                 let Some(node) = defaults.get(key.name).filter(|_| !seen) else { continue };
-                if let Some(param) = self.ctx.at_key(key.name, |ctx| ctx.decode(node, &key.shape)) {
-                    found.push((key.name, param));
+                let Some(param) = self.ctx.at_key(key.name, |ctx| ctx.decode(node, &key.shape)) else { continue };
+                match found.iter_mut().find(|(name, _)| *name == key.name) {
+                    Some((_, known)) => policy::add_names(known, param),
+                    None => found.push((key.name, param)),
                 }
             }
         }
@@ -242,9 +248,20 @@ impl Reader {
 struct Inherited(Vec<(&'static str, Param)>);
 
 impl Inherited {
+    /// This key alone.
+    fn only(self, name: &str) -> Self {
+        Self(self.0.into_iter().filter(|(key, _)| *key == name).collect())
+    }
+
     fn get(&self, name: &str) -> Option<&Param> {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, param)| param)
     }
+}
+
+/// Whether a step that performs nothing itself waits for what may never come: a called runbook, a probe. A `wait` for a
+/// length of time or until an instant is as long as it says, and a step made of steps has them to be timed.
+fn is_waited_for(written: &Written<'_>) -> bool {
+    written.name == "runbook" || (written.name == "wait" && written.node.get("probe").is_some())
 }
 
 /// What a lost attempt means where nothing is said: what only reads is done again.

@@ -20,24 +20,50 @@ impl Driver {
         if place.is_none() && self.parent_holds(run, name) {
             return Answer::Granted;
         }
-        let group = self.groups.entry(name.clone()).or_default();
+        self.groups.entry(name.clone()).or_default();
+        let holder = Holder { run, place: place.cloned() };
+        let asked = self
+            .groups
+            .get(name)
+            .map(|group| group.ask(&holder, limit, full, &|one, other| self.is_inside(one, other)));
+        let (Some((events, answer)), Some(group)) = (asked, self.groups.get_mut(name)) else {
+            return Answer::Wait(Vec::new());
+        };
         let base = group.version;
-        let (events, answer) = group.ask(&Holder { run, place: place.cloned() }, limit, full);
         record(group, name, base, events, groups);
         answer
     }
 
-    /// A child run shares its parent's group.
+    /// A child run shares what its parent, or the step that called it, holds.
     pub(super) fn parent_holds(&self, run: RunId, name: &Name) -> bool {
-        let mut here = self.runs.get(&run).and_then(|live| live.run.started.parent.as_ref().map(|parent| parent.run));
-        let group = self.groups.get(name);
-        while let Some(parent) = here {
-            if group.is_some_and(|group| group.holders.contains(&Holder { run: parent, place: None })) {
-                return true;
+        let child = Holder { run, place: None };
+        self.groups.get(name).is_some_and(|group| group.holders.iter().any(|holder| self.is_inside(&child, holder)))
+    }
+
+    /// Whether one holder is inside another: a step of a step or of a run, or of a run that was called from there.
+    pub(super) fn is_inside(&self, one: &Holder, other: &Holder) -> bool {
+        if one == other {
+            return false;
+        }
+        let mut here = Some((one.run, one.place.clone()));
+        while let Some((run, place)) = here {
+            if run == other.run {
+                return match (&other.place, &place) {
+                    (None, _) => true,
+                    (Some(outer), Some(place)) => outer.holds(place),
+                    (Some(_), None) => false,
+                };
             }
-            here = self.runs.get(&parent).and_then(|live| live.run.started.parent.as_ref().map(|parent| parent.run));
+            let parent = self.runs.get(&run).and_then(|live| live.run.started.parent.as_ref());
+            here = parent.map(|parent| (parent.run, Some(parent.place.clone())));
         }
         false
+    }
+
+    /// The first of those who wait for a group that there is room for.
+    pub(super) fn next_in(&self, name: &Name) -> Option<Holder> {
+        let group = self.groups.get(name)?;
+        group.next(&|holder| self.limit(holder), &|one, other| self.is_inside(one, other)).cloned()
     }
 
     pub(super) fn leave(
@@ -58,7 +84,7 @@ impl Driver {
 
     /// There may be room in a group: who is next asks again.
     pub(super) fn nudge(&mut self, name: &Name, now: Timestamp) -> Vec<Order> {
-        let Some(next) = self.groups.get(name).and_then(Group::next).cloned() else { return Vec::new() };
+        let Some(next) = self.next_in(name) else { return Vec::new() };
         let Some(live) = self.runs.get_mut(&next.run) else { return Vec::new() };
         let (limit, full) = match (&next.place, &live.book.concurrency) {
             (None, Some(concurrency)) => (concurrency.limit, concurrency.full),

@@ -228,11 +228,7 @@ impl Driver {
             repairs.push(format!("`{name}` was held or awaited by {holder}, which does neither"));
             orders.extend(self.change_group(holder.run, name, GroupEvent::Left(holder)));
         }
-        let room = self
-            .groups
-            .get(name)
-            .is_some_and(|group| group.next().is_some_and(|next| group.holders.len() < self.limit(next)));
-        if room {
+        if self.next_in(name).is_some() {
             let more = self.nudge(name, now);
             if !more.is_empty() {
                 repairs.push(format!("`{name}` had room and somebody waiting, and nobody said so"));
@@ -254,10 +250,10 @@ impl Driver {
         }
     }
 
-    fn limit(&self, holder: &Holder) -> usize {
+    pub(super) fn limit(&self, holder: &Holder) -> u32 {
         let own = self.runs.get(&holder.run).and_then(|live| live.book.concurrency.as_ref());
         match (&holder.place, own) {
-            (None, Some(concurrency)) => concurrency.limit as usize,
+            (None, Some(concurrency)) => concurrency.limit,
             (None, None) | (Some(_), _) => 1,
         }
     }
