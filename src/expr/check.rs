@@ -302,6 +302,9 @@ fn wanted(param: Param) -> &'static str {
 
 fn guard(path: &[String], shown: &str) -> String {
     match path {
+        [steps, step, error, ..] if steps == "steps" && error == "error" => {
+            format!("write `steps.{step}.failed && …` before it, or `{shown} ?? …`")
+        }
         [steps, step, ..] if steps == "steps" => format!("write `steps.{step}.ok && …` before it, or `{shown} ?? …`"),
         _ => format!("write `{shown} ?? …`, or `{shown} != () && …`"),
     }
