@@ -20,7 +20,7 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], f
         let guarded = what == Lands::Host && host_is_written(template.source());
         for read in template.reads().iter().filter(|read| !guarded && from_outside(outline, read)) {
             // Hosts are held to `allow_hosts` at run time; without one there is nothing to hold them to.
-            if what == Lands::Host && !loaded.book.settings.allow_hosts.is_empty() && mention.key == "http" {
+            if what == Lands::Host && super::settings::says(loaded, "allow_hosts") && mention.key == "http" {
                 continue;
             }
             let path = read.path.join(".");

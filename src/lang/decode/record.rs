@@ -5,6 +5,7 @@ use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::expr::Expr;
 use crate::lang::decode::Ctx;
+use crate::lang::keys::step::STEP;
 use crate::lang::keys::synonym;
 use crate::lang::yaml::Node;
 use crate::model::kind::Kind;
@@ -112,6 +113,9 @@ impl Ctx {
             None => finding.did_you_mean(name, known.iter().copied()),
         };
         let finding = match finding.help {
+            None if STEP.iter().any(|key| key.name == name) && self.step.is_some() => {
+                finding.help(format!("it belongs to the step: write `{name}:` beside its kind, not below it"))
+            }
             None if known.len() <= 16 => finding.help(format!("the keys here are {}", known.join(", "))),
             Some(_) | None => finding,
         };
