@@ -346,8 +346,7 @@ impl Reader {
                 let finding =
                     Diagnostic::error(Code::UnsupportedYaml, key.spot, "merge keys (`<<`) are not part of YAML 1.2");
                 self.findings.push(finding.help("write the keys out, or give them to every step by `defaults:`"));
-                // What it would have put here is not missing.
-                self.stream.broken = true;
+                self.stream.broken = true; // What it would have put here is not missing.
                 continue;
             }
             if let Some(first) = seen.get(&scalar.text) {
