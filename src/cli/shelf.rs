@@ -7,7 +7,7 @@ use crate::cli::spread::spread;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::render::people;
 use crate::diagnostic::{Diagnostics, Spot, closest};
-use crate::lang::{Loaded, Reading};
+use crate::lang::{Loaded, Reading, Unread};
 use crate::model::runbook::Runbook;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,14 +22,31 @@ const FOLDERS: &[&str] = &["runbooks", "tests"];
 /// Names (relative to the book, with `/`) and texts of all files of a book, in the order of their names.
 ///
 /// # Errors
-/// A sentence for the first file that cannot be read.
+/// A sentence for the first file that cannot be read and that the others need; a runbook or a test is left out.
 pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
+    Ok(texts(book)?.0)
+}
+
+type Texts = (Vec<(String, Arc<str>)>, Vec<Unread>);
+
+/// The files that can be read, and the runbooks and tests that can't.
+fn texts(book: &Path) -> Result<Texts, Trouble> {
     let mut names: Vec<String> =
         SINGLE.iter().filter(|name| is_there(&book.join(name))).map(|name| (*name).to_owned()).collect();
     for folder in FOLDERS {
         names.extend(yaml_files(book, folder)?);
     }
-    names.into_iter().map(|name| read(book, name)).collect()
+    let (mut texts, mut unread) = (Vec::new(), Vec::new());
+    for name in names {
+        match read(book, &name) {
+            Ok(text) => texts.push((name, text)),
+            Err(file) if SINGLE.contains(&name.as_str()) => {
+                return Err(Trouble::new(format!("`{}`: {}", book.join(&name).display(), file.message)).help(file.help));
+            }
+            Err(file) => unread.push(*file),
+        }
+    }
+    Ok((texts, unread))
 }
 
 /// The names of the YAML files of one folder; those of `tests` only where they are tests of runbooks.
@@ -56,30 +73,32 @@ fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).map_or_else(|reason| reason.kind() != std::io::ErrorKind::NotFound, |_| true)
 }
 
-fn read(book: &Path, name: String) -> Result<(String, Arc<str>), Trouble> {
-    let path = book.join(&name);
+fn read(book: &Path, name: &str) -> Result<Arc<str>, Box<Unread>> {
+    let path = book.join(name);
+    let unread = |message: String, help: &str| {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Box::new(Unread { name, text: String::new(), at: 0, message, help })
+    };
     let failed = |reason: &std::io::Error| {
-        Trouble::io("read", &path, reason).help("every file of the book must be readable by whoever runs it")
+        unread(format!("cannot be read: {reason}"), "every file of the book must be readable by whoever runs it")
     };
     let found = std::fs::metadata(&path).map_err(|reason| failed(&reason))?;
     if !found.is_file() {
-        return Err(Trouble::new(format!("cannot read `{}`: it is no file", path.display()))
-            .help("every `.yaml` of a book is a file: take this one away or put a file in its place"));
+        let help = "every `.yaml` of a book is a file: take this one away or put a file in its place";
+        return Err(unread("cannot be read: it is no file".into(), help));
     }
     let size = found.len();
     if size > MAX_FILE as u64 {
-        return Err(Trouble::new(format!("`{}` is too large: {size} bytes, {MAX_FILE} are allowed", path.display())));
+        let message = format!("too large: {size} bytes, {MAX_FILE} are allowed");
+        return Err(unread(message, "make two runbooks of it: one starts the other with `runbook:`"));
     }
     let bytes = std::fs::read(&path).map_err(|reason| failed(&reason))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((name, text.into())),
-        Err(reason) => {
-            let good = reason.utf8_error().valid_up_to();
-            let line = reason.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
-            Err(Trouble::new(format!("`{}` is not UTF-8: line {line} has a byte that is no text", path.display()))
-                .help("save the file as UTF-8"))
-        }
-    }
+    String::from_utf8(bytes).map(Arc::from).map_err(|reason| {
+        let at = reason.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(reason.as_bytes()).into_owned();
+        let message = "not UTF-8: here is a byte that is no text".into();
+        Box::new(Unread { text, at, ..*unread(message, "save the file as UTF-8") })
+    })
 }
 
 /// The book in that directory with everything that is wrong with it.
@@ -87,7 +106,9 @@ fn read(book: &Path, name: String) -> Result<(String, Arc<str>), Trouble> {
 /// # Errors
 /// As [`files`].
 pub fn load(book: &Path) -> Result<Loaded, Trouble> {
-    let reading = Reading::new(&files(book)?);
+    let (texts, unread) = texts(book)?;
+    let mut reading = Reading::new(&texts);
+    unread.into_iter().for_each(|file| reading.unread(file));
     let pieces = spread(reading.count(), |index| reading.read(index));
     let checking = reading.join(pieces);
     let found = spread(checking.count(), |index| checking.check(index));

@@ -21,12 +21,16 @@ pub(super) fn unfit(root: &Node, source: &str, have: &Type, want: &Type) -> Opti
         return None;
     }
     let part = source.get(root.span.0..root.span.1).unwrap_or(source).trim();
-    let text = if *want.present() == Type::Bool {
+    let condition = *want.present() == Type::Bool;
+    let text = if condition {
         format!("`{part}` is {have}, a condition must be true or false")
     } else {
         format!("`{part}` is {have}, here {want} is needed")
     };
-    Some(Problem::new(ProblemKind::Type, root.span, text))
+    let problem = Problem::new(ProblemKind::Type, root.span, text);
+    let help =
+        if condition { "compare it with something: `… == 0`, `… != \"\"`" } else { "write a value of that kind" };
+    Some(problem.help(help))
 }
 
 struct Checker<'a> {
@@ -302,6 +306,9 @@ fn wanted(param: Param) -> &'static str {
 
 fn guard(path: &[String], shown: &str) -> String {
     match path {
+        [steps, step, error, ..] if steps == "steps" && error == "error" => {
+            format!("write `steps.{step}.failed && …` before it, or `{shown} ?? …`")
+        }
         [steps, step, ..] if steps == "steps" => format!("write `steps.{step}.ok && …` before it, or `{shown} ?? …`"),
         _ => format!("write `{shown} ?? …`, or `{shown} != () && …`"),
     }

@@ -10,19 +10,7 @@ use crate::expr::Read;
 use crate::expr::node::{Kind, Node, Presence, Segment};
 
 /// The fields of a step that ask how it ended.
-pub(crate) const QUESTIONS: &[&str] = &[
-    "ok",
-    "outcome",
-    "failed",
-    "skipped",
-    "succeeded",
-    "recovered",
-    "cancelled",
-    "unreached",
-    "ended",
-    "ran",
-    "level",
-];
+pub(crate) const QUESTIONS: &[&str] = &["ok", "outcome", "failed", "skipped", "level"];
 
 /// Every path of the expression, in the order of the text.
 pub(super) fn reads(root: &Node) -> Vec<Read> {

@@ -26,8 +26,12 @@ pub(super) fn problem(error: &ParseError, offsets: &Offsets<'_>) -> Problem {
         }
         ParseErrorType::BadInput(LexError::UnexpectedInput(symbol)) => unexpected(symbol, (start, end)),
         ParseErrorType::BadInput(other) => say(lowered(&other.to_string())),
-        ParseErrorType::MissingToken(token, _) if found.is_empty() => say(format!("a `{token}` is missing at the end")),
-        ParseErrorType::MissingToken(token, _) => say(format!("a `{token}` is missing before `{found}`")),
+        ParseErrorType::MissingToken(token, _) if found.is_empty() => {
+            say(format!("a `{token}` is missing at the end")).help(format!("write `{token}` where it belongs"))
+        }
+        ParseErrorType::MissingToken(token, _) => {
+            say(format!("a `{token}` is missing before `{found}`")).help(format!("write `{token}` there"))
+        }
         ParseErrorType::PropertyExpected => {
             let shown = if found.is_empty() { "the end" } else { found };
             say(format!("a field name is needed here, not `{shown}`"))

@@ -16,7 +16,7 @@ mod spots;
 mod yaml;
 
 use crate::base::ids::{Name, StepId};
-use crate::diagnostic::{Diagnostics, FileId, Sources};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Sources, Spot};
 use crate::model::book::Book;
 pub use lower::piece::Piece;
 pub use mention::{Formula, Mention, TextSpot};
@@ -52,6 +52,21 @@ pub fn load(files: &[(String, Arc<str>)]) -> Loaded {
     checking.finish(found)
 }
 
+/// A file of a book that could not be read.
+#[derive(Debug, Clone)]
+pub struct Unread {
+    /// Its name relative to the book.
+    pub name: String,
+    /// As much of its text as is text.
+    pub text: String,
+    /// The place in it where it stops being readable.
+    pub at: usize,
+    /// Why it can't be read.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
 /// A book whose runbooks are yet to be read, each on its own: in any order, by whoever has time.
 #[derive(Debug)]
 pub struct Reading {
@@ -70,6 +85,13 @@ impl Reading {
         lower::others(&mut loaded);
         let runbooks = lower::runbooks(&loaded);
         Self { loaded, runbooks }
+    }
+
+    /// A file that could not be read is a finding of its own; everything else goes on without it.
+    pub fn unread(&mut self, file: Unread) {
+        let id = self.loaded.sources.add(file.name, Arc::from(file.text));
+        let spot = Spot { file: id, start: file.at, end: file.at };
+        self.loaded.findings.push(Diagnostic::error(Code::UnreadableFile, spot, file.message).help(file.help));
     }
 
     /// How many runbooks there are to read.

@@ -3,12 +3,16 @@
 //! A template renders to a [`crate::base::arg::Text`] whose secrets are holes. Knows nothing of
 //! steps or runs; never sees the value of a secret.
 
+mod argv;
 mod bars;
 mod check;
 mod escape;
 mod helpers;
+mod html;
+mod json;
 mod parse;
 mod place;
+mod prefixes;
 mod render;
 mod scan;
 mod shell;
@@ -20,6 +24,7 @@ mod url;
 use crate::base::arg::{Arg, Landing, Text};
 use crate::base::limits;
 use crate::expr::{EvalError, Problem, ProblemKind, Read, Scope, Types};
+pub use argv::{argv, stdin};
 use std::sync::Arc;
 use tree::{Input, Item, each_path, each_put};
 
@@ -180,6 +185,13 @@ impl Template {
     #[must_use]
     pub fn hosts(&self) -> &[Read] {
         &self.0.hosts
+    }
+
+    /// What is wrong with it as the text of a JSON document; `asked` when it is said to be one, else only where it begins
+    /// as one.
+    #[must_use]
+    pub fn check_json(&self, asked: bool) -> Vec<Problem> {
+        if asked || json::begins(&self.0.items) { place::json(&self.0.items) } else { Vec::new() }
     }
 
     /// What is wrong with it where the names are these; empty = nothing.

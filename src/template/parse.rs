@@ -28,6 +28,8 @@ struct Frame {
     this: Option<Vec<String>>,
     /// The names after `as`, with their paths.
     params: Vec<(String, Option<Vec<String>>)>,
+    /// Whether it is of `#each`, which has `@index` and the like.
+    each: bool,
     /// Whether bare names are fields of `this`.
     moves: bool,
 }
@@ -198,7 +200,7 @@ impl Parser<'_> {
         };
         let paths = std::iter::once(this.clone()).chain(std::iter::repeat(None));
         let params = params.iter().cloned().zip(paths).collect();
-        self.frames.push(Frame { this, params, moves: true });
+        self.frames.push(Frame { this, params, each: sort == BlockSort::Each, moves: true });
         true
     }
 
@@ -269,6 +271,11 @@ impl Parser<'_> {
             Ok(PathRef { raw: raw.into(), path, span, guarded: guarded || asked })
         };
         if name.local {
+            if !self.frames.iter().any(|frame| frame.each) {
+                let text = format!("`{raw}` means nothing outside of `#each`");
+                let help = "write it between `{{#each x}}` and `{{/each}}`";
+                return Err(Problem::new(ProblemKind::Name, span, text).help(help));
+            }
             return made(None);
         }
         if name.root {

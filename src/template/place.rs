@@ -2,6 +2,8 @@
 
 use crate::base::arg::Landing;
 use crate::expr::{Problem, ProblemKind};
+use crate::template::html::Html;
+use crate::template::json::Json;
 use crate::template::shell::Shell;
 use crate::template::tree::{Block, BlockSort, Item, Put, Spot};
 use crate::template::url::Url;
@@ -26,6 +28,8 @@ pub(super) fn place(items: &mut [Item], whole: Whole) -> Result<(), Vec<Problem>
         State::Shell(Box::new(Shell::new()))
     } else if whole.landing == Landing::Url {
         State::Url(Url::new())
+    } else if whole.landing == Landing::Html {
+        State::Html(Html::new())
     } else {
         State::Element { empty: true }
     };
@@ -33,11 +37,21 @@ pub(super) fn place(items: &mut [Item], whole: Whole) -> Result<(), Vec<Problem>
     if placer.problems.is_empty() { Ok(()) } else { Err(placer.problems) }
 }
 
+/// Every placeholder that would not stay one value of a JSON text.
+pub(super) fn json(items: &[Item]) -> Vec<Problem> {
+    let whole = Whole { landing: Landing::Plain, after_dashes: false, raw_allowed: true };
+    let mut placer = Placer { whole, problems: Vec::new() };
+    placer.items(&mut items.to_vec(), &mut State::Json(Json::default()), "");
+    placer.problems
+}
+
 /// Where the reading of the surroundings stands.
 #[derive(Debug, Clone)]
 enum State {
     Shell(Box<Shell>),
     Url(Url),
+    Html(Html),
+    Json(Json),
     /// Anything else: only whether something was written before matters.
     Element {
         empty: bool,
@@ -71,6 +85,8 @@ impl Placer {
         let spot = match state {
             State::Shell(shell) => shell.put(),
             State::Url(url) => url.put(after),
+            State::Html(html) => html.put(),
+            State::Json(json) => json.put(put),
             State::Element { empty } => {
                 let alone = *empty && after.is_empty();
                 Ok(self.element(std::mem::replace(empty, false), alone))
@@ -83,6 +99,12 @@ impl Placer {
                 self.problems.push(match state {
                     State::Shell(_) => problem.help("give the value by `env: { NAME: … }` and write \"$NAME\""),
                     State::Url(_) => problem.help("write the scheme in the text: https://{{ … }}/"),
+                    State::Html(_) => problem.help(
+                        "put it into text between tags, or into a quoted attribute; write the beginning of a URL: href=\"https://…/{{ … }}\"",
+                    ),
+                    State::Json(_) => problem.help(
+                        "write the document as YAML under `json:` where the kind has it, or `{{ json … }}` without quotes around it",
+                    ),
                     State::Element { .. } => problem,
                 });
             }
@@ -119,7 +141,7 @@ impl Placer {
         let fits = then.agrees(&otherwise) && (!looped || then.agrees(&before));
         if !fits {
             let text = format!("what `#{}` writes would change how the text behind it is read", block.sort.as_str());
-            let help = "begin and end quotes, commands and parts of a URL on the same side of a block";
+            let help = "begin and end quotes, tags, commands and parts of a URL on the same side of a block";
             self.problems.push(Problem::new(ProblemKind::Place, block.span, text).help(help));
         }
         then.merge(&otherwise);
@@ -132,6 +154,8 @@ impl State {
         match self {
             Self::Shell(shell) => shell.text(text),
             Self::Url(url) => url.text(text),
+            Self::Html(html) => html.text(text),
+            Self::Json(json) => json.text(text),
             Self::Element { empty } => *empty = *empty && text.is_empty(),
         }
     }
@@ -139,7 +163,7 @@ impl State {
     fn boundary(&mut self) {
         match self {
             Self::Shell(shell) => shell.boundary(),
-            Self::Url(_) | Self::Element { .. } => {}
+            Self::Url(_) | Self::Html(_) | Self::Json(_) | Self::Element { .. } => {}
         }
     }
 
@@ -147,6 +171,8 @@ impl State {
         match (self, other) {
             (Self::Shell(a), Self::Shell(b)) => a.agrees(b),
             (Self::Url(a), Self::Url(b)) => a.agrees(b),
+            (Self::Html(a), Self::Html(b)) => a.agrees(b),
+            (Self::Json(a), Self::Json(b)) => a == b,
             _ => true,
         }
     }
@@ -154,6 +180,7 @@ impl State {
     fn merge(&mut self, other: &Self) {
         match (self, other) {
             (Self::Shell(a), Self::Shell(b)) => a.merge(b),
+            (Self::Html(a), Self::Html(b)) => a.merge(b),
             (Self::Element { empty }, Self::Element { empty: theirs }) => *empty |= *theirs,
             _ => {}
         }

@@ -1,4 +1,7 @@
-//! The words of a shell command, as far as they decide whether a value may be one of them.
+//! The words of a command, as far as they decide whether a value may be one of them: for the lines of
+//! a shell and for argument vectors alike.
+
+use crate::template::prefixes;
 
 /// Whether the next word is the name of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +41,11 @@ const INTERPRETERS: &[&str] = &[
 /// Commands whose first word that is no option is a program.
 const PROGRAMS: &[&str] = &["awk", "gawk", "mawk", "nawk", "sed", "jq", "yq"];
 
-/// Commands that run the command written behind them.
-const PREFIXES: &[&str] = &[
-    "sudo", "doas", "env", "exec", "command", "builtin", "nohup", "nice", "ionice", "time", "timeout", "stdbuf",
-    "setsid", "xargs", "chroot", "flock",
-];
+/// Shells: what is written behind `-c` and its code is `$0`, `$1` and so on, and never read as code.
+const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh"];
+
+/// Of these the code is behind `-c` too, and everything behind it is an argument.
+const PYTHONS: &[&str] = &["python", "python2", "python3"];
 
 /// Words of the language behind which a command begins.
 const OPENERS: &[&str] = &["if", "then", "else", "elif", "while", "until", "do", "!", "{", "time"];
@@ -66,7 +69,7 @@ pub(super) struct Words {
 }
 
 /// What a value stands for in the texts of words.
-const VALUE: char = '\u{fffc}';
+pub(super) const VALUE: char = '\u{fffc}';
 
 impl Words {
     pub(super) fn new() -> Self {
@@ -177,40 +180,78 @@ impl Words {
         if self.command() == Command::Expected {
             return (!is_assignment(word)).then(|| "a value cannot be the name of a command".into());
         }
-        let names = self.names();
-        if let Some(last) = names.last().filter(|last| PREFIXES.contains(&last.base))
-            && !self.done[last.at + 1..].iter().any(|arg| is_command(arg))
-        {
-            return Some(format!("a value behind `{}` could be the name of a command", last.base));
+        let Commands { names, pending } = self.commands(word);
+        if let Some(base) = pending {
+            return Some(format!("a value behind `{base}` could be the name of a command"));
         }
         names.iter().find_map(|name| name.refuses(&self.done[name.at + 1..], word))
     }
 
+    /// The words of an argument vector in front of one that holds a value, and how that one begins.
+    pub(super) fn argv(done: Vec<String>, current: String) -> Self {
+        Self { dashes: done.iter().any(|word| word == "--"), done, current: Some(current), ..Self::new() }
+    }
+
+    /// Why no value may be an element here, if it may not. No shell reads it: there are no assignments.
+    pub(super) fn refuses_element(&self) -> Option<String> {
+        if self.done.is_empty() { Some("a value cannot be the name of a command".into()) } else { self.refuses() }
+    }
+
+    /// Why no value may be in what these words read from their standard input, if it may not.
+    pub(super) fn refuses_input(&self) -> Option<String> {
+        let names = self.commands("").names;
+        let last = names.last().filter(|last| INTERPRETERS.contains(&last.base) || CODE.contains(&last.base))?;
+        let args = &self.done[last.at + 1..];
+        let file = args.iter().any(|arg| !arg.starts_with('-'));
+        let asked = args.iter().any(|arg| arg == "-" || arg == "-s");
+        (!file || asked || CODE.contains(&last.base)).then(|| format!("`{}` reads this as code", last.base))
+    }
+
     /// The words that name commands: the first, what prefixes such as `sudo` run, and `sh -c` anywhere.
-    fn names(&self) -> Vec<Name<'_>> {
+    fn commands(&self, word: &str) -> Commands<'_> {
         let mut names: Vec<Name<'_>> = Vec::new();
-        let mut expected = true;
+        let mut pending = None;
+        let mut next = Some(0);
+        while let Some(at) = next.filter(|at| *at < self.done.len()) {
+            let base = base(&self.done[at]);
+            names.push(Name { at, base });
+            next = match prefixes::command(base, &self.done[at + 1..], word) {
+                prefixes::Runs::Nothing => None,
+                prefixes::Runs::At(index) => Some(at + 1 + index),
+                prefixes::Runs::Here => {
+                    pending = Some(base);
+                    None
+                }
+            };
+        }
         for (at, word) in self.done.iter().enumerate() {
-            let base = word.rsplit('/').next().filter(|base| !base.is_empty()).unwrap_or(word);
+            let base = base(word);
             let runs = INTERPRETERS.contains(&base) && self.done.get(at + 1).is_some_and(|next| next.starts_with('-'));
-            if (expected && (at == 0 || is_command(word))) || runs {
-                expected = PREFIXES.contains(&base);
+            if runs && !names.iter().any(|name| name.at == at) {
                 names.push(Name { at, base });
             }
         }
-        names
+        Commands { names, pending }
     }
+}
+
+/// The last part of a path.
+fn base(word: &str) -> &str {
+    word.rsplit('/').next().filter(|base| !base.is_empty()).unwrap_or(word)
 }
 
 /// Whether a command reads some of its words as code.
 fn is_special(word: &str) -> bool {
-    let base = word.rsplit('/').next().unwrap_or(word);
-    [CODE, INTERPRETERS, PROGRAMS, PREFIXES, &["[[", "[", "test", "printf"]].iter().any(|list| list.contains(&base))
+    let base = base(word);
+    prefixes::is_prefix(base)
+        || [CODE, INTERPRETERS, PROGRAMS, &["[[", "[", "test", "printf"]].iter().any(|list| list.contains(&base))
 }
 
-/// Whether a word behind a prefix such as `sudo` is the command, rather than an option, a number or an assignment.
-fn is_command(word: &str) -> bool {
-    !word.starts_with('-') && !is_assignment(word) && !word.starts_with(|c: char| c.is_ascii_digit())
+/// The commands among some words.
+struct Commands<'a> {
+    names: Vec<Name<'a>>,
+    /// What runs the word that is still to come.
+    pending: Option<&'a str>,
 }
 
 struct Name<'a> {
@@ -227,7 +268,11 @@ impl Name<'_> {
             let short = arg.starts_with('-') && !arg.starts_with("--") && arg.contains(['c', 'e', 'r']);
             short || arg == "--command" || arg == "--eval"
         };
-        if CODE.contains(&base) {
+        if SHELLS.contains(&base) || PYTHONS.contains(&base) {
+            let given = operand(args, PYTHONS.contains(&base));
+            let sure = given.is_some_and(|at| !args[at].starts_with('$') || at > 0);
+            (!sure).then(|| format!("what is given to `{base}` here is read as code"))
+        } else if CODE.contains(&base) {
             Some(format!("what is given to `{base}` is read as code"))
         } else if base == "[[" && args.last().is_none_or(|arg| arg != "]]") {
             Some("inside `[[ ]]` a value may be computed as a number".into())
@@ -245,7 +290,31 @@ impl Name<'_> {
     }
 }
 
-fn is_assignment(word: &str) -> bool {
+/// Which argument of a shell or of python is the code or the file it runs; what follows only belongs to that.
+fn operand(args: &[String], python: bool) -> Option<usize> {
+    let takes: &[char] = if python { &['W', 'X', 'Q'] } else { &['o', 'O'] };
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        let option = arg.len() > 1 && arg.starts_with(['-', '+']);
+        if !option || arg == "--" {
+            let at = at + usize::from(arg == "--");
+            return (at < args.len()).then_some(at);
+        }
+        let short = !arg.starts_with("--");
+        if python && short && arg.ends_with(['c', 'm']) {
+            return (at + 1 < args.len()).then_some(at + 1);
+        }
+        // `-cCODE` of python, and what we do not know: not sure of anything behind it.
+        if python && short && arg.contains('c') || arg == "-s" {
+            return None;
+        }
+        let named = matches!(arg.as_str(), "--rcfile" | "--init-file");
+        at += if named || (short && arg.contains(takes)) { 2 } else { 1 };
+    }
+    None
+}
+
+pub(super) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         let name = name.strip_suffix('+').unwrap_or(name);
         let start = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');

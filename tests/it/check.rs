@@ -85,6 +85,21 @@ fn mistakes_are_told_as_the_golden_texts_say() {
 }
 
 #[test]
+fn every_finding_has_a_way_out() {
+    let fixtures = files("tests/fixtures/check/err", "yaml");
+    let silent: Vec<String> = fixtures
+        .iter()
+        .flat_map(|(name, text)| {
+            let loaded = load(&book(text));
+            let bare = |finding: &&stepladder::diagnostic::Diagnostic| finding.help.is_none();
+            let told = |finding: &stepladder::diagnostic::Diagnostic| format!("{name}: {}", finding.message);
+            loaded.findings.sorted().into_iter().filter(bare).map(told).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(silent.is_empty(), "what is wrong, and no word of what to do:\n{}", silent.join("\n"));
+}
+
+#[test]
 fn good_books_are_accepted_without_a_word() {
     let books = files("tests/fixtures/check/ok", "yaml");
     assert!(!books.is_empty());

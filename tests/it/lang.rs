@@ -239,3 +239,44 @@ fn what_is_found_does_not_depend_on_who_reads_first() {
     assert!(told(&forwards).len() >= 6, "{:#?}", told(&forwards));
     assert_eq!(backwards.book.runbooks.len(), forwards.book.runbooks.len());
 }
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_other() {
+    let files = [
+        ("runbooks/a.yaml".to_owned(), Arc::from("runbook: a\nsteps:\n  - { id: one, runbook: bin }\n")),
+        ("runbooks/b.yaml".to_owned(), Arc::from("runbook: b\nsteps:\n  - { id: one, shell: ls, timout: 3s }\n")),
+    ];
+    let mut reading = stepladder::lang::Reading::new(&files);
+    reading.unread(stepladder::lang::Unread {
+        name: "runbooks/bin.yaml".into(),
+        text: "runbook: bin\ntitle: \u{fffd}\n".into(),
+        at: 20,
+        message: "not UTF-8: here is a byte that is no text".into(),
+        help: "save the file as UTF-8".into(),
+    });
+    let pieces = (0..reading.count()).map(|index| reading.read(index)).collect();
+    let checking = reading.join(pieces);
+    let found = (0..checking.count()).map(|index| checking.check(index)).collect();
+    let loaded = checking.finish(found);
+    assert_eq!(
+        told(&loaded),
+        ["3:27 SL0002 unknown key `timout` in a step", "2:8 SL0602 not UTF-8: here is a byte that is no text"]
+    );
+    assert_eq!(loaded.book.runbooks.keys().map(Name::as_str).collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn questions_of_the_manual_are_fields_of_a_step() {
+    let manual = include_str!("../../docs/expressions.md");
+    let (_, rest) = manual.split_once("A question is ").unwrap();
+    let (list, _) = rest.split_once(" of the same step").unwrap();
+    let words: Vec<&str> = list.split('`').filter_map(|word| word.strip_prefix('.')).collect();
+    assert!(words.len() >= 5, "{words:?}");
+    for word in words {
+        let text = format!(
+            "runbook: x\nsteps:\n  - {{ id: a, shell: ls, when: env.A == \"b\" }}\n  - {{ id: b, after: [a], when: 'steps.a.{word} != steps.a.{word} || steps.a.output.exit_code == 0', log: x }}\nenv: [A]\n"
+        );
+        let loaded = read(&[("runbooks/x.yaml", &text)]);
+        assert!(loaded.findings.is_empty(), "`.{word}`: {:#?}", told(&loaded));
+    }
+}

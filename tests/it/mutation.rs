@@ -1,7 +1,7 @@
 //! One edit at a time in each runbook we ship: a dropped letter, two letters swapped, a key in the
 //! place of its neighbour's, an indent. Each is found where it was made, or changes nothing, or nothing but prose:
 //! a title, a description, a message. Any other text (a path, an address, a name, a line of shell) is no prose: an
-//! edit of it that nobody finds is missed.
+//! edit of it that nobody finds is missed, unless it stands in data that only the world knows: these are counted apart.
 
 use crate::rust_text::{files, root};
 use regex::Regex;
@@ -12,9 +12,8 @@ use stepladder::lang::{Formula, Loaded, load};
 
 /// How many edits of each runbook.
 const EDITS: usize = 200;
-/// The share that must be found or change nothing that a run does; in percent. What is missing to 100 are texts that only
-/// the world knows to be wrong: the path of a URL, the name of a file, of somebody else's metric, of a field of a report.
-const LEAST: usize = 92;
+/// The share that must be found or change nothing that a run does, in percent, of all edits but those of [`DATA`].
+const LEAST: usize = 95;
 
 /// What in the shown form of a runbook is a place.
 static PLACES: LazyLock<Regex> = LazyLock::new(|| {
@@ -52,6 +51,47 @@ struct Edit {
     what: &'static str,
     /// Whether it stands in words that only people read.
     prose: bool,
+    /// Whether it stands in data that only the world could find wrong.
+    data: bool,
+}
+
+/// Keys whose values only the world knows to be wrong: another URL, file, label, metric or text is another good runbook.
+/// They are counted by themselves: nothing here could find them, so they are neither found nor missed.
+const DATA: [&str; 11] = ["url", "get", "post", "to", "file", "default", "labels", "foreach", "pick", "metric", "expr"];
+/// Keys below which keys too are the author's own: the fields of a document, the names of what is picked.
+const FREE: [&str; 2] = ["json", "pick"];
+
+/// Whether a place of the text holds data of the author's: the nearest key before it on its line, or one of the
+/// lines it is inside of, says so.
+fn is_data(text: &str, number: usize, at: usize) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    let line = lines[number];
+    let around = (0..number).rev().scan(indent_of(line), |least, above| {
+        let outer = !lines[above].trim().is_empty() && indent_of(lines[above]) < *least;
+        *least = if outer { indent_of(lines[above]) } else { *least };
+        Some(outer.then_some(above))
+    });
+    let around: Vec<String> =
+        around.flatten().filter_map(|above| Some(lines[above][key(lines[above])?].to_owned())).collect();
+    if around.iter().any(|key| FREE.contains(&key.as_str())) {
+        return true;
+    }
+    if key(line).is_some_and(|key| at < key.end) {
+        return false;
+    }
+    let quoted = line.find('"').filter(|quote| *quote < at);
+    let words = &line[..quoted.unwrap_or(at)];
+    let near = KEYS.captures_iter(words).last().and_then(|found| Some(found.get(1)?.as_str().to_owned()));
+    let open = words.rfind('{').filter(|_| words.matches('{').count() > words.matches('}').count());
+    let owner =
+        open.and_then(|open| KEYS.captures_iter(&words[..=open]).last()?.get(1).map(|key| key.as_str().to_owned()));
+    near.iter().chain(&owner).any(|key| DATA.contains(&key.as_str()))
+        || (around.first().is_some_and(|key| key == "rhai") && is_literal(line, at))
+}
+
+/// Whether a place of an expression is in a text that it does not compare with anything.
+fn is_literal(line: &str, at: usize) -> bool {
+    line[..at].matches("\\\"").count() % 2 == 1 && !line.contains("==") && !line.contains("!=")
 }
 
 /// Keys whose values only people read.
@@ -116,6 +156,7 @@ fn drop_letter(text: &str, dice: &mut Dice) -> Option<Edit> {
         word: word_at(line, at),
         what: "dropped letter",
         prose: is_prose(text, number, at),
+        data: is_data(text, number, at),
     })
 }
 
@@ -133,6 +174,7 @@ fn swap_letters(text: &str, dice: &mut Dice) -> Option<Edit> {
         word: line[key].to_owned(),
         what: "swapped letters",
         prose: is_prose(text, number, at),
+        data: is_data(text, number, at),
     })
 }
 
@@ -148,6 +190,7 @@ fn other_key(text: &str, dice: &mut Dice) -> Option<Edit> {
         word: line[key.clone()].to_owned(),
         what: "other key",
         prose: is_prose(text, number, key.start),
+        data: is_data(text, number, key.start),
     })
 }
 
@@ -169,6 +212,7 @@ fn indent(text: &str, dice: &mut Dice) -> Option<Edit> {
         word,
         what: "indent",
         prose: is_prose(text, number, blanks),
+        data: false,
     })
 }
 
@@ -224,6 +268,7 @@ struct Tally {
     same: usize,
     names: usize,
     prose: usize,
+    data: usize,
     missed: Vec<String>,
 }
 
@@ -232,7 +277,13 @@ fn renamed(edit: &Edit, before: &(String, String), after: &(String, String)) -> 
     let line = edit.text.lines().nth(edit.line - 1).unwrap_or_default();
     let Some(id) = line.trim_start().strip_prefix("- id: ") else { return false };
     let back = Regex::new(&format!(r"\b{}\b", regex::escape(id.trim()))).unwrap();
-    back.replace_all(&after.0, edit.word.as_str()) == before.0.as_str()
+    // Steps may stand in another order, by their names.
+    let parts = |text: &str| {
+        let mut parts: Vec<String> = text.split([' ', ',', '(', ')', '{', '}', '[', ']']).map(str::to_owned).collect();
+        parts.sort();
+        parts
+    };
+    parts(&back.replace_all(&after.0, edit.word.as_str())) == parts(&before.0)
 }
 
 fn judge(edit: &Edit, name: &str, before: (&(String, String), &BTreeSet<(String, usize, String)>), tally: &mut Tally) {
@@ -253,6 +304,8 @@ fn judge(edit: &Edit, name: &str, before: (&(String, String), &BTreeSet<(String,
         tally.prose += 1;
     } else if new.is_empty() && renamed(edit, before.0, &meaning(&loaded, name)) {
         tally.names += 1;
+    } else if new.is_empty() && edit.data {
+        tally.data += 1;
     } else {
         let line = edit.text.lines().nth(edit.line - 1).unwrap_or_default();
         let elsewhere: Vec<_> = new.iter().map(|(_, line, text)| format!("{line}: {text}")).collect();
@@ -281,9 +334,10 @@ fn an_edit_is_found_where_it_was_made() {
         }
     }
     assert!(runbooks > 0, "there are runbooks to edit");
-    let rate = (EDITS * runbooks - tally.missed.len()) * 1000 / (EDITS * runbooks);
+    let judged = EDITS * runbooks - tally.data;
+    let rate = (judged - tally.missed.len()) * 1000 / judged;
     let report = format!(
-        "{} edits of {runbooks} runbooks: {} found, {} change nothing, {} only prose, {} only a name that nothing mentions, {} missed: {}.{} % found or equivalent",
+        "{} edits of {runbooks} runbooks: {} found, {} change nothing, {} only prose, {} only a name that nothing mentions, {} missed: {}.{} % of {judged} found or equivalent; {} more only the world could find",
         EDITS * runbooks,
         tally.found,
         tally.same,
@@ -291,7 +345,8 @@ fn an_edit_is_found_where_it_was_made() {
         tally.names,
         tally.missed.len(),
         rate / 10,
-        rate % 10
+        rate % 10,
+        tally.data
     );
     println!("{report}\n{}", tally.missed.join("\n"));
     assert!(rate >= LEAST * 10, "{report}\n{}", tally.missed.join("\n"));

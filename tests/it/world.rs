@@ -59,18 +59,25 @@ fn files_that_cannot_be_read_are_named() {
     fs::create_dir(home.path("thresholds.yaml")).unwrap();
     says("thresholds.yaml", "it is no file");
     fs::remove_dir(home.path("thresholds.yaml")).unwrap();
-    fs::create_dir(home.path("runbooks/other.yaml")).unwrap();
-    says("runbooks/other.yaml", "it is no file");
-    fs::remove_dir(home.path("runbooks/other.yaml")).unwrap();
-    std::os::unix::fs::symlink("gone.yaml", home.path("runbooks/other.yaml")).unwrap();
-    says("runbooks/other.yaml", "no such file");
-    fs::remove_file(home.path("runbooks/other.yaml")).unwrap();
-    fs::write(home.path("runbooks/other.yaml"), b"runbook: other\n# \xff\n").unwrap();
-    says("runbooks/other.yaml", "line 2 has a byte that is no text");
-    fs::remove_file(home.path("runbooks/other.yaml")).unwrap();
-    fs::write(home.path("runbooks/other.yaml"), vec![b'#'; 2 << 20]).unwrap();
-    says("runbooks/other.yaml", "too large");
-    fs::remove_file(home.path("runbooks/other.yaml")).unwrap();
+    // A runbook that is not read is a finding, and the others are checked and run.
+    let other = home.path("runbooks/other.yaml");
+    let found = |what: &str| {
+        let said = text(&home.run(&["check"]).stdout);
+        assert!(said.contains("SL0602") && said.contains("runbooks/other.yaml") && said.contains(what), "{said}");
+        assert_eq!(home.run(&["run", "good"]).status.code(), Some(0), "{what}");
+        assert!(refused(&home, &["run", "other"]).contains("does not pass its checks"));
+    };
+    fs::create_dir(&other).unwrap();
+    found("it is no file");
+    fs::remove_dir(&other).unwrap();
+    std::os::unix::fs::symlink("gone.yaml", &other).unwrap();
+    found("No such file");
+    fs::remove_file(&other).unwrap();
+    fs::write(&other, b"runbook: other\n# \xff\n").unwrap();
+    found("runbooks/other.yaml:2:3");
+    fs::write(&other, vec![b'#'; 2 << 20]).unwrap();
+    found("too large");
+    fs::remove_file(&other).unwrap();
     assert_eq!(home.run(&["run", "good"]).status.code(), Some(0));
 }
 

@@ -5,6 +5,7 @@
 mod calls;
 mod choices;
 mod cron;
+mod idle;
 mod inputs;
 mod ladder;
 mod measures;
@@ -54,6 +55,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     secrets::check(loaded, &outline, &mentions, &mut findings);
     outside::check(loaded, &outline, &mentions, &mut findings);
     when::check(loaded, &outline, &mut findings);
+    idle::check(loaded, &outline, &mut findings);
     order::check(loaded, &outline, &mut findings);
     urls::check(loaded, &outline, &mut findings);
     calls::check(loaded, &outline, &mut findings);

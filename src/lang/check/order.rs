@@ -11,6 +11,11 @@ use std::sync::Arc;
 
 /// Checks the lists of one runbook.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
+    if let Some(limit) = outline.runbook.timeout {
+        let mut late = Vec::new();
+        ends(&outline.runbook.steps, Span::ZERO, limit, &mut late);
+        late.into_iter().for_each(|(step, end)| add_up(loaded, outline, step, (end, limit), findings));
+    }
     for standing in outline.iter() {
         waits(loaded, outline, standing.step, findings);
         retries(loaded, outline, standing.step, findings);
@@ -109,6 +114,59 @@ fn waits(loaded: &Loaded, outline: &Outline, step: &Arc<Step>, findings: &mut Di
         };
         findings.push(finding.help("raise the `timeout` of the runbook, or shorten this"));
     }
+}
+
+/// The earliest end of a list that begins at `start`, by the waits that are written in it; what ends past the limit though
+/// it is short enough itself is put into `late`.
+fn ends<'a>(list: &'a List, start: Span, limit: Span, late: &mut Vec<(&'a Step, Span)>) -> Span {
+    let mut done: Vec<(&str, Span)> = Vec::new();
+    for step in &list.steps {
+        let before = list
+            .graph
+            .waits(&step.id)
+            .filter_map(|(id, _)| done.iter().find(|(known, _)| *known == id.as_str()).map(|(_, end)| *end));
+        let begin = before.max().unwrap_or(start).max(start);
+        let own = |span: Span| Span::from_millis(begin.millis().saturating_add(span.millis()));
+        let length = match &step.kind {
+            StepKind::Wait(Wait::Span(span)) => Some(*span),
+            StepKind::Watch(watch) => Some(watch.length),
+            StepKind::Wait(_)
+            | StepKind::Act(_)
+            | StepKind::Steps(_)
+            | StepKind::Remedy(_)
+            | StepKind::Call(_)
+            | StepKind::Compute(_)
+            | StepKind::Log { .. }
+            | StepKind::Fail(_)
+            | StepKind::Pass(_) => None,
+        };
+        let end = match (length, &step.kind) {
+            (Some(length), _) => own(length),
+            (None, StepKind::Steps(inner)) => ends(inner, begin, limit, late),
+            (None, _) => begin,
+        };
+        if length.is_some_and(|length| length <= limit) && begin <= limit && end > limit {
+            late.push((step, end));
+        }
+        // What may be skipped delays nothing for sure.
+        done.push((step.id.as_str(), if step.when.is_some() { begin } else { end }));
+    }
+    done.into_iter().map(|(_, end)| end).max().unwrap_or(start)
+}
+
+fn add_up(loaded: &Loaded, outline: &Outline, step: &Step, (end, limit): (Span, Span), findings: &mut Diagnostics) {
+    let path = if matches!(step.kind, StepKind::Watch(_)) { "watch.for" } else { "wait.for" };
+    let spot = place(loaded, outline, Some(&step.id), path);
+    let message = format!(
+        "with the waits before it `{}` ends {end} after the start at the earliest, and the run is stopped after {limit}",
+        step.id
+    );
+    let finding = Diagnostic::error(Code::WaitTooLong, spot, message);
+    let finding = match loaded.spots.get(&outline.runbook.name, None, "timeout") {
+        Some(timeout) => finding.note(timeout, "the run's timeout"),
+        None => finding,
+    };
+    findings.push(finding.help("raise the `timeout` of the runbook, or shorten the waits"));
 }
 
 /// Retries that could never happen.

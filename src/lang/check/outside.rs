@@ -4,6 +4,7 @@ use super::outline::Outline;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::Read;
 use crate::lang::{Formula, Loaded, Mention};
+use crate::model::input::{Input, InputType};
 
 /// Keys of kinds whose value is a host or a URL.
 const HOSTS: &[&str] =
@@ -19,13 +20,16 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], f
         let guarded = what == Lands::Host && host_is_written(template.source());
         for read in template.reads().iter().filter(|read| !guarded && from_outside(outline, read)) {
             // Hosts are held to `allow_hosts` at run time; without one there is nothing to hold them to.
-            if what == Lands::Host && !loaded.book.settings.allow_hosts.is_empty() && mention.key == "http" {
+            if what == Lands::Host && super::settings::says(loaded, "allow_hosts") && mention.key == "http" {
                 continue;
             }
             let path = read.path.join(".");
             let spot = mention.text.spot(read.offset, read.len);
             let (place, help) = match what {
-                Lands::Host => ("a host", "let the runbook choose: an input of `type: choice`, or a host written here"),
+                Lands::Host => (
+                    "a host",
+                    "let the runbook choose: an input of `type: choice`, or a host written here; for `http`, `allow_hosts` of stepladder.yaml names where it may lead",
+                ),
                 Lands::Path => (
                     "a path",
                     "name the file here, or take an input of `type: choice`; `roots` of stepladder.yaml confine the rest",
@@ -81,8 +85,24 @@ fn from_outside(outline: &Outline, read: &Read) -> bool {
         ["trigger", "due" | "id" | "kind", ..] => false,
         ["trigger" | "incident" | "alert" | "body", ..] => true,
         ["steps", id, "output", ..] => outline.named(id).is_some(),
+        ["inputs", name, ..] => fed(outline, name),
         _ => false,
     }
+}
+
+/// Whether a trigger gives an input what another system said; one of some choices is safe whoever chooses.
+fn fed(outline: &Outline, name: &str) -> bool {
+    let runbook = outline.runbook;
+    let chosen =
+        |input: &Input| matches!(input.ty, InputType::Choice(_) | InputType::Integer { .. } | InputType::Boolean);
+    let safe = runbook.inputs.iter().find(|input| input.name.as_str() == name).is_none_or(chosen);
+    let given = runbook.triggers.iter().flat_map(|trigger| &trigger.inputs).filter(|(given, _)| given == name);
+    let read = std::cell::Cell::new(false);
+    for (_, param) in given {
+        let saw = |reads: &[Read]| read.set(read.get() || !reads.is_empty());
+        param.each(&mut |text| saw(text.reads()), &mut |expr| saw(expr.reads()));
+    }
+    read.get() && !safe
 }
 
 #[cfg(test)]

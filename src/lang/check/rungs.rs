@@ -131,6 +131,16 @@ impl Rungs<'_> {
 
     fn routes(&self, findings: &mut Diagnostics) {
         let routes = &self.ladder.routes;
+        if routes.is_empty() && self.loaded.sources.get(self.file).name == "escalation.yaml" {
+            findings.push(
+                Diagnostic::error(
+                    Code::RouteOrder,
+                    self.top(),
+                    "the ladder has no `routes`: no incident would find its way onto it",
+                )
+                .help("say where incidents go: `routes: [ { match: {}, severity: P3, owner: NAME } ]`"),
+            );
+        }
         for route in routes {
             if let Some(owner) = route.owner.as_ref().filter(|owner| !self.ladder.on_call.contains_key(*owner)) {
                 findings.push(
@@ -173,6 +183,19 @@ impl Rungs<'_> {
     /// Every severity tells somebody before it asks for an answer.
     fn severities(&self, findings: &mut Diagnostics) {
         let ladder = self.ladder;
+        for (name, severity) in &ladder.severities {
+            let climb: Vec<_> = severity.climb.iter().collect();
+            for pair in climb.windows(2).filter(|pair| pair[1].1 < pair[0].1) {
+                let ((low, early), (high, late)) = (pair[0], pair[1]);
+                let message =
+                    format!("`{name}` climbs down: level {high} comes at {late}, before level {low} at {early}");
+                findings.push(
+                    Diagnostic::error(Code::BadDuration, self.below(name, "climb"), message)
+                        .label("these are offsets from the opening")
+                        .help("let each level come no sooner than the one below it: `climb: { 1: 0m, 2: 15m, 3: 2h }`"),
+                );
+            }
+        }
         for (number, level) in &ladder.levels {
             if level.page.is_empty() && level.gather.is_empty() && level.tries.is_empty() {
                 let message = format!("level {number} pages nobody and tries nothing");

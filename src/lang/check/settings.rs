@@ -37,6 +37,13 @@ fn file_names(loaded: &Loaded, findings: &mut Diagnostics) {
     }
 }
 
+/// Whether stepladder.yaml has that key.
+pub(super) fn says(loaded: &Loaded, key: &str) -> bool {
+    let settings = file(loaded, "stepladder.yaml").map(|file| &loaded.sources.get(file).text);
+    settings
+        .is_some_and(|text| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))))
+}
+
 fn file(loaded: &Loaded, name: &str) -> Option<FileId> {
     loaded.sources.iter().find(|(_, source)| source.name == name).map(|(id, _)| id)
 }

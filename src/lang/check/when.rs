@@ -1,6 +1,6 @@
 //! What a `when` asks, and conditions that can never be true.
 
-use super::outline::{Outline, Standing};
+use super::outline::{Lane, Outline, Standing};
 use super::place;
 use crate::base::level::Outcome;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -48,7 +48,7 @@ pub(super) fn failed_of(step: &Step) -> BTreeSet<&str> {
 fn failed_step(part: &str) -> Option<&str> {
     match wants_failed(part)? {
         Failed::Step(id) => Some(id),
-        Failed::Anything => None,
+        Failed::Anything | Failed::Level | Failed::NotGood(_) => None,
     }
 }
 
@@ -57,18 +57,32 @@ fn failed_step(part: &str) -> Option<&str> {
 enum Failed<'a> {
     /// Something: bare `failed`.
     Anything,
+    /// Something, or it was worse than ok: bare `level`.
+    Level,
     /// That step.
     Step(&'a str),
+    /// That step, or it was skipped.
+    NotGood(&'a str),
 }
 
 /// What a part of a condition wants to have failed, if it wants that.
-fn wants_failed(part: &str) -> Option<Failed<'_>> {
+fn wants_failed<'a>(part: &'a str) -> Option<Failed<'a>> {
     let squeezed = part.strip_suffix("== true").map_or(part, str::trim_end);
     if squeezed == "failed" {
         return Some(Failed::Anything);
     }
     if let Some(id) = squeezed.strip_prefix("steps.").and_then(|rest| rest.strip_suffix(".failed")) {
         return Some(Failed::Step(id));
+    }
+    let good = |part: &'a str| part.trim().strip_prefix("steps.").and_then(|rest| rest.strip_suffix(".ok"));
+    let not = squeezed.strip_prefix('!').and_then(good);
+    if let Some(id) = not.or_else(|| squeezed.strip_suffix("== false").and_then(good)) {
+        return Some(Failed::NotGood(id));
+    }
+    if let Some(rest) = squeezed.strip_prefix("level").map(str::trim_start) {
+        let worse = ["> ok", ">= notice", ">= warning", ">= critical", "> notice", "> warning", "!= ok"];
+        let equal = ["== notice", "== warning", "== critical"];
+        return (worse.contains(&rest) || equal.contains(&rest)).then_some(Failed::Level);
     }
     let (left, right) = squeezed.split_once("==")?;
     let id = left.trim().strip_prefix("steps.")?.strip_suffix(".outcome")?;
@@ -108,6 +122,12 @@ fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Failed<
     let waits: Vec<_> = list.graph.waits(&step.id).collect();
     let may_fail =
         |id: &crate::base::ids::StepId| outline.get(id).is_none_or(|other| other.step.allow_failure.is_some());
+    if waits.is_empty() && matches!(asked, Failed::Anything | Failed::Level) {
+        if !in_handler(outline, standing) {
+            nothing_above(loaded, outline, step, findings);
+        }
+        return;
+    }
     let culprit = match asked {
         Failed::Step(id) => {
             waits.iter().find(|(other, wait)| other.as_str() == id && *wait == Wait::Satisfied && !may_fail(other))
@@ -116,14 +136,23 @@ fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Failed<
         Failed::Anything if waits.iter().all(|(other, wait)| *wait == Wait::Satisfied && !may_fail(other)) => {
             waits.first()
         }
-        Failed::Anything => None,
+        Failed::NotGood(id) => waits.iter().find(|(other, wait)| {
+            let skipped = outline.get(other).is_none_or(|other| other.step.when.is_some());
+            other.as_str() == id && *wait == Wait::Satisfied && !may_fail(other) && !skipped
+        }),
+        Failed::Anything | Failed::Level => None,
     };
     let Some((other, _)) = culprit else { return };
     let spot = place(loaded, outline, Some(&step.id), "when");
     let written = loaded.spots.get(&outline.runbook.name, Some(&step.id), "needs");
     let message = format!("this is never true: `{}` needs `{other}`, so it only runs when that did not fail", step.id);
     let finding = Diagnostic::error(Code::NeverTrue, spot, message).label("never true");
+    let output =
+        step.when.iter().any(|when| when.reads().iter().any(|read| read.path.iter().any(|part| part == "output")));
     findings.push(match written {
+        None if matches!(asked, Failed::NotGood(_)) && !output => {
+            finding.help(format!("write `steps.{other}.failed`, which waits for the end of `{other}`, good or bad"))
+        }
         Some(needs) => finding
             .note(needs, format!("a need of `{other}`"))
             .help(format!("write `after: [{other}]` instead of `needs`: it waits for the end, good or bad")),
@@ -131,6 +160,28 @@ fn never(loaded: &Loaded, outline: &Outline, standing: &Standing, asked: Failed<
             "`{}` uses the output of `{other}`, which is a need; guard it: `steps.{other}.ok && …` or `{{{{#if steps.{other}.ok}}}}`",
             step.id
         )),
+    });
+}
+
+/// Whether it stands in a list where bare `failed` ranges over the whole run.
+fn in_handler(outline: &Outline, standing: &Standing) -> bool {
+    let whole = |lane: Lane| match lane {
+        Lane::OnFailure | Lane::Finally | Lane::Recover | Lane::OnError | Lane::Undo => true,
+        Lane::Body | Lane::Probe | Lane::Try | Lane::Check => false,
+    };
+    outline.upwards(&standing.step.id).iter().any(|at| whole(at.lane))
+}
+
+/// A question about the steps before one that waits for none.
+fn nothing_above(loaded: &Loaded, outline: &Outline, step: &Step, findings: &mut Diagnostics) {
+    let spot = place(loaded, outline, Some(&step.id), "when");
+    let message = format!("this is never true: `{}` waits for no step that could have failed", step.id);
+    let finding = Diagnostic::error(Code::NeverTrue, spot, message).label("never true");
+    findings.push(match loaded.spots.get(&outline.runbook.name, Some(&step.id), "needs") {
+        Some(needs) => finding
+            .note(needs, "it waits for nothing")
+            .help("write `after: all` instead of `needs: []`, or take the condition out"),
+        None => finding.help("move it behind the steps it asks about, or take the condition out"),
     });
 }
 
@@ -145,5 +196,9 @@ mod tests {
         assert_eq!(wants_failed("failed"), Some(Failed::Anything));
         assert_eq!(wants_failed("steps.build.outcome == \"skipped\""), None);
         assert_eq!(wants_failed("!steps.build.failed"), None);
+        assert_eq!(wants_failed("!steps.build.ok"), Some(Failed::NotGood("build")));
+        assert_eq!(wants_failed("steps.build.ok == false"), Some(Failed::NotGood("build")));
+        assert_eq!(wants_failed("level >= warning"), Some(Failed::Level));
+        assert_eq!(wants_failed("level >= ok"), None);
     }
 }

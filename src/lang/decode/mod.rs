@@ -67,9 +67,9 @@ impl Ctx {
         }
     }
 
-    /// Adds an error.
+    /// Adds an error whose way out is the same wherever its code stands.
     pub(crate) fn error(&mut self, code: Code, spot: Spot, message: impl Into<String>) {
-        self.findings.push(Diagnostic::error(code, spot, message));
+        self.findings.push(Diagnostic::error(code, spot, message).help(words::way_out(code)));
     }
 
     /// Adds an error with a way out.

@@ -5,8 +5,10 @@ use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::expr::Expr;
 use crate::lang::decode::Ctx;
+use crate::lang::keys::step::STEP;
 use crate::lang::keys::synonym;
 use crate::lang::yaml::Node;
+use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::shape::{Key, Shape};
 
@@ -59,7 +61,8 @@ impl Ctx {
             let name = key.name().unwrap_or_default();
             let Some(known) = keys.iter().find(|known| known.name == name) else {
                 if !others.contains(&name) {
-                    self.unknown_key(key, name, keys, context, others);
+                    let inside = inside_kind(node, name);
+                    self.unknown_key(key, name, keys, (context, inside), others);
                 }
                 continue;
             };
@@ -87,7 +90,14 @@ impl Ctx {
         }
     }
 
-    fn unknown_key(&mut self, key: &Node, name: &str, keys: &[Key], context: Option<&str>, others: &[&'static str]) {
+    fn unknown_key(
+        &mut self,
+        key: &Node,
+        name: &str,
+        keys: &[Key],
+        (context, inside): (Option<&str>, Option<&'static str>),
+        others: &[&'static str],
+    ) {
         let message = format!("unknown key `{name}` {}", self.place(context));
         let finding = Diagnostic::error(Code::UnknownKey, key.spot, message);
         let known: Vec<&str> = keys.iter().map(|key| key.name).chain(others.iter().copied()).collect();
@@ -98,16 +108,32 @@ impl Ctx {
         } else {
             finding
         };
-        let finding = match synonym(name, &known) {
+        let finding = match inside.map(|kind| below(kind, name)).or_else(|| synonym(name, &known)) {
             Some(help) => finding.help(help),
             None => finding.did_you_mean(name, known.iter().copied()),
         };
         let finding = match finding.help {
+            None if STEP.iter().any(|key| key.name == name) && self.step.is_some() => {
+                finding.help(format!("it belongs to the step: write `{name}:` beside its kind, not below it"))
+            }
             None if known.len() <= 16 => finding.help(format!("the keys here are {}", known.join(", "))),
             Some(_) | None => finding,
         };
         self.findings.push(finding);
     }
+}
+
+/// The kind beside a key of a step that the key belongs below.
+fn inside_kind(step: &Node, name: &str) -> Option<&'static str> {
+    let kinds = step.pairs()?.iter().filter_map(|(key, _)| Kind::parse(key.name()?));
+    let has = |kind: &Kind| matches!(kind.spec().shape, Shape::Record(keys) if keys.iter().any(|key| key.name == name));
+    kinds.into_iter().find(has).map(Kind::name)
+}
+
+fn below(kind: &str, name: &str) -> String {
+    let short =
+        Kind::parse(kind).and_then(|kind| kind.spec().short).map_or(String::new(), |short| format!("{short}: …, "));
+    format!("it belongs below `{kind}`: `{kind}: {{ {short}{name}: … }}`")
 }
 
 impl<'n> Fields<'n> {

@@ -112,7 +112,7 @@ impl Ctx {
         }
         let message = format!("`{}` is none of the words for `{}`: {}", scalar.text, self.here(), words.join(", "));
         let finding = Diagnostic::error(Code::UnknownChoice, node.spot, message);
-        self.findings.push(finding.did_you_mean(&scalar.text, words.iter().copied()));
+        self.findings.push(finding.help("write one of them").did_you_mean(&scalar.text, words.iter().copied()));
         None
     }
 
@@ -155,7 +155,7 @@ impl Ctx {
         );
         let number = matches!(shape, Shape::Int(..) | Shape::Number);
         let unquoted = quoted && number && scalar.text.trim().parse::<f64>().is_ok();
-        self.findings.push(if unquoted { finding.help("take the quotes away") } else { finding });
+        self.findings.push(finding.help(if unquoted { "take the quotes away".into() } else { shown_as(shape) }));
         None
     }
 
@@ -170,6 +170,32 @@ impl Ctx {
         let message = format!("`{}` is empty: it must be {}", self.here(), wanted(shape));
         self.error(Code::WrongType, node.spot, message);
         None
+    }
+}
+
+/// How a value of that shape is written.
+fn shown_as(shape: &Shape) -> String {
+    match shape {
+        Shape::List(_) => "write a list: `[one, two]`, or a line `- one` for each".into(),
+        Shape::Steps => "write a list of steps, each behind a `-`".into(),
+        Shape::Int(..) | Shape::Number => "write the digits alone, as in `3`".into(),
+        Shape::Bool => "write `true` or `false`".into(),
+        Shape::Map(_) | Shape::Record(_) | Shape::Step => "write a map: `{ key: value }`".into(),
+        Shape::Text(_)
+        | Shape::Verbatim
+        | Shape::Prose
+        | Shape::Id
+        | Shape::Name
+        | Shape::Duration
+        | Shape::Size
+        | Shape::Choice(_)
+        | Shape::Regex
+        | Shape::Expr
+        | Shape::Many(_)
+        | Shape::Either(_)
+        | Shape::Any(_)
+        | Shape::Literal
+        | Shape::Syntax(_) => format!("write {}", wanted(shape)),
     }
 }
 

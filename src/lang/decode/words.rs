@@ -1,5 +1,6 @@
 //! What a shape is called in a message, in the manual and in hover text.
 
+use crate::diagnostic::Code;
 use crate::lang::yaml::{Node, NodeKind};
 use crate::model::shape::Shape;
 
@@ -33,6 +34,26 @@ pub(crate) fn wanted(shape: &Shape) -> String {
         Shape::Step => "a step".into(),
         Shape::Syntax(syntax) => format!("{} like `{}`", syntax.name, syntax.example),
     }
+}
+
+/// What to do about a value of that code, where nothing nearer is known.
+pub(super) fn way_out(code: Code) -> String {
+    let known = [
+        (Code::BadName, "take letters a-z, digits and `_`, a letter first, and no word of the language: `daily_check`"),
+        (Code::BadDuration, "write it like `30s`, `5m`, `1h30m` or `7d`"),
+        (Code::BadSize, "write it like `64MiB` or `1GB`"),
+        (Code::BadNumber, "write a number within these bounds"),
+        (Code::BadBand, "write it like `>= 80` or `< 120 || > 600`"),
+        (Code::BadPattern, "close every bracket; a sign that stands for itself has a backslash before it: `\\[`"),
+        (Code::BadDate, "write it like `2026-12-31 09:00`"),
+        (Code::BadZone, "write a zone of the IANA list like `Europe/Moscow`"),
+        (Code::BadUrl, "write it like `https://steps.example.com`"),
+        (Code::BadDefault, "write a default that the type takes, or change the type"),
+        (Code::UnknownKey, "take it out"),
+    ];
+    let found = known.iter().find(|(known, _)| *known == code);
+    let page = || format!("`stepladder explain {}` shows a wrong one and a right one", code.as_str());
+    found.map_or_else(page, |(_, help)| (*help).to_owned())
 }
 
 /// Whether a node of this kind (scalar, list, map) may stand for the shape.

@@ -38,6 +38,7 @@ impl Reader {
             self.ctx.error_help(Code::MissingKey, node.spot, message, format!("for example `{}`", kind.spec().example));
             return None;
         }
+        self.places(kind, node, &params);
         Some(StepKind::Act(Action { kind, params }))
     }
 

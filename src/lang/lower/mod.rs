@@ -8,6 +8,7 @@ mod kind;
 mod list;
 mod order;
 pub(super) mod piece;
+mod places;
 mod policy;
 mod reader;
 mod runbook;

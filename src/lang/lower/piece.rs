@@ -68,7 +68,7 @@ pub(in crate::lang) fn join(loaded: &mut Loaded, pieces: Vec<Piece>) {
         if let Some(first) = loaded.book.runbooks.get(&name) {
             let message = format!("two runbooks are named `{name}`");
             let finding = Diagnostic::error(Code::DuplicateRunbook, lowered.runbook.spot, message).label("again here");
-            loaded.findings.push(finding.note(first.spot, "first here"));
+            loaded.findings.push(finding.note(first.spot, "first here").help("give one of them another name"));
             continue;
         }
         for (id, spot) in lowered.spots {

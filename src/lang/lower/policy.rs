@@ -129,7 +129,9 @@ pub(super) fn add_names(inner: &mut Param, outer: Param) {
 
 /// `foreach:` and what belongs to it.
 pub(super) fn foreach(fields: &Fields<'_>, ctx: &mut Ctx) -> Option<Foreach> {
-    let items = fields.param("foreach")?.clone();
+    // A list that is wrong was reported: that its items are unknown then says nothing new.
+    let field = fields.field("foreach")?;
+    let items = field.param.clone().unwrap_or(Param::Value(Value::Null));
     let item = StepId::parse(fields.text("as").unwrap_or("item")).ok()?;
     if let Some(taken) = SCOPE.iter().find(|word| **word == item.as_str()) {
         ctx.error(Code::BadName, fields.field("as")?.node.spot, format!("`as: {taken}` would hide `{taken}`"));

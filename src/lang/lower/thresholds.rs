@@ -10,7 +10,7 @@ use crate::lang::keys::thresholds::THRESHOLD;
 use crate::lang::lower::policy::{span, text};
 use crate::lang::yaml::Node;
 use crate::model::baseline::{Baseline, By, Days, Same};
-use crate::model::measure::{Band, MetricType, Missing, Threshold};
+use crate::model::measure::{Band, Bound, MetricType, Missing, Threshold};
 use crate::model::param::Param;
 use std::collections::BTreeMap;
 
@@ -73,6 +73,7 @@ fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
         clear: bands(&|level| fields.param("clear")?.get(level).and_then(text).map(str::to_owned)),
         baseline: fields.param("baseline").map(baseline),
     };
+    bands_are_met(ctx, &threshold, &fields, node);
     clear_has_band(ctx, &threshold, &fields, node);
     baseline_is_there(ctx, &threshold, &fields, node);
     baseline_is_long_enough(ctx, &threshold, &fields, node);
@@ -101,13 +102,66 @@ fn baseline(param: &Param) -> Baseline {
     }
 }
 
+/// Numbers that stand for all there are, as far as some bands tell them apart.
+fn samples<'b>(bands: impl Iterator<Item = &'b Band>) -> Vec<f64> {
+    let bounds = bands.flat_map(|band| band.any.iter().flatten()).filter_map(|one| match one.with {
+        Bound::Number(number) => Some(number),
+        Bound::OfBaseline(_) => None,
+    });
+    let mut bounds: Vec<f64> = bounds.collect();
+    bounds.sort_by(f64::total_cmp);
+    let mut samples: Vec<f64> = bounds.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])).collect();
+    samples.extend(bounds.first().map(|first| first - 1.0 - first.abs()));
+    samples.extend(bounds.last().map(|last| last + 1.0 + last.abs()));
+    samples.extend(bounds);
+    samples
+}
+
+/// A band is of no use where a worse one that is tested first covers it, and `clear` where the level still holds.
+fn bands_are_met(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
+    if threshold.bands.iter().any(|(_, band)| band.needs_baseline()) {
+        return;
+    }
+    let values = samples(threshold.bands.iter().map(|(_, band)| band));
+    for (level, band) in &threshold.bands {
+        if values.iter().any(|value| threshold.judge(*value, None).0 == *level) {
+            continue;
+        }
+        let spot = fields.spot(level.as_str(), node.spot);
+        let worse = threshold.bands.iter().map(|(level, _)| level.as_str()).take_while(|name| *name != level.as_str());
+        let message = if values.iter().any(|value| band.holds(*value, None)) {
+            let worse = worse.collect::<Vec<_>>().join(" and ");
+            format!("`{level}` is never met: every value of `{}` is {worse} already", band.text)
+        } else {
+            format!("`{level}` is never met: no value is `{}`", band.text)
+        };
+        ctx.error_help(
+            Code::BadBand,
+            spot,
+            message,
+            "the worse a level, the further out its band: warning `>= 80`, critical `> 90`",
+        );
+    }
+    for (level, clear) in &threshold.clear {
+        let Some((_, band)) = threshold.bands.iter().find(|(known, _)| known == level) else { continue };
+        let both = samples([clear, band].into_iter());
+        if both.iter().any(|value| clear.holds(*value, None) && band.holds(*value, None)) {
+            let spot = fields.node("clear").and_then(|map| map.get(level.as_str())).map_or(node.spot, |node| node.spot);
+            let message = format!("`{}` clears `{level}` where its band `{}` still holds", clear.text, band.text);
+            let help = "clear on the other side of the band: band `> 90`, clear `< 85`";
+            ctx.error_help(Code::BadBand, spot, message, help);
+        }
+    }
+}
+
 /// A level can only be left late if it is entered at all.
 fn clear_has_band(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
     for (level, _) in &threshold.clear {
         if !threshold.bands.iter().any(|(band, _)| band == level) {
             let map = fields.node("clear").and_then(|clear| clear.entry(level.as_str()));
             let spot = map.map_or(node.spot, |(key, _)| key.spot);
-            ctx.error(Code::BadBand, spot, format!("`clear` names `{level}`, which has no band of its own"));
+            let message = format!("`clear` names `{level}`, which has no band of its own");
+            ctx.error_help(Code::BadBand, spot, message, format!("give it one, `{level}: \"> 90\"`, or take this out"));
         }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn read(file: FileId, text: &str, findings: &mut Diagnostics) -> Stre
         let mut reader = Reader::new(file, &work);
         let failed = reader.run(&work);
         let Some((error, spot)) = failed else {
-            let stream = Stream { broken, ..reader.stream };
+            let stream = Stream { broken: broken || reader.stream.broken, ..reader.stream };
             findings.append(reader.findings);
             return stream;
         };
@@ -218,6 +218,7 @@ impl Reader {
         let deep = self.frames.len() > MAX_DEPTH;
         if (self.nodes > MAX_NODES || deep) && !self.too_many {
             self.too_many = true;
+            self.stream.broken = true;
             let message = match deep {
                 true => format!("nested deeper than {MAX_DEPTH} levels"),
                 false => format!("more than {MAX_NODES} values in one document, aliases expanded"),
@@ -345,6 +346,7 @@ impl Reader {
                 let finding =
                     Diagnostic::error(Code::UnsupportedYaml, key.spot, "merge keys (`<<`) are not part of YAML 1.2");
                 self.findings.push(finding.help("write the keys out, or give them to every step by `defaults:`"));
+                self.stream.broken = true; // What it would have put here is not missing.
                 continue;
             }
             if let Some(first) = seen.get(&scalar.text) {

@@ -102,13 +102,16 @@ fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
         ErrorKind::InvalidTrailingDoubleQuotedScalar => {
             ("text behind the closing quote", "inside double quotes a quote is written \\\"; or use single quotes")
         }
-        ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing", ""),
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            ("this bracket closes nothing", "take it out, or write the one that opens")
+        }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("a quote is opened and never closed", "")
+            ("a quote is opened and never closed", "put the same quote at the end of the text")
         }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("a `:` is missing behind this key, or the line is indented wrongly", "")
-        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
+            "a `:` is missing behind this key, or the line is indented wrongly",
+            "write `key: value`, in one line with the keys beside it",
+        ),
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => {
             ("this line is indented differently from the ones it belongs to", "align it with the keys above it")
         }

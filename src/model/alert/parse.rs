@@ -95,7 +95,9 @@ impl Parser<'_> {
             Token::Word(word) if word == "offset" => {
                 trouble.help("samples are always the newest ones: there is no `offset`")
             }
-            Token::Word(_) | Token::Number(_) | Token::Text(_) | Token::Sign(_) | Token::End => trouble,
+            Token::Word(_) | Token::Number(_) | Token::Text(_) | Token::Sign(_) | Token::End => {
+                trouble.help("write it like `cpu_used > 85` or `rate(errors_total, 5m) > 0.05`")
+            }
         }
     }
 
