@@ -4,7 +4,7 @@ mod book;
 mod runs;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
-pub use runs::{Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
+pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -107,6 +107,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder cancel last\n  stepladder cancel 7xq2m --reason \"wrong host\""
     )]
     Cancel(Cancel),
+    /// Answer a step that waits for a person
+    #[command(
+        after_long_help = "Examples:\n  stepladder answer last delete go             it may begin (`confirm`)\n  stepladder answer 7xq2m restart succeeded    what a lost attempt did (`on_interrupt: ask`)"
+    )]
+    Answer(Answer),
     /// Run again what failed in a run, with the text it had
     #[command(
         after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"
@@ -143,11 +148,10 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder completions bash > /etc/bash_completion.d/stepladder\n  stepladder completions zsh > ~/.zfunc/_stepladder"
     )]
     Completions(Completions),
-    /// Write the manual pages
-    #[command(hide = true)]
+    /// Write the manual pages into a directory
+    #[command(after_long_help = "Examples:\n  stepladder man ~/.local/share/man/man1 && man stepladder")]
     Man(Man),
-    /// Drive every unfinished run until there is none (started by `run --detach`)
-    #[command(hide = true)]
+    /// Drive what was left unfinished until nothing is; started by `run --detach`, too
     Drive,
 }
 

@@ -6,6 +6,7 @@ use crate::base::value::{Value, plain};
 use crate::cli::args::Logs;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
@@ -28,7 +29,15 @@ struct Attempt {
 
 /// Prints what steps printed.
 pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
-    let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    // Who follows a run whose owner goes away is the next one.
+    let purpose = if args.follow { Purpose::Drive } else { Purpose::Look };
+    let door = Door::open(settings, &settings.book()?, purpose).await?;
+    let printed = print(&door, args, settings).await;
+    door.close().await;
+    printed
+}
+
+async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
     let run = door.find(&args.run).await?;
     let mut printer = Printer {
         json: args.json,
@@ -37,8 +46,7 @@ pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
         named: args.step.is_none() || args.follow,
     };
     if args.follow {
-        follow(&door, &run, args, &mut printer).await?;
-        return Ok(Exit::Fine);
+        return follow(door, &run, args, &mut printer).await;
     }
     let detail = door.run(&run).await?;
     let attempts = chosen(&attempts(&detail.events), args);
@@ -47,7 +55,7 @@ pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
     }
     printer.named |= attempts.len() > 1;
     for attempt in &attempts {
-        if !whole(&door, &run, attempt, &mut printer).await? {
+        if !whole(door, &run, attempt, &mut printer).await? {
             printer.value(attempt)?;
         }
     }
@@ -122,7 +130,8 @@ fn asked(run: &str, attempt: &Attempt, stream: OutputStream, from: i64) -> Outpu
 }
 
 /// Prints what comes until the run ends.
-async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<(), Trouble> {
+async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<Exit, Trouble> {
+    let mut interrupts = Interrupts::listen()?;
     let mut events = door.events(run).await?;
     let mut seen = Vec::new();
     let mut read: BTreeMap<(String, u32, OutputStream), i64> = BTreeMap::new();
@@ -151,10 +160,13 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
             }
         }
         if open {
-            tokio::time::sleep(LOOK).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = interrupts.next() => return Ok(Exit::Cancelled),
+            }
         }
     }
-    Ok(())
+    Ok(Exit::Fine)
 }
 
 /// Prints stretches of output, each place and stream under its own head.

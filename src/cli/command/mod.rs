@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod answer;
 pub mod cancel;
 pub mod check;
 pub mod completions;
@@ -44,6 +45,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Show(args)) => wait(show::run(&args, settings)),
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
+        Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),
         Some(Command::Schema(args)) => schema::run(&args, settings),

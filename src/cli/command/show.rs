@@ -33,7 +33,7 @@ fn page(detail: &RunDetail, style: Style, now: Timestamp) -> String {
     match detail.row.state {
         RunState::Ended => {}
         RunState::Stranded => {
-            text.push_str("\nnobody drives it: its owner is gone; the next `stepladder run` or `stepladder serve` goes on with it\n");
+            text.push_str("\nnobody drives it: its owner is gone; `stepladder drive` goes on with it, and so does the next `run`, `retry`, `cancel` or `answer`\n");
         }
         RunState::Queued | RunState::Running | RunState::Waiting => {
             text.push_str(&format!("\nit goes on: `stepladder logs -f {run}`, `stepladder cancel {run}`\n"));

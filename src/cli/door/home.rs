@@ -38,6 +38,8 @@ pub(super) struct Home {
     files: Files,
     purpose: Purpose,
     state: Mutex<State>,
+    /// One search for the next owner at a time: a second would find the first in its way.
+    seeking: tokio::sync::Mutex<()>,
 }
 
 struct State {
@@ -55,7 +57,8 @@ impl Home {
     pub(super) async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
         let (config, files) = config(settings, book)?;
         let (way, owned) = find_way(&config, &files, purpose).await?;
-        Ok(Self { config, files, purpose, state: Mutex::new(State { way, owned }) })
+        let state = Mutex::new(State { way, owned });
+        Ok(Self { config, files, purpose, state, seeking: tokio::sync::Mutex::new(()) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -66,9 +69,14 @@ impl Home {
         self.state().way.clone()
     }
 
-    /// Whether another process drives the runs.
-    pub(super) fn follows(&self) -> bool {
-        matches!(self.state().way, Way::There(_))
+    /// Whether this process drives the runs.
+    pub(super) fn owns(&self) -> bool {
+        self.state().owned.is_some()
+    }
+
+    /// Whether the data directory is there no more.
+    pub(super) fn gone(&self) -> bool {
+        !self.config.data.exists()
     }
 
     /// Why this process can't go on writing, once it can't.
@@ -78,6 +86,16 @@ impl Home {
 
     /// The owner that was followed is gone: find the next one, or become it.
     pub(super) async fn again(&self) -> Result<(), Trouble> {
+        let _one = self.seeking.lock().await;
+        match self.way() {
+            Way::Here(_) => return Ok(()),
+            Way::There(client) if client.answers().await => {
+                // It answers, and what was asked of it broke off: no reason to ask at full speed.
+                tokio::time::sleep(PAUSE).await;
+                return Ok(());
+            }
+            Way::There(_) => {}
+        }
         let (way, owned) = find_way(&self.config, &self.files, self.purpose).await?;
         let mut state = self.state();
         state.way = way;
@@ -91,10 +109,15 @@ impl Home {
             return Ok(());
         }
         lasting::launch(&self.config)?;
-        let (way, owned) = find_way(&self.config, &self.files, Purpose::Look).await?;
-        drop(owned);
-        self.state().way = way;
-        Ok(())
+        let client = Client::new(&self.config.data);
+        for _ in 0..tries() {
+            // Whoever answers drives what is unfinished; it need not be the one that was started.
+            if client.answers().await {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Trouble::new("no process that drives the runs has begun").help("`stepladder drive` does it here"))
     }
 
     /// Gives up what this process owns; true = it owned something.
@@ -145,11 +168,15 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
     Ok((config, files))
 }
 
+/// How often something is tried before it is given up.
+fn tries() -> u64 {
+    PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1)
+}
+
 /// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
 async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), Trouble> {
-    let tries = PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1);
     let mut held = None;
-    for _ in 0..tries {
+    for _ in 0..tries() {
         match try_to_own(config, files, purpose) {
             Ok(found) => return Ok(found),
             Err(error @ OpenError::Held { .. }) => held = Some(error),

@@ -1,6 +1,7 @@
 //! The fold: what the events of a run add up to.
 
 use super::node::{End, Node, State};
+use super::words::short;
 use crate::api::wire::{Outline, What, WireEvent, WireFailure};
 use crate::base::address::{Lane, Place};
 use crate::base::value::{Value, plain};
@@ -159,7 +160,12 @@ impl View {
                 self.lanes.entry(place.parent()).or_default().insert(last.lane);
             }
         }
-        self.nodes.entry(place).or_insert_with(|| Node::new(at)).apply(at, what);
+        let way = format!("stepladder answer {} {place}", short(&self.run));
+        let node = self.nodes.entry(place).or_insert_with(|| Node::new(at));
+        node.apply(at, what);
+        if let State::Asked { way: told, .. } = &mut node.state {
+            *told = way + if node.attempt > 0 { " succeeded|failed|again" } else { " go|stop" };
+        }
     }
 }
 
@@ -170,7 +176,8 @@ impl Node {
                 self.state = State::Held { since: at, mutex: mutex.clone(), holder: holder.clone() };
             }
             What::StepAsked { question, known, .. } => {
-                self.state = State::Asked { since: at, question: question.clone(), known: known.clone() };
+                self.state =
+                    State::Asked { since: at, question: question.clone(), known: known.clone(), way: String::new() };
             }
             What::StepAnswered { .. } | What::StepTimedOut { .. } => self.state = State::Between,
             What::AttemptStarted { attempt, deadline, child, .. } => {

@@ -37,7 +37,7 @@ pub(super) enum State {
     /// It waits for its mutex.
     Held { since: Timestamp, mutex: String, holder: Option<String> },
     /// It waits for a person.
-    Asked { since: Timestamp, question: String, known: String },
+    Asked { since: Timestamp, question: String, known: String, way: String },
     /// The next attempt is due then.
     Backoff { until: Timestamp },
     /// Its next list begins then.
