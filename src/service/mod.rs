@@ -14,6 +14,7 @@ pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
 pub use trouble::Trouble;
 
+use crate::act::Secrets;
 use crate::base::actor::{Actor, Role};
 use crate::base::ids::RunId;
 use crate::engine::decide::Input;
@@ -44,6 +45,8 @@ pub struct Service {
     pub files: Files,
     /// The environment that runbooks may list names of.
     pub env: BTreeMap<String, String>,
+    /// Where the secrets of the book are.
+    pub secrets: Arc<Secrets>,
     /// The data directory.
     pub data: PathBuf,
     /// This node.

@@ -31,6 +31,7 @@ mod shell_values;
 mod sim;
 mod simulate;
 mod socket;
+mod stranded;
 mod tidy;
 mod wire;
 mod world;

@@ -180,6 +180,11 @@ async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(W
         match try_to_own(config, files, purpose) {
             Ok(found) => return Ok(found),
             Err(error @ OpenError::Held { .. }) => held = Some(error),
+            Err(error @ OpenError::Io { .. }) => {
+                let way = "the runs of the book are kept there: see who may write it, or name another directory under \
+                           `data` in stepladder.yaml";
+                return Err(Trouble::new(error.to_string()).help(way));
+            }
             Err(error) => return Err(Trouble::new(error.to_string())),
         }
         let client = Client::new(&config.data);
@@ -199,6 +204,7 @@ fn try_to_own(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, 
         pump,
         files: Arc::clone(files),
         env: config.env.clone(),
+        secrets: Arc::new(owner::secrets(config)),
         data: config.data.clone(),
         node: "local".into(),
     };

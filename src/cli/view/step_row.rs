@@ -137,8 +137,10 @@ fn ended(step: &OutlineStep, node: &Node, end: &End) -> Vec<Line> {
 fn rounds(node: &Node) -> Option<Line> {
     let (good, bad, without) = node.rounds;
     let count = |n: u32, word: &str| (n > 0).then(|| format!("{n} {word}"));
-    let words: Vec<String> =
-        [count(good, "good"), count(bad, "bad"), count(without, "without data")].into_iter().flatten().collect();
+    let words: Vec<String> = [count(good, "good"), count(bad, "bad"), count(without, "bad for want of data")]
+        .into_iter()
+        .flatten()
+        .collect();
     (!words.is_empty()).then(|| Line::new(&words.join(", "), Tone::Dim))
 }
 

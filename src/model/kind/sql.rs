@@ -50,7 +50,7 @@ pub(super) const SQL: KindSpec = KindSpec {
         Field {
             name: "rows",
             ty: FieldType::List(&FieldType::Map(&FieldType::Any)),
-            doc: "The rows, the first 1000, within 64 KiB.",
+            doc: "The rows, the first 1000, within 64 KiB. The second column of one name is `name_2`.",
         },
         Field { name: "count", ty: FieldType::Int, doc: "How many rows there are." },
         Field { name: "changed", ty: FieldType::Int, doc: "How many rows `execute` changed." },
