@@ -27,7 +27,7 @@ pub(super) const SQL: KindSpec = KindSpec {
         key(
             "ca",
             Shape::Text(Landing::Path),
-            "A PEM file of certificates to trust for PostgreSQL beside the system's.",
+            "A PEM file of certificates to trust: of those who sign, or the server's own for PostgreSQL beside the system's.",
         ),
         key(
             "expect",
