@@ -46,7 +46,7 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
 #[must_use]
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
     let millis = between(now, at);
-    if millis < 1_000 { format!("{millis}ms") } else { human((millis + 999) / 1_000 * 1_000).replace(".0s", "s") }
+    if millis < 1_000 { format!("{}ms", millis.max(1)) } else { human((millis + 999) / 1_000 * 1_000).replace(".0s", "s") }
 }
 
 /// A number for people: at most four digits that matter.
