@@ -56,6 +56,16 @@ limits! {
     MAX_BATCH = 1024 * 1024, "bytes of one batch", "one frame of the journal";
     /// Bytes of output that ride in the event itself.
     INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
+    /// Samples that one attempt of one step may store.
+    MAX_SAMPLES = 1_000, "samples of one attempt", "a list of disks or of probes, not a table of everything";
+    /// Bytes of the samples of one attempt, as they are stored.
+    MAX_SAMPLE_BYTES = 40 * 1024, "bytes of the samples of one attempt", "they ride in its event, which the index is made from, beside everything else of it";
+    /// Bytes of one label's value.
+    MAX_LABEL = 256, "bytes of one label's value", "a mount point, a host, a room; longer ones are cut and told apart by a hash";
+    /// Days that one baseline looks back.
+    MAX_BASELINE_DAYS = 400, "days one baseline looks back", "the same season of last year";
+    /// Samples that one baseline is made of.
+    MAX_BASELINE_SAMPLES = 10_000, "samples of one baseline", "four weeks of an hour every 10 s, or of whole days every 5 min; of more, the newest of each hour count";
     /// Bytes of each output stream that expressions and templates see.
     MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
     /// Bytes of an HTTP body that a step reads.

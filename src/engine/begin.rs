@@ -4,6 +4,7 @@ use crate::base::address::Place;
 use crate::base::arg::SEALED_INPUT;
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value};
+use crate::engine::conclude::worst;
 use crate::engine::decide::Effect;
 use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
@@ -89,15 +90,30 @@ impl<'a> Turn<'a> {
         template.render(&scope).map(|text| text.to_string())
     }
 
-    /// A step that the engine itself did, well.
+    /// A step that the engine itself did, well. Only where it is measured it has an attempt, which holds the samples.
     fn succeed_at_once(
         &mut self,
         place: &Place,
-        step: &Step,
+        step: &'a Arc<Step>,
         output: Value,
         level: Level,
         reason: Option<String>,
     ) -> Result<(), IllegalEvent> {
+        let (samples, failure) = self.samples(place, step, &output);
+        let measured = !samples.is_empty() || failure.is_some();
+        let result = AttemptResult { output: output.clone(), failure, samples, ..nothing() };
+        if measured {
+            let number = self.next_try(place);
+            self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
+            if result.failure.is_some() {
+                return self.attempted(place, step, number, result);
+            }
+            self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
+        }
+        let (level, reason) = match worst(&result) {
+            Some((worse, why)) if worse > level => (worse, Some(why)),
+            Some(_) | None => (level, reason),
+        };
         let output = Some(output);
         self.end(place, step, StepEnded { level, reason, output, ..ended(Outcome::Succeeded, None) })
     }

@@ -13,6 +13,7 @@ use crate::engine::retry;
 use crate::engine::run::{Running, StepPhase};
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Turn, ended};
+use crate::model::measure::figure;
 use crate::model::perform::{Failure, Reply};
 use crate::model::policy::{FailureKind, OnInterrupt};
 use crate::model::step::Step;
@@ -31,6 +32,9 @@ impl<'a> Turn<'a> {
         let result = match reply {
             Reply::Done { output, findings } => {
                 let (samples, problem) = self.samples(place, step, &output);
+                if !self.questions.is_empty() {
+                    return Ok(());
+                }
                 let failure = problem.map(|problem| Failure { output: output.clone(), ..problem });
                 AttemptResult { output, failure, stopped: false, findings, samples }
             }
@@ -118,6 +122,9 @@ impl<'a> Turn<'a> {
         let stopped = outcome == Outcome::Cancelled && !timed_out;
         let (samples, problem) =
             if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
+        if !self.questions.is_empty() {
+            return Ok(());
+        }
         let failure = failure.or(problem);
         let findings = findings.into_iter().collect();
         self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples })
@@ -149,11 +156,7 @@ impl<'a> Turn<'a> {
         inner: Level,
     ) -> Result<(), IllegalEvent> {
         let recovered = recovered || self.run.steps.get(place).is_some_and(|run| run.recovering);
-        let found =
-            result.findings.iter().filter_map(|finding| Some((Level::parse(&finding.level)?, finding.message.clone())));
-        let measured = result.samples.iter().map(|sample| (sample.level, describe(sample)));
-        let worst = found.chain(measured).filter(|(level, _)| *level > Level::Ok).max_by_key(|(level, _)| *level);
-        let (own, reason) = worst.map_or((Level::Ok, None), |(level, reason)| (level, Some(reason)));
+        let (own, reason) = worst(result).map_or((Level::Ok, None), |(level, reason)| (level, Some(reason)));
         let least = if recovered { Level::Notice } else { Level::Ok };
         let outcome = if recovered { Outcome::Recovered } else { Outcome::Succeeded };
         let ended = StepEnded { level: own.max(inner).max(least), ..ended(outcome, reason) };
@@ -297,13 +300,20 @@ fn child_output(child: RunId, outcome: Outcome, level: Level, outputs: Map<Strin
     Value::Object(output)
 }
 
+/// The worst of what an attempt found and measured, where that is not ok, in a line.
+pub(super) fn worst(result: &AttemptResult) -> Option<(Level, String)> {
+    let found =
+        result.findings.iter().filter_map(|finding| Some((Level::parse(&finding.level)?, finding.message.clone())));
+    let measured = result.samples.iter().map(|sample| (sample.level, describe(sample)));
+    found.chain(measured).filter(|(level, _)| *level > Level::Ok).max_by_key(|(level, _)| *level)
+}
+
 /// A sample in a line: `disk_used{mount="/"} = 91 % (> 90)`.
 pub(super) fn describe(sample: &crate::engine::event::Sample) -> String {
     let labels: Vec<_> = sample.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let labels = if labels.is_empty() { String::new() } else { format!("[{}]", labels.join(" ")) };
     let unit = sample.unit.as_deref().map_or(String::new(), |unit| format!(" {unit}"));
     let note = sample.note.as_deref().map_or(String::new(), |note| format!(" ({note})"));
-    let value = format!("{:.3}", sample.value);
-    let value = value.trim_end_matches('0').trim_end_matches('.');
-    format!("{}{labels} is {value}{unit}{note}", sample.name)
+    let value = sample.value.map_or("missing".to_owned(), |value| format!("{}{unit}", figure(value)));
+    format!("{}{labels} is {value}{note}", sample.name)
 }

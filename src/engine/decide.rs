@@ -9,7 +9,9 @@ use crate::base::value::{Map, Value};
 use crate::engine::call::Given;
 use crate::engine::event::{Answer, Event, Recorded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::measure;
 use crate::engine::run::{Run, RunPhase, StepPhase};
+use crate::engine::series::{Known, Question};
 use crate::engine::turn::Turn;
 use crate::model::perform::{Reply, Request};
 use crate::model::policy::Full;
@@ -153,26 +155,59 @@ pub struct Decision {
     pub effects: Vec<Effect>,
 }
 
+/// Why nothing was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Undecided {
+    /// The past of these series must be known first. The run is as it was: look them up and decide again.
+    Asks(Vec<Question>),
+    /// The machine made an event that its own table refuses: a bug, kept from spreading.
+    Illegal(IllegalEvent),
+}
+
+impl From<IllegalEvent> for Undecided {
+    fn from(illegal: IllegalEvent) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
 /// Decides what an input means. `run` moves along with the events; drop it if they can't be made durable.
+/// `known` is what has been looked up of the past of series; it ends up in the events, so a replay never asks again.
 ///
 /// # Errors
-/// [`IllegalEvent`] when the machine made an event that its own table refuses: a bug, kept from spreading.
-pub fn decide(book: &Runbook, run: &mut Run, input: Input, now: Timestamp) -> Result<Decision, IllegalEvent> {
-    let mut turn = Turn::new(book, run, now);
-    if turn.run.ended().is_some() {
+/// [`Undecided`].
+pub fn decide(
+    book: &Runbook,
+    run: &mut Run,
+    input: Input,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Decision, Undecided> {
+    if run.ended().is_some() {
         return Ok(Decision::default());
     }
+    let before = measure::asks_under_way(book).then(|| run.clone());
+    let mut turn = Turn::new(book, run, known, now);
     take(&mut turn, input)?;
-    turn.settle()?;
-    Ok(turn.finish())
+    // What an input brings is measured before anything is written down.
+    if turn.questions.is_empty() {
+        turn.settle()?;
+    }
+    if turn.questions.is_empty() {
+        return Ok(turn.finish());
+    }
+    let questions = std::mem::take(&mut turn.questions);
+    if let Some(before) = before {
+        *run = before;
+    }
+    Err(Undecided::Asks(questions))
 }
 
 /// The events and effects with which a run goes on that was just loaded: everything not yet done is ordered again.
 ///
 /// # Errors
 /// As [`decide`].
-pub fn resume(book: &Runbook, run: &mut Run, now: Timestamp) -> Result<Decision, IllegalEvent> {
-    let mut decision = decide(book, run, Input::Tick, now)?;
+pub fn resume(book: &Runbook, run: &mut Run, known: &Known, now: Timestamp) -> Result<Decision, Undecided> {
+    let mut decision = decide(book, run, Input::Tick, known, now)?;
     let outstanding = outstanding(book, run);
     for effect in outstanding {
         if !decision.effects.contains(&effect) {

@@ -242,13 +242,13 @@ pub struct Sample {
     pub name: StepId,
     /// Labels, by name.
     pub labels: BTreeMap<String, String>,
-    /// In the declared unit.
-    pub value: f64,
+    /// In the declared unit; `None` where there was no reading and none is taken for it.
+    pub value: Option<f64>,
     /// The declared unit.
     pub unit: Option<String>,
     /// The level the thresholds give it.
     pub level: Level,
-    /// The band that says so (`>= 80`), or a note (`no baseline yet (3 of 7)`).
+    /// Why: the band that says so (`>= 80`), or a note (`no baseline yet (3 of 7)`).
     pub note: Option<String>,
 }
 

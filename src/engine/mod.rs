@@ -6,8 +6,10 @@
 //!
 //! `start` makes the first event; `turn` walks the lists; `gate` says whether a step may begin;
 //! `begin`, `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `conclude` retries, recovers and ends;
+//! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
 //! `stages` takes the run from its steps through undo and handlers to its end.
 
+mod baseline;
 mod begin;
 pub mod call;
 mod composite;
@@ -18,6 +20,7 @@ pub mod evolve;
 mod gate;
 pub mod group;
 mod hosts;
+mod judge;
 mod measure;
 pub mod project;
 pub mod rehearse;
@@ -25,6 +28,7 @@ mod retry;
 mod rounds;
 pub mod run;
 pub mod scope;
+pub mod series;
 mod stages;
 pub mod start;
 mod step_table;

@@ -2,7 +2,8 @@
 
 use crate::base::ids::RunId;
 use crate::base::value::{Value, json};
-use crate::engine::event::{Event, Recorded};
+use crate::engine::event::{Event, Recorded, Sample, StepEvent};
+use crate::engine::series::Series;
 
 /// Runs by id: who, what, when. Key: the id's text.
 pub const STARTED: &str = "run_started";
@@ -13,12 +14,18 @@ pub const UNFINISHED: &str = "unfinished";
 /// Runs of one runbook. Key: the name, a zero byte, the id's text.
 pub const BY_RUNBOOK: &str = "by_runbook";
 
+/// Every series there is. Key: [`Series::key`].
+pub const SERIES: &str = "series";
+/// Samples that have a value, those of one series together and in the order of time. Key: [`Series::key_at`], the
+/// run's id, the event's version, the sample's number in it.
+pub const SAMPLES: &str = "samples";
+
 /// One absolute change: tree, key, value (`None` deletes).
 pub type Put = (&'static str, Vec<u8>, Option<Value>);
 
-/// The changes of one event of a run's stream.
+/// The changes of one event of a run's stream; `version` is its place in it.
 #[must_use]
-pub fn project(run: RunId, recorded: &Recorded) -> Vec<Put> {
+pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
     let key = run.to_string().into_bytes();
     match &recorded.event {
         Event::Started(started) => {
@@ -48,11 +55,77 @@ pub fn project(run: RunId, recorded: &Recorded) -> Vec<Put> {
             });
             vec![(ENDED, key.clone(), Some(row)), (UNFINISHED, key, None)]
         }
+        Event::Step { event: StepEvent::Attempted { result, .. }, .. } => (0..)
+            .zip(&result.samples)
+            .flat_map(|(number, sample)| sample_rows(run, version, number, recorded, sample))
+            .collect(),
         Event::Queued { .. }
         | Event::Admitted
         | Event::CancelAsked { .. }
         | Event::TimedOut
         | Event::Entered(_)
         | Event::Step { .. } => Vec::new(),
+    }
+}
+
+/// A sample, and that its series is there.
+fn sample_rows(run: RunId, version: u64, number: u16, recorded: &Recorded, sample: &Sample) -> Vec<Put> {
+    let Some(value) = sample.value.filter(|value| value.is_finite()) else { return Vec::new() };
+    let series = Series { name: sample.name.clone(), labels: sample.labels.clone() };
+    let mut key = series.key_at(recorded.at);
+    key.extend(run.to_string().as_bytes());
+    key.extend(version.to_be_bytes());
+    key.extend(number.to_be_bytes());
+    vec![
+        (SERIES, series.key(), Some(json!({ "labels": series.labels }))),
+        (SAMPLES, key, Some(json!([value, sample.level.as_str(), sample.unit]))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::address::Place;
+    use crate::base::ids::StepId;
+    use crate::base::level::Level;
+    use crate::engine::event::AttemptResult;
+
+    fn rows(at: &str, labels: &[(&str, &str)], values: &[Option<f64>]) -> Vec<Put> {
+        let sample = |value: &Option<f64>| Sample {
+            name: StepId::parse("used").expect("a name"),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            value: *value,
+            unit: Some("%".into()),
+            level: Level::Warning,
+            note: None,
+        };
+        let samples = values.iter().map(sample).collect();
+        let result =
+            AttemptResult { output: Value::Null, failure: None, stopped: false, findings: Vec::new(), samples };
+        let event = StepEvent::Attempted { number: 1, result: Box::new(result) };
+        let event = Event::Step { place: Place::parse("look").expect("a place"), event };
+        project(RunId::new(1, 2), 7, &Recorded { at: at.parse().expect("an instant"), event })
+    }
+
+    fn keys(rows: &[Put]) -> Vec<&[u8]> {
+        rows.iter().filter(|(tree, _, _)| *tree == SAMPLES).map(|(_, key, _)| key.as_slice()).collect()
+    }
+
+    #[test]
+    fn a_series_is_one_stretch_of_keys_in_the_order_of_time() {
+        let early = rows("1969-12-31T23:59:59Z", &[("mount", "/")], &[Some(1.0)]);
+        let late = rows("2026-11-24T00:00:00Z", &[("mount", "/")], &[Some(2.0), None, Some(3.0)]);
+        let other = rows("2026-01-01T00:00:00Z", &[("mount", "/data")], &[Some(4.0)]);
+        let (first, rest) = (keys(&early), keys(&late));
+        assert!(first[0] < rest[0] && rest[0] < rest[1], "by time, then by number");
+        assert_eq!(rest.len(), 2, "a gap has no row");
+        let prefix = &first[0][.."used".len() + 17];
+        assert!(rest.iter().all(|key| key.starts_with(prefix)) && !keys(&other)[0].starts_with(prefix));
+        assert!(keys(&other)[0].starts_with(b"used\0"));
+        assert_eq!(late[1].2, Some(json!([2.0, "warning", "%"])));
+        assert_eq!(late[0], (SERIES, prefix.to_vec(), Some(json!({ "labels": { "mount": "/" } }))));
+        let longest = StepId::parse(&"x".repeat(64)).expect("a name");
+        let longest = Series { name: longest, labels: [("a".to_owned(), "b".repeat(10_000))].into() };
+        assert!(longest.key().len() + 8 + 26 + 8 + 2 <= 125);
     }
 }

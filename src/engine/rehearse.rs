@@ -9,6 +9,7 @@ use crate::base::value::{Value, plain};
 use crate::engine::event::{Planned, StepEnded};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::run::Run;
+use crate::engine::series::Known;
 use crate::engine::turn::{Turn, ended};
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
@@ -155,7 +156,9 @@ fn listed(value: &Value) -> String {
 pub fn not_come_to(book: &Runbook, run: &Run, now: Timestamp) -> Vec<(Place, Planned)> {
     let mut found = Vec::new();
     let mut copy = run.clone();
-    let turn = Turn::new(book, &mut copy, now);
+    // Nothing is measured here, so nothing has to be known.
+    let known = Known::new();
+    let turn = Turn::new(book, &mut copy, &known, now);
     for place in run.steps.keys() {
         let Some(step) = book.step(place.step()) else { continue };
         for (lane, list) in [(Lane::Recover, &step.recover), (Lane::OnError, &step.on_error), (Lane::Undo, &step.undo)]

@@ -8,11 +8,13 @@ use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
 use crate::engine::evolve::{IllegalEvent, evolve};
 use crate::engine::gate::Gate;
 use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
+use crate::engine::series::{Known, Point, Question, Series};
 use crate::model::graph::Graph;
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
 use crate::model::step::{List, Step, StepKind, Wait};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A decision under way.
@@ -20,6 +22,12 @@ pub(super) struct Turn<'a> {
     pub(super) book: &'a Runbook,
     pub(super) run: &'a mut Run,
     pub(super) now: Timestamp,
+    /// What has been looked up of series.
+    pub(super) known: &'a Known,
+    /// What must be looked up before this counts as a decision.
+    pub(super) questions: Vec<Question>,
+    /// The last samples of this decision.
+    pub(super) fresh: BTreeMap<Series, Point>,
     events: Vec<Recorded>,
     effects: Vec<Effect>,
 }
@@ -86,8 +94,9 @@ pub(super) struct Sum {
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(book: &'a Runbook, run: &'a mut Run, now: Timestamp) -> Self {
-        Self { book, run, now, events: Vec::new(), effects: Vec::new() }
+    pub(super) fn new(book: &'a Runbook, run: &'a mut Run, known: &'a Known, now: Timestamp) -> Self {
+        let (questions, fresh) = (Vec::new(), BTreeMap::new());
+        Self { book, run, now, known, questions, fresh, events: Vec::new(), effects: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Decision {

@@ -27,6 +27,33 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - `retry: 3` is short for `retry: { attempts: 3 }`; `concurrency: NAME` for `{ group: NAME }`; `inputs: { url: url }` for `{ url: { type: url } }`.
 ";
 
+const JUDGING: &str = "
+### How a sample is judged
+
+A sample is stored with the step that took it, in a *series*: the measure with its labels. In a `foreach` each item is measured by
+itself, and the item is a label. Every attempt that does what it says stores its samples, whoever started the run: rounds of a `watch`,
+steps of a called runbook, runs by hand. A failed attempt has no reading and stores nothing; its level is that of its failure. Dry runs
+store nothing.
+
+1. *Bands* judge the value, `critical` first. A band relative to the baseline holds nothing while there is none.
+2. `clear` holds a level: when the last sample of the series was worse, that level stays until its `clear` band holds, then the next
+   milder one that has a `clear`, down to what the bands say.
+3. *No reading* (the expression gives `null`, or the list of `each` is empty, which is one missing reading without those labels): where
+   `stale_after` is written, the last sample stands in until it is older than that; then, or at once, `missing` says what it means.
+   `missing: 0` stores that number; a level stores a gap. `missing: keep` lets the last sample stand in for ever, or until `stale_after`,
+   then it is `ok` with a note. Without `missing` nothing is stored and nothing said.
+4. A sample older than `stale_after` holds no level by `clear`.
+
+The *baseline* is made of earlier days in the book's `timezone`, today never among them. With `same: hour` each earlier day gives the
+samples of the hour that it is now, with `same: day` all of its samples; `by` makes them one number, and `by` again one of all days. So a
+day counts once however often it was measured, and `at_least: 7` is a week. An hour that a clock change skips is none of that day; one
+that it repeats is one hour. At most 10,000 samples are read; of more, the newest of each hour count. Too few: `no baseline yet (3 of 7)`,
+and nothing is compared. The note of a value says what it was compared with: `under 50% of the baseline 80, the median of 9 hours`.
+
+What was judged is in the journal: a later change of `thresholds.yaml` judges no sample again. Samples in a unit that no longer converts
+to the declared one are left out. A sample goes with its run: a baseline that looks back over 28 days needs `keep` to hold the runs of 28 days.
+";
+
 /// The text of `docs/language.md`.
 #[must_use]
 pub fn manual() -> String {
@@ -41,6 +68,9 @@ pub fn manual() -> String {
         }
         if file.name == "alerts" {
             alerts(&mut text);
+        }
+        if file.name == "thresholds" {
+            text.push_str(JUDGING);
         }
         if file.name == "escalation" {
             text.push_str(

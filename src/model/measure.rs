@@ -4,6 +4,7 @@ use crate::base::ids::StepId;
 use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::expr::Expr;
+use crate::model::baseline::Baseline;
 use crate::template::Template;
 
 /// One `measure:` entry of a step.
@@ -64,6 +65,8 @@ pub enum Missing {
     Level(Level),
     /// It is taken for this value.
     Value(f64),
+    /// The level stays what it was.
+    Keep,
 }
 
 /// A band: `< 120 || > 600`, alternatives of comparisons joined by `&&`.
@@ -110,27 +113,37 @@ pub enum Op {
     NotEqual,
 }
 
-/// `baseline:` of a threshold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Baseline {
-    /// The same hour, or the same day, of earlier days.
-    pub same: String,
-    /// Of which days: `every_day`, `weekday`, `same_weekday`.
-    pub of: String,
-    /// How far back.
-    pub over: Span,
-    /// `median`, `mean`, `p95`, …
-    pub by: String,
-    /// How many samples it needs.
-    pub at_least: u32,
-}
-
 impl Threshold {
     /// The level of a value, with the band that says so. `baseline` is `None` while there are too few samples.
     #[must_use]
     pub fn judge(&self, value: f64, baseline: Option<f64>) -> (Level, Option<&Band>) {
         let hit = self.bands.iter().find(|(_, band)| band.holds(value, baseline));
         hit.map_or((Level::Ok, None), |(level, band)| (*level, Some(band)))
+    }
+
+    /// The worst level between `judged` and `before` that the value does not leave, with the band that would let it.
+    /// A band relative to a baseline that is not there lets everything.
+    #[must_use]
+    pub fn holds_on(&self, value: f64, baseline: Option<f64>, judged: Level, before: Level) -> Option<(Level, &Band)> {
+        let lets = |band: &Band| band.holds(value, baseline) || (baseline.is_none() && band.needs_baseline());
+        let kept = self.clear.iter().find(|(level, band)| *level <= before && *level > judged && !lets(band));
+        kept.map(|(level, band)| (*level, band))
+    }
+
+    /// The baseline, where a band compares with it.
+    #[must_use]
+    pub fn compared_baseline(&self) -> Option<&Baseline> {
+        let compares = self.bands.iter().chain(&self.clear).any(|(_, band)| band.needs_baseline());
+        self.baseline.as_ref().filter(|_| compares)
+    }
+
+    /// Whether judging a sample may need what was stored before it.
+    #[must_use]
+    pub fn looks_back(&self) -> bool {
+        self.compared_baseline().is_some()
+            || !self.clear.is_empty()
+            || self.stale_after.is_some()
+            || self.missing == Some(Missing::Keep)
     }
 }
 
@@ -139,6 +152,18 @@ impl Band {
     #[must_use]
     pub fn holds(&self, value: f64, baseline: Option<f64>) -> bool {
         self.any.iter().any(|all| all.iter().all(|one| one.holds(value, baseline)))
+    }
+
+    /// What of it holds, in words with figures: `under 50% of the baseline 80`; as written where no baseline counts.
+    #[must_use]
+    pub fn shown(&self, value: f64, baseline: Option<f64>) -> String {
+        let held = self.any.iter().find(|all| all.iter().all(|one| one.holds(value, baseline)));
+        match (held, baseline) {
+            (Some(all), Some(baseline)) if all.iter().any(|one| matches!(one.with, Bound::OfBaseline(_))) => {
+                all.iter().map(|one| one.shown(baseline)).collect::<Vec<_>>().join(" and ")
+            }
+            (Some(_) | None, Some(_) | None) => self.text.clone(),
+        }
     }
 
     /// Whether it compares with the baseline.
@@ -193,6 +218,23 @@ impl Comparison {
         Ok(Self { op, with })
     }
 
+    fn shown(self, baseline: f64) -> String {
+        let (sign, word) = match self.op {
+            Op::Less => ("<", "under"),
+            Op::AtMost => ("<=", "at most"),
+            Op::More => (">", "over"),
+            Op::AtLeast => (">=", "at least"),
+            Op::Equal => ("==", "exactly"),
+            Op::NotEqual => ("!=", "not"),
+        };
+        match self.with {
+            Bound::Number(number) => format!("{sign} {}", figure(number)),
+            Bound::OfBaseline(share) => {
+                format!("{word} {}% of the baseline {}", figure(share * 100.0), figure(baseline))
+            }
+        }
+    }
+
     #[expect(clippy::float_cmp, reason = "`== 0` in a band means exactly that")]
     fn holds(self, value: f64, baseline: Option<f64>) -> bool {
         let with = match (self.with, baseline) {
@@ -209,6 +251,14 @@ impl Comparison {
             Op::NotEqual => value != with,
         }
     }
+}
+
+/// A number as a person reads it: at most three digits behind the point, none for nothing.
+#[must_use]
+pub fn figure(number: f64) -> String {
+    let text = format!("{number:.3}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".into() } else { text.into() }
 }
 
 /// How much of `to` one of `from` is, where both are units of one thing.
@@ -248,6 +298,14 @@ mod tests {
         for bad in ["80", ">= lots", "< 50 of baseline", "", "> inf"] {
             assert!(Band::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_band_says_what_of_it_holds() {
+        let both = Band::parse("> 300% of baseline || < 50% of baseline && > 5").expect("band");
+        assert_eq!(both.shown(12.0, Some(80.0)), "under 50% of the baseline 80 and > 5");
+        assert_eq!(both.shown(241.0, Some(80.25)), "over 300% of the baseline 80.25");
+        assert_eq!(Band::parse(" >= 80 ").expect("band").shown(81.0, Some(3.0)), ">= 80");
     }
 
     #[test]

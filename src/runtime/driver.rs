@@ -14,13 +14,14 @@ pub use sweep::{Repair, Suspects, Witness};
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::base::planted::{self, Bug};
-use crate::engine::decide::{Decision, Effect, Input, decide, next_due, resume};
+use crate::engine::decide::{Decision, Effect, Input, next_due};
 use crate::engine::event::{Ended, Parent, Recorded};
 use crate::engine::evolve::replay;
 use crate::engine::group::{Answer, Group, GroupEvent};
 use crate::engine::run::Run;
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
+use crate::runtime::recall::Recall;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -127,9 +128,16 @@ pub struct Driver {
     doubted: BTreeSet<Name>,
     /// Runs that are set aside, each with its reason.
     quarantined: BTreeMap<RunId, String>,
+    recall: Recall,
 }
 
 impl Driver {
+    /// A driver of nothing yet, which looks the past of series up there.
+    #[must_use]
+    pub fn recalling(recall: Recall) -> Self {
+        Self { recall, ..Self::default() }
+    }
+
     /// Takes a group as its stream left it.
     pub fn restore_group(&mut self, name: Name, group: Group) {
         self.groups.insert(name, group);
@@ -138,7 +146,7 @@ impl Driver {
     /// Takes a run that an earlier owner left, and goes on with it.
     pub fn restore(&mut self, book: Arc<Runbook>, mut run: Run, now: Timestamp) -> Vec<Order> {
         let id = run.started.run;
-        match resume(&book, &mut run, now) {
+        match self.recall.resume(&book, &mut run, now) {
             Ok(decision) => {
                 let base = run.version - decision.events.len() as u64;
                 let seen = decision.events.is_empty().then_some((now, run.version));
@@ -156,7 +164,7 @@ impl Driver {
         if self.runs.contains_key(&id) {
             return Vec::new();
         }
-        match decide(&book, &mut run, Input::Tick, now) {
+        match self.recall.decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
                 decision.events.splice(0..0, first.iter().cloned());
                 self.runs.insert(id, Live::new(book, run));
@@ -282,7 +290,7 @@ impl Driver {
                     continue;
                 }
             };
-            match decide(&live.book, &mut live.run, input, now) {
+            match self.recall.decide(&live.book, &mut live.run, input, now) {
                 Ok(decision) => {
                     all.events.extend(decision.events);
                     all.effects.extend(decision.effects);
@@ -312,7 +320,7 @@ impl Driver {
                         Answer::Wait(holders) => Input::Waiting { place, holders },
                         Answer::Full(holders) => Input::GroupFull { full, holders },
                     };
-                    match decide(&live.book, &mut live.run, input, at) {
+                    match self.recall.decide(&live.book, &mut live.run, input, at) {
                         Ok(more) => {
                             events.extend(more.events);
                             more.effects.into_iter().rev().for_each(|effect| queue.push_front(effect));

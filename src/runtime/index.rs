@@ -5,9 +5,6 @@ use crate::engine::project;
 use crate::store::{Change, Project, Row, StreamId, Version, codec};
 use std::sync::Arc;
 
-/// Names of group streams, so that they are found again.
-pub const GROUPS: &str = "groups";
-
 /// The stream of a run.
 #[must_use]
 pub fn run_stream(run: RunId) -> StreamId {
@@ -24,21 +21,19 @@ pub fn group_stream(group: &str) -> StreamId {
 /// quarantined when somebody reads it.
 #[must_use]
 pub fn projection() -> Project {
+    // The past of a group may be forgotten, so its events put no rows.
     Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
-        Some(("run", run)) => run_rows(run, bytes),
-        Some(("group", group)) if version == 1 => {
-            vec![Change { row: Row { tree: GROUPS, key: group.as_bytes().to_vec() }, value: Some(Vec::new()) }]
-        }
+        Some(("run", run)) => run_rows(run, version, bytes),
         Some(_) | None => Vec::new(),
     })
 }
 
-fn run_rows(run: &str, bytes: &[u8]) -> Vec<Change> {
+fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {
     if codec::is_quiet_step(bytes) {
         return Vec::new();
     }
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
-    project::project(run, &recorded)
+    project::project(run, version, &recorded)
         .into_iter()
         .map(|(tree, key, value)| Change {
             row: Row { tree, key },

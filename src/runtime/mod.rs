@@ -1,7 +1,7 @@
 //! Where tokio lives: clock, driver, performing, recovery, the keeper's client, ownership.
 //!
 //! `driver` is synchronous and knows no clock; `pump` is the thread that feeds it, makes its batches
-//! durable and only then lets effects out (invariant 1). `perform` does the effects. `owner` opens a
+//! durable and only then lets effects out (invariant 1). `recall` looks up what a decision must know of stored samples. `perform` does the effects. `owner` opens a
 //! data directory and brings back what an earlier owner left.
 
 pub mod clock;
@@ -12,7 +12,9 @@ pub mod owner;
 pub mod perform;
 pub mod plan;
 pub mod pump;
+pub mod recall;
 pub mod recover;
+pub mod retention;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;

@@ -7,6 +7,7 @@ use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
 use crate::runtime::perform::Hands;
 use crate::runtime::pump::{Message, Pump};
+use crate::runtime::retention::{Keeping, Retention};
 use crate::runtime::shelf::Shelf;
 use crate::store::Journal;
 use crate::store::disk::{self, DiskJournal, Host, OpenError};
@@ -17,7 +18,7 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 1, groups 1";
+const PROJECT_VERSION: &str = "runs 1, series 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
@@ -33,6 +34,8 @@ pub struct Config {
     pub settings: Arc<Settings>,
     /// `stepladder.yaml`, as written.
     pub settings_text: Arc<str>,
+    /// How long finished runs are kept.
+    pub keeping: Keeping,
     /// The owner's environment.
     pub env: BTreeMap<String, String>,
     /// This binary: keepers and step-hosts are it again.
@@ -45,6 +48,8 @@ pub struct Config {
 pub struct Opened {
     /// Its journal.
     pub journal: Arc<dyn Journal>,
+    /// The same, as it is on the disk.
+    pub disk: Arc<DiskJournal>,
     /// Pinned books.
     pub shelf: Arc<Shelf>,
 }
@@ -60,6 +65,7 @@ pub struct Owner {
     thread: Option<std::thread::JoinHandle<()>>,
     broken: watch::Receiver<Option<String>>,
     keepers: KeeperClient,
+    retention: Retention,
 }
 
 /// Opens a data directory without driving anything.
@@ -77,7 +83,9 @@ pub fn open(data: &std::path::Path) -> Result<Opened, OpenError> {
     for (stream, what) in journal.damaged_streams() {
         tracing::error!(%stream, %what, "a stream is damaged; it is left alone, everything else goes on");
     }
-    Ok(Opened { journal: Arc::new(journal), shelf: Arc::default() })
+    let disk = Arc::new(journal);
+    let journal: Arc<dyn Journal> = disk.clone();
+    Ok(Opened { journal, disk, shelf: Arc::default() })
 }
 
 impl Owner {
@@ -97,7 +105,10 @@ impl Owner {
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
-        Ok(Self { journal: opened.journal, shelf: opened.shelf, pump: sender, thread: Some(thread), broken, keepers })
+        let retention = Retention::start(opened.disk, config.keeping.clone(), config.data.clone());
+        let retention = retention.map_err(|error| OpenError::io(&config.data, &error))?;
+        let (journal, shelf, thread) = (opened.journal, opened.shelf, Some(thread));
+        Ok(Self { journal, shelf, pump: sender, thread, broken, keepers, retention })
     }
 
     /// Why the journal can't go on, once it can't.
@@ -115,6 +126,7 @@ impl Owner {
         if let Some(thread) = self.thread.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        let _ = tokio::task::spawn_blocking(move || self.retention.stop()).await;
         self.keepers.settled();
     }
 }

@@ -19,6 +19,7 @@ use crate::model::runbook::Runbook;
 use crate::runtime::driver::{Driver, Flight, Order, Repair, Suspects};
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::plan::refusal;
+use crate::runtime::recall::Recall;
 use crate::runtime::recover;
 use crate::runtime::shelf::Shelf;
 use crate::store::codec::CodecError;
@@ -145,6 +146,7 @@ impl Pump {
     ) -> Self {
         let clock: Clock = Arc::new(crate::runtime::clock::now);
         let (followers, starting) = (BTreeMap::new(), BTreeMap::new());
+        let driver = Driver::recalling(Recall::of(Arc::clone(&journal)));
         Self {
             journal,
             shelf,
@@ -152,7 +154,7 @@ impl Pump {
             sender,
             clock,
             node,
-            driver: Driver::default(),
+            driver,
             broken,
             followers,
             starting,

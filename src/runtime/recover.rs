@@ -6,7 +6,7 @@ use crate::engine::group::Group;
 use crate::engine::project::UNFINISHED;
 use crate::engine::run::Run;
 use crate::runtime::driver::{Driver, Order, Repair};
-use crate::runtime::index::{GROUPS, group_stream, run_stream};
+use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::shelf::{BUNDLE, Shelf};
 use crate::store::{Journal, Row, codec};
 use jiff::Timestamp;
@@ -16,8 +16,12 @@ const PAGE: usize = 1_000;
 
 /// Takes up every unfinished run. What does not read is left alone, loudly, and stops nothing else.
 pub fn recover(driver: &mut Driver, journal: &dyn Journal, shelf: &Shelf, now: Timestamp) -> Vec<Order> {
-    for key in keys(journal, GROUPS) {
-        let name = String::from_utf8_lossy(&key).into_owned();
+    let groups = journal.streams("group/").unwrap_or_else(|error| {
+        tracing::error!(%error, "the groups can't be listed");
+        Vec::new()
+    });
+    for (stream, _) in groups {
+        let name = stream.as_str().trim_start_matches("group/").to_owned();
         match Name::parse(&name)
             .map_err(|error| error.to_string())
             .and_then(|name| Ok((name.clone(), read_group(journal, &name)?)))
@@ -128,8 +132,13 @@ pub fn read_events(
 /// # Errors
 /// A sentence, when its stream does not read or does not add up.
 pub fn read_group(journal: &dyn Journal, name: &Name) -> Result<Group, String> {
+    let stream = group_stream(name.as_str());
     let mut group = Group::default();
-    for bytes in journal.read(&group_stream(name.as_str()), 0).map_err(|error| error.to_string())? {
+    let events = journal.read(&stream, 0).map_err(|error| error.to_string())?;
+    let version = journal.version(&stream).map_err(|error| error.to_string())?;
+    // Its past may be forgotten, up to where nobody held it.
+    group.version = version.saturating_sub(events.len() as u64);
+    for bytes in events {
         let event = codec::decode_group(&bytes).map_err(|error| error.to_string())?;
         group.evolve(&event).map_err(|error| error.to_string())?;
     }

@@ -48,7 +48,8 @@ impl Shelf {
         let plain: BTreeMap<&str, &str> = texts.iter().map(|(name, text)| (name.as_str(), text.as_ref())).collect();
         let bytes = serde_json::to_vec(&plain).map_err(|error| ShelfError::Text(error.to_string()))?;
         let digest = Digest::of(&bytes);
-        let known = self.lock().contains_key(&digest);
+        // A book that was pinned before may have gone meanwhile with the last run that named it.
+        let known = self.lock().contains_key(&digest) && journal.has_blob(&digest);
         if !known {
             journal.put_blob(&bytes)?;
             self.lock().insert(digest, Arc::clone(book));

@@ -21,7 +21,7 @@ pub fn stem(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
     run_dir(data, run).join(format!("{slug}.{attempt}"))
 }
 
-/// The spool directory of a run.
+/// The directory of a run's records and output.
 #[must_use]
 pub fn run_dir(data: &Path, run: &str) -> PathBuf {
     data.join("spool").join(run)

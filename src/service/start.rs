@@ -109,6 +109,9 @@ impl Service {
         }
         let runbook = self.pinned(&old)?;
         self.may_start(&actor, &runbook)?;
+        let texts = (self.files)().map_err(Trouble::Book)?;
+        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+        self.has_space(lang::load(&files).book.settings.min_free)?;
         let now = clock::now();
         let run = clock::new_run(now);
         let before = &old.started;

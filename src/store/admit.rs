@@ -5,7 +5,7 @@
 
 use crate::base::limits;
 use crate::base::span::show_size;
-use crate::store::{AppendError, Batch, Guard, Row, StreamId, Version};
+use crate::store::{AppendError, Batch, Forget, Guard, Row, StreamId, Version};
 
 /// What a journal is asked while a batch is judged.
 pub(crate) trait Held {
@@ -19,6 +19,8 @@ pub(crate) trait Held {
 
 /// Longest name of a stream: a kind, a slash and any name or id with room to spare.
 const MAX_STREAM_NAME: usize = 512;
+/// What the journal writes for itself has names that begin so.
+pub(crate) const OWN: &str = "store/";
 
 /// Whether the batch may be taken now; says why not.
 pub(crate) fn admit(batch: &Batch, held: &dyn Held) -> Result<(), AppendError> {
@@ -28,10 +30,16 @@ pub(crate) fn admit(batch: &Batch, held: &dyn Held) -> Result<(), AppendError> {
 
 fn check_limits(batch: &Batch) -> Result<(), AppendError> {
     let mut total = 0;
-    for (stream, payloads) in &batch.appends {
-        if stream.as_str().is_empty() || stream.as_str().len() > MAX_STREAM_NAME {
-            return Err(AppendError::Refused(format!("`{stream}` is no name for a stream")));
+    for forget in &batch.forgets {
+        let stream = forget.stream();
+        check_name(stream)?;
+        let whole = matches!(forget, Forget::Whole(_));
+        if whole && batch.appends.iter().any(|(appended, _)| appended == stream) {
+            return Err(AppendError::Refused(format!("stream `{stream}` is appended to and forgotten at once")));
         }
+    }
+    for (stream, payloads) in &batch.appends {
+        check_name(stream)?;
         if payloads.is_empty() {
             return Err(AppendError::Refused(format!("no event for stream `{stream}`")));
         }
@@ -45,6 +53,14 @@ fn check_limits(batch: &Batch) -> Result<(), AppendError> {
         if total > limits::MAX_BATCH {
             return Err(too_large("a batch", stream, total, limits::MAX_BATCH));
         }
+    }
+    Ok(())
+}
+
+fn check_name(stream: &StreamId) -> Result<(), AppendError> {
+    let name = stream.as_str();
+    if name.is_empty() || name.len() > MAX_STREAM_NAME || name.starts_with(OWN) {
+        return Err(AppendError::Refused(format!("`{stream}` is no name for a stream")));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ pub(crate) fn batch(guards: &[Guard], appends: &[(&str, &[&str])]) -> Batch {
     Batch {
         guards: guards.into(),
         appends: appends.iter().map(|(name, texts)| (stream(name), payloads(texts))).collect(),
+        forgets: Vec::new(),
     }
 }
 
@@ -168,6 +169,7 @@ fn limits_are_kept(journal: &dyn Journal) {
     let sized = |events: usize, size: usize| Batch {
         guards: Vec::new(),
         appends: vec![(stream("a"), vec![vec![b'x'; size]; events])],
+        forgets: Vec::new(),
     };
     let refused = |batch| match append(journal, batch) {
         Err(AppendError::Refused(why)) => why,

@@ -4,7 +4,9 @@
 
 use crate::base::digest::Digest;
 use crate::store::admit::{Held, admit};
-use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
+use crate::store::{
+    AppendError, Batch, Done, Forget, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -33,12 +35,30 @@ pub struct Memory {
 
 #[derive(Debug, Clone, Default)]
 struct State {
-    streams: BTreeMap<StreamId, Vec<Vec<u8>>>,
+    streams: BTreeMap<StreamId, Events>,
     rows: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     appends: u64,
     epoch: u64,
     broken: bool,
+}
+
+/// The events of a stream that are left, and how many are forgotten before them.
+#[derive(Debug, Clone, Default)]
+struct Events {
+    forgotten: Version,
+    kept: Vec<Vec<u8>>,
+}
+
+impl Events {
+    fn version(&self) -> Version {
+        self.forgotten + self.kept.len() as Version
+    }
+
+    fn behind(&self, from: Version) -> &[Vec<u8>] {
+        let skip = usize::try_from(from.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
+        self.kept.get(skip..).unwrap_or_default()
+    }
 }
 
 impl Default for Memory {
@@ -81,8 +101,8 @@ impl Memory {
         let mut state = self.state();
         state.rows.clear();
         let streams = state.streams.clone();
-        for (stream, payloads) in &streams {
-            for (version, payload) in (1..).zip(payloads) {
+        for (stream, events) in &streams {
+            for (version, payload) in (events.forgotten + 1..).zip(&events.kept) {
                 state.apply(&self.project, stream, version, payload);
             }
         }
@@ -110,21 +130,43 @@ impl Memory {
             Some(Fault::After) | None => {}
         }
         admit(&batch, &*state)?;
+        for forget in &batch.forgets {
+            state.forget(&self.project, forget);
+        }
         let mut versions = Vec::new();
         for (stream, payloads) in batch.appends {
             for payload in payloads {
                 let events = state.streams.entry(stream.clone()).or_default();
-                events.push(payload.clone());
-                let version = events.len() as Version;
+                events.kept.push(payload.clone());
+                let version = events.version();
                 state.apply(&self.project, &stream, version, &payload);
             }
-            versions.push(state.streams.get(&stream).map_or(0, Vec::len) as Version);
+            versions.push(state.streams.get(&stream).map_or(0, Events::version));
         }
         if fault == Some(Fault::After) { Err(AppendError::Unknown("a fault on purpose".into())) } else { Ok(versions) }
     }
 }
 
 impl State {
+    fn forget(&mut self, project: &Project, forget: &Forget) {
+        match forget {
+            Forget::Past(stream) => {
+                if let Some(events) = self.streams.get_mut(stream) {
+                    events.forgotten = events.version();
+                    events.kept.clear();
+                }
+            }
+            Forget::Whole(stream) => {
+                let events = self.streams.remove(stream).unwrap_or_default();
+                for (version, payload) in (events.forgotten + 1..).zip(&events.kept) {
+                    for change in project(stream, version, payload) {
+                        self.rows.entry(change.row.tree).or_default().remove(&change.row.key);
+                    }
+                }
+            }
+        }
+    }
+
     fn apply(&mut self, project: &Project, stream: &StreamId, version: Version, payload: &[u8]) {
         for change in project(stream, version, payload) {
             let tree = self.rows.entry(change.row.tree).or_default();
@@ -138,7 +180,7 @@ impl State {
 
 impl Held for State {
     fn version(&self, stream: &StreamId) -> Result<Version, AppendError> {
-        Ok(self.streams.get(stream).map_or(0, Vec::len) as Version)
+        Ok(self.streams.get(stream).map_or(0, Events::version))
     }
 
     fn has(&self, row: &Row) -> Result<bool, AppendError> {
@@ -165,22 +207,16 @@ impl Journal for Memory {
         let from = state.streams.range(StreamId::from_name(prefix)..);
         Ok(from
             .take_while(|(stream, _)| stream.as_str().starts_with(prefix))
-            .map(|(stream, events)| (stream.clone(), events.len() as Version))
+            .map(|(stream, events)| (stream.clone(), events.version()))
             .collect())
     }
 
     fn version(&self, stream: &StreamId) -> Result<Version, ReadError> {
-        Ok(self.state().streams.get(stream).map_or(0, Vec::len) as Version)
+        Ok(self.state().streams.get(stream).map_or(0, Events::version))
     }
 
     fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
-        Ok(self
-            .state()
-            .streams
-            .get(stream)
-            .map(|events| events.iter().skip(from).cloned().collect())
-            .unwrap_or_default())
+        Ok(self.state().streams.get(stream).map(|events| events.behind(from).to_vec()).unwrap_or_default())
     }
 
     fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {
@@ -210,6 +246,10 @@ impl Journal for Memory {
         let digest = Digest::of(bytes);
         self.state().blobs.insert(digest, bytes.to_vec());
         Ok(digest)
+    }
+
+    fn has_blob(&self, digest: &Digest) -> bool {
+        self.state().blobs.contains_key(digest)
     }
 
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {

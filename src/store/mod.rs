@@ -93,6 +93,29 @@ pub struct Batch {
     pub guards: Vec<Guard>,
     /// Payloads by stream, in order; each at most `limits::MAX_EVENT` bytes, the batch `MAX_BATCH`.
     pub appends: Vec<(StreamId, Vec<Vec<u8>>)>,
+    /// What is forgotten, before the appends.
+    pub forgets: Vec<Forget>,
+}
+
+/// Events that go for good. Their room on the disk is won back later, by the cleaner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// A whole stream and every row that its events put, as if it had never been. No other stream may put
+    /// one of those rows, and the name is not used again.
+    Whole(StreamId),
+    /// The events a stream has so far; it goes on behind them with its version and its hash. For streams
+    /// whose events put no rows, or put them all again with the next event.
+    Past(StreamId),
+}
+
+impl Forget {
+    /// Of which stream.
+    #[must_use]
+    pub fn stream(&self) -> &StreamId {
+        match self {
+            Self::Whole(stream) | Self::Past(stream) => stream,
+        }
+    }
 }
 
 /// Why a batch was not taken, or may not have been.
@@ -181,7 +204,8 @@ pub trait Journal: Send + Sync {
     /// [`ReadError`] when the store cannot be read.
     fn version(&self, stream: &StreamId) -> Result<Version, ReadError>;
 
-    /// The events of a stream behind version `from` (0 = all), oldest first, verified.
+    /// The events of a stream behind version `from` (0 = all there are), oldest first, verified. Those that
+    /// were forgotten are not among them.
     ///
     /// # Errors
     /// [`ReadError::Corrupt`] for this stream alone.
@@ -213,9 +237,18 @@ pub trait Journal: Send + Sync {
     /// [`AppendError::Full`] or [`AppendError::Broken`].
     fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError>;
 
+    /// Whether there are bytes of that hash. If so they stay for the next while as if they had just been
+    /// put, so that an event can name them.
+    fn has_blob(&self, digest: &Digest) -> bool;
+
     /// The bytes of that hash, verified.
     ///
     /// # Errors
     /// [`ReadError::Blob`] when they are not there or not what they should be.
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError>;
+
+    /// The data directory it is in, where it is in one: to examine it and to copy it.
+    fn directory(&self) -> Option<&disk::DiskJournal> {
+        None
+    }
 }

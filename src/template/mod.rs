@@ -247,7 +247,9 @@ fn misplaced_secrets(items: &[Item]) -> Vec<Problem> {
     let mut problems = Vec::new();
     each_path(items, &mut |found| {
         if found.path.as_ref().is_some_and(|path| path[0] == "secrets") && !alone.contains(&found.span) {
-            let text = format!("`{0}` is a secret: it stands alone, as `{{{{ {0} }}}}`", found.raw);
+            let whole = found.path.as_ref().is_some_and(|path| path.len() == 2);
+            let so = if whole { found.raw.as_str() } else { "secrets.NAME" };
+            let text = format!("`{}` is a secret: it stands alone, as `{{{{ {so} }}}}`", found.raw);
             let help = "no helper, block or third brace sees a secret";
             problems.push(Problem::new(ProblemKind::Secret, found.span, text).help(help));
         }

@@ -60,7 +60,7 @@ fn output_that_is_no_text_is_kept_as_it_is() {
     assert!(home.path("lived").exists(), "whoever closes its output is waited for");
     let mut kept = Vec::new();
     for dir in fs::read_dir(home.path(".stepladder/spool")).unwrap() {
-        kept.push(fs::read(dir.unwrap().path().join("raw.1/stdout")).unwrap_or_default());
+        kept.push(fs::read(dir.unwrap().path().join("raw.1.stdout")).unwrap_or_default());
     }
     assert_eq!(kept, [b"a\xff\xfeb\0c\x1b[31m"]);
     let shown = text(&home.command(&["show", "last"]).env("LANG", "C.UTF-8").output().unwrap().stdout);
@@ -99,10 +99,10 @@ fn a_line_without_an_end_is_bounded_and_seen_live() {
     // A debug build of the owner takes some 60 MiB as it is.
     assert!(owner < 256 * 1024 && keeper < 64 * 1024, "owner {owner} KiB, keeper {keeper} KiB");
     let spool = fs::read_dir(home.path(".stepladder/spool")).unwrap().next().unwrap().unwrap().path();
-    let kept = fs::read(spool.join("flood.1/stdout")).unwrap();
+    let kept = fs::read(spool.join("flood.1.stdout")).unwrap();
     assert!(kept.starts_with(b"begunxxx") && kept.len() == 256 * 1024, "{} bytes are kept", kept.len());
-    let exit: Value = serde_json::from_slice(&fs::read(spool.join("flood.1/exit.json")).unwrap()).unwrap();
-    assert_eq!(exit["stdout"]["bytes_total"], 1_073_741_824_u64 + 5);
+    let exit = stepladder::keeper::read_exit(&spool.join("flood.1")).unwrap();
+    assert_eq!(exit.stdout.bytes_total, 1_073_741_824_u64 + 5);
 }
 
 /// No process number is free for a while: the step waits for one, and the run is good.

@@ -194,6 +194,16 @@ fn a_detached_run_goes_on_alone() {
 }
 
 #[test]
+fn a_run_that_was_just_detached_is_driven_and_can_be_followed() {
+    let home = Home::new(&[("slow", "steps:\n  - { id: a, shell: 'echo one; sleep 1; echo two' }\n")]);
+    let run = text(&home.run(&["run", "slow", "--detach"]).stdout);
+    let out = home.run(&["logs", "-f", run.trim()]);
+    let said = format!("{}{}", text(&out.stdout), text(&out.stderr));
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    assert!(said.contains("one") && said.contains("two"), "{said}");
+}
+
+#[test]
 fn a_failed_run_is_retried_from_where_it_failed() {
     let home = Home::new(&[(
         "steps",

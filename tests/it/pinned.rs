@@ -117,7 +117,7 @@ fn a_run_of_a_kind_unknown_here_is_a_sentence() {
         }
     }
     let (done, answer) = std::sync::mpsc::channel();
-    let batch = Batch { guards: Vec::new(), appends: vec![(run_stream(other), payloads)] };
+    let batch = Batch { guards: Vec::new(), appends: vec![(run_stream(other), payloads)], ..Batch::default() };
     journal.append(batch, Box::new(move |result| done.send(result.map(|_| ())).unwrap()));
     answer.recv().unwrap().unwrap();
     drop(journal);

@@ -133,6 +133,11 @@ impl Sim {
         Timestamp::from_millisecond(self.clock.load(Ordering::SeqCst)).unwrap()
     }
 
+    /// Nothing happens until so long after the beginning.
+    pub(crate) fn skip_to(&mut self, at: Span) {
+        self.clock.fetch_max(BEGAN + i64::try_from(at.millis()).unwrap(), Ordering::SeqCst);
+    }
+
     pub(crate) fn start(&mut self, runbook: &str) {
         let run = self.run;
         self.start_as(runbook, run);

@@ -55,6 +55,7 @@ impl House {
             data: data.path().into(),
             settings: Arc::new(lang::load(&listed).book.settings),
             settings_text: "".into(),
+            keeping: stepladder::runtime::retention::Keeping::default(),
             env: env.clone(),
             program: PathBuf::from(env!("CARGO_BIN_EXE_stepladder")),
             say: Arc::new(|_| false),

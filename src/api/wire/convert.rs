@@ -146,7 +146,7 @@ impl From<&Sample> for WireMeasure {
         Self {
             name: sample.name.to_string(),
             labels: sample.labels.clone(),
-            value: Some(sample.value).filter(|value| value.is_finite()),
+            value: sample.value.filter(|value| value.is_finite()),
             unit: sample.unit.clone(),
             level: sample.level.to_string(),
             note: sample.note.clone(),

@@ -9,6 +9,7 @@ use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::trouble::Trouble;
 use crate::cli::{output, shelf};
 use crate::runtime::owner::{self, Config, Owner};
+use crate::runtime::retention::Keeping;
 use crate::runtime::shelf::Texts;
 use crate::service::{Files, Service};
 use crate::store::disk::OpenError;
@@ -147,7 +148,9 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
         std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
     let book_dir = std::fs::canonicalize(book).map_err(|reason| Trouble::io("find", book, &reason))?;
     let quiet = settings.live_out || settings.live_err;
+    let own = loaded.book.runbooks.iter().map(|(name, runbook)| (name.clone(), runbook.keep)).collect();
     let config = Config {
+        keeping: Keeping::new(&loaded.book.settings, own),
         data: book_dir.join(&loaded.book.settings.data),
         book_dir: book_dir.clone(),
         settings: Arc::new(loaded.book.settings),

@@ -46,7 +46,11 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
 #[must_use]
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
     let millis = between(now, at);
-    if millis < 1_000 { format!("{}ms", millis.max(1)) } else { human((millis + 999) / 1_000 * 1_000).replace(".0s", "s") }
+    if millis < 1_000 {
+        format!("{}ms", millis.max(1))
+    } else {
+        human((millis + 999) / 1_000 * 1_000).replace(".0s", "s")
+    }
 }
 
 /// A number for people: at most four digits that matter.
@@ -89,8 +93,12 @@ pub(super) fn measure_name(measure: &WireMeasure) -> String {
 /// A measure in full: `disk_used{mount=/} 84 % is warning (>= 80)`.
 #[must_use]
 pub(super) fn measure(measure: &WireMeasure) -> String {
-    let value = measure.value.map_or("is no number".into(), |value| quantity(value, measure.unit.as_deref()));
-    let mut text = format!("{} {value}", measure_name(measure));
+    let name = measure_name(measure);
+    let mut text = match (measure.value, &measure.note) {
+        (Some(value), _) => format!("{name} {}", quantity(value, measure.unit.as_deref())),
+        (None, None) => format!("{name} without a number"),
+        (None, Some(_)) => name,
+    };
     if measure.level != "ok" {
         text.push_str(&format!(" is {}", measure.level));
     }
@@ -138,5 +146,23 @@ mod tests {
         let at = |millis| Timestamp::from_millisecond(millis).expect("an instant");
         assert_eq!((ago(at(0), at(120_000)).as_str(), ago(at(60_000), at(0)).as_str()), ("2m 00s ago", "in 1m 00s"));
         assert_eq!((until(at(3_200), at(0)).as_str(), until(at(200), at(0)).as_str()), ("4s", "200ms"));
+    }
+
+    #[test]
+    fn a_measure_says_its_value_level_and_why() {
+        let told = |value, level: &str, note: Option<&str>| {
+            measure(&WireMeasure {
+                name: "latency".into(),
+                labels: [("host".to_owned(), "a".to_owned())].into(),
+                value,
+                unit: Some("ms".into()),
+                level: level.into(),
+                note: note.map(str::to_owned),
+            })
+        };
+        assert_eq!(told(Some(120.0), "warning", Some(">= 100")), "latency{host=a} 120 ms is warning (>= 100)");
+        assert_eq!(told(Some(12.0), "ok", None), "latency{host=a} 12 ms");
+        assert_eq!(told(None, "warning", Some("no reading")), "latency{host=a} is warning (no reading)");
+        assert_eq!(told(None, "ok", None), "latency{host=a} without a number");
     }
 }

@@ -9,7 +9,8 @@ use crate::lang::decode::{Ctx, Fields, name_trouble};
 use crate::lang::keys::thresholds::THRESHOLD;
 use crate::lang::lower::policy::{span, text};
 use crate::lang::yaml::Node;
-use crate::model::measure::{Band, Baseline, MetricType, Missing, Threshold};
+use crate::model::baseline::{Baseline, By, Days, Same};
+use crate::model::measure::{Band, MetricType, Missing, Threshold};
 use crate::model::param::Param;
 use std::collections::BTreeMap;
 
@@ -80,20 +81,22 @@ fn threshold(ctx: &mut Ctx, name: &StepId, node: &Node) -> Option<Threshold> {
 
 fn missing(value: Option<&Value>) -> Option<Missing> {
     match value? {
+        Value::String(word) if word == "keep" => Some(Missing::Keep),
         Value::String(word) => Level::parse(word).map(Missing::Level),
         Value::Number(number) => number.as_f64().map(Missing::Value),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
+/// Words that are wrong were said to be so when the map was decoded.
 fn baseline(param: &Param) -> Baseline {
-    let word = |key: &str, default: &str| param.get(key).and_then(text).unwrap_or(default).to_owned();
+    let word = |key: &str| param.get(key).and_then(text).unwrap_or_default();
     let at_least = param.get("at_least").and_then(Param::value).and_then(Value::as_u64);
     Baseline {
-        same: word("same", "hour"),
-        of: word("of", "every_day"),
+        same: Same::parse(word("same")).unwrap_or(Same::Hour),
+        of: Days::parse(word("of")).unwrap_or(Days::Every),
         over: param.get("over").and_then(span).unwrap_or(Span::from_secs(28 * 86_400)),
-        by: word("by", "median"),
+        by: By::parse(word("by")).unwrap_or(By::Median),
         at_least: at_least.and_then(|count| u32::try_from(count).ok()).unwrap_or(7),
     }
 }
@@ -113,10 +116,10 @@ fn clear_has_band(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, nod
 fn baseline_is_long_enough(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
     let Some(baseline) = &threshold.baseline else { return };
     let days = baseline.over.millis() / 86_400_000;
-    let most = match baseline.of.as_str() {
-        "weekday" => days - days / 7 * 2,
-        "same_weekday" => days / 7,
-        _ => days,
+    let most = match baseline.of {
+        Days::Every => days,
+        Days::Weekday => days - days / 7 * 2,
+        Days::SameWeekday => days / 7,
     };
     if most < u64::from(baseline.at_least) {
         let map = fields.node("baseline");
@@ -124,7 +127,9 @@ fn baseline_is_long_enough(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields
         let spot = spot.map_or_else(|| fields.spot("baseline", node.spot), |(_, value)| value.spot);
         let message = format!(
             "{} of {} are at most {most} samples, and the baseline needs {}: it never comes about",
-            baseline.over, baseline.of, baseline.at_least
+            baseline.over,
+            baseline.of.as_str(),
+            baseline.at_least
         );
         ctx.error_help(Code::BadBand, spot, message, "look further back with `over`, or ask for fewer with `at_least`");
     }
@@ -132,9 +137,14 @@ fn baseline_is_long_enough(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields
 
 /// `of baseline` without `baseline:` would never hold.
 fn baseline_is_there(ctx: &mut Ctx, threshold: &Threshold, fields: &Fields<'_>, node: &Node) {
-    for (level, band) in &threshold.bands {
+    let clear = |level: Level| {
+        let entry = fields.node("clear").and_then(|clear| clear.entry(level.as_str()));
+        entry.map_or(node.spot, |(_, band)| band.spot)
+    };
+    let bands = threshold.bands.iter().map(|(level, band)| (fields.spot(level.as_str(), node.spot), band));
+    let clears = threshold.clear.iter().map(|(level, band)| (clear(*level), band));
+    for (spot, band) in bands.chain(clears) {
         if band.needs_baseline() && threshold.baseline.is_none() {
-            let spot = fields.spot(level.as_str(), node.spot);
             ctx.error_help(
                 Code::BadBand,
                 spot,

@@ -218,7 +218,10 @@ impl Driver {
             {
                 continue;
             }
-            if let Some(repair) = self.believe(name, world) {
+            // Once something moves, the stream is behind what is known.
+            if !self.is_moving(name)
+                && let Some(repair) = self.believe(name, world)
+            {
                 repairs.push(repair);
                 break;
             }

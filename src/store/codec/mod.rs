@@ -110,6 +110,6 @@ fn version_of(bytes: &[u8]) -> Result<u64, CodecError> {
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -148,15 +148,20 @@ pub(crate) fn request() -> Request {
     }
 }
 
-fn result() -> AttemptResult {
-    let sample = |value, unit: Option<&str>| Sample {
+/// A sample, with a reading or without.
+pub(crate) fn reading(value: Option<f64>) -> Sample {
+    Sample {
         name: id("used"),
         labels: [("mount".to_owned(), "/".to_owned())].into(),
         value,
-        unit: unit.map(str::to_owned),
+        unit: None,
         level: Level::Critical,
         note: Some(">= 80".into()),
-    };
+    }
+}
+
+fn result() -> AttemptResult {
+    let sample = |value: f64, unit: Option<&str>| Sample { unit: unit.map(str::to_owned), ..reading(Some(value)) };
     AttemptResult {
         output: json!({"exit_code": 0, "stdout": "ok\n", "value": null}),
         failure: Some(failure(FailureKind::Exit)),

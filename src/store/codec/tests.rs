@@ -108,6 +108,36 @@ fn large_values_stand_elsewhere_and_come_back() {
 }
 
 #[test]
+fn samples_stay_in_their_event_for_the_index() {
+    let mut event = attempted(json!({"stdout": "x".repeat(500_000)}));
+    if let Event::Step { event: StepEvent::Attempted { result, .. }, .. } = &mut event.event {
+        result.samples = vec![samples::reading(Some(81.5)); 200];
+    }
+    let bytes = encode_spilling(&event, &mut |bytes| Ok(Digest::of(bytes))).expect("spills");
+    let Ok(Recorded { event: Event::Step { event: StepEvent::Attempted { result, .. }, .. }, .. }) = glance(&bytes)
+    else {
+        panic!("{}", String::from_utf8_lossy(&bytes))
+    };
+    assert!(result.output.is_null() && result.samples.len() == 200);
+}
+
+#[test]
+fn a_reading_that_is_missing_is_stored_as_no_number() {
+    let mut event = attempted(Value::Null);
+    if let Event::Step { event: StepEvent::Attempted { result, .. }, .. } = &mut event.event {
+        result.samples = vec![samples::reading(None)];
+    }
+    let written = encode(&event).expect("encodes");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/events/v1/step-attempted-no-reading.json");
+    if std::env::var_os("UPDATE").is_some() && !file.exists() {
+        std::fs::write(&file, [&written[..], b"\n"].concat()).expect("a new fixture");
+    }
+    let stored = std::fs::read(&file).expect("UPDATE=1 adds it");
+    assert_eq!(decode(&stored), Ok(event), "stored events are never edited; write a version 2");
+    assert_eq!(String::from_utf8_lossy(stored.trim_ascii_end()), String::from_utf8_lossy(&written));
+}
+
+#[test]
 fn what_is_too_large_without_its_large_values_is_refused() {
     let mut event = samples::all().remove(0);
     if let Event::Started(started) = &mut event.event {

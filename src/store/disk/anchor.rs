@@ -51,6 +51,8 @@ impl Anchor {
 pub(crate) struct AnchorFile {
     file: Arc<dyn File>,
     now: Anchor,
+    /// Whether it holds something and no slot of it can be read. A crash leaves one that can, or an empty first one.
+    pub(crate) unreadable: bool,
 }
 
 impl AnchorFile {
@@ -65,8 +67,9 @@ impl AnchorFile {
         let len = file.read_at(0, &mut bytes)?;
         bytes.truncate(len);
         let slots = [Anchor::read(&bytes), bytes.get(APART..).and_then(Anchor::read)];
+        let unreadable = slots.iter().all(Option::is_none) && bytes.iter().take(SLOT).any(|byte| *byte != 0);
         let now = slots.into_iter().flatten().max_by_key(|anchor| anchor.turn).unwrap_or_default();
-        Ok((Self { file, now }, now))
+        Ok((Self { file, now, unreadable }, now))
     }
 
     /// Says durably how far the journal is.

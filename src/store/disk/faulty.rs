@@ -37,6 +37,8 @@ pub(crate) type Fails = Arc<dyn Fn(&str, &str) -> Option<io::ErrorKind> + Send +
 pub(crate) struct Faulty {
     state: Arc<Mutex<State>>,
     fails: Option<Fails>,
+    /// Whether writes fail only where they would make a file longer.
+    longer: bool,
 }
 
 #[derive(Default)]
@@ -70,6 +72,11 @@ impl Faulty {
     pub(crate) fn failing(mut self, fails: Fails) -> Self {
         self.fails = Some(fails);
         self
+    }
+
+    /// The same, with writes that fail where a file would become longer: a full disk.
+    pub(crate) fn failing_longer(self, fails: Fails) -> Self {
+        Self { longer: true, ..self.failing(fails) }
     }
 
     /// How many operations there were.
@@ -108,7 +115,7 @@ impl Faulty {
             Inode { durable: bytes.clone(), bytes }
         });
         let state = State { files: files.collect(), durable: names.clone(), names, ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)), fails: None }
+        Self { state: Arc::new(Mutex::new(state)), fails: None, longer: false }
     }
 
     /// The content of a file.
@@ -151,7 +158,10 @@ impl Faulty {
         if state.stopped {
             return Err(stopped());
         }
-        if let Some(kind) = self.fails.as_ref().and_then(|fails| fails(what, path)) {
+        let within = what == "write within";
+        let what = if within { "write" } else { what };
+        let fails = self.fails.as_ref().filter(|_| !(within && self.longer));
+        if let Some(kind) = fails.and_then(|fails| fails(what, path)) {
             return Err(kind.into());
         }
         let number = state.operations;
@@ -292,7 +302,8 @@ impl File for Handle {
             put(state, bytes);
             Ok(())
         };
-        self.disk.operate(("write", &self.path), half, whole)
+        let within = self.len()? >= (at + bytes.len()) as u64;
+        self.disk.operate((if within { "write within" } else { "write" }, &self.path), half, whole)
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {

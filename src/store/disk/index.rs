@@ -157,6 +157,16 @@ impl Index {
         Ok(())
     }
 
+    /// Throws the rows away and makes them again.
+    pub(crate) fn rebuild(&self, reader: &Reader) -> Result<(), ReadError> {
+        let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.waiting.clear();
+        state.base = Base::Unread;
+        self.remove();
+        self.make(&mut state, reader)
+    }
+
     /// Lets go of the table.
     pub(crate) fn close(&self) {
         self.state().base = Base::Unread;
@@ -210,8 +220,13 @@ impl Index {
 
     fn replay(&self, state: &mut State, reader: &Reader, after: u64, table: Option<&Table>) -> Result<(), ReadError> {
         let mut failed = None;
-        reader.replay(after, &mut |number, stream, version, payload| {
-            for change in (self.project)(stream, version, payload) {
+        reader.replay(after, &mut |told| {
+            if told.forgotten && after == 0 {
+                return;
+            }
+            let number = told.number;
+            for mut change in (self.project)(told.stream, told.version, told.payload) {
+                change.value = change.value.filter(|_| !told.forgotten);
                 state.put(number, change);
             }
             if let Some(table) = table.filter(|_| state.count() > WAITING) {

@@ -2,18 +2,21 @@
 
 use crate::base::digest::Digest;
 use crate::store::disk::anchor::{Anchor, AnchorFile};
-use crate::store::disk::blob::Blobs;
+use crate::store::disk::blob::{Blobs, named};
+use crate::store::disk::cleaner::Cleaner;
 use crate::store::disk::device::{Disk, Real};
 use crate::store::disk::directory::{Host, OpenError, check_format, enter};
 use crate::store::disk::index::Index;
 use crate::store::disk::line::{Line, Upkeep};
 use crate::store::disk::lock::Lock;
 use crate::store::disk::reader::Reader;
-use crate::store::disk::recover::{Damage, recover};
+use crate::store::disk::recover::{Damage, has_frame, recover};
 use crate::store::disk::segment::{FOLDER, SEGMENT};
 use crate::store::disk::table::Makers;
+use crate::store::disk::tidy::Spares;
 use crate::store::disk::writer::Writer;
 use crate::store::{AppendError, Batch, Done, Journal, KeyValue, Project, ReadError, Row, StreamId, Version, no_rows};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,12 +42,13 @@ impl Default for Settings {
 
 /// The journal in a data directory, owned by this process until it is dropped.
 pub struct DiskJournal {
-    reader: Arc<Reader>,
-    index: Arc<Index>,
-    blobs: Blobs,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) blobs: Arc<Blobs>,
     anchor: Arc<Mutex<AnchorFile>>,
-    epoch: u64,
-    damage: Vec<Damage>,
+    pub(crate) epoch: u64,
+    pub(crate) damage: Vec<Damage>,
+    pub(crate) cleaner: Arc<Cleaner>,
     way: Way,
     upkeep: Option<Upkeep>,
     /// Last, so that it is let go of last.
@@ -73,21 +77,29 @@ impl DiskJournal {
         let makers = Makers { project: settings.project_version, host: settings.host };
         let index = Index::new(Some(directory.join("index")), settings.project, makers);
         let io = |error: io::Error| OpenError::io(directory, &error);
-        let (mut journal, writer) = Self::on(disk, index).map_err(io)?;
+        let (mut journal, writer) = Self::on(disk, index, SEGMENT).map_err(io)?;
         journal.way = Way::Line(Line::start(writer).map_err(io)?);
-        let (anchor, reader, index, epoch) =
-            (Arc::clone(&journal.anchor), Arc::clone(&journal.reader), Arc::clone(&journal.index), journal.epoch);
-        let upkeep = Upkeep::start(move || keep_up(&anchor, &reader, &index, epoch));
+        let (anchor, cleaner, epoch) = (Arc::clone(&journal.anchor), Arc::clone(&journal.cleaner), journal.epoch);
+        let blobs = Arc::clone(&journal.blobs);
+        let upkeep = Upkeep::start(move || {
+            blobs.tick();
+            keep_up(&anchor, &cleaner.reader, &cleaner.index, epoch);
+            clean_up(&cleaner);
+        });
         journal.upkeep = Some(upkeep.map_err(io)?);
         journal.lock = Some(lock);
         Ok(journal)
     }
 
     /// Opens what is on that disk; the caller decides how batches get to the writer.
-    pub(crate) fn on(disk: Arc<dyn Disk>, index: Index) -> io::Result<(Self, Writer)> {
+    pub(crate) fn on(disk: Arc<dyn Disk>, index: Index, most: u64) -> io::Result<(Self, Writer)> {
         disk.make_dir(FOLDER)?;
-        let blobs = Blobs::open(Arc::clone(&disk))?;
+        let blobs = Arc::new(Blobs::open(Arc::clone(&disk))?);
         let (mut anchor, was) = AnchorFile::open(&*disk)?;
+        if anchor.unreadable && !has_frame(&*disk)? {
+            let why = "neither its anchor nor any frame of its journal can be read: it is left as it is; restore it from a copy";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         if was == Anchor::default() {
             // Once: from its first word on, the anchor proves that these names are durable.
             disk.sync_dir("")?;
@@ -95,10 +107,21 @@ impl DiskJournal {
         let found = recover(&*disk, was.number)?;
         let epoch = was.epoch + 1;
         anchor.set(epoch, found.number, false)?;
-        let segment = u32::try_from(found.segments.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let segment = found.segments.last_key_value().map_or(0, |(last, _)| *last);
         let reader = Arc::new(Reader::new(found.segments, found.streams, found.number, found.bytes));
         let (index, anchor) = (Arc::new(index), Arc::new(Mutex::new(anchor)));
+        let spares = || Spares::new(Arc::clone(&disk));
+        let cleaner = Arc::new(Cleaner {
+            disk: Arc::clone(&disk),
+            reader: Arc::clone(&reader),
+            index: Arc::clone(&index),
+            spares: spares(),
+            evidence: found.evidence,
+            most,
+            counted: Mutex::default(),
+        });
         let writer = Writer {
+            spares: spares(),
             disk,
             reader: Arc::clone(&reader),
             index: Arc::clone(&index),
@@ -106,20 +129,20 @@ impl DiskJournal {
             epoch,
             tail: found.tail,
             segment,
-            most: SEGMENT,
+            most,
             broken: None,
         };
         let closed = Way::Line(Line::closed());
+        let damage = found.damage;
         let journal =
-            Self { reader, index, blobs, anchor, epoch, damage: found.damage, way: closed, upkeep: None, lock: None };
+            Self { reader, index, blobs, anchor, epoch, damage, cleaner, way: closed, upkeep: None, lock: None };
         Ok((journal, writer))
     }
 
     /// The same, with the writer in the caller's thread.
     #[cfg(test)]
     pub(crate) fn stepped(disk: Arc<dyn Disk>, index: Index, most: u64) -> io::Result<Self> {
-        let (mut journal, mut writer) = Self::on(disk, index)?;
-        writer.most = most;
+        let (mut journal, writer) = Self::on(disk, index, most)?;
         journal.way = Way::Here(Mutex::new(writer));
         Ok(journal)
     }
@@ -151,9 +174,62 @@ impl DiskJournal {
         self.index.doubt()
     }
 
+    /// Wins back the room of what was forgotten, now instead of within a second.
+    ///
+    /// # Errors
+    /// What the system says; nothing is lost then.
+    pub fn clean(&self) -> io::Result<()> {
+        while self.cleaner.clean()? {}
+        Ok(())
+    }
+
+    /// Takes away blobs that no event names; returns how many. Where something can't be read, nobody knows
+    /// what it names: all stay.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sweep(&self) -> io::Result<usize> {
+        let _still = self.cleaner.hold();
+        let all = self.blobs.list()?;
+        if all.is_empty() || !self.damage.is_empty() || !self.damaged_streams().is_empty() {
+            return Ok(0);
+        }
+        let mut names = BTreeSet::new();
+        let unread = self.reader.replay(0, &mut |told| {
+            if !told.forgotten {
+                named(told.payload, &mut names);
+            }
+        });
+        match unread.map_err(|error| io::Error::other(error.to_string()))? {
+            0 => self.blobs.sweep(&all, &names),
+            _ => Ok(0),
+        }
+    }
+
+    /// Makes the whole reserve now instead of a file of it each second.
+    #[cfg(test)]
+    pub(crate) fn fill_reserve(&self) -> io::Result<()> {
+        while self.cleaner.spares.fill()? {}
+        Ok(())
+    }
+
     /// Brings anchor and index up to date now instead of within a second.
     pub fn keep_up(&self) {
         keep_up(&self.anchor, &self.reader, &self.index, self.epoch);
+    }
+}
+
+/// Wins back room as long as there is some, and sees to the reserve.
+fn clean_up(cleaner: &Cleaner) {
+    let mut again = cleaner.has_work();
+    while again {
+        again = cleaner.clean().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the journal could not be cleaned; it is tried again when more is forgotten");
+            false
+        });
+    }
+    if let Err(error) = cleaner.spares.fill() {
+        tracing::debug!(%error, "the journal's reserve could not be filled");
     }
 }
 
@@ -237,6 +313,14 @@ impl Journal for DiskJournal {
 
     fn put_blob(&self, bytes: &[u8]) -> Result<Digest, AppendError> {
         self.blobs.put(bytes)
+    }
+
+    fn directory(&self) -> Option<&DiskJournal> {
+        Some(self)
+    }
+
+    fn has_blob(&self, digest: &Digest) -> bool {
+        self.blobs.has(digest)
     }
 
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {

@@ -3,10 +3,12 @@
 //! Knows places and frames. Sees only what is durable: the writer publishes behind its sync.
 
 use crate::store::disk::device::read_all;
-use crate::store::disk::frame::{self, Chain, Found, HEADER, chain_next, chain_start};
+use crate::store::disk::frame::{self, Chain, Entry, Found, HEADER, chain_next};
+use crate::store::disk::record::Record;
 use crate::store::disk::segment::Segment;
 use crate::store::disk::streams::{Place, Stream, Streams};
 use crate::store::{ReadError, StreamId, Version};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -14,25 +16,45 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Bytes read at a guess before a frame's length is known.
 const GUESS: usize = 4 * 1024;
 
-/// Hears of an event: its frame, stream, version and payload.
-pub(crate) type Each<'a> = dyn FnMut(u64, &StreamId, Version, &[u8]) + 'a;
+/// An event, as it is told in a replay.
+pub(crate) struct Told<'a> {
+    /// Its frame; where it is forgotten, the frame that says so.
+    pub(crate) number: u64,
+    /// Its stream.
+    pub(crate) stream: &'a StreamId,
+    /// Its version.
+    pub(crate) version: Version,
+    /// Its bytes.
+    pub(crate) payload: &'a [u8],
+    /// Whether it is told because its stream is forgotten now.
+    pub(crate) forgotten: bool,
+}
+
+/// Hears of events.
+pub(crate) type Each<'a> = dyn FnMut(&Told<'_>) + 'a;
+
+/// Segments by the number they have in this process.
+pub(crate) type Segments = BTreeMap<u32, Segment>;
 
 /// A frame and the bytes it was found in; `None` when it is not whole.
 type Framed = Result<Option<(Vec<u8>, Found)>, ReadError>;
 
 /// The durable part of the journal.
 pub(crate) struct Reader {
-    segments: RwLock<Vec<Segment>>,
+    segments: RwLock<Segments>,
     streams: RwLock<Streams>,
+    /// Held by whoever needs the segments to stay as they are for a while.
+    still: RwLock<()>,
     number: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Reader {
-    pub(crate) fn new(segments: Vec<Segment>, streams: Streams, number: u64, bytes: u64) -> Self {
+    pub(crate) fn new(segments: Segments, streams: Streams, number: u64, bytes: u64) -> Self {
         Self {
             segments: RwLock::new(segments),
             streams: RwLock::new(streams),
+            still: RwLock::default(),
             number: AtomicU64::new(number),
             bytes: AtomicU64::new(bytes),
         }
@@ -58,11 +80,46 @@ impl Reader {
         self.streams.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another segment; returns its position.
+    /// Another segment; returns its number.
     pub(crate) fn add_segment(&self, segment: Segment) -> u32 {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        segments.push(segment);
-        u32::try_from(segments.len() - 1).unwrap_or(u32::MAX)
+        let number = segments.last_key_value().map_or(0, |(last, _)| last + 1);
+        segments.insert(number, segment);
+        number
+    }
+
+    /// A segment is not there any more, and nothing was in it.
+    pub(crate) fn drop_segment(&self, number: u32) {
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    /// The segments, oldest first.
+    pub(crate) fn segments(&self) -> Vec<(u32, Segment)> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = segments.iter().map(|(number, segment)| (*number, segment.clone())).collect();
+        all.sort_by_key(|(_, segment)| segment.first);
+        all
+    }
+
+    /// One segment in the place of others; `moved` makes of its number what moved. Returns those that
+    /// nobody needs any more.
+    pub(crate) fn replace(
+        &self,
+        old: &BTreeSet<u32>,
+        new: Segment,
+        moved: impl FnOnce(u32) -> Vec<(Vec<Entry>, Place, Place)>,
+        freed: u64,
+    ) -> Vec<Segment> {
+        let _still = self.still.write().unwrap_or_else(PoisonError::into_inner);
+        let number = self.add_segment(new);
+        let moved = moved(number);
+        let mut streams = self.streams_mut();
+        streams.moved(old, &moved);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        self.bytes.fetch_sub(freed.min(self.bytes()), Ordering::Relaxed);
+        let mut gone: Vec<Segment> = old.iter().filter_map(|number| segments.remove(number)).collect();
+        gone.sort_by_key(|segment| segment.first);
+        gone
     }
 
     /// Says that frames up to `number` are durable.
@@ -82,16 +139,22 @@ impl Reader {
 
     /// The events of a stream behind `from`.
     pub(crate) fn read(&self, stream: &StreamId, from: Version) -> Result<Vec<Vec<u8>>, ReadError> {
-        let (places, head) = match self.streams().get(stream) {
+        let streams = self.streams();
+        let (places, head, base) = match streams.get(stream) {
             Some(Stream { damage: Some(what), .. }) => return Err(corrupt(stream, what)),
-            Some(found) if found.version > from => (found.behind(from).to_vec(), (found.version, found.chain)),
+            Some(found) if found.version > from => {
+                (found.behind(from).to_vec(), (found.version, found.chain), found.base)
+            }
             Some(_) | None => return Ok(Vec::new()),
         };
+        // Both at once: between them a cleaner could move what the places say.
+        let segments = self.holding(&places);
+        drop(streams);
         let mut events = Vec::new();
         let mut now: Option<(Version, Chain)> = None;
         for place in places {
             let (bytes, found) =
-                self.frame(place)?.ok_or_else(|| corrupt(stream, "a frame of it is not what was written"))?;
+                frame_at(&segments, place)?.ok_or_else(|| corrupt(stream, "a frame of it is not what was written"))?;
             let entries = found.entries.as_deref().unwrap_or_default();
             let nth = entries.iter().position(|entry| entry.stream == stream.as_str() && entry.from == place.from);
             let missing = || corrupt(stream, "a frame does not have the events it had");
@@ -99,7 +162,7 @@ impl Reader {
             let payloads = found.payloads(&bytes, nth).ok_or_else(missing)?;
             let chain = entries[nth].chain;
             // The frame before the first one asked for is only the start of the chain.
-            let before = if place.from == 0 { Some((0, chain_start(stream.as_str()))) } else { now };
+            let before = if place.from == base.0 { Some(base) } else { now };
             let (mut version, mut link) = before.unwrap_or((place.from + payloads.len() as Version, chain));
             if version == place.from {
                 for payload in payloads {
@@ -115,38 +178,37 @@ impl Reader {
             }
             now = Some((version, link));
         }
-        if now == Some(head) {
+        if now.unwrap_or(base) == head {
             Ok(events)
         } else {
             Err(corrupt(stream, "its last events are not those that were written"))
         }
     }
 
-    /// The frame at a place; `None` when it is not whole.
-    fn frame(&self, place: Place) -> Framed {
-        let fail = |error: io::Error| ReadError::Io(error.to_string());
+    /// The segments of those places.
+    fn holding(&self, places: &[Place]) -> Segments {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(segment) = segments.get(place.segment as usize).cloned() else { return Ok(None) };
-        drop(segments);
-        let mut bytes = vec![0; GUESS];
-        let read = segment.file.read_at(u64::from(place.at), &mut bytes).map_err(fail)?;
-        bytes.truncate(read);
-        let Some(head) = frame::read(&bytes, 0) else { return frame_by_its_end(&segment, place) };
-        let total = head.header.total();
-        if total > bytes.len() && bytes.len() == GUESS {
-            bytes.resize(total, 0);
-            let rest = segment.file.read_at(u64::from(place.at) + GUESS as u64, &mut bytes[GUESS..]).map_err(fail)?;
-            bytes.truncate(GUESS + rest);
+        let mut held = Segments::new();
+        for place in places {
+            if !held.contains_key(&place.segment)
+                && let Some(segment) = segments.get(&place.segment)
+            {
+                held.insert(place.segment, segment.clone());
+            }
         }
-        Ok(frame::read(&bytes, 0).filter(Found::is_whole).map(|found| (bytes, found)))
+        held
     }
 
-    /// Calls `each` with every readable event of the frames behind `after`, in order.
-    pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<(), ReadError> {
+    /// Calls `each` with every readable event of the frames behind `after`, in order; and with those of
+    /// streams that are forgotten behind it, so that their rows can go. Returns how many frames were not
+    /// readable.
+    pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<u64, ReadError> {
+        let _still = self.still.read().unwrap_or_else(PoisonError::into_inner);
         let until = self.number();
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for (index, segment) in segments.iter().enumerate() {
-            let next = segments.get(index + 1).map_or(u64::MAX, |next| next.first);
+        let segments = self.segments();
+        let mut unread = 0;
+        for (index, (id, segment)) in segments.iter().enumerate() {
+            let next = segments.get(index + 1).map_or(u64::MAX, |(_, next)| next.first);
             if next <= after + 1 || segment.first > until {
                 continue;
             }
@@ -156,13 +218,80 @@ impl Reader {
                 frame::read(&bytes, at).map(|found| (at, found)).or_else(|| frame::search(&bytes, at))
             {
                 at = place + found.header.total();
-                if found.header.number > after && found.header.number <= until && found.is_whole() {
-                    replay_frame(&bytes, &found, each);
+                if found.header.number <= after || found.header.number > until {
+                    continue;
+                }
+                if found.is_whole() {
+                    self.replay_frame(&bytes, &found, (*id, place), each)?;
+                } else {
+                    unread += 1;
+                }
+            }
+        }
+        Ok(unread)
+    }
+
+    fn replay_frame(
+        &self,
+        bytes: &[u8],
+        found: &Found,
+        (segment, at): (u32, usize),
+        each: &mut Each<'_>,
+    ) -> Result<(), ReadError> {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let number = found.header.number;
+        for (nth, entry) in found.entries.iter().flatten().enumerate() {
+            if let Some(Record::Whole(stream)) = Record::parse(&entry.stream) {
+                self.replay_gone(number, &stream, each)?;
+                continue;
+            }
+            let stream = StreamId::from_name(&entry.stream);
+            let needed = self.streams().get(&stream).is_some() && self.streams().needs(entry, segment, at);
+            if !needed {
+                continue;
+            }
+            for (version, payload) in (entry.from + 1..).zip(found.payloads(bytes, nth).unwrap_or_default()) {
+                each(&Told { number, stream: &stream, version, payload, forgotten: false });
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what is still there of a forgotten stream.
+    fn replay_gone(&self, number: u64, stream: &StreamId, each: &mut Each<'_>) -> Result<(), ReadError> {
+        let streams = self.streams();
+        let places = streams.gone(stream).unwrap_or_default().to_vec();
+        let segments = self.holding(&places);
+        drop(streams);
+        for place in places {
+            let Some((bytes, found)) = frame_at(&segments, place)? else { continue };
+            for (nth, entry) in found.entries.iter().flatten().enumerate() {
+                if entry.stream == stream.as_str() {
+                    for (version, payload) in (entry.from + 1..).zip(found.payloads(&bytes, nth).unwrap_or_default()) {
+                        each(&Told { number, stream, version, payload, forgotten: true });
+                    }
                 }
             }
         }
         Ok(())
     }
+}
+
+/// The frame at a place; `None` when it is not whole.
+fn frame_at(segments: &Segments, place: Place) -> Framed {
+    let fail = |error: io::Error| ReadError::Io(error.to_string());
+    let Some(segment) = segments.get(&place.segment) else { return Ok(None) };
+    let mut bytes = vec![0; GUESS];
+    let read = segment.file.read_at(u64::from(place.at), &mut bytes).map_err(fail)?;
+    bytes.truncate(read);
+    let Some(head) = frame::read(&bytes, 0) else { return frame_by_its_end(segment, place) };
+    let total = head.header.total();
+    if total > bytes.len() && bytes.len() == GUESS {
+        bytes.resize(total, 0);
+        let rest = segment.file.read_at(u64::from(place.at) + GUESS as u64, &mut bytes[GUESS..]).map_err(fail)?;
+        bytes.truncate(GUESS + rest);
+    }
+    Ok(frame::read(&bytes, 0).filter(Found::is_whole).map(|found| (bytes, found)))
 }
 
 /// The same where the frame's first header is damaged.
@@ -176,15 +305,6 @@ fn frame_by_its_end(segment: &Segment, place: Place) -> Framed {
         bytes.truncate(found.header.total().max(HEADER));
         (bytes, found)
     }))
-}
-
-fn replay_frame(bytes: &[u8], found: &Found, each: &mut Each<'_>) {
-    for (nth, entry) in found.entries.iter().flatten().enumerate() {
-        let stream = StreamId::from_name(&entry.stream);
-        for (version, payload) in (entry.from + 1..).zip(found.payloads(bytes, nth).unwrap_or_default()) {
-            each(found.header.number, &stream, version, payload);
-        }
-    }
 }
 
 fn corrupt(stream: &StreamId, what: &str) -> ReadError {

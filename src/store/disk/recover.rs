@@ -6,8 +6,12 @@
 
 use crate::store::disk::device::{Disk, read_all};
 use crate::store::disk::frame::{self, ALIGN, Found};
-use crate::store::disk::segment::{FOLDER, Segment, Tail, first_of, path};
+use crate::store::disk::reader::Segments;
+use crate::store::disk::record::Record;
+use crate::store::disk::segment::{FOLDER, Segment, Tail, path};
 use crate::store::disk::streams::{Place, Streams};
+use crate::store::disk::tidy;
+use std::collections::BTreeSet;
 use std::io;
 
 /// Frames that can't be read, or not wholly.
@@ -23,8 +27,10 @@ pub struct Damage {
 
 /// The journal as it was found.
 pub(crate) struct Recovered {
-    /// Its segments, oldest first.
-    pub(crate) segments: Vec<Segment>,
+    /// Its segments.
+    pub(crate) segments: Segments,
+    /// Those with damage in them: evidence, which nobody cleans away.
+    pub(crate) evidence: BTreeSet<u32>,
     /// Where its events are.
     pub(crate) streams: Streams,
     /// The last frame.
@@ -39,28 +45,35 @@ pub(crate) struct Recovered {
 
 /// Reads the journal; `anchored` is the last frame the anchor knows to be durable.
 pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
-    let mut firsts: Vec<u64> = disk.list(FOLDER)?.iter().filter_map(|name| first_of(name)).collect();
-    firsts.sort_unstable();
-    let mut walk = Walk { proven: proven(disk, &firsts, anchored)?, ..Walk::default() };
-    let mut segments = Vec::new();
+    let ranges = tidy::segments(disk)?;
+    let mut walk = Walk { proven: proven(disk, &ranges, anchored)?, ..Walk::default() };
+    let mut segments = Segments::new();
     let (mut tail, mut total) = (None, 0);
-    for (index, first) in firsts.iter().enumerate() {
+    for (index, range) in ranges.iter().enumerate() {
         if walk.cut {
             // Frames behind a torn one: nobody was told of them.
-            disk.remove(&path(*first))?;
+            disk.remove(&path(range.0))?;
             continue;
         }
-        let segment = Segment::open(disk, *first)?;
+        let segment = Segment::open(disk, *range)?;
         let bytes = read_all(&*segment.file)?;
-        let end = walk.segment(u32::try_from(index).unwrap_or(u32::MAX), *first, &bytes);
+        let id = u32::try_from(index).unwrap_or(u32::MAX);
+        if let Some(last) = range.1 {
+            total += bytes.len() as u64;
+            walk.kept(id, (range.0, last), &bytes);
+            segments.insert(id, segment);
+            tail = None;
+            continue;
+        }
+        let end = walk.segment(id, range.0, &bytes);
         total += end as u64;
         let mut at = Tail::new(segment.clone(), end as u64)?;
         // What stands behind lost frames is evidence: it stays, and a new segment begins.
         let lost_end = walk.number < walk.proven;
-        if walk.cut || (index + 1 == firsts.len() && !lost_end) {
+        if walk.cut || (index + 1 == ranges.len() && !lost_end) {
             at.clear(&bytes)?;
         }
-        segments.push(segment);
+        segments.insert(id, segment);
         tail = (!lost_end).then_some(at);
     }
     if walk.cut {
@@ -70,15 +83,27 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     for damage in walk.damage.iter().filter(|damage| damage.streams.is_empty()) {
         walk.streams.lost(damage.first, damage.last);
     }
-    Ok(Recovered { segments, streams: walk.streams, number: walk.number, tail, bytes: total, damage: walk.damage })
+    let Walk { streams, number, damage, evidence, .. } = walk;
+    Ok(Recovered { segments, evidence, streams, number, tail, bytes: total, damage })
+}
+
+/// Whether any segment has a frame.
+pub(crate) fn has_frame(disk: &dyn Disk) -> io::Result<bool> {
+    for first in disk.list(FOLDER)?.iter().filter_map(|name| first_of(name)) {
+        if frame::search(&read_all(&*Segment::open(disk, first)?.file)?, 0).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The last frame that was durable for certain: what the anchor or the journal's last frame says.
-fn proven(disk: &dyn Disk, firsts: &[u64], anchored: u64) -> io::Result<u64> {
-    for first in firsts.iter().rev() {
-        let bytes = read_all(&*Segment::open(disk, *first)?.file)?;
+fn proven(disk: &dyn Disk, ranges: &[(u64, Option<u64>)], anchored: u64) -> io::Result<u64> {
+    for range in ranges.iter().rev() {
+        let bytes = read_all(&*Segment::open(disk, *range)?.file)?;
         if let Some(durable) = frame::last_durable(&bytes) {
-            return Ok(anchored.max(durable));
+            // What a cleaned segment stands for was durable before it was cleaned.
+            return Ok(anchored.max(durable).max(range.1.unwrap_or_default()));
         }
     }
     Ok(anchored)
@@ -91,6 +116,9 @@ struct Walk {
     /// The last frame taken or given up.
     number: u64,
     proven: u64,
+    /// The segment that is walked, and those in which damage was found.
+    here: u32,
+    evidence: BTreeSet<u32>,
     /// Whether the end of what was promised is passed.
     cut: bool,
 }
@@ -99,6 +127,7 @@ impl Walk {
     /// Walks one segment; returns where its frames end.
     fn segment(&mut self, index: u32, first: u64, bytes: &[u8]) -> usize {
         let mut at = 0;
+        self.here = index;
         if first > self.number + 1 && !self.skip_to(first) {
             return at;
         }
@@ -111,6 +140,50 @@ impl Walk {
                 return at;
             }
             at = place + found.header.total();
+        }
+    }
+
+    /// Walks a cleaned segment: numbers may be missing between its frames, bytes may not.
+    fn kept(&mut self, index: u32, (first, last): (u64, u64), bytes: &[u8]) {
+        self.here = index;
+        if first > self.number + 1 {
+            self.skip_to(first);
+        }
+        let head = frame::read(bytes, 0).or_else(|| frame::search(bytes, 0).map(|(_, found)| found));
+        let head = head.filter(|head| head.header.number == 0);
+        let mut at = head.as_ref().map_or(0, |head| head.header.total());
+        let length = match head.and_then(|head| Record::parse(&head.entries?.first()?.stream)) {
+            Some(Record::Kept(_, _, length)) => Some(usize::try_from(length).unwrap_or(usize::MAX)),
+            Some(Record::Whole(_) | Record::Past(..)) | None => None,
+        };
+        while at < length.unwrap_or(bytes.len()) {
+            let here = frame::read(bytes, at).filter(|found| found.header.number > self.number);
+            let found = here.map(|found| (at, found)).or_else(|| self.later(bytes, at));
+            let Some((place, found)) = found.filter(|(_, found)| found.header.number <= last) else {
+                self.lose(last);
+                break;
+            };
+            if place > at {
+                self.lose(found.header.number - 1);
+            }
+            self.proven = self.proven.max(found.header.number);
+            self.frame(&found, index, place);
+            at = place + found.header.total();
+        }
+        if length.is_none() {
+            // Nobody knows how much there was.
+            self.lose(last);
+        }
+        self.number = self.number.max(last);
+        self.proven = self.proven.max(last);
+    }
+
+    /// Gives up the frames up to `last`.
+    fn lose(&mut self, last: u64) {
+        if last > self.number {
+            self.damage.push(Damage { first: self.number + 1, last, streams: Vec::new() });
+            self.evidence.insert(self.here);
+            self.number = last;
         }
     }
 
@@ -130,8 +203,7 @@ impl Walk {
         let first = self.number + 1;
         let last = (next - 1).min(self.proven);
         if first <= last {
-            self.damage.push(Damage { first, last, streams: Vec::new() });
-            self.number = last;
+            self.lose(last);
         }
         self.cut |= self.number + 1 != next;
         !self.cut
@@ -152,6 +224,7 @@ impl Walk {
         }
         if !whole {
             let streams = entries.iter().map(|entry| entry.stream.clone()).collect();
+            self.evidence.insert(segment);
             self.damage.push(Damage { first: number, last: number, streams });
         }
         self.number = number;

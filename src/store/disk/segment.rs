@@ -21,6 +21,8 @@ const AHEAD: u64 = 1024 * 1024;
 pub(crate) struct Segment {
     /// The number of its first frame, which names it.
     pub(crate) first: u64,
+    /// The last frame it stands for, where it was cleaned.
+    pub(crate) last: Option<u64>,
     /// The file.
     pub(crate) file: Arc<dyn File>,
 }
@@ -30,22 +32,37 @@ pub(crate) fn path(first: u64) -> String {
     format!("{FOLDER}/{first:020}.seg")
 }
 
-/// The first frame of the segment of that file name.
-pub(crate) fn first_of(name: &str) -> Option<u64> {
-    name.strip_suffix(".seg")?.parse().ok()
+/// The path of the cleaned segment that stands for those frames.
+pub(crate) fn kept_path(first: u64, last: u64) -> String {
+    format!("{FOLDER}/{first:020}-{last:020}.kept")
+}
+
+/// The first frame of the segment of that file name, and the last where it was cleaned.
+pub(crate) fn range_of(name: &str) -> Option<(u64, Option<u64>)> {
+    if let Some(range) = name.strip_suffix(".kept") {
+        let (first, last) = range.split_once('-')?;
+        return Some((first.parse().ok()?, Some(last.parse().ok()?)));
+    }
+    Some((name.strip_suffix(".seg")?.parse().ok()?, None))
 }
 
 impl Segment {
     /// Opens a segment that is there.
-    pub(crate) fn open(disk: &dyn Disk, first: u64) -> io::Result<Self> {
-        Ok(Self { first, file: disk.open(&path(first))? })
+    pub(crate) fn open(disk: &dyn Disk, (first, last): (u64, Option<u64>)) -> io::Result<Self> {
+        let path = last.map_or_else(|| path(first), |last| kept_path(first, last));
+        Ok(Self { first, last, file: disk.open(&path)? })
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> String {
+        self.last.map_or_else(|| path(self.first), |last| kept_path(self.first, last))
     }
 
     /// Makes a new one, its name durable.
     pub(crate) fn create(disk: &dyn Disk, first: u64) -> io::Result<Self> {
         let file = disk.create(&path(first))?;
         disk.sync_dir(FOLDER)?;
-        Ok(Self { first, file })
+        Ok(Self { first, last: None, file })
     }
 }
 

@@ -7,26 +7,29 @@
 use crate::store::admit::{Held, admit};
 use crate::store::disk::anchor::AnchorFile;
 use crate::store::disk::device::{Disk, is_full};
-use crate::store::disk::frame::{self, Chain, Entry, chain_next};
+use crate::store::disk::frame::{self, Chain, Entry, chain_next, chain_start};
 use crate::store::disk::index::Index;
 use crate::store::disk::reader::Reader;
-use crate::store::disk::segment::{Segment, Tail};
+use crate::store::disk::record::{PAYLOAD, Record};
+use crate::store::disk::segment::{self, Segment, Tail};
 use crate::store::disk::streams::Place;
-use crate::store::{AppendError, Batch, Change, Done, ReadError, Row, StreamId, Version};
-use std::collections::BTreeMap;
+use crate::store::disk::tidy::{RESERVE, Spares};
+use crate::store::{AppendError, Batch, Change, Done, Forget, ReadError, Row, StreamId, Version};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the writer is made of.
 pub(crate) struct Writer {
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) spares: Spares,
     pub(crate) reader: Arc<Reader>,
     pub(crate) index: Arc<Index>,
     pub(crate) anchor: Arc<Mutex<AnchorFile>>,
     pub(crate) epoch: u64,
     /// Where the next frame goes; `None` begins a segment.
     pub(crate) tail: Option<Tail>,
-    /// The tail's position in the list of segments.
+    /// The tail's number among the segments.
     pub(crate) segment: u32,
     /// A segment that would grow past this is followed by another.
     pub(crate) most: u64,
@@ -43,6 +46,8 @@ struct Draft<'a> {
     /// Heads and rows as they will be once the group is durable.
     heads: BTreeMap<StreamId, (Version, Chain)>,
     rows: BTreeMap<Row, bool>,
+    /// Streams that are forgotten with it.
+    forgotten: BTreeSet<StreamId>,
     changes: Vec<(u64, Change)>,
     /// Frames by number and offset in `bytes`.
     frames: Vec<(u64, usize, Vec<Entry>)>,
@@ -59,6 +64,7 @@ impl Writer {
             durable,
             heads: BTreeMap::new(),
             rows: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             changes: Vec::new(),
             frames: Vec::new(),
         };
@@ -115,21 +121,53 @@ impl Writer {
 
     /// Makes room for that much; the last step that may fail without harm.
     fn room(&mut self, bytes: usize, first: u64) -> io::Result<()> {
-        let tail = match self.tail.take() {
-            Some(tail) if !tail.is_past(bytes, self.most) => tail,
-            sealed => {
-                if let Some(sealed) = sealed {
-                    let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
-                    let kept = anchor.set(self.epoch, first - 1, false);
-                    self.tail = Some(sealed);
-                    kept?;
+        let made = self.usual_room(bytes, first);
+        match made {
+            Err(error) if is_full(&error) && bytes as u64 <= RESERVE => {
+                // What is under way may still end: files that were kept for this.
+                self.seal(first)?;
+                if !self.spares.take_reserve(&segment::path(first))? {
+                    return Err(error);
                 }
-                let segment = Segment::create(&*self.disk, first)?;
-                self.segment = self.reader.add_segment(segment.clone());
-                Tail::new(segment, 0)?
+                tracing::warn!("the disk is full: the journal goes on in its reserve");
+                if self.tail.as_ref().is_some_and(|tail| tail.segment.first == first) {
+                    // It was begun, found no room, and has just lost its name.
+                    self.reader.drop_segment(self.segment);
+                }
+                self.begin(Segment::open(&*self.disk, (first, None))?)
             }
-        };
-        self.tail.insert(tail).make_room(bytes)
+            made => made,
+        }
+    }
+
+    fn usual_room(&mut self, bytes: usize, first: u64) -> io::Result<()> {
+        if self.tail.as_ref().is_none_or(|tail| tail.is_past(bytes, self.most)) {
+            self.seal(first)?;
+            let spare = self.spares.take(&segment::path(first))?;
+            let segment =
+                if spare { Segment::open(&*self.disk, (first, None))? } else { Segment::create(&*self.disk, first)? };
+            self.begin(segment)?;
+        }
+        match &mut self.tail {
+            Some(tail) => tail.make_room(bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Says durably that all frames before `first` are there: the tail is left behind.
+    fn seal(&mut self, first: u64) -> io::Result<()> {
+        if self.tail.is_some() {
+            let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+            anchor.set(self.epoch, first - 1, false)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, segment: Segment) -> io::Result<()> {
+        let tail = Tail::new(segment.clone(), 0)?;
+        self.segment = self.reader.add_segment(segment);
+        self.tail = Some(tail);
+        Ok(())
     }
 }
 
@@ -138,14 +176,31 @@ impl Draft<'_> {
         admit(batch, self)?;
         for (stream, _) in &batch.appends {
             self.head(stream)?;
+            if self.forgotten.contains(stream) || self.writer.reader.streams().gone(stream).is_some() {
+                return Err(AppendError::Refused(format!("stream `{stream}` was forgotten")));
+            }
         }
-        if batch.appends.is_empty() {
+        let forgotten = batch.forgets.iter().map(|forget| self.forget(forget)).collect::<Result<Vec<_>, _>>()?;
+        let forgotten: Vec<_> = forgotten.into_iter().flatten().collect();
+        if batch.appends.is_empty() && forgotten.is_empty() {
             return Ok(Vec::new());
         }
         self.number += 1;
         let mut entries = Vec::new();
         let mut versions = Vec::new();
         let mut payloads: Vec<&[u8]> = Vec::new();
+        for (record, changes) in forgotten {
+            entries.push(record.entry(PAYLOAD));
+            payloads.push(PAYLOAD);
+            if let Record::Whole(stream) = record {
+                self.heads.remove(&stream);
+                self.forgotten.insert(stream);
+            }
+            for change in changes {
+                self.rows.insert(change.row.clone(), false);
+                self.changes.push((self.number, change));
+            }
+        }
         for (stream, events) in &batch.appends {
             let (from, mut chain) = self.head(stream)?;
             let mut version = from;
@@ -169,9 +224,37 @@ impl Draft<'_> {
         Ok(versions)
     }
 
+    /// The record that forgets this, and the rows that go; `None` where there is nothing to forget.
+    fn forget(&self, forget: &Forget) -> Result<Option<(Record, Vec<Change>)>, AppendError> {
+        let stream = forget.stream();
+        if self.heads.contains_key(stream) {
+            return Err(AppendError::Busy(format!("events of `{stream}` are on their way")));
+        }
+        let (version, chain) = self.head(stream)?;
+        let reader = &self.writer.reader;
+        let known = reader.streams().get(stream).map(|found| found.base.0);
+        let Some(base) = known.filter(|_| !self.forgotten.contains(stream)) else { return Ok(None) };
+        match forget {
+            Forget::Past(_) if base == version => Ok(None),
+            Forget::Past(_) => Ok(Some((Record::Past(stream.clone(), version, chain), Vec::new()))),
+            Forget::Whole(_) => {
+                let unreadable = |error: ReadError| AppendError::Refused(error.to_string());
+                let mut changes = Vec::new();
+                for (version, event) in (base + 1..).zip(reader.read(stream, base).map_err(unreadable)?) {
+                    let rows = (self.writer.index.project())(stream, version, &event);
+                    changes.extend(rows.into_iter().map(|change| Change { value: None, ..change }));
+                }
+                Ok(Some((Record::Whole(stream.clone()), changes)))
+            }
+        }
+    }
+
     fn head(&self, stream: &StreamId) -> Result<(Version, Chain), AppendError> {
         if let Some(head) = self.heads.get(stream) {
             return Ok(*head);
+        }
+        if self.forgotten.contains(stream) {
+            return Ok((0, chain_start(stream.as_str())));
         }
         let streams = self.writer.reader.streams();
         match streams.get(stream).and_then(|found| found.damage.as_ref()) {

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use stepladder::base::actor::{Actor, Role, Via};
+use stepladder::base::digest::Digest;
 use stepladder::base::ids::{Name, RunId};
 use stepladder::base::value::{Map, Value};
 use stepladder::engine::decide::Input;
-use stepladder::engine::event::{Answer, Selection};
-use stepladder::engine::start::{Ask, start};
+use stepladder::engine::event::{Answer, Recorded, Selection};
+use stepladder::engine::run::Run;
+use stepladder::engine::start::{Ask, start, take_over};
 use stepladder::model::perform::Reply;
+use stepladder::model::runbook::Runbook;
 use stepladder::runtime::pump::{Message, Next, Pump};
 use stepladder::runtime::shelf::{BUNDLE, Shelf};
 use stepladder::store::Journal;
@@ -71,7 +74,8 @@ pub(crate) struct Played {
     pub(crate) hash: u64,
     pub(crate) batches: u64,
     pub(crate) events: u64,
-    pub(crate) repairs: usize,
+    /// What the sweep put right.
+    pub(crate) repairs: Vec<String>,
     /// How each started run ended, by when it was started.
     pub(crate) ends: Vec<String>,
 }
@@ -120,13 +124,31 @@ impl Machine {
         }
     }
 
-    pub(crate) fn play(mut self) -> Result<Played, String> {
+    /// Plays, and takes note of every kind of state and event that occurred.
+    pub(crate) fn play_noting(mut self, seen: &mut BTreeSet<(String, String)>) -> Result<Played, String> {
+        self.watch.seen = Some(std::mem::take(seen));
+        let (played, noted) = self.play_whole();
+        *seen = noted;
+        played
+    }
+
+    pub(crate) fn play(self) -> Result<Played, String> {
+        self.play_whole().0
+    }
+
+    fn play_whole(mut self) -> (Result<Played, String>, BTreeSet<(String, String)>) {
+        let played = self.go_on();
+        let seen = self.watch.seen.take().unwrap_or_default();
+        (played.and_then(|()| self.finish()), seen)
+    }
+
+    fn go_on(&mut self) -> Checked {
         let mut quiet = 0;
         loop {
             self.settle()?;
             let Some(next) = self.next() else {
                 // Nothing will happen by itself: only a sweep can find what is left.
-                if self.watch.finish().is_ok() || quiet > 4 {
+                if self.watch.finish().is_ok() || quiet > 12 {
                     break;
                 }
                 quiet += 1;
@@ -151,7 +173,7 @@ impl Machine {
             }
             self.tick()?;
         }
-        self.finish()
+        Ok(())
     }
 
     fn finish(mut self) -> Result<Played, String> {
@@ -183,7 +205,7 @@ impl Machine {
         });
         let ends = ends.collect();
         let hash = fold(self.watch.hash, &self.world.hash().to_le_bytes());
-        let (batches, events, repairs) = (self.store.batches(), self.watch.events, self.repairs.len());
+        let (batches, events, repairs) = (self.store.batches(), self.watch.events, self.repairs);
         Ok(Played { hash, batches, events, repairs, ends })
     }
 
@@ -353,7 +375,7 @@ impl Machine {
             if !self.asked.insert(key.clone()) {
                 continue;
             }
-            let mut chance = drawn(self.script.seed, key.split_once(' ').unwrap().1);
+            let mut chance = drawn(self.script.seed, &format!("answer {place} {lost}"));
             let at = self.now + chance.between(1_000, 90_000);
             let answers: &[Answer] = if lost {
                 &[Answer::Again, Answer::Succeeded, Answer::Failed, Answer::Again]
@@ -368,6 +390,7 @@ impl Machine {
             if chance.one_in(6) {
                 say.insert(0, if lost { Answer::Go } else { Answer::Again });
             }
+            let last = say[say.len() - 1];
             for (nth, answer) in say.into_iter().enumerate() {
                 let order = self.asked.len() as u64 * 10 + nth as u64;
                 let input = Input::Answer { place: place.clone(), actor: actor(), answer };
@@ -375,8 +398,7 @@ impl Machine {
             }
             // Whoever was asked and got no answer through (a crash) is asked by another key only later: say it again.
             let order = self.asked.len() as u64 * 10 + 9;
-            let again = if lost { Answer::Again } else { Answer::Go };
-            let input = Input::Answer { place, actor: actor(), answer: again };
+            let input = Input::Answer { place, actor: actor(), answer: last };
             self.answers.insert((at + 300_000, order), (run, input));
         }
     }
@@ -384,6 +406,7 @@ impl Machine {
     fn deed(&mut self, deed: Deed) -> Checked {
         match deed {
             Deed::Start(runbook) => return self.start(&runbook),
+            Deed::Repeat(nth) => return self.repeat(usize::try_from(nth).unwrap()),
             Deed::Cancel(nth, times) => {
                 let Some((run, ..)) = self.starts.get(usize::try_from(nth).unwrap()) else { return Ok(()) };
                 let run = *run;
@@ -419,17 +442,34 @@ impl Machine {
         Ok(())
     }
 
-    fn start(&mut self, runbook: &str) -> Checked {
-        let Edition { texts, book } = edition(runbook, self.edition);
-        let digest = self.shelf.pin(self.store.journal(), &texts, &book).map_err(|error| error.to_string())?;
-        self.watch.knows(digest.to_string(), Arc::clone(&book), self.edition);
-        let run = RunId::new(
-            u64::try_from(self.wall()).unwrap(),
-            u128::from(self.script.seed) << 8 | self.starts.len() as u128,
-        );
-        let ask = Ask {
-            run,
-            texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]),
+    /// Starts an ended run again: the same text, what was good taken over.
+    fn repeat(&mut self, nth: usize) -> Checked {
+        let Some(old) = self.starts.get(nth).and_then(|(run, ..)| self.watch.runs.get(run)).cloned() else {
+            return Ok(());
+        };
+        if old.ended().is_none() {
+            return Ok(());
+        }
+        let runbook = Arc::new(self.watch.runbook(&old).clone());
+        let ask = Ask { repeats: Some(old.started.run), ..self.wish(old.started.texts.clone()) };
+        self.begin(runbook, ask, &old)
+    }
+
+    fn begin(&mut self, runbook: Arc<Runbook>, ask: Ask, old: &Run) -> Checked {
+        let now = Timestamp::from_millisecond(self.wall()).unwrap();
+        let run = ask.run;
+        let mut first = vec![start(&runbook, ask, now).unwrap()];
+        first.extend(take_over(&runbook, old).into_iter().map(|event| Recorded { at: now, event }));
+        let (told, answer) = oneshot::channel();
+        self.starts.push((run, Some(answer), None));
+        self.take(Message::Start { book: runbook, first, told })
+    }
+
+    fn wish(&self, texts: BTreeMap<String, Digest>) -> Ask {
+        let chance = u128::from(self.script.seed) << 8 | self.starts.len() as u128;
+        Ask {
+            run: RunId::new(u64::try_from(self.wall()).unwrap(), chance),
+            texts,
             inputs: Map::new(),
             sealed: BTreeMap::new(),
             env: BTreeMap::new(),
@@ -441,7 +481,15 @@ impl Machine {
             dry: false,
             selection: Selection::default(),
             repeats: None,
-        };
+        }
+    }
+
+    fn start(&mut self, runbook: &str) -> Checked {
+        let Edition { texts, book } = edition(runbook, self.edition);
+        let digest = self.shelf.pin(self.store.journal(), &texts, &book).map_err(|error| error.to_string())?;
+        self.watch.knows(digest.to_string(), Arc::clone(&book), self.edition);
+        let ask = self.wish(BTreeMap::from([(BUNDLE.to_owned(), digest)]));
+        let run = ask.run;
         let runbook = Arc::clone(&book.runbooks[&Name::parse(runbook).unwrap()]);
         let first = start(&runbook, ask, Timestamp::from_millisecond(self.wall()).unwrap()).unwrap();
         let (told, answer) = oneshot::channel();

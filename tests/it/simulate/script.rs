@@ -28,6 +28,8 @@ pub(crate) enum Item {
 pub(crate) enum Deed {
     /// A run of that runbook is started.
     Start(String),
+    /// The n-th started run is started again from where it failed.
+    Repeat(u64),
     /// The n-th started run is cancelled so many times.
     Cancel(u64, u64),
     /// The book changes: what starts from now on is another edition.
@@ -126,6 +128,8 @@ const TEMPLATES: &[&str] = &[
     "remedy",
     "limits",
     "wait",
+    "both",
+    "unwind",
 ];
 
 impl Script {
@@ -139,9 +143,15 @@ impl Script {
             let name = if nth > 0 && chance.one_in(4) { *chance.pick(TEMPLATES) } else { template };
             items.push(Item::At(if nth == 0 { 0 } else { chance.below(30_000) }, Deed::Start(name.into())));
         }
+        if chance.one_in(4) {
+            items.push(Item::At(chance.between(60_000, 600_000), Deed::Repeat(0)));
+        }
         let kinds: Vec<&str> = (0..chance.below(4)).map(|_| *chance.pick(FAULTS)).collect();
         for kind in kinds {
-            for _ in 0..chance.between(1, 3) {
+            // What memory lost twice between two sweeps no sweep can tell from what was never there.
+            let times = if kind == "lose holders" { 1 } else { chance.between(1, 3) };
+            items.retain(|item| kind != "lose holders" || !matches!(item, Item::At(_, Deed::LoseHolders)));
+            for _ in 0..times {
                 items.push(fault(kind, starts, &mut chance));
             }
         }
@@ -239,6 +249,7 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(name) => write!(f, "start {name}"),
+            Self::Repeat(run) => write!(f, "repeat {run}"),
             Self::Cancel(run, times) => write!(f, "cancel {run} times {times}"),
             Self::Reload => write!(f, "reload"),
             Self::Crash(kept) => write!(f, "crash keeping {kept}"),
@@ -284,6 +295,7 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 fn deed(words: &[&str]) -> Option<Deed> {
     Some(match words {
         ["start", name] => Deed::Start((*name).into()),
+        ["repeat", run] => Deed::Repeat(run.parse().ok()?),
         ["cancel", run, "times", times] => Deed::Cancel(run.parse().ok()?, times.parse().ok()?),
         ["reload"] => Deed::Reload,
         ["crash", "keeping", kept] => Deed::Crash(kept.parse().ok()?),

@@ -204,6 +204,10 @@ impl Journal for Session {
         self.store.memory.put_blob(bytes)
     }
 
+    fn has_blob(&self, digest: &Digest) -> bool {
+        self.store.memory.has_blob(digest)
+    }
+
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, ReadError> {
         self.store.memory.blob(digest)
     }

@@ -33,6 +33,8 @@ pub(crate) struct Watch {
     compared: BTreeMap<RunId, u64>,
     /// Lost attempts that nobody has spoken about.
     lost: BTreeSet<(RunId, Place)>,
+    /// Kinds of state and event that occurred, where somebody wants to know.
+    pub(crate) seen: Option<BTreeSet<(String, String)>>,
     /// Whether the owner may have lost sight of holders, and can't name them.
     pub(crate) blind: bool,
     pub(crate) hash: u64,
@@ -47,6 +49,11 @@ impl Watch {
     fn book(&self, run: &Run) -> (&Runbook, u32) {
         let (book, edition) = &self.books[&run.started.texts[BUNDLE].to_string()];
         (&book.runbooks[&run.started.runbook], *edition)
+    }
+
+    /// The runbook a run is pinned to.
+    pub(crate) fn runbook(&self, run: &Run) -> &Runbook {
+        self.book(run).0
     }
 
     /// An event has become durable.
@@ -77,6 +84,9 @@ impl Watch {
             self.runs.insert(id, run);
             return Ok(());
         };
+        if let Some(seen) = &mut self.seen {
+            seen.insert(crate::transitions::kinds(&run, &recorded.event));
+        }
         let legal = evolve(&mut run, &recorded).map_err(|error| format!("15: run {id}: {error}"));
         let word = self.word(id, &run, &recorded.event);
         self.runs.insert(id, run);

@@ -182,7 +182,7 @@ pub(super) struct Sample {
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) labels: BTreeMap<String, String>,
-    /// As text: JSON has no infinity, and every digit comes back.
+    /// As text: JSON has no infinity, and every digit comes back. `NaN` where there was no reading.
     pub(super) value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unit: Option<String>,
@@ -224,15 +224,24 @@ pub(super) struct Ended {
     pub(super) outputs: Held<Map<String, Value>>,
 }
 
+/// Which values are meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which {
+    /// Those that may be elsewhere.
+    Elsewhere,
+    /// Those that go elsewhere when they are large: not samples, which the index is made from.
+    ToSpill,
+}
+
 impl Envelope {
-    /// Every value that may be elsewhere.
-    pub(super) fn held(&mut self) -> Vec<&mut dyn Holding> {
+    /// Every such value.
+    pub(super) fn held(&mut self, which: Which) -> Vec<&mut dyn Holding> {
         match &mut self.event {
             Event::Started(started) => {
                 let Started { inputs, sealed, vars, env, trigger, .. } = &mut **started;
                 vec![inputs, sealed, vars, env, trigger]
             }
-            Event::Step { event, .. } => event.held(),
+            Event::Step { event, .. } => event.held(which),
             Event::Ended(ended) => vec![&mut ended.outputs],
             Event::Queued { .. }
             | Event::Admitted
@@ -244,11 +253,17 @@ impl Envelope {
 }
 
 impl StepEvent {
-    fn held(&mut self) -> Vec<&mut dyn Holding> {
+    fn held(&mut self, which: Which) -> Vec<&mut dyn Holding> {
         match self {
             Self::Attempt { request, .. } => vec![request],
             Self::Attempted { result, .. } => {
-                vec![&mut result.output, &mut result.failure, &mut result.findings, &mut result.samples]
+                let mut held: Vec<&mut dyn Holding> =
+                    vec![&mut result.output, &mut result.failure, &mut result.findings];
+                match which {
+                    Which::Elsewhere => held.push(&mut result.samples),
+                    Which::ToSpill => {}
+                }
+                held
             }
             Self::Opened { items, .. } => vec![items],
             Self::TakenOver(ended) | Self::Ended(ended) => {

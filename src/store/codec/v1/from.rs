@@ -172,7 +172,8 @@ impl From<&domain::Sample> for Sample {
         Self {
             name: name.to_string(),
             labels: labels.clone(),
-            value: value.to_string(),
+            // No reading is no number.
+            value: value.unwrap_or(f64::NAN).to_string(),
             unit: unit.clone(),
             level: level.as_str().into(),
             note: note.clone(),

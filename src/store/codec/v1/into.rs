@@ -221,7 +221,7 @@ impl TryFrom<Sample> for domain::Sample {
         Ok(Self {
             name: step(&id)?,
             labels,
-            value: value.parse().map_err(malformed)?,
+            value: Some(value.parse().map_err(malformed)?).filter(|value: &f64| !value.is_nan()),
             unit,
             level: level(&word)?,
             note,

@@ -25,7 +25,7 @@ pub(crate) fn write_spilling(mut envelope: Envelope, put: &mut Spill<'_>) -> Res
     if whole.len() <= limits::INLINE_OUTPUT {
         return Ok(whole);
     }
-    for held in envelope.held() {
+    for held in envelope.held(event::Which::ToSpill) {
         held.spill(put)?;
     }
     let lean = write(&envelope)?;
@@ -39,7 +39,7 @@ pub(crate) fn write_spilling(mut envelope: Envelope, put: &mut Spill<'_>) -> Res
 pub(crate) fn read(bytes: &[u8], get: &mut Fetch<'_>) -> Result<Recorded, CodecError> {
     let mut envelope: Envelope =
         serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
-    for held in envelope.held() {
+    for held in envelope.held(event::Which::Elsewhere) {
         held.fetch(get)?;
     }
     Recorded::try_from(envelope)

@@ -1,0 +1,232 @@
+//! Retention: which finished runs go, and everything of them with them.
+//!
+//! A run goes when it is older than its runbook keeps runs, or when more of that runbook have finished
+//! since than it keeps. Never an unfinished one, and never a child whose caller has not ended. Its stream
+//! and rows go durably first, then what its steps printed, then the room on the disk, then blobs that
+//! nobody names any more. Whatever stops this half way is made good by the next look.
+
+use crate::base::ids::{Name, RunId};
+use crate::base::span::Span;
+use crate::base::value::Value;
+use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
+use crate::model::book::Settings;
+use crate::model::runbook::Keep;
+use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::{clock, recover, spool};
+use crate::store::disk::DiskJournal;
+use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_mins(1);
+/// Runs forgotten with one sync.
+const TOGETHER: usize = 100;
+/// Of so many kept runs one more may be there, so that not every run costs a sync for another's end.
+const SLACK: u32 = 20;
+/// The past of a group that nobody holds goes when it has so many events.
+const GROUP_PAST: usize = 64;
+
+/// How long finished runs are kept.
+#[derive(Debug, Clone, Default)]
+pub struct Keeping {
+    runs: u32,
+    age: Span,
+    own: BTreeMap<Name, Keep>,
+}
+
+impl Keeping {
+    /// As the settings say, and some runbooks for themselves.
+    #[must_use]
+    pub fn new(settings: &Settings, own: BTreeMap<Name, Keep>) -> Self {
+        Self { runs: settings.keep_runs, age: settings.keep_age, own }
+    }
+
+    fn of(&self, runbook: &str) -> (u32, Span) {
+        let own = self.own.iter().find(|(name, _)| name.as_str() == runbook).map(|(_, keep)| *keep);
+        let own = own.unwrap_or_default();
+        (own.runs.unwrap_or(self.runs), own.age.unwrap_or(self.age))
+    }
+}
+
+/// Forgets what need not be kept any more; returns the runs that went.
+///
+/// # Errors
+/// What the journal says; whatever went until then is gone for good.
+pub fn forget_old(journal: &dyn Journal, keeping: &Keeping, now: Timestamp) -> Result<Vec<RunId>, String> {
+    let mut gone = Vec::new();
+    for runbook in runbooks(journal).map_err(|error| error.to_string())? {
+        let old = old_runs(journal, &runbook, keeping.of(&runbook), now).map_err(|error| error.to_string())?;
+        for some in old.chunks(TOGETHER) {
+            let forgets = some.iter().map(|run| Forget::Whole(run_stream(*run))).collect();
+            append(journal, Batch { forgets, ..Batch::default() }).map_err(|error| error.to_string())?;
+            gone.extend(some);
+        }
+    }
+    forget_groups(journal)?;
+    Ok(gone)
+}
+
+/// Every runbook that has runs, found by skipping over them.
+fn runbooks(journal: &dyn Journal) -> Result<Vec<String>, ReadError> {
+    let (mut names, mut from) = (Vec::new(), Vec::new());
+    while let Some((key, _)) = journal.scan(BY_RUNBOOK, &from, &[], false, 1)?.into_iter().next() {
+        let name = key.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+        from = [name.as_slice(), &[1]].concat();
+        names.push(String::from_utf8_lossy(&name).into_owned());
+    }
+    Ok(names)
+}
+
+/// The runs of a runbook that need not be kept, the oldest first.
+fn old_runs(
+    journal: &dyn Journal,
+    runbook: &str,
+    (keep, age): (u32, Span),
+    now: Timestamp,
+) -> Result<Vec<RunId>, ReadError> {
+    let (from, to) = ([runbook.as_bytes(), &[0]].concat(), [runbook.as_bytes(), &[1]].concat());
+    let rows = journal.scan(BY_RUNBOOK, &from, &to, true, usize::MAX)?;
+    let newest_first =
+        rows.iter().filter_map(|(key, _)| RunId::parse(&String::from_utf8_lossy(&key[from.len()..])).ok());
+    let oldest = now.checked_sub(jiff::SignedDuration::from(age)).unwrap_or(Timestamp::MIN);
+    // Ids begin with the instant they were made at.
+    let oldest = RunId::new(u64::try_from(oldest.as_millisecond()).unwrap_or_default(), 0);
+    let (mut finished, mut over, mut old) = (0_u32, Vec::new(), Vec::new());
+    for run in newest_first {
+        if rows.len() <= keep as usize && run >= oldest {
+            continue;
+        }
+        if !may_go(journal, run)? {
+            continue;
+        }
+        finished += 1;
+        if run < oldest {
+            old.push(run);
+        } else if finished > keep {
+            over.push(run);
+        }
+    }
+    if !old.is_empty() || over.len() > (keep / SLACK) as usize {
+        old.extend(over);
+    }
+    old.sort_unstable();
+    Ok(old)
+}
+
+/// Whether a run has ended, and whoever called it too.
+fn may_go(journal: &dyn Journal, run: RunId) -> Result<bool, ReadError> {
+    let row = |tree, key: &str| journal.get(&Row { tree, key: key.as_bytes().to_vec() });
+    if row(ENDED, &run.to_string())?.is_none() {
+        return Ok(false);
+    }
+    let started = row(STARTED, &run.to_string())?.unwrap_or_default();
+    let started: Value = serde_json::from_slice(&started).unwrap_or_default();
+    match started["parent"].as_str() {
+        Some(parent) => Ok(row(UNFINISHED, parent)?.is_none()),
+        None => Ok(true),
+    }
+}
+
+/// The past of groups that nobody holds or waits for says nothing.
+fn forget_groups(journal: &dyn Journal) -> Result<(), String> {
+    for (stream, version) in journal.streams("group/").map_err(|error| error.to_string())? {
+        let Ok(name) = Name::parse(stream.as_str().trim_start_matches("group/")) else { continue };
+        let Ok(events) = journal.read(&stream, 0) else { continue };
+        if events.len() < GROUP_PAST {
+            continue;
+        }
+        let Ok(group) = recover::read_group(journal, &name) else { continue };
+        if group.holders.is_empty() && group.waiters.is_empty() {
+            let guards = vec![Guard::At(group_stream(name.as_str()), version)];
+            let taken = append(journal, Batch { guards, forgets: vec![Forget::Past(stream)], ..Batch::default() });
+            match taken {
+                // Somebody holds it by now.
+                Ok(()) | Err(AppendError::Conflict(_) | AppendError::Busy(_)) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn append(journal: &dyn Journal, batch: Batch) -> Result<(), AppendError> {
+    let (tell, told) = channel();
+    journal.append(batch, Box::new(move |answer| drop(tell.send(answer))));
+    told.recv().unwrap_or_else(|_| Err(AppendError::Broken("the writer is gone".into()))).map(drop)
+}
+
+/// Takes away what steps of these runs printed.
+fn remove_output(data: &Path, runs: &[RunId]) {
+    for run in runs {
+        drop(std::fs::remove_dir_all(spool::run_dir(data, &run.to_string())));
+    }
+}
+
+/// Runs whose output is there although they are not: their owner ended between the two.
+fn left_over(journal: &dyn Journal, data: &Path) -> Vec<RunId> {
+    let names = std::fs::read_dir(data.join("spool")).into_iter().flatten().flatten();
+    let runs = names.filter_map(|entry| RunId::parse(&entry.file_name().to_string_lossy()).ok());
+    runs.filter(|run| journal.version(&run_stream(*run)) == Ok(0)).collect()
+}
+
+/// A thread that looks once at the beginning and each minute.
+pub struct Retention {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Retention {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn start(journal: Arc<DiskJournal>, keeping: Keeping, data: PathBuf) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel(1);
+        let work = move || {
+            if journal.damage().is_empty() {
+                remove_output(&data, &left_over(journal.as_ref(), &data));
+            }
+            loop {
+                look(&journal, &keeping, &data);
+                if stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("retention".into()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Ends it; returns when it has.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn look(journal: &DiskJournal, keeping: &Keeping, data: &Path) {
+    match forget_old(journal, keeping, clock::now()) {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => {
+            tracing::info!(runs = gone.len(), "runs that need not be kept any more are gone");
+            remove_output(data, &gone);
+            let cleaned = journal.clean().and_then(|()| journal.sweep());
+            if let Err(error) = cleaned {
+                tracing::warn!(%error, "the room of runs that are gone could not be won back yet");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "runs that need not be kept could not be forgotten"),
+    }
+}
+
+#[cfg(test)]
+#[path = "retention_tests.rs"]
+mod tests;
