@@ -8,7 +8,7 @@ use crate::store::disk::device::{Disk, read_all};
 use crate::store::disk::frame::{self, ALIGN, Found};
 use crate::store::disk::reader::Segments;
 use crate::store::disk::record::Record;
-use crate::store::disk::segment::{FOLDER, Segment, Tail, path};
+use crate::store::disk::segment::{FOLDER, Segment, Tail, kept_path, path, range_of};
 use crate::store::disk::streams::{Place, Streams};
 use crate::store::disk::tidy;
 use std::collections::BTreeSet;
@@ -89,8 +89,8 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
 
 /// Whether any segment has a frame.
 pub(crate) fn has_frame(disk: &dyn Disk) -> io::Result<bool> {
-    for first in disk.list(FOLDER)?.iter().filter_map(|name| first_of(name)) {
-        if frame::search(&read_all(&*Segment::open(disk, first)?.file)?, 0).is_some() {
+    for range in disk.list(FOLDER)?.iter().filter_map(|name| range_of(name)) {
+        if frame::search(&read_all(&*Segment::open(disk, range)?.file)?, 0).is_some() {
             return Ok(true);
         }
     }
