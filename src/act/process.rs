@@ -258,6 +258,24 @@ pub fn signal_name(signal: i32) -> String {
     format!("signal {signal}{name}")
 }
 
+/// A value of a `kv` line without the pair of quotes around it; in double quotes a backslash keeps what follows.
+fn unquoted(value: &str) -> String {
+    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    if let Some(text) = inside('\'') {
+        return text.to_owned();
+    }
+    let Some(text) = inside('"') else { return value.to_owned() };
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(one) = chars.next() {
+        match one {
+            '\\' => plain.extend(chars.next()),
+            one => plain.push(one),
+        }
+    }
+    plain
+}
+
 /// `output.value` in the form the step asks for, or a sentence.
 fn parse(form: OutputForm, stdout: &Captured) -> Result<Value, String> {
     let text = text(stdout);
@@ -288,7 +306,9 @@ fn parse(form: OutputForm, stdout: &Captured) -> Result<Value, String> {
             for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
                 let (key, value) =
                     line.split_once('=').ok_or_else(|| format!("`{}` is no key=value line", beginning(line)))?;
-                map.insert(key.trim().into(), Value::from(value.trim()));
+                let key = key.trim();
+                let key = key.strip_prefix("export ").map_or(key, str::trim);
+                map.insert(key.into(), Value::from(unquoted(value.trim())));
             }
             Ok(Value::Object(map))
         }

@@ -79,6 +79,14 @@ impl Secrets {
         }
     }
 
+    /// Whether a secret is there to be read; its value is not kept.
+    ///
+    /// # Errors
+    /// Where it was looked for in vain.
+    pub async fn finds(&self, name: &str) -> Result<(), Failure> {
+        self.one(name).await.map(drop)
+    }
+
     async fn one(&self, name: &str) -> Result<String, Failure> {
         let mut looked = Vec::new();
         for source in &self.sources {

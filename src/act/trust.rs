@@ -8,9 +8,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Whom to trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +58,10 @@ pub(super) fn client(
     if trust != Trust::Nobody {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
+    let mut pinned = Vec::new();
     if let Some(path) = ca {
         for certificate in read_pem(&world.path(path))? {
+            pinned.push(certificate.clone());
             let bad = |error| Failure::lasting(FailureKind::Missing, format!("{path}: {error}"));
             roots.add(certificate).map_err(bad)?;
         }
@@ -68,7 +72,7 @@ pub(super) fn client(
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().ok();
     let now = u64::try_from(world.now.as_second()).unwrap_or_default();
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
-    let verifier = Verifier { inner, provider: Arc::clone(&provider), trust, now, seen: Arc::clone(&seen) };
+    let verifier = Verifier { inner, pinned, provider: Arc::clone(&provider), trust, now, seen: Arc::clone(&seen) };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::lasting(FailureKind::Other, format!("TLS can't be set up: {error}")))?
@@ -81,10 +85,40 @@ pub(super) fn client(
 #[derive(Debug)]
 struct Verifier {
     inner: Option<Arc<WebPkiServerVerifier>>,
+    /// The certificates of `ca:`, of which the server's own may be one.
+    pinned: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     trust: Trust,
     now: UnixTime,
     seen: Arc<Mutex<Seen>>,
+}
+
+impl Verifier {
+    /// A certificate that `ca:` names itself needs nobody to vouch for it: its name and its time are looked at.
+    fn named_itself(&self, certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), rustls::Error> {
+        rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        let bad = |problem| Err(rustls::Error::InvalidCertificate(problem));
+        let Ok((_, found)) = X509Certificate::from_der(certificate) else { return bad(CertificateError::BadEncoding) };
+        let now = i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX);
+        let validity = found.validity();
+        match () {
+            () if now > validity.not_after.timestamp() => bad(CertificateError::Expired),
+            () if now < validity.not_before.timestamp() => bad(CertificateError::NotValidYet),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Whether all that is wrong with a chain is that the certificate vouches for itself.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of a library, which grows")]
+fn is_own_issuer(problem: &rustls::Error) -> bool {
+    match problem {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        rustls::Error::InvalidCertificate(CertificateError::Other(_)) => {
+            problem.to_string().contains("CaUsedAsEndEntity")
+        }
+        _ => false,
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -100,7 +134,12 @@ impl ServerCertVerifier for Verifier {
             Some(inner) => inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, self.now),
             None => Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         };
-        let problem = verified.err();
+        let problem = match verified.err() {
+            Some(problem) if self.pinned.contains(end_entity) && is_own_issuer(&problem) => {
+                self.named_itself(end_entity, server_name).err()
+            }
+            problem => problem,
+        };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
         seen.problem = problem.clone();
@@ -149,6 +188,14 @@ pub(super) fn explain(error: &rustls::Error) -> String {
             }
             CertificateError::UnknownIssuer => "the certificate is signed by nobody trusted here".into(),
             CertificateError::Revoked => "the certificate was revoked".into(),
+            other if other.to_string().contains("CaUsedAsEndEntity") => {
+                "the certificate is one that vouches for others (CA:TRUE), and is no server's own: give the server one \
+                 that it signed, or name this very certificate in `ca`"
+                    .into()
+            }
+            CertificateError::Other(_) => {
+                "the certificate can't be verified: it is not made as one of a server must be".into()
+            }
             other => format!("the certificate can't be verified: {other}"),
         },
         rustls::Error::AlertReceived(alert) => format!("the other side ended the handshake: {alert:?}"),

@@ -10,7 +10,7 @@ use crate::base::actor::Actor;
 use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::model::runbook::Runbook;
-use crate::service::{Follow, Service, Trouble};
+use crate::service::{Follow, RUNNING, Runs, Service, Trouble};
 use std::path::Path;
 use tokio::sync::mpsc;
 
@@ -65,7 +65,10 @@ impl Desk {
         let run = run_id(&asked.run)?;
         match asked.mode {
             CancelMode::Gentle => self.service.cancel(run, actor, &asked.reason).map_err(told),
-            CancelMode::Now => self.service.kill(run, &actor).map_err(told),
+            CancelMode::Now => {
+                self.service.cancel(run, actor.clone(), &asked.reason).map_err(told)?;
+                self.service.kill(run, &actor).map_err(told)
+            }
         }
     }
 
@@ -75,7 +78,19 @@ impl Desk {
     /// As [`Self::cancel`].
     pub fn answer(&self, actor: Actor, asked: &AnswerRequest) -> Result<(), Problem> {
         let (run, place, answer) = present::answer(asked).map_err(told)?;
-        self.service.answer(run, place, actor, answer).map_err(told)
+        self.service.answer(run, &place, actor, answer).map_err(told)
+    }
+
+    /// Whether this process drives a run that has not ended.
+    pub async fn drives_any(&self) -> bool {
+        let wanted = Runs { dry: true, limit: MAX_RUNS as usize, outcome: vec![RUNNING.into()], ..Runs::default() };
+        for row in self.service.runs(&wanted).unwrap_or_default() {
+            // One that was set aside is in the list for good, and nobody drives it.
+            if self.service.drives(row.run).await {
+                return true;
+            }
+        }
+        false
     }
 
     /// Runs, newest first.

@@ -24,48 +24,66 @@ const ASKED: usize = 3;
 /// The inputs for a run. Defaults, and those that a plan has, are left to whoever starts it.
 ///
 /// # Errors
-/// A sentence for the first value that is no input, or none of its type, or missing with nobody to ask.
+/// A sentence for every value that is no input, or none of its type, or missing with nobody to ask.
 pub fn gather(
     runbook: &Runbook,
     typed: &[String],
     planned: &[String],
     settings: &Settings,
 ) -> Result<Map<String, Value>, Trouble> {
-    let mut values = accept(runbook, typed)?;
+    let (mut values, mut wrong) = accept(runbook, typed);
     for input in &runbook.inputs {
         let known = planned.iter().any(|name| name == input.name.as_str());
-        if input.default.is_none() && !known && !values.contains_key(input.name.as_str()) {
-            if !settings.can_ask {
-                return Err(
-                    Trouble::new(format!("input `{}` is missing: {}", input.name, what(input))).help(way(input))
-                );
+        let given =
+            typed.iter().any(|pair| pair.split_once('=').is_some_and(|(name, _)| name.trim() == input.name.as_str()));
+        if input.default.is_none() && !known && !given {
+            if settings.can_ask && wrong.is_empty() {
+                values.insert(input.name.to_string(), ask_for(input)?);
+            } else if !settings.can_ask {
+                let missing = Trouble::new(format!("input `{}` is missing: {}", input.name, what(input)));
+                wrong.push(missing.help(way(input)));
             }
-            values.insert(input.name.to_string(), ask_for(input)?);
         }
     }
-    Ok(values)
+    match wrong.len() {
+        0 => Ok(values),
+        1 => Err(wrong.remove(0)),
+        several => {
+            let each: Vec<String> = wrong.iter().map(|one| one.to_string().replacen("error: ", "  ", 1)).collect();
+            Err(Trouble::new(format!("{several} inputs are not right:\n{}", each.join("\n"))))
+        }
+    }
 }
 
-/// What was typed as `NAME=VALUE`, each in its type.
-fn accept(runbook: &Runbook, typed: &[String]) -> Result<Map<String, Value>, Trouble> {
-    let mut values = Map::new();
+/// What was typed as `NAME=VALUE`, each in its type, and everything that is wrong with it.
+fn accept(runbook: &Runbook, typed: &[String]) -> (Map<String, Value>, Vec<Trouble>) {
+    let (mut values, mut wrong) = (Map::new(), Vec::new());
     for pair in typed {
-        let Some((name, text)) = pair.split_once('=') else {
-            return Err(
-                Trouble::new(format!("`{pair}` is not `NAME=VALUE`")).help("write it like `--input target=staging`")
-            );
-        };
-        let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name.trim()) else {
-            return Err(unknown(runbook, name.trim()));
-        };
-        let value = value_of(input, text)?;
-        let value =
-            input.ty.accept_text(&value).map_err(|reason| Trouble::new(format!("input `{}` {reason}", input.name)))?;
-        if values.insert(input.name.to_string(), value).is_some() {
-            return Err(Trouble::new(format!("input `{}` is given twice", input.name)));
+        match accept_one(runbook, pair) {
+            Ok((name, value)) => {
+                if values.insert(name.clone(), value).is_some() {
+                    wrong.push(Trouble::new(format!("input `{name}` is given twice")));
+                }
+            }
+            Err(trouble) => wrong.push(trouble),
         }
     }
-    Ok(values)
+    (values, wrong)
+}
+
+fn accept_one(runbook: &Runbook, pair: &str) -> Result<(String, Value), Trouble> {
+    let Some((name, text)) = pair.split_once('=') else {
+        return Err(
+            Trouble::new(format!("`{pair}` is not `NAME=VALUE`")).help("write it like `--input target=staging`")
+        );
+    };
+    let Some(input) = runbook.inputs.iter().find(|input| input.name.as_str() == name.trim()) else {
+        return Err(unknown(runbook, name.trim()));
+    };
+    let value = value_of(input, text)?;
+    let value =
+        input.ty.accept_text(&value).map_err(|reason| Trouble::new(format!("input `{}` {reason}", input.name)))?;
+    Ok((input.name.to_string(), value))
 }
 
 /// What was typed for an input: itself, or for a secret where it is.

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod ask;
+mod called;
 pub mod client;
 pub mod command;
 pub mod complete;

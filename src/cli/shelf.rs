@@ -68,6 +68,19 @@ fn yaml_files(book: &Path, folder: &str) -> Result<Vec<String>, Trouble> {
     Ok(names)
 }
 
+/// YAML files one directory below `runbooks`, which no book reads.
+pub fn passed_over(book: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(book.join(FOLDERS[0])).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let folder = format!("{}/{}", FOLDERS[0], entry.file_name().to_string_lossy());
+            found.extend(yaml_files(book, &folder).unwrap_or_default());
+        }
+    }
+    found.sort();
+    found
+}
+
 /// Whether something has that name: also what can't be read, which is an error and not an absence.
 fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).map_or_else(|reason| reason.kind() != std::io::ErrorKind::NotFound, |_| true)

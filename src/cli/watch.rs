@@ -4,13 +4,14 @@ use crate::api::wire::{
     AnswerRequest, CancelMode, CancelRequest, OutputRequest, OutputStream, StartReply, What, WireEvent,
 };
 use crate::cli::ask;
+use crate::cli::called::{called, question};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{self, Stream};
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::view::{Question, Screen, Tails, View, heartbeat, lines, short};
+use crate::cli::view::{Line, Question, Screen, Tails, View, heartbeat, lines, short};
 use crate::diagnostic::render::Style;
 use crate::runtime::clock;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 const FRAME: Duration = Duration::from_millis(100);
 /// Frames between two looks at the output of what runs.
 const LOOK: u32 = 3;
+/// Frames between two looks whether a called run asks something.
+const LISTEN: u32 = 10;
 /// Frames without a line before plain output says what still runs.
 const SILENCE: u32 = 150;
 /// Bytes of output looked at, and lines of it shown.
@@ -87,7 +90,8 @@ pub async fn watch(door: &Door, reply: StartReply, settings: &Settings, show: Sh
     let clear = watcher.screen.clear();
     watcher.write(&clear);
     seen?;
-    watcher.finish()
+    let called = called(door, &watcher.view, style).await;
+    watcher.finish(called)
 }
 
 impl Watcher<'_> {
@@ -132,6 +136,9 @@ impl Watcher<'_> {
     async fn frame(&mut self) {
         self.frames += 1;
         self.quiet += 1;
+        if self.frames.is_multiple_of(LISTEN) {
+            self.listen().await;
+        }
         if self.live {
             if self.frames % LOOK == 1 {
                 self.look().await;
@@ -146,6 +153,20 @@ impl Watcher<'_> {
                 self.data(&format!("{}\n", line.text(self.style)));
             }
         }
+    }
+
+    /// Says what a called run waits to be told, once: it is shown nowhere else here.
+    async fn listen(&mut self) {
+        let Some((run, question)) = question(self.door, &self.view).await else { return };
+        let words = if question.lost { "succeeded|failed|again" } else { "go|stop" };
+        let way = format!("stepladder answer {} {} {words}", short(&run), question.place);
+        if self.answered.contains(&way) {
+            return;
+        }
+        let clear = self.screen.clear();
+        self.write(&clear);
+        output::aside(&format!("run {}, which this one called, asks: {}\n  {way}", short(&run), question.question));
+        self.answered.push(way);
     }
 
     /// Looks at the last lines of what runs.
@@ -217,16 +238,19 @@ impl Watcher<'_> {
     }
 
     /// What stays on the screen, and how the process ends.
-    fn finish(&mut self) -> Result<Exit, Trouble> {
+    fn finish(&mut self, called: Vec<Line>) -> Result<Exit, Trouble> {
         let Some((outcome, level)) = self.view.ended() else {
             return Err(self.lost(&Trouble::new("its events ended before it did")));
         };
         let exit = Exit::of_run(outcome, level);
-        let shown = match (self.live, self.show) {
+        let mut shown = match (self.live, self.show) {
             (true, _) => self.view.page(self.style, clock::now()),
             (false, Show::People) => self.view.summary(self.style),
             (false, Show::Json) => Vec::new(),
         };
+        if self.live || self.show == Show::People {
+            shown.extend(called);
+        }
         let text: String = shown.iter().map(|line| line.text(self.style) + "\n").collect();
         self.write(&text);
         Ok(exit)

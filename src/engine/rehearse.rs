@@ -5,12 +5,13 @@
 
 use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
-use crate::base::value::plain;
+use crate::base::value::{Value, plain};
 use crate::engine::event::{Planned, StepEnded};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::run::Run;
 use crate::engine::series::Known;
 use crate::engine::turn::{Turn, ended};
+use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Action, List, Step, StepKind};
 use jiff::Timestamp;
@@ -54,15 +55,15 @@ impl<'a> Turn<'a> {
         step: &'a Arc<Step>,
         action: &Action,
     ) -> Result<(), IllegalEvent> {
+        let asks = step.confirm.as_ref().map(|question| format!("would ask `{question}`, then ")).unwrap_or_default();
         let (shown, planned) = match self.request(place, step, action, 1) {
-            Ok(request) => {
-                (format!("would run: {}", plain(&request.params.shown())), Planned::Request(Box::new(request)))
-            }
+            Ok(request) => (format!("would run {}", in_words(&request)), Planned::Request(Box::new(request))),
             Err(error) => (
                 format!("would run `{}`, with values that are unknown in a dry run ({error})", action.kind.name()),
                 Planned::Unknown(error.to_string()),
             ),
         };
+        let shown = format!("{asks}{shown}");
         self.end(place, step, StepEnded { planned: Some(planned), ..ended(Outcome::Skipped, Some(shown)) })
     }
 
@@ -121,6 +122,31 @@ impl<'a> Turn<'a> {
                 }
             }
         }
+    }
+}
+
+/// What a request would do, as a person would say it: `shell: rm -rf build`, `http: post URL, body …`.
+fn in_words(request: &Request) -> String {
+    let shown = request.params.shown();
+    let words = match &shown {
+        Value::Object(params) => {
+            let word = |(name, value): (&String, &Value)| match (name.as_str(), value) {
+                (_, Value::Null) => None,
+                ("sh" | "argv" | "script", value) => Some(listed(value)),
+                (name, value) => Some(format!("{name} {}", listed(value))),
+            };
+            params.iter().filter_map(word).collect::<Vec<_>>().join(", ")
+        }
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => listed(other),
+    };
+    format!("{}: {words}", request.kind)
+}
+
+/// A value in a line: the words of a list with blanks between them.
+fn listed(value: &Value) -> String {
+    match value {
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => plain(value),
     }
 }
 

@@ -128,19 +128,25 @@ impl Owner {
     }
 }
 
+/// Where the secrets of the book are, for this owner.
+#[must_use]
+pub fn secrets(config: &Config) -> Secrets {
+    Secrets {
+        sources: config.settings.secrets.clone(),
+        environment: config.env.clone(),
+        book_dir: config.book_dir.clone(),
+        credentials: config.env.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        seal: Some(Seal::of(&config.data)),
+    }
+}
+
 fn world(config: &Config) -> World {
     let base_env = BASE_ENV.iter().filter_map(|name| Some(((*name).to_owned(), config.env.get(*name)?.clone())));
     World {
         book_dir: config.book_dir.clone(),
         run_dir: config.data.join("runs"),
         settings: Arc::clone(&config.settings),
-        secrets: Secrets {
-            sources: config.settings.secrets.clone(),
-            environment: config.env.clone(),
-            book_dir: config.book_dir.clone(),
-            credentials: config.env.get("CREDENTIALS_DIRECTORY").map(PathBuf::from),
-            seal: Some(Seal::of(&config.data)),
-        },
+        secrets: secrets(config),
         base_env: base_env.collect(),
         now: clock::now(),
         ticks: clock::ticks,

@@ -4,13 +4,14 @@ use crate::base::address::Place;
 use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::engine::event::Recorded;
-use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
-use crate::engine::run::{RunPhase, StepPhase};
+use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
+use crate::engine::run::RunPhase;
 use crate::keeper::{Printed, printed};
 use crate::runtime::index::run_stream;
 use crate::runtime::pump::{Feed, Message};
 use crate::runtime::recover;
 use crate::runtime::spool;
+use crate::service::answer::question;
 use crate::service::{Service, Trouble};
 use crate::store::Row;
 use crate::store::disk::DiskJournal;
@@ -113,6 +114,9 @@ pub struct Output {
     pub total: u64,
 }
 
+/// In [`Runs::outcome`]: those that have not ended.
+pub const RUNNING: &str = "running";
+
 /// The most that one call returns of one stream.
 const MAX_PIECE: u64 = 4 * 1024 * 1024;
 
@@ -155,7 +159,7 @@ impl Service {
                 if wanted.since.is_some_and(|since| row.started < since) {
                     return Ok(rows);
                 }
-                let outcome = row.outcome.as_deref().unwrap_or("running");
+                let outcome = row.outcome.as_deref().unwrap_or(RUNNING);
                 let fits = (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome))
                     && (wanted.dry || !row.dry);
                 if fits {
@@ -170,9 +174,11 @@ impl Service {
 
     /// A page of ids before a key, newest first, each with its key.
     fn page(&self, wanted: &Runs, before: Option<&[u8]>) -> Result<Vec<(Vec<u8>, RunId)>, Trouble> {
-        let (tree, from) = match &wanted.runbook {
-            Some(name) => (BY_RUNBOOK, [name.as_bytes(), &[0]].concat()),
-            None => (STARTED, Vec::new()),
+        let (tree, from) = match (&wanted.runbook, wanted.outcome.as_slice()) {
+            (Some(name), _) => (BY_RUNBOOK, [name.as_bytes(), &[0]].concat()),
+            // The list of those is short, however many ended before.
+            (None, [only]) if only == RUNNING => (UNFINISHED, Vec::new()),
+            (None, _) => (STARTED, Vec::new()),
         };
         let end = match (&wanted.runbook, before) {
             (_, Some(before)) => before.to_vec(),
@@ -206,8 +212,8 @@ impl Service {
         let instant = |value: &Value| text(value, "at").and_then(|at| at.parse().ok());
         // Where the store trusts nothing of it, an end that is still in the index says nothing.
         let ended = ended.filter(|_| trusted);
-        let state = match &ended {
-            Some(_) => RunState::Ended,
+        let (state, asks) = match &ended {
+            Some(_) => (RunState::Ended, None),
             None => self.unfinished_state(run),
         };
         Ok(Some(RunRow {
@@ -218,7 +224,7 @@ impl Service {
             ended: ended.as_ref().and_then(instant),
             outcome: ended.as_ref().and_then(|ended| text(ended, "outcome")),
             level: ended.as_ref().and_then(|ended| text(ended, "level")),
-            reason: ended.as_ref().and_then(|ended| text(ended, "reason")),
+            reason: ended.as_ref().and_then(|ended| text(ended, "reason")).or(asks),
             actor: text(&started, "actor").unwrap_or_default(),
             dry: started["dry"].as_bool().unwrap_or_default(),
             repeats: text(&started, "repeats"),
@@ -226,17 +232,26 @@ impl Service {
         }))
     }
 
-    fn unfinished_state(&self, run: RunId) -> RunState {
-        let Ok(run) = self.run(run) else { return RunState::Quarantined };
+    /// How an unfinished run stands, and what it waits to be told.
+    fn unfinished_state(&self, run: RunId) -> (RunState, Option<String>) {
+        let Ok(run) = self.run(run) else { return (RunState::Quarantined, None) };
         if self.pump.is_none() {
-            return RunState::Stranded;
+            return (RunState::Stranded, None);
         }
-        let asked = run.steps.values().any(|step| matches!(step.phase, StepPhase::Asked { .. }));
+        let asks = question(&run);
         match run.phase {
-            RunPhase::Queued { .. } => RunState::Queued,
-            RunPhase::At(_) | RunPhase::Ended(_) if asked => RunState::Waiting,
-            RunPhase::At(_) | RunPhase::Ended(_) => RunState::Running,
+            RunPhase::Queued { .. } => (RunState::Queued, None),
+            RunPhase::At(_) | RunPhase::Ended(_) if asks.is_some() => (RunState::Waiting, asks),
+            RunPhase::At(_) | RunPhase::Ended(_) => (RunState::Running, None),
         }
+    }
+
+    /// Whether this process drives that run.
+    pub async fn drives(&self, run: RunId) -> bool {
+        let Some(pump) = &self.pump else { return false };
+        let (feed, _unheard) = mpsc::unbounded_channel();
+        let (held, answer) = oneshot::channel();
+        pump.send(Message::Follow { run, feed, held }).is_ok() && answer.await.unwrap_or_default()
     }
 
     /// The events of a run behind version `from`, each with its version.

@@ -4,6 +4,7 @@
 //! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
+mod answer;
 mod archive;
 mod doctor;
 mod history;
@@ -13,15 +14,14 @@ mod start;
 mod trouble;
 
 pub use doctor::{Checkup, Grade, Symptom};
-pub use history::{Follow, Output, RunRow, RunState, Runs, Stream};
+pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
 pub use trouble::Trouble;
 
+use crate::act::Secrets;
 use crate::base::actor::{Actor, Role};
-use crate::base::address::Place;
 use crate::base::ids::RunId;
 use crate::engine::decide::Input;
-use crate::engine::event::Answer;
 use crate::engine::run::Run;
 use crate::model::runbook::Runbook;
 use crate::runtime::pump::Message;
@@ -49,6 +49,8 @@ pub struct Service {
     pub files: Files,
     /// The environment that runbooks may list names of.
     pub env: BTreeMap<String, String>,
+    /// Where the secrets of the book are.
+    pub secrets: Arc<Secrets>,
     /// The data directory.
     pub data: PathBuf,
     /// This node.
@@ -74,16 +76,6 @@ impl Service {
         let (runbook, state) = self.unfinished(run)?;
         self.allow(actor, runbook.allow.cancel, "cancel", &state)?;
         self.send(Message::Kill { run })
-    }
-
-    /// Answers a question that a step waits with.
-    ///
-    /// # Errors
-    /// As [`Self::cancel`].
-    pub fn answer(&self, run: RunId, place: Place, actor: Actor, answer: Answer) -> Result<(), Trouble> {
-        let (_, state) = self.unfinished(run)?;
-        self.allow(&actor, Role::Operator, "answer", &state)?;
-        self.send(Message::Input { run, input: Input::Answer { place, actor, answer } })
     }
 
     fn allow(&self, actor: &Actor, least: Role, verb: &'static str, run: &Run) -> Result<(), Trouble> {

@@ -61,10 +61,13 @@ impl Service {
             None => wish,
         };
         let runbook = find(&loaded, &wish.runbook)?;
-        called_pass(&loaded, &runbook)?;
+        called(&loaded, &runbook)?;
         self.may_start(&wish.actor, &runbook)?;
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
+        if !wish.dry {
+            self.finds_secrets(&loaded, &runbook).await?;
+        }
         let (inputs, sealed) = self.seal(&runbook, wish.inputs)?;
         let book = Arc::new(loaded.book);
         let digest =
@@ -167,6 +170,23 @@ impl Service {
         }
     }
 
+    /// Whether every secret that the runbook and those it calls name is there, before anything has been done.
+    async fn finds_secrets(&self, loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
+        let names: BTreeSet<String> =
+            called(loaded, runbook)?.iter().flat_map(|runbook| runbook.secrets.clone()).collect();
+        let mut missing = Vec::new();
+        for name in names {
+            if let Err(failure) = self.secrets.finds(&name).await {
+                missing.push(failure.message);
+            }
+        }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Trouble::Input(format!("{}; nothing was started", missing.join("; "))))
+        }
+    }
+
     fn may_start(&self, actor: &Actor, runbook: &Runbook) -> Result<(), Trouble> {
         let least = runbook.allow.start;
         if actor.role >= least {
@@ -222,11 +242,13 @@ fn find(loaded: &Loaded, wanted: &str) -> Result<Arc<Runbook>, Trouble> {
     Err(Trouble::NoRunbook { name: wanted.into(), hint })
 }
 
-/// Whether every runbook that it calls, and that those call, passes its checks: no run begins that cannot end.
-fn called_pass(loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
+/// A runbook, those that it calls, and those that they call. All must pass their checks: no run begins that cannot end.
+fn called(loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<Vec<Arc<Runbook>>, Trouble> {
     let mut seen = BTreeSet::from([runbook.name.clone()]);
     let mut waiting = vec![Arc::clone(runbook)];
+    let mut all = Vec::new();
     while let Some(next) = waiting.pop() {
+        all.push(Arc::clone(&next));
         let mut called = Vec::new();
         for list in [&next.steps, &next.on_failure, &next.finally] {
             walk(list, &mut |step| {
@@ -241,5 +263,5 @@ fn called_pass(loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
             }
         }
     }
-    Ok(())
+    Ok(all)
 }

@@ -71,7 +71,7 @@ pub enum Trouble {
         least: u64,
     },
     /// Nobody drives runs here.
-    #[error("nobody drives the runs of this data directory right now: `stepladder run` or a daemon would")]
+    #[error("nobody drives the runs of this data directory right now: `stepladder drive` does, until none is left")]
     NoOwner,
     /// The owner ended meanwhile.
     #[error("{0}")]

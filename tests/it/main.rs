@@ -35,6 +35,7 @@ mod sim;
 mod simulate;
 mod socket;
 mod store;
+mod stranded;
 mod tidy;
 mod transitions;
 mod wire;

@@ -67,6 +67,7 @@ impl House {
             pump: Some(owner.pump.clone()),
             files: Arc::new(move || Ok(texts.clone())),
             env,
+            secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             data: data.path().into(),
             node: "local".into(),
         };

@@ -37,11 +37,15 @@ struct Rows {
 }
 
 impl Rows {
-    /// Takes a row in: names and values of its columns, in order.
-    fn push(&mut self, row: Map<String, Value>) {
+    /// Takes a row in: names and values of its columns, in order. The second column of one name is `name_2`.
+    fn push(&mut self, columns: Vec<(&str, Value)>) {
         self.count += 1;
         if self.first.is_none() {
-            self.first = Some(row.values().next().cloned().unwrap_or_default());
+            self.first = Some(columns.first().map(|(_, value)| value.clone()).unwrap_or_default());
+        }
+        let mut row = Map::new();
+        for (name, value) in columns {
+            row.insert(free_name(&row, name), value);
         }
         let size: usize = row.iter().map(|(name, value)| name.len() + size_of_value(value)).sum();
         if self.kept.len() < KEPT_ROWS && self.bytes + size <= MAX_OUTPUT_VALUE {
@@ -49,6 +53,15 @@ impl Rows {
             self.kept.push(row);
         }
     }
+}
+
+/// The name itself, or with the first number from 2 on that no other column has.
+fn free_name(row: &Map<String, Value>, name: &str) -> String {
+    if !row.contains_key(name) {
+        return name.to_owned();
+    }
+    let mut numbered = (2_u32..).map(|number| format!("{name}_{number}"));
+    numbered.find(|name| !row.contains_key(name)).unwrap_or_default()
 }
 
 fn size_of_value(value: &Value) -> usize {

@@ -6,7 +6,7 @@ use crate::act::sql::pg_type::{Bind, Raw};
 use crate::act::sql::{Rows, Statement, positional};
 use crate::act::trust::{Trust, client, explain};
 use crate::act::world::World;
-use crate::base::value::{Map, Value};
+use crate::base::value::Value;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use futures_util::{TryStreamExt, pin_mut};
@@ -15,13 +15,17 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{CancelToken, Client, Config, Error, NoTls};
 use tokio_rustls::TlsConnector;
+
+/// How long it is tried to stop a statement in the server.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// Runs the statement; also says on what.
 pub(super) async fn run(args: &Args, world: &World, statement: &Statement) -> Result<(String, Rows), Failure> {
@@ -47,20 +51,55 @@ pub(super) async fn run(args: &Args, world: &World, statement: &Statement) -> Re
     let rows = if config.get_ssl_mode() == SslMode::Require {
         let (tls, _) = client(args.text("ca").as_deref(), Trust::Verified, world)?;
         let tls = Tls { connector: TlsConnector::from(Arc::new(tls)), host: target.host.clone() };
-        let (client, connection) = config.connect_raw(stream, tls).await.map_err(said)?;
-        tokio::select! {
+        let (client, connection) = config.connect_raw(stream, tls.clone()).await.map_err(said)?;
+        let stop = Stop::new(&client, &target, Some(tls));
+        let rows = tokio::select! {
             rows = converse(&client, statement, &subject) => rows,
             ended = connection => Err(ended.err().map_or_else(|| closed(&subject), |error| failure(&subject, &error))),
-        }
+        };
+        stop.not_needed();
+        rows
     } else {
         config.ssl_mode(SslMode::Disable);
         let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(said)?;
-        tokio::select! {
+        let stop = Stop::new(&client, &target, None);
+        let rows = tokio::select! {
             rows = converse(&client, statement, &subject) => rows,
             ended = connection => Err(ended.err().map_or_else(|| closed(&subject), |error| failure(&subject, &error))),
-        }
+        };
+        stop.not_needed();
+        rows
     };
     rows.map(|rows| (subject, rows))
+}
+
+/// Stops the statement in the server when nobody waits for it any more: closing the connection does not.
+struct Stop(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Stop {
+    fn new(client: &Client, target: &Target, tls: Option<Tls>) -> Self {
+        let (token, target) = (client.cancel_token(), target.clone());
+        Self(Some(Box::pin(async move {
+            let Ok((stream, _)) = connect(&target).await else { return };
+            let _ = match tls {
+                Some(tls) => token.cancel_query_raw(stream, tls).await,
+                None => token.cancel_query_raw(stream, NoTls).await,
+            };
+        })))
+    }
+
+    /// The statement has ended: there is nothing to stop.
+    fn not_needed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if let Some(stop) = self.0.take() {
+            tokio::spawn(tokio::time::timeout(STOPPING, stop));
+        }
+    }
 }
 
 fn closed(subject: &str) -> Failure {
@@ -83,12 +122,12 @@ async fn converse(client: &Client, statement: &Statement, subject: &str) -> Resu
     pin_mut!(stream);
     let mut rows = Rows::default();
     while let Some(row) = stream.try_next().await.map_err(said)? {
-        let mut map = Map::new();
+        let mut columns = Vec::new();
         for (index, column) in row.columns().iter().enumerate() {
             let value: Raw = row.try_get(index).map_err(said)?;
-            map.insert(column.name().into(), value.0);
+            columns.push((column.name(), value.0));
         }
-        rows.push(map);
+        rows.push(columns);
     }
     if !statement.reads {
         rows.changed = stream.rows_affected().unwrap_or_default();
@@ -130,6 +169,7 @@ fn failure(subject: &str, error: &Error) -> Failure {
 }
 
 /// TLS for a PostgreSQL connection.
+#[derive(Clone)]
 struct Tls {
     connector: TlsConnector,
     host: String,

@@ -1,7 +1,7 @@
 //! `SQLite`: the file opened for reading only, unless the statement may change something.
 
 use crate::act::sql::{Rows, Statement, positional};
-use crate::base::value::{Map, Value, json};
+use crate::base::value::{Value, json};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
@@ -65,11 +65,11 @@ fn blocking(path: &Path, statement: &Statement, running: &Running) -> Result<Row
     let mut rows = Rows::default();
     let mut found = prepared.raw_query();
     while let Some(row) = found.next().map_err(said)? {
-        let mut map = Map::new();
+        let mut columns = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            map.insert(name.clone(), value(row.get_ref(index).map_err(said)?));
+            columns.push((name.as_str(), value(row.get_ref(index).map_err(said)?)));
         }
-        rows.push(map);
+        rows.push(columns);
     }
     drop(found);
     rows.changed = connection.total_changes() - before;

@@ -103,7 +103,7 @@ pub struct New {
     #[arg(value_name = "NAME")]
     pub name: String,
     /// What people read
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub title: Option<String>,
 }
 

@@ -5,7 +5,7 @@ mod runs;
 mod store;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
-pub use runs::{Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
+pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -109,6 +109,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder cancel last\n  stepladder cancel 7xq2m --reason \"wrong host\""
     )]
     Cancel(Cancel),
+    /// Answer a step that waits for a person
+    #[command(
+        after_long_help = "Examples:\n  stepladder answer last delete go             it may begin (`confirm`)\n  stepladder answer 7xq2m restart succeeded    what a lost attempt did (`on_interrupt: ask`)"
+    )]
+    Answer(Answer),
     /// Run again what failed in a run, with the text it had
     #[command(
         after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"
@@ -153,11 +158,10 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder completions bash > /etc/bash_completion.d/stepladder\n  stepladder completions zsh > ~/.zfunc/_stepladder"
     )]
     Completions(Completions),
-    /// Write the manual pages
-    #[command(hide = true)]
+    /// Write the manual pages into a directory
+    #[command(after_long_help = "Examples:\n  stepladder man ~/.local/share/man/man1 && man stepladder")]
     Man(Man),
-    /// Drive every unfinished run until there is none (started by `run --detach`)
-    #[command(hide = true)]
+    /// Drive what was left unfinished until nothing is; started by `run --detach`, too
     Drive,
 }
 

@@ -1,6 +1,6 @@
 //! The arguments of commands that make runs and look at them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// `run`
@@ -140,4 +140,47 @@ pub struct Retry {
     /// Print every event as a line of JSON; the live view goes to stderr
     #[arg(long)]
     pub json: bool,
+}
+
+/// `answer`
+#[derive(Debug, Clone, Args)]
+pub struct Answer {
+    /// The run: its id, the beginning or the end of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The step that waits
+    #[arg(value_name = "STEP")]
+    pub step: String,
+    /// What it is told
+    #[arg(value_name = "ANSWER")]
+    pub answer: AnswerWord,
+}
+
+/// What a step can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnswerWord {
+    /// To `confirm`: it may begin.
+    Go,
+    /// To `confirm`: it must not begin.
+    Stop,
+    /// Of a lost attempt: it did its work.
+    Succeeded,
+    /// Of a lost attempt: it did not.
+    Failed,
+    /// Of a lost attempt: try once more.
+    Again,
+}
+
+impl AnswerWord {
+    /// As it is sent.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Stop => "stop",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Again => "again",
+        }
+    }
 }

@@ -22,7 +22,16 @@ pub fn run(args: &Check, settings: &Settings) -> Result<Exit, Trouble> {
     }
     let findings = only(&loaded.findings, &loaded.sources, &wanted);
     let runbooks = loaded.book.runbooks.len();
-    show(args.format, &loaded.sources, &findings, settings, runbooks)?;
+    show(args.format, &loaded.sources, &findings, settings, runbooks, &wanted)?;
+    let apart = loaded.findings.counts();
+    if args.format == CheckFormat::People {
+        beside(&wanted, apart.0 + apart.1 - findings.counts().0 - findings.counts().1);
+        for file in shelf::passed_over(&book) {
+            output::aside(&format!(
+                "note: `{file}` is not read: the runbooks of a book are the files in `runbooks/` itself"
+            ));
+        }
+    }
     let (errors, warnings) = findings.counts();
     // The process ends here: giving a book of a thousand runbooks back piece by piece is a tenth of the whole time.
     std::mem::forget(loaded);
@@ -55,8 +64,12 @@ fn show(
     findings: &Diagnostics,
     settings: &Settings,
     runbooks: usize,
+    wanted: &[String],
 ) -> Result<(), Trouble> {
     match form {
+        CheckFormat::People if findings.is_empty() && !wanted.is_empty() => {
+            output::line(&format!("{}: nothing is wrong", wanted.join(", ")))
+        }
         CheckFormat::People if findings.is_empty() => {
             let files = sources.iter().count();
             output::line(&format!("{}, {}: nothing is wrong", many(files, "file"), many(runbooks, "runbook")))
@@ -65,6 +78,14 @@ fn show(
         CheckFormat::Json => output::data(&ended(json(sources, findings))),
         CheckFormat::Sarif => output::data(&ended(sarif(sources, findings))),
         CheckFormat::Github => output::data(&github(sources, findings)),
+    }
+}
+
+/// What is wrong elsewhere, where only some files were asked for.
+fn beside(wanted: &[String], elsewhere: usize) {
+    if !wanted.is_empty() && elsewhere > 0 {
+        let findings = many(elsewhere, "finding");
+        output::aside(&format!("note: {findings} in other files of the book; `stepladder check` shows all"));
     }
 }
 

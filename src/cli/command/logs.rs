@@ -6,10 +6,11 @@ use crate::base::value::{Value, plain};
 use crate::cli::args::Logs;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::view::harmless;
+use crate::cli::view::{harmless, short};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,34 +25,70 @@ struct Attempt {
     place: String,
     number: u32,
     ended: Option<Value>,
+    /// The run that it was.
+    child: Option<String>,
 }
 
 /// Prints what steps printed.
 pub async fn run(args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
-    let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    // Who follows a run whose owner goes away is the next one.
+    let purpose = if args.follow { Purpose::Drive } else { Purpose::Look };
+    let door = Door::open(settings, &settings.book()?, purpose).await?;
+    let printed = print(&door, args, settings).await;
+    door.close().await;
+    printed
+}
+
+async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Trouble> {
     let run = door.find(&args.run).await?;
     let mut printer = Printer {
         json: args.json,
         headed: None,
+        printed: false,
         terminal: settings.out_terminal,
         named: args.step.is_none() || args.follow,
     };
     if args.follow {
-        follow(&door, &run, args, &mut printer).await?;
-        return Ok(Exit::Fine);
+        return follow(door, &run, args, &mut printer).await;
     }
     let detail = door.run(&run).await?;
     let attempts = chosen(&attempts(&detail.events), args);
-    if attempts.is_empty() {
+    let ends = ends(&detail.events, args);
+    if attempts.is_empty() && ends.is_empty() {
         return Err(nothing(args));
     }
     printer.named |= attempts.len() > 1;
     for attempt in &attempts {
-        if !whole(&door, &run, attempt, &mut printer).await? {
+        if let (Some(child), false) = (&attempt.child, args.json) {
+            output::aside(&format!("`{0}` was run {1}: `stepladder logs {1}`", attempt.place, short(child)));
+            continue;
+        }
+        if !whole(door, &run, attempt, &mut printer).await? {
             printer.value(attempt)?;
         }
     }
+    if !printer.printed && attempts.iter().all(|attempt| attempt.child.is_none()) {
+        for end in ends {
+            output::aside(&end);
+        }
+    }
     Ok(Exit::Fine)
+}
+
+/// How the named steps ended, for those of which nothing is printed.
+fn ends(events: &[WireEvent], args: &Logs) -> Vec<String> {
+    let mut ends = Vec::new();
+    for event in events {
+        if let What::StepEnded { place, outcome, failure, reason, .. } = &event.what
+            && args.step.is_some()
+            && fits(place, args.step.as_deref())
+        {
+            let why = failure.as_ref().map(|failure| &failure.message).or(reason.as_ref());
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            ends.push(format!("`{place}` printed nothing; it ended {outcome}{why}"));
+        }
+    }
+    ends
 }
 
 fn nothing(args: &Logs) -> Trouble {
@@ -67,8 +104,9 @@ fn nothing(args: &Logs) -> Trouble {
 fn attempts(events: &[WireEvent]) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
     for event in events {
-        if let What::AttemptStarted { place, attempt, .. } = &event.what {
-            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None });
+        if let What::AttemptStarted { place, attempt, child, .. } = &event.what {
+            let child = child.clone();
+            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None, child });
         }
         if let What::AttemptEnded { place, attempt, output, failure, .. } = &event.what {
             let output = failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
@@ -122,7 +160,8 @@ fn asked(run: &str, attempt: &Attempt, stream: OutputStream, from: i64) -> Outpu
 }
 
 /// Prints what comes until the run ends.
-async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<(), Trouble> {
+async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<Exit, Trouble> {
+    let mut interrupts = Interrupts::listen()?;
     let mut events = door.events(run).await?;
     let mut seen = Vec::new();
     let mut read: BTreeMap<(String, u32, OutputStream), i64> = BTreeMap::new();
@@ -151,10 +190,13 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
             }
         }
         if open {
-            tokio::time::sleep(LOOK).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = interrupts.next() => return Ok(Exit::Cancelled),
+            }
         }
     }
-    Ok(())
+    Ok(Exit::Fine)
 }
 
 /// Prints stretches of output, each place and stream under its own head.
@@ -165,10 +207,13 @@ struct Printer {
     /// Whether heads are printed at all.
     named: bool,
     headed: Option<(String, u32, OutputStream)>,
+    /// Whether anything was.
+    printed: bool,
 }
 
 impl Printer {
     fn print(&mut self, chunk: &OutputChunk) -> Result<(), Trouble> {
+        self.printed = true;
         if self.json {
             return output::line(&serde_json::to_string(chunk).map_err(|reason| Trouble::new(reason.to_string()))?);
         }

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod answer;
 pub mod cancel;
 pub mod check;
 pub mod completions;
@@ -46,6 +47,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Show(args)) => wait(show::run(&args, settings)),
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
+        Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),

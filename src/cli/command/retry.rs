@@ -1,11 +1,13 @@
 //! `retry`: run again what failed, with the text it had.
 
-use crate::api::wire::RetryRequest;
+use crate::api::wire::{RetryRequest, RunState, StartReply};
 use crate::cli::args::Retry;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
+use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use crate::cli::view::short;
 use crate::cli::watch::{Show, watch};
 
 /// Starts the run that repeats another, and watches it.
@@ -18,6 +20,12 @@ pub async fn run(args: &Retry, settings: &Settings) -> Result<Exit, Trouble> {
 
 async fn again(door: &Door, args: &Retry, settings: &Settings) -> Result<Exit, Trouble> {
     let run = door.find(&args.run).await?;
+    let show = if args.json { Show::Json } else { Show::People };
+    let detail = door.run(&run).await?;
+    if detail.row.state != RunState::Ended && door.owns() {
+        output::aside(&format!("run {} has not ended, its owner was gone: it goes on here", short(&run)));
+        return watch(door, StartReply { run, outline: detail.outline }, settings, show).await;
+    }
     let reply = door.retry(RetryRequest { run }).await?;
-    watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await
+    watch(door, reply, settings, show).await
 }

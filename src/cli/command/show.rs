@@ -2,12 +2,13 @@
 
 use crate::api::wire::{RunDetail, RunState};
 use crate::cli::args::Show;
+use crate::cli::called::called;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::view::{View, short};
+use crate::cli::view::{Line, View, short};
 use crate::diagnostic::render::Style;
 use crate::runtime::clock;
 use jiff::Timestamp;
@@ -19,21 +20,22 @@ pub async fn run(args: &Show, settings: &Settings) -> Result<Exit, Trouble> {
     if args.json {
         output::line(&serde_json::to_string(&detail).map_err(|reason| Trouble::new(reason.to_string()))?)?;
     } else {
-        output::data(&page(&detail, settings.out, clock::now()))?;
+        let mut view = View::new(detail.outline.clone());
+        detail.events.iter().for_each(|event| view.apply(event));
+        let called = called(&door, &view, settings.out).await;
+        output::data(&page(&detail, &view, &called, settings.out, clock::now()))?;
     }
     Ok(Exit::Fine)
 }
 
 /// The run as text, with a word on how it stands where it has not ended.
-fn page(detail: &RunDetail, style: Style, now: Timestamp) -> String {
-    let mut view = View::new(detail.outline.clone());
-    detail.events.iter().for_each(|event| view.apply(event));
-    let mut text: String = view.page(style, now).iter().map(|line| line.text(style) + "\n").collect();
+fn page(detail: &RunDetail, view: &View, called: &[Line], style: Style, now: Timestamp) -> String {
+    let mut text: String = view.page(style, now).iter().chain(called).map(|line| line.text(style) + "\n").collect();
     let run = short(&detail.row.run);
     match detail.row.state {
         RunState::Ended => {}
         RunState::Stranded => {
-            text.push_str("\nnobody drives it: its owner is gone; the next `stepladder run` or `stepladder serve` goes on with it\n");
+            text.push_str("\nnobody drives it: its owner is gone; `stepladder drive` goes on with it, and so does the next `run`, `retry`, `cancel` or `answer`\n");
         }
         RunState::Quarantined => {
             text.push_str("\nit is quarantined: its events can't be trusted; `stepladder doctor` says more\n");

@@ -39,6 +39,8 @@ pub(super) struct Home {
     files: Files,
     purpose: Purpose,
     state: Mutex<State>,
+    /// One search for the next owner at a time: a second would find the first in its way.
+    seeking: tokio::sync::Mutex<()>,
 }
 
 struct State {
@@ -56,7 +58,8 @@ impl Home {
     pub(super) async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
         let (config, files) = config(settings, book)?;
         let (way, owned) = find_way(&config, &files, purpose).await?;
-        Ok(Self { config, files, purpose, state: Mutex::new(State { way, owned }) })
+        let state = Mutex::new(State { way, owned });
+        Ok(Self { config, files, purpose, state, seeking: tokio::sync::Mutex::new(()) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,9 +70,14 @@ impl Home {
         self.state().way.clone()
     }
 
-    /// Whether another process drives the runs.
-    pub(super) fn follows(&self) -> bool {
-        matches!(self.state().way, Way::There(_))
+    /// Whether this process drives the runs.
+    pub(super) fn owns(&self) -> bool {
+        self.state().owned.is_some()
+    }
+
+    /// Whether the data directory is there no more.
+    pub(super) fn gone(&self) -> bool {
+        !self.config.data.exists()
     }
 
     /// Why this process can't go on writing, once it can't.
@@ -79,6 +87,16 @@ impl Home {
 
     /// The owner that was followed is gone: find the next one, or become it.
     pub(super) async fn again(&self) -> Result<(), Trouble> {
+        let _one = self.seeking.lock().await;
+        match self.way() {
+            Way::Here(_) => return Ok(()),
+            Way::There(client) if client.answers().await => {
+                // It answers, and what was asked of it broke off: no reason to ask at full speed.
+                tokio::time::sleep(PAUSE).await;
+                return Ok(());
+            }
+            Way::There(_) => {}
+        }
         let (way, owned) = find_way(&self.config, &self.files, self.purpose).await?;
         let mut state = self.state();
         state.way = way;
@@ -92,16 +110,15 @@ impl Home {
             return Ok(());
         }
         lasting::launch(&self.config)?;
-        // Only once it answers is the run in its hands: a look before that would find that nobody drives it.
         let client = Client::new(&self.config.data);
         for _ in 0..tries() {
+            // Whoever answers drives what is unfinished; it need not be the one that was started.
             if client.answers().await {
-                self.state().way = Way::There(client);
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Trouble::new("no process took the run up").help("the next `stepladder run` or daemon goes on with it"))
+        Err(Trouble::new("no process that drives the runs has begun").help("`stepladder drive` does it here"))
     }
 
     /// Gives up what this process owns; true = it owned something.
@@ -154,6 +171,7 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
     Ok((config, files))
 }
 
+/// How often something is tried before it is given up.
 fn tries() -> u64 {
     PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1)
 }
@@ -165,6 +183,11 @@ async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(W
         match try_to_own(config, files, purpose) {
             Ok(found) => return Ok(found),
             Err(error @ OpenError::Held { .. }) => held = Some(error),
+            Err(error @ OpenError::Io { .. }) => {
+                let way = "the runs of the book are kept there: see who may write it, or name another directory under \
+                           `data` in stepladder.yaml";
+                return Err(Trouble::new(error.to_string()).help(way));
+            }
             Err(error) => return Err(Trouble::new(error.to_string())),
         }
         let client = Client::new(&config.data);
@@ -184,6 +207,7 @@ fn try_to_own(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, 
         pump,
         files: Arc::clone(files),
         env: config.env.clone(),
+        secrets: Arc::new(owner::secrets(config)),
         data: config.data.clone(),
         node: "local".into(),
     };

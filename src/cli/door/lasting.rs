@@ -1,8 +1,9 @@
 //! An owner that lasts: a process of its own that drives what is unfinished, and ends when nothing is.
 
-use crate::api::wire::{RunState, RunsRequest};
+use crate::api::wire::RunsRequest;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::runtime::owner::Config;
@@ -27,16 +28,32 @@ pub(super) fn launch(config: &Config) -> Result<(), Trouble> {
     started.map(drop).map_err(|error| Trouble::new(format!("no process could be started to drive the run: {error}")))
 }
 
-/// Drives every unfinished run until there is none.
+/// Drives every unfinished run until there is none: as the owner, or as the one that comes after it.
+///
+/// # Errors
+/// When the data directory can't be used.
 pub async fn drive(settings: &Settings) -> Result<Exit, Trouble> {
     let door = Door::open(settings, &settings.book()?, Purpose::Drive).await?;
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let newest = door.runs(RunsRequest { dry: true, limit: 10_000, ..RunsRequest::default() }).await?;
-        if newest.iter().all(|row| row.state == RunState::Ended) {
-            break;
+    let mut interrupts = Interrupts::listen()?;
+    while !door.home.gone() && unfinished(&door).await? {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = interrupts.next() => {
+                // Who ends it by hand wants it ended: the runs wait for the next owner, their children go on.
+                door.home.close().await;
+                return Ok(Exit::Cancelled);
+            }
         }
     }
-    door.close().await;
+    door.home.close().await;
     Ok(Exit::Fine)
+}
+
+/// Whether there is anything left to wait for: what this process drives, or what another one's list has.
+async fn unfinished(door: &Door) -> Result<bool, Trouble> {
+    if door.owns() {
+        return Ok(door.drives_any().await);
+    }
+    let running = RunsRequest { dry: true, limit: 1, outcome: vec!["running".into()], ..RunsRequest::default() };
+    Ok(!door.runs(running).await?.is_empty())
 }

@@ -15,6 +15,7 @@ use crate::api::wire::{
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::value::Value;
 use crate::cli::door::home::{Home, Way};
+use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use std::path::Path;
@@ -47,6 +48,22 @@ pub struct Door {
     user: String,
 }
 
+/// Asks the desk or the owner, and whoever comes next where the owner is lost.
+macro_rules! asked {
+    ($door:ident, $desk:ident => $here:expr, $client:ident => $there:expr) => {
+        loop {
+            let tried = match $door.home.way() {
+                Way::Here($desk) => said($here),
+                Way::There($client) => $there,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() => $door.home.again().await?,
+                result => break result,
+            }
+        }
+    };
+}
+
 /// How many events wait for a slow reader.
 const EVENTS: usize = 256;
 
@@ -60,9 +77,28 @@ impl Door {
         Ok(Self { home: Arc::new(home), user: settings.user.clone() })
     }
 
-    /// Gives up what this process owns: its runs go on with the next owner.
+    /// Gives up what this process owns. What it drives and has not ended goes on under an owner that lasts.
     pub async fn close(self) {
+        if self.drives_any().await
+            && let Err(trouble) = self.home.leave().await
+        {
+            output::aside(&trouble.to_string());
+        }
         self.home.close().await;
+    }
+
+    /// Whether this process is the owner.
+    #[must_use]
+    pub fn owns(&self) -> bool {
+        self.home.owns()
+    }
+
+    /// Whether this process drives a run that has not ended.
+    async fn drives_any(&self) -> bool {
+        match self.home.way() {
+            Way::Here(desk) if self.home.owns() => desk.drives_any().await,
+            Way::Here(_) | Way::There(_) => false,
+        }
     }
 
     fn actor(&self) -> Actor {
@@ -74,16 +110,7 @@ impl Door {
     /// # Errors
     /// Why it was not started.
     pub async fn start(&self, request: StartRequest) -> Result<StartReply, Trouble> {
-        loop {
-            let tried = match self.home.way() {
-                Way::Here(desk) => said(desk.start(self.actor(), request.clone()).await),
-                Way::There(client) => client.start(&request).await,
-            };
-            match tried {
-                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
-                result => return result,
-            }
-        }
+        asked!(self, desk => desk.start(self.actor(), request.clone()).await, client => client.start(&request).await)
     }
 
     /// Runs again what failed in a run.
@@ -91,10 +118,7 @@ impl Door {
     /// # Errors
     /// Why it was not started.
     pub async fn retry(&self, request: RetryRequest) -> Result<StartReply, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.retry(self.actor(), &request).await),
-            Way::There(client) => client.retry(&request).await,
-        }
+        asked!(self, desk => desk.retry(self.actor(), &request).await, client => client.retry(&request).await)
     }
 
     /// Everything that happened in a run and everything that will.
@@ -112,7 +136,9 @@ impl Door {
     async fn pass_on(&self, run: &str, to: &Sender<Result<WireEvent, Trouble>>) {
         let mut seen = 0;
         loop {
-            let passed = match self.home.way() {
+            let way = self.home.way();
+            let there = matches!(way, Way::There(_));
+            let passed = match way {
                 Way::Here(desk) => match desk.events(run, seen).await {
                     Ok(mut events) => pass_all(&mut events, &mut seen, to).await,
                     Err(problem) => Passed::Trouble(problem.into()),
@@ -126,7 +152,7 @@ impl Door {
             let trouble = match passed {
                 Passed::All => return,
                 Passed::Trouble(trouble) => trouble,
-                Passed::Lost if self.home.follows() => match self.home.again().await {
+                Passed::Lost if there => match self.home.again().await {
                     Ok(()) => continue,
                     Err(trouble) => trouble,
                 },
@@ -136,7 +162,7 @@ impl Door {
                     }
                     Way::Here(_) | Way::There(_) => {
                         let why = self.home.broken().unwrap_or_else(|| "nobody drives it right now".into());
-                        Trouble::new(why).help("the next `stepladder run` or daemon goes on with it")
+                        Trouble::new(why).help("`stepladder drive` goes on with it")
                     }
                 },
             };
@@ -150,10 +176,7 @@ impl Door {
     /// # Errors
     /// When there is no such run or it has ended.
     pub async fn cancel(&self, request: CancelRequest) -> Result<(), Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.cancel(self.actor(), &request)),
-            Way::There(client) => client.cancel(&request).await,
-        }
+        asked!(self, desk => desk.cancel(self.actor(), &request), client => client.cancel(&request).await)
     }
 
     /// Answers a question that a step waits for.
@@ -161,10 +184,7 @@ impl Door {
     /// # Errors
     /// When nothing waits there.
     pub async fn answer(&self, request: AnswerRequest) -> Result<(), Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.answer(self.actor(), &request)),
-            Way::There(client) => client.answer(&request).await,
-        }
+        asked!(self, desk => desk.answer(self.actor(), &request), client => client.answer(&request).await)
     }
 
     /// Runs, newest first.
@@ -172,10 +192,7 @@ impl Door {
     /// # Errors
     /// When the store cannot be read.
     pub async fn runs(&self, request: RunsRequest) -> Result<Vec<RunRow>, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.runs(request)),
-            Way::There(client) => client.runs(&request).await,
-        }
+        asked!(self, desk => desk.runs(request.clone()), client => client.runs(&request).await)
     }
 
     /// One run in full, by its whole id.
@@ -183,16 +200,7 @@ impl Door {
     /// # Errors
     /// When there is no such run or the store cannot be read.
     pub async fn run(&self, run: &str) -> Result<RunDetail, Trouble> {
-        loop {
-            let tried = match self.home.way() {
-                Way::Here(desk) => said(desk.run(run)),
-                Way::There(client) => client.run(run).await,
-            };
-            match tried {
-                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
-                result => return result,
-            }
-        }
+        asked!(self, desk => desk.run(run), client => client.run(run).await)
     }
 
     /// The plan that a finished dry run makes.
@@ -200,10 +208,7 @@ impl Door {
     /// # Errors
     /// When none can be made of it.
     pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.plan(run)),
-            Way::There(client) => client.plan(run).await,
-        }
+        asked!(self, desk => desk.plan(run), client => client.plan(run).await)
     }
 
     /// The whole id of the run that begins or ends with `text`, or of the newest for `last`.
@@ -211,16 +216,7 @@ impl Door {
     /// # Errors
     /// When none fits, or several do.
     pub async fn find(&self, text: &str) -> Result<String, Trouble> {
-        loop {
-            let tried = match self.home.way() {
-                Way::Here(desk) => said(desk.find(text)),
-                Way::There(client) => client.find(text).await,
-            };
-            match tried {
-                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
-                result => return result,
-            }
-        }
+        asked!(self, desk => desk.find(text), client => client.find(text).await)
     }
 
     /// What an attempt printed on one stream; an empty stretch where nothing is kept.
@@ -228,16 +224,7 @@ impl Door {
     /// # Errors
     /// When there is no such run or the output cannot be read.
     pub async fn output(&self, request: OutputRequest) -> Result<OutputChunk, Trouble> {
-        loop {
-            let tried = match self.home.way() {
-                Way::Here(desk) => said(desk.output(&request)),
-                Way::There(client) => client.output(&request).await,
-            };
-            match tried {
-                Err(trouble) if trouble.is_lost() && self.home.follows() => self.home.again().await?,
-                result => return result,
-            }
-        }
+        asked!(self, desk => desk.output(&request), client => client.output(&request).await)
     }
 
     /// Lets a run go on without this process: nothing to do where another process owns it.

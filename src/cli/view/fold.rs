@@ -1,6 +1,7 @@
 //! The fold: what the events of a run add up to.
 
 use super::node::{End, Node, State};
+use super::words::{between, human, short};
 use crate::api::wire::{Outline, What, WireEvent, WireFailure};
 use crate::base::address::{Lane, Place};
 use crate::base::value::{Value, plain};
@@ -88,6 +89,27 @@ impl View {
         running.map(|(place, node)| (place.to_string(), node.attempt)).collect()
     }
 
+    /// Runs that steps called, by place; whether the step went wrong.
+    #[must_use]
+    pub fn called(&self) -> Vec<(String, String, bool)> {
+        let called = self.nodes.iter().filter_map(|(place, node)| Some((place, node, node.child.clone()?)));
+        called.map(|(place, node, child)| (place.to_string(), child, node.is_bad())).collect()
+    }
+
+    /// Runs that steps wait for right now, by place.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(String, String)> {
+        let waits = |node: &Node| matches!(node.state, State::Running { .. });
+        let calls = self.nodes.iter().filter(|(_, node)| waits(node));
+        calls.filter_map(|(place, node)| Some((place.to_string(), node.child.clone()?))).collect()
+    }
+
+    /// Whether the run only shows what it would do.
+    #[must_use]
+    pub fn is_dry(&self) -> bool {
+        self.dry
+    }
+
     /// The first question that waits for a person.
     #[must_use]
     pub fn question(&self) -> Option<Question> {
@@ -159,7 +181,17 @@ impl View {
                 self.lanes.entry(place.parent()).or_default().insert(last.lane);
             }
         }
-        self.nodes.entry(place).or_insert_with(|| Node::new(at)).apply(at, what);
+        let way = format!("stepladder answer {} {place}", short(&self.run));
+        let node = self.nodes.entry(place).or_insert_with(|| Node::new(at));
+        node.apply(at, what);
+        let waits = node.until.map_or(0, |until| between(at, until));
+        if let (State::Ended(end), true) = (&mut node.state, self.dry && waits > 0) {
+            // A dry run waits for nothing, which is no success.
+            (end.outcome, end.reason) = ("skipped".into(), Some(format!("would wait {}", human(waits))));
+        }
+        if let State::Asked { way: told, .. } = &mut node.state {
+            *told = way + if node.attempt > 0 { " succeeded|failed|again" } else { " go|stop" };
+        }
     }
 }
 
@@ -170,7 +202,8 @@ impl Node {
                 self.state = State::Held { since: at, mutex: mutex.clone(), holder: holder.clone() };
             }
             What::StepAsked { question, known, .. } => {
-                self.state = State::Asked { since: at, question: question.clone(), known: known.clone() };
+                self.state =
+                    State::Asked { since: at, question: question.clone(), known: known.clone(), way: String::new() };
             }
             What::StepAnswered { .. } | What::StepTimedOut { .. } => self.state = State::Between,
             What::AttemptStarted { attempt, deadline, child, .. } => {
@@ -191,6 +224,7 @@ impl Node {
                 if let Some(items) = items {
                     self.items = Some(items.iter().map(item_name).collect());
                 }
+                self.until = *until;
                 self.state = State::Open { since: at, until: *until };
             }
             What::LaneEntered { .. } => self.state = State::Open { since: at, until: None },

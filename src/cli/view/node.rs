@@ -13,6 +13,8 @@ pub(super) struct Node {
     pub began: Timestamp,
     /// The attempt it is at; 0 for steps made of others and those that never began.
     pub attempt: u32,
+    /// When its `wait` is over.
+    pub until: Option<Timestamp>,
     /// Names of the items of a `foreach`.
     pub items: Option<Vec<String>>,
     /// Rounds or probes: good, bad, without data.
@@ -37,7 +39,7 @@ pub(super) enum State {
     /// It waits for its mutex.
     Held { since: Timestamp, mutex: String, holder: Option<String> },
     /// It waits for a person.
-    Asked { since: Timestamp, question: String, known: String },
+    Asked { since: Timestamp, question: String, known: String, way: String },
     /// The next attempt is due then.
     Backoff { until: Timestamp },
     /// Its next list begins then.
@@ -66,6 +68,7 @@ impl Node {
             state: State::Between,
             began,
             attempt: 0,
+            until: None,
             items: None,
             rounds: (0, 0, 0),
             child: None,

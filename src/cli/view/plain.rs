@@ -20,7 +20,11 @@ pub fn lines(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
             said(format!("{runbook} begins, run {}, started by {actor}{dry}", short(run)), Tone::Strong)
         }
         What::RunQueued { group, holders } => {
+            // Whether it is free at once is not known yet: the next event says it.
             let holders: Vec<&str> = holders.iter().map(|run| short(run)).collect();
+            if holders.is_empty() {
+                return Vec::new();
+            }
             said(format!("waits for group {group}, held by run {}", holders.join(", ")), Tone::Notice)
         }
         What::CancelAsked { actor, reason } => said(format!("being cancelled by {actor}: {reason}"), Tone::Warning),
@@ -29,6 +33,7 @@ pub fn lines(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
             said(format!("{} begins", stage.replace('_', " ")), Tone::Dim)
         }
         What::RunEnded { .. } => view.summary(style),
+        What::StepHeld { holder: None, .. } => Vec::new(),
         What::StepHeld { place, .. } | What::StepAsked { place, .. } | What::StepBackoff { place, .. } => {
             step_lines(view, place, event.at, style)
         }

@@ -74,12 +74,12 @@ pub(super) fn standing(step: &OutlineStep, node: &Node, now: Timestamp) -> Vec<L
         }
         State::Held { since, mutex, holder } => {
             let holder = holder.as_ref().map(|run| format!(", held by run {}", short(run))).unwrap_or_default();
-            let since = human(between(*since, now));
-            vec![Line::new(&format!("waits for mutex {mutex}{holder}, for {since}"), Tone::Notice)]
+            let since = waited(*since, now);
+            vec![Line::new(&format!("waits for mutex {mutex}{holder}{since}"), Tone::Notice)]
         }
         State::Asked { since, question, .. } => {
-            let since = human(between(*since, now));
-            vec![Line::new(&format!("waits for an answer, for {since}: {question}"), Tone::Warning)]
+            let since = waited(*since, now);
+            vec![Line::new(&format!("waits for an answer{since}: {question}"), Tone::Warning)]
         }
         State::Backoff { until: at } => {
             // A step made of others has no attempts of its own.
@@ -92,6 +92,14 @@ pub(super) fn standing(step: &OutlineStep, node: &Node, now: Timestamp) -> Vec<L
     };
     words.extend(rounds(node));
     words
+}
+
+/// For how long, where that is worth saying.
+fn waited(since: Timestamp, now: Timestamp) -> String {
+    match between(since, now) {
+        ..1_000 => String::new(),
+        millis => format!(", for {}", human(millis)),
+    }
 }
 
 fn attempt(step: &OutlineStep, node: &Node) -> String {
@@ -131,8 +139,10 @@ fn ended(step: &OutlineStep, node: &Node, end: &End) -> Vec<Line> {
 fn rounds(node: &Node) -> Option<Line> {
     let (good, bad, without) = node.rounds;
     let count = |n: u32, word: &str| (n > 0).then(|| format!("{n} {word}"));
-    let words: Vec<String> =
-        [count(good, "good"), count(bad, "bad"), count(without, "without data")].into_iter().flatten().collect();
+    let words: Vec<String> = [count(good, "good"), count(bad, "bad"), count(without, "bad for want of data")]
+        .into_iter()
+        .flatten()
+        .collect();
     (!words.is_empty()).then(|| Line::new(&words.join(", "), Tone::Dim))
 }
 
@@ -143,7 +153,10 @@ pub(super) fn below(step: &OutlineStep, node: &Node, style: Style) -> Vec<Line> 
         lines.push(Line::new(&format!("{} ({})", finding.message, finding.level), Tone::of_level(&finding.level)));
     }
     match &node.state {
-        State::Asked { known, .. } => lines.extend((!known.is_empty()).then(|| Line::new(known, Tone::Plain))),
+        State::Asked { known, way, .. } => {
+            lines.extend((!known.is_empty()).then(|| Line::new(known, Tone::Plain)));
+            lines.push(Line::new(way, Tone::Dim));
+        }
         State::Backoff { .. } => {
             lines.extend(node.failure.iter().map(|failure| Line::new(&failure.message, Tone::Dim)))
         }

@@ -56,6 +56,12 @@ impl View {
         lines.into_iter().flat_map(|line| line.fold(style.width, 4)).collect()
     }
 
+    /// What went wrong or was lifted, each with the way to more: for the summary of a run that called this one.
+    #[must_use]
+    pub fn wrong(&self, style: Style) -> Vec<Line> {
+        self.worth_naming().iter().take(NAMED).flat_map(|(place, node)| self.about(place, node, style)).collect()
+    }
+
     /// `9 succeeded, 1 failed, 2 unreached`: of the runbook's steps, items and rounds not counted.
     fn counts(&self) -> String {
         let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
@@ -87,8 +93,10 @@ impl View {
             .iter()
             .filter(|(place, node)| (node.is_bad() || node.is_lifted()) && !told_inside(place, node))
             .filter(|(place, node)| !(node.is_bad() && self.is_made_good(place)))
+            .filter(|(place, _)| !self.is_told_above(place))
             .collect();
-        named.sort_by_key(|(_, node)| (!node.is_bad(), std::cmp::Reverse(level(node))));
+        let ended = |node: &Node| node.end().map(|end| end.at);
+        named.sort_by_key(|(_, node)| (!node.is_bad(), std::cmp::Reverse(level(node)), ended(node)));
         named
     }
 
@@ -110,6 +118,12 @@ impl View {
         own.filter_map(|place| place.parent()).any(|above| good(&above))
     }
 
+    /// Whether a place is a probe, a round or a remedy of a step that failed, and so says itself what they came to.
+    fn is_told_above(&self, place: &Place) -> bool {
+        let bad = |place: &Place| self.nodes.get(place).is_some_and(Node::is_bad);
+        is_trial(place) && std::iter::successors(place.parent(), Place::parent).any(|above| bad(&above))
+    }
+
     /// A step that went wrong or was lifted: what it says, and the way to more.
     fn about(&self, place: &Place, node: &Node, style: Style) -> Vec<Line> {
         let Some(end) = node.end() else { return Vec::new() };
@@ -125,7 +139,10 @@ impl View {
             lines.push(Line::new(&format!("      {reason}"), Tone::Dim));
         }
         if node.is_bad() && node.attempt > 0 {
-            let way = format!("      stepladder logs {} {place}", short(&self.run));
+            let way = match &node.child {
+                Some(child) => format!("      stepladder show {}", short(child)),
+                None => format!("      stepladder logs {} {place}", short(&self.run)),
+            };
             lines.push(Line::new(&way, Tone::Dim));
         }
         lines

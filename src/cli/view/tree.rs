@@ -51,6 +51,12 @@ impl View {
         lines
     }
 
+    /// The whole run without its summary.
+    #[must_use]
+    pub fn tree(&self, style: Style, now: Timestamp) -> Vec<Line> {
+        self.rows(style, now, &Tails::new()).into_iter().map(|row| row.line).collect()
+    }
+
     fn rows(&self, style: Style, now: Timestamp, tails: &Tails) -> Vec<Row> {
         let mut brush = Brush { view: self, style, now, tails, rows: Vec::new() };
         brush.head();

@@ -42,11 +42,15 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// How long until an instant: `4s`; never less than a second, so that a countdown ends at `1s`.
+/// How long until an instant: whole seconds (`4s`), so that a countdown is calm; below one as it is (`200ms`).
 #[must_use]
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
     let millis = between(now, at);
-    human(((millis + 999) / 1_000).max(1) * 1_000).replace(".0s", "s")
+    if millis < 1_000 {
+        format!("{}ms", millis.max(1))
+    } else {
+        human((millis + 999) / 1_000 * 1_000).replace(".0s", "s")
+    }
 }
 
 /// A number for people: at most four digits that matter.
@@ -141,7 +145,7 @@ mod tests {
         assert_eq!(quantity(1_610_612_736.0, Some("B")), "1.5 GiB");
         let at = |millis| Timestamp::from_millisecond(millis).expect("an instant");
         assert_eq!((ago(at(0), at(120_000)).as_str(), ago(at(60_000), at(0)).as_str()), ("2m 00s ago", "in 1m 00s"));
-        assert_eq!((until(at(3_200), at(0)).as_str(), until(at(0), at(10)).as_str()), ("4s", "1s"));
+        assert_eq!((until(at(3_200), at(0)).as_str(), until(at(200), at(0)).as_str()), ("4s", "200ms"));
     }
 
     #[test]

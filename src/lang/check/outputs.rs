@@ -30,13 +30,10 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
         },
         StepKind::Compute(values) => Type::record(values.iter().map(|(name, _)| (name.as_str(), Type::Any))),
         StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
-        StepKind::Remedy(_) => {
-            let tried = fixed(&[("step", Type::Text), ("outcome", Type::Text)]);
-            fixed(&[
-                ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
-                ("tried", Type::List(Box::new(tried))),
-            ])
-        }
+        StepKind::Remedy(_) => fixed(&[
+            ("helped", maybe(Type::Text, "no remedy was needed, or none helped")),
+            ("tried", Type::List(Box::new(Type::Text))),
+        ]),
         StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
         StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::record([("", Type::Any); 0]),
     }

@@ -189,7 +189,7 @@ fn unattended(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
             )
             .label("nobody is there to answer")
             .note(trigger.spot, "starts it")
-            .help("take the question out, take the trigger out, or use an `approval` step, which pages somebody"),
+            .help("take the question out, or the trigger: a run that a person starts may ask"),
         );
     }
 }

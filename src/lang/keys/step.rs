@@ -117,13 +117,21 @@ pub(crate) const STEP: &[Key] = &[
     ),
     key("mutex", Shape::Name, "Held while the step runs: no step of any run holds it then but those inside it."),
     key("check", Shape::Step, "What a dry run runs instead."),
-    key("confirm", Shape::Verbatim, "Asked before it starts: on a terminal a question, elsewhere an approval."),
+    key(
+        "confirm",
+        Shape::Verbatim,
+        "Asked before it starts: on a terminal a question, elsewhere answered with `stepladder answer RUN STEP go`.",
+    ),
     key(
         "output",
         Shape::Choice(&["text", "json", "lines", "number", "kv"]),
-        "How the text it prints becomes `output.value`. text unless said.",
+        "How the text it prints becomes `output.value`: as it is without the last line break (text), the list of its lines, one JSON value, one number, or a map of its `name=value` lines as in an env file (kv: empty lines and `#` lines passed over, `export` and a pair of quotes taken off). text unless said.",
     ),
-    key("artifacts", Shape::Many(&Shape::Syntax(&syntax::GLOB)), "Files kept with the run."),
+    key(
+        "artifacts",
+        Shape::Many(&Shape::Syntax(&syntax::GLOB)),
+        "Files kept with the run: not in this release, `check` refuses it.",
+    ),
     key(
         "unsafe_raw",
         Shape::Bool,

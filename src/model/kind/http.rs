@@ -23,8 +23,11 @@ pub(super) const AUTH: Key = key(
 );
 
 /// `ca:` of kinds that speak TLS.
-pub(super) const CA: Key =
-    key("ca", Shape::Text(Landing::Path), "A PEM file of certificates to trust beside the system's.");
+pub(super) const CA: Key = key(
+    "ca",
+    Shape::Text(Landing::Path),
+    "A PEM file of certificates to trust: of those who sign, or the server's own beside the system's.",
+);
 
 const EXPECT: Shape = Shape::Record(&[
     key(

@@ -27,7 +27,7 @@ pub(super) const SQL: KindSpec = KindSpec {
         key(
             "ca",
             Shape::Text(Landing::Path),
-            "A PEM file of certificates to trust for PostgreSQL beside the system's.",
+            "A PEM file of certificates to trust: of those who sign, or the server's own for PostgreSQL beside the system's.",
         ),
         key(
             "expect",
@@ -50,7 +50,7 @@ pub(super) const SQL: KindSpec = KindSpec {
         Field {
             name: "rows",
             ty: FieldType::List(&FieldType::Map(&FieldType::Any)),
-            doc: "The rows, the first 1000, within 64 KiB.",
+            doc: "The rows, the first 1000, within 64 KiB. The second column of one name is `name_2`.",
         },
         Field { name: "count", ty: FieldType::Int, doc: "How many rows there are." },
         Field { name: "changed", ty: FieldType::Int, doc: "How many rows `execute` changed." },

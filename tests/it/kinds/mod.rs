@@ -301,6 +301,33 @@ fn sql() {
     }
 }
 
+/// A statement that nobody waits for any more ends in the server, too.
+#[test]
+fn a_timed_out_statement_is_stopped_in_the_server() {
+    let Some(servers) = Servers::start().postgres() else { return };
+    let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers };
+    let world = stage.world();
+    let asked = |query: &str| {
+        let url = format!("postgresql://ops@127.0.0.1:{}/postgres", stage.servers.port("postgres"));
+        request("sql", &json!({ "postgres": url, "password": "<secrets.TOKEN>", "query": query }))
+    };
+    let long = asked("select pg_sleep(600)");
+    let ended = stage
+        .servers
+        .block_on(async { tokio::time::timeout(Duration::from_secs(1), perform(&long, &world)).await.is_ok() });
+    assert!(!ended, "it sleeps for ten minutes");
+    let count = asked("select count(*) from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'");
+    for _ in 0..600 {
+        let reply = stage.servers.block_on(perform(&count, &world));
+        let Reply::Done { output, .. } = reply else { panic!("{reply:?}") };
+        if output["value"] == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the statement still runs after half a minute");
+}
+
 #[test]
 fn child_processes() {
     for kind in ["shell", "exec", "script"] {
