@@ -136,13 +136,18 @@ impl Lane {
         let jobs: BTreeMap<&str, &serde_json::Value> =
             runs.iter().filter(|run| run["runbook"] == "job").map(|run| (run["run"].as_str().unwrap(), run)).collect();
         let at = |what: &str| format!("lane {}: {what}", self.number);
-        for short in &self.announced {
-            assert!(
-                jobs.keys().any(|id| id.ends_with(short)),
-                "{}",
-                at(&format!("run {short} was announced and is gone"))
-            );
-        }
+        let lost: Vec<_> =
+            self.announced.iter().filter(|short| !jobs.keys().any(|id| id.ends_with(short.as_str()))).collect();
+        let shown = lost.first().map(|short| self.text(&["show", short]));
+        assert!(
+            lost.is_empty(),
+            "{}",
+            at(&format!(
+                "of {} announced runs, {} listed, these are gone: {lost:?} {shown:?}",
+                self.announced.len(),
+                jobs.len()
+            ))
+        );
         let mut interrupted = 0;
         for (id, run) in &jobs {
             let outcome = (run["outcome"].as_str().unwrap(), run["level"].as_str().unwrap());
