@@ -22,7 +22,12 @@ fn put(journal: &Memory, day: u64, state: &str, parent: Option<RunId>) -> RunId 
             Some(Event::Started(started))
         }
         Event::Ended(ended) => (state == "ended").then_some(Event::Ended(ended)),
-        _ => None,
+        Event::Queued { .. }
+        | Event::Admitted
+        | Event::CancelAsked { .. }
+        | Event::TimedOut
+        | Event::Entered(_)
+        | Event::Step { .. } => None,
     });
     let mut payloads: Vec<_> = events.map(|event| codec::encode(&Recorded { at, event }).expect("stored")).collect();
     payloads.dedup();
