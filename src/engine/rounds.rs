@@ -1,7 +1,7 @@
 //! Composites that go in rounds: `watch`, `remedy`, `wait`.
 
 use crate::base::address::{Lane, Place};
-use crate::base::level::{Level, Outcome};
+use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::base::value::json;
 use crate::engine::composite::Pass;

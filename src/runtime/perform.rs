@@ -332,7 +332,8 @@ fn names_secrets(request: &Request) -> bool {
     let mut named = false;
     request.params.each_secret(&mut |_| named = true);
     let mut texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
-    named || texts.any(|text| text.secrets().next().is_some())
+    // A secret input is masked in every step of its run, also where nobody names it.
+    named || !request.sealed.is_empty() || texts.any(|text| text.secrets().next().is_some())
 }
 
 /// How much of its time is left.

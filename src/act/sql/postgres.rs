@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, Config, Error, NoTls};
+use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_rustls::TlsConnector;
 
 /// How long it is tried to stop a statement in the server.
