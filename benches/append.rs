@@ -96,6 +96,23 @@ fn bare(folder: &Path) -> io::Result<Append> {
     }))
 }
 
+/// A journal of a million events in a thousand streams, batches of twenty.
+fn million(folder: &Path) {
+    let Ok(journal) = DiskJournal::open(folder, Settings::default()) else {
+        panic!("cannot open {}", folder.display())
+    };
+    let (tell, told) = channel();
+    for turn in 0..50_u32 {
+        for stream in 0..1_000_u32 {
+            let appends = vec![(StreamId::new("run", &stream.to_string()), vec![vec![b'x'; EVENT]; 20])];
+            let tell = tell.clone();
+            let done = Box::new(move |answer: Result<_, _>| drop(tell.send(answer.is_ok())));
+            journal.append(Batch { appends, ..Batch::default() }, done);
+        }
+        assert!((0..1_000).all(|_| told.recv() == Ok(true)), "turn {turn} failed");
+    }
+}
+
 fn once<T>(what: impl FnOnce() -> T) -> (f64, T) {
     let start = now();
     let value = what();
@@ -128,10 +145,13 @@ fn main() -> io::Result<()> {
     let (first, ()) = once(|| ours(&cold)(0, 0));
     let (again, ()) = once(|| ours(&cold)(0, 0));
     writeln!(out, "open, append one, close: {first:.1} ms in a new directory, {again:.1} ms in one that is there")?;
-    let large = root.join("journal-64");
-    let (open, journal) = once(|| DiskJournal::open(&large, Settings::default()));
-    let events: u64 =
-        journal.ok().and_then(|journal| journal.streams("").ok()).iter().flatten().map(|(_, version)| version).sum();
-    writeln!(out, "open with {events} events: {open:.0} ms")?;
+    let large = root.join("million");
+    million(&large);
+    for large in [large, root.join("journal-64")] {
+        let (open, journal) = once(|| DiskJournal::open(&large, Settings::default()));
+        let streams = journal.ok().and_then(|journal| journal.streams("").ok());
+        let events: u64 = streams.iter().flatten().map(|(_, version)| version).sum();
+        writeln!(out, "open with {events} events: {open:.0} ms")?;
+    }
     std::fs::remove_dir_all(&root)
 }

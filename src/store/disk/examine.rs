@@ -43,7 +43,9 @@ impl DiskJournal {
         let mut found =
             Examination { frame: self.reader.number(), damage: self.damage.clone(), ..Examination::default() };
         let mut names: BTreeMap<Digest, StreamId> = BTreeMap::new();
-        for (stream, _) in self.reader.streams().named("") {
+        // The names first: nobody holds the streams while they are read.
+        let streams = self.reader.streams().named("");
+        for (stream, _) in streams {
             match self.reader.read(&stream, 0) {
                 Ok(events) => {
                     found.streams += 1;
@@ -63,7 +65,9 @@ impl DiskJournal {
 
     /// Compares each row with what the events make. Those that change meanwhile are left out.
     fn examine_index(&self, found: &mut Examination) -> Result<(), ReadError> {
-        let until = self.reader.number();
+        // What is forgotten meanwhile is told once more, as long as its frames are there.
+        let _still = self.cleaner.hold();
+        let until = self.index.current(&self.reader)?;
         let mut made = Rows::new();
         self.rows_behind(0, until, &mut made)?;
         let trees: BTreeSet<&'static str> = made.keys().map(|(tree, _)| *tree).collect();

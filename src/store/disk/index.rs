@@ -82,6 +82,13 @@ impl Index {
         state.applied = state.applied.max(number);
     }
 
+    /// The last frame whose rows are in.
+    pub(crate) fn current(&self, reader: &Reader) -> Result<u64, ReadError> {
+        let mut state = self.state();
+        self.make(&mut state, reader)?;
+        Ok(state.applied)
+    }
+
     /// The value of a row.
     pub(crate) fn get(&self, reader: &Reader, row: &Row) -> Result<Option<Vec<u8>>, ReadError> {
         let mut state = self.state();

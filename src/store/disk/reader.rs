@@ -246,7 +246,10 @@ impl Reader {
                 continue;
             }
             let stream = StreamId::from_name(&entry.stream);
-            let needed = self.streams().get(&stream).is_some() && self.streams().needs(entry, segment, at);
+            // One guard at a time: a second one behind a waiting writer would wait for ever.
+            let streams = self.streams();
+            let needed = streams.get(&stream).is_some() && streams.needs(entry, segment, at);
+            drop(streams);
             if !needed {
                 continue;
             }

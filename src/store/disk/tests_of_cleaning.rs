@@ -332,3 +332,40 @@ fn a_cleaned_journal_of_format_one_answers_for_ever() {
     let answers = std::fs::read_to_string(root.join("answers.txt")).expect("read");
     assert_eq!((journal.damage(), dump(&journal)), (&[][..], answers));
 }
+
+#[test]
+fn readers_and_writers_never_notice_the_cleaner() {
+    let disk = Faulty::default();
+    let journal = stepped_in_segments_of(&disk, 64 * 1024).expect("opens");
+    let stays = "put stays 1";
+    append(&journal, batch(&[], &[("run/stays", &[stays; 8])])).expect("taken");
+    let over = AtomicBool::new(false);
+    let text = "v".repeat(1_500);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                journal.clean().expect("cleaned");
+                assert_eq!(journal.sweep().expect("swept"), 0, "every blob is leased");
+            }
+        });
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                assert_eq!(journal.read(&stream("run/stays"), 0).map(|events| events.len()), Ok(8));
+                let seen = journal.examine().expect("examined");
+                assert_eq!((seen.damage.len(), seen.damaged, seen.wrong_rows), (0, Vec::new(), Vec::new()));
+            }
+        });
+        for run in 0..120_u32 {
+            let digest = journal.put_blob(run.to_string().as_bytes()).expect("kept");
+            let first = format!("put r{run} {digest}");
+            append(&journal, batch(&[], &[(&format!("run/{run}"), &[&first, &text])])).expect("taken");
+            if run >= 5 {
+                let name = format!("run/{}", run - 5);
+                assert!(journal.read(&stream(&name), 0).is_ok_and(|events| events.len() == 2), "{name}");
+                append(&journal, forget(&[whole(&name)])).expect("forgotten");
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(journal.streams("run/").expect("streams").len(), 6);
+}
