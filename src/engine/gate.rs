@@ -1,12 +1,13 @@
-//! Whether a step may begin: what it waits for, and its own `when`.
+//! Whether a step may begin: what it waits for, its own `when`, and what stops its list from within.
 
 use crate::base::address::{Lane, Place};
+use crate::base::level::Outcome;
 use crate::engine::scope;
-use crate::engine::turn::{GateOf, Turn};
+use crate::engine::turn::{GateOf, Halt, Steps, Turn, is_bad};
 use crate::model::graph::Wait;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
-use crate::model::step::Step;
+use crate::model::step::{Step, StepKind};
 
 /// Whether a step may begin.
 pub(super) enum Gate {
@@ -25,6 +26,26 @@ pub(super) enum Gate {
 }
 
 impl Turn<'_> {
+    /// What stops a list from within: `fail_fast`, or a `pass` step.
+    pub(super) fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
+        let children = || {
+            steps.steps.iter().filter_map(|step| {
+                let place = Place::within(owner, lane, step.id.clone());
+                self.run.step_ended(&place).map(|ended| (step, ended))
+            })
+        };
+        let passed = children()
+            .find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
+        if let Some((step, _)) = passed {
+            return Some(Halt { outcome: Outcome::Skipped, reason: format!("`{}` ended the list well", step.id) });
+        }
+        let failed = steps.fail_fast.then(|| children().find(|(step, ended)| is_bad(step, ended))).flatten();
+        failed.map(|(step, _)| Halt {
+            outcome: Outcome::Cancelled,
+            reason: format!("`{}` failed and the list is fail_fast", step.id),
+        })
+    }
+
     pub(super) fn gate(&self, of: &GateOf<'_>, place: &Place, step: &Step) -> Gate {
         let GateOf { owner, lane, steps, number, ends } = *of;
         if owner.is_none()

@@ -212,26 +212,6 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// What stops a list from within: `fail_fast`, or a `pass` step.
-    fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
-        let children = || {
-            steps.steps.iter().filter_map(|step| {
-                let place = Place::within(owner, lane, step.id.clone());
-                self.run.step_ended(&place).map(|ended| (step, ended))
-            })
-        };
-        let passed = children()
-            .find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
-        if let Some((step, _)) = passed {
-            return Some(Halt { outcome: Outcome::Skipped, reason: format!("`{}` ended the list well", step.id) });
-        }
-        let failed = steps.fail_fast.then(|| children().find(|(step, ended)| is_bad(step, ended))).flatten();
-        failed.map(|(step, _)| Halt {
-            outcome: Outcome::Cancelled,
-            reason: format!("`{}` failed and the list is fail_fast", step.id),
-        })
-    }
-
     /// Takes a step that has not begun as far as it goes.
     fn start(
         &mut self,

@@ -155,8 +155,19 @@ impl Minder {
         let cannot = |error: std::io::Error| format!("cannot write the record `{}.attempt`: {error}", spawn.stem);
         let seen = Seen { attempt: spawn.attempt.clone(), keeper: self.me.clone() };
         let claimed = Record::claim(Path::new(&spawn.stem), &seen);
-        let mut record =
-            claimed.map_err(|error| if error.kind() == ErrorKind::AlreadyExists { again() } else { cannot(error) })?;
+        let mut record = match claimed {
+            Ok(record) => record,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(again()),
+            Err(error) => {
+                // Nothing was started, and with room it may go better.
+                let retriable = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+                let exit = Exit { start_error: Some(cannot(error)), retriable, ..Exit::default() };
+                let over = Over { stem: PathBuf::from(&spawn.stem), record: None, exit };
+                self.unrecorded.insert(spawn.attempt.clone(), over);
+                self.again_at = now;
+                return Ok(None);
+            }
+        };
         match self.ground.start(spawn, stdin) {
             Ok((pid, pipes)) => {
                 let process = Process::of(pid, self.me.boot_id.clone());

@@ -80,8 +80,14 @@ impl Record {
             file => file,
         }?;
         let mut record = Self { file, torn: false };
-        record.write(&Line::Seen(seen))?;
-        Ok(record)
+        match record.write(&Line::Seen(seen)) {
+            Ok(()) => Ok(record),
+            Err(error) => {
+                // Nothing was started under it: a record without a line would be a doubt.
+                let _ = fs::remove_file(&path);
+                Err(error)
+            }
+        }
     }
 
     /// The child runs.

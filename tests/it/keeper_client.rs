@@ -94,7 +94,8 @@ async fn children_are_asked_for_and_their_ends_heard() {
     assert_eq!(code(&next(&mut reports).await.1), Some(3), "never started twice: the end it had is told");
     let nowhere = Spawn { stem: "/dev/null/a".into(), ..house.spawn("nowhere", "true") };
     client.spawn(nowhere, b"");
-    assert!(matches!(next(&mut reports).await.1, End::Refused { why } if why.contains("/dev/null/a.attempt")));
+    let End::Exit(exit) = next(&mut reports).await.1 else { panic!("an end") };
+    assert!(exit.start_error.as_ref().is_some_and(|why| why.contains("/dev/null/a.attempt")) && !exit.retriable);
     let missing = Spawn { argv: vec!["no-such-command".into()], ..house.spawn("b", "") };
     client.spawn(missing, b"");
     assert_eq!(code(&next(&mut reports).await.1), Some(127));
