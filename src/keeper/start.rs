@@ -25,6 +25,8 @@ pub(crate) struct Ground {
     null: File,
     /// How many descriptors a child may open, as the keeper found it.
     files: Rlimit,
+    /// How many the keeper may.
+    our_files: Rlimit,
 }
 
 /// Our ends of a child's pipes; none of them blocks.
@@ -65,7 +67,8 @@ impl Ground {
         let files = rustix::process::getrlimit(Resource::Nofile);
         // A refusal leaves the limit as it is.
         let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
-        Ok(Self { third, null: File::options().read(true).write(true).open("/dev/null")?, files })
+        let our_files = rustix::process::getrlimit(Resource::Nofile);
+        Ok(Self { third, null: File::options().read(true).write(true).open("/dev/null")?, files, our_files })
     }
 
     /// Starts a child in a process group of its own.
@@ -102,16 +105,23 @@ impl Ground {
         third: Option<OwnedFd>,
         start: impl FnOnce(&Self) -> io::Result<T>,
     ) -> io::Result<T> {
-        let ours = rustix::process::getrlimit(Resource::Nofile);
+        let wants_third = third.is_some();
         if let Some(pipe) = third {
             rustix::io::dup2(pipe, &mut self.third)?;
         }
-        let _ = rustix::process::setrlimit(Resource::Nofile, self.files);
+        let other_files = self.files != self.our_files;
+        if other_files {
+            let _ = rustix::process::setrlimit(Resource::Nofile, self.files);
+        }
         rustix::process::umask(CHILD_UMASK);
         let started = start(self);
         rustix::process::umask(OUR_UMASK);
-        let _ = rustix::process::setrlimit(Resource::Nofile, ours);
-        rustix::io::dup3(&self.null, &mut self.third, DupFlags::CLOEXEC)?;
+        if other_files {
+            let _ = rustix::process::setrlimit(Resource::Nofile, self.our_files);
+        }
+        if wants_third {
+            rustix::io::dup3(&self.null, &mut self.third, DupFlags::CLOEXEC)?;
+        }
         started
     }
 }

@@ -104,29 +104,31 @@ impl Turns {
     }
 
     fn wait(&self) -> io::Result<Vec<Source>> {
-        let mut sources = vec![Source::Bell, Source::Timer, Source::Listener];
         let mut polled = vec![
             PollFd::new(&self.bell, PollFlags::IN),
             PollFd::new(&self.timer, PollFlags::IN),
             PollFd::new(&self.listener, PollFlags::IN),
         ];
-        for (id, link) in &self.links {
+        for link in self.links.values() {
             let more = if link.has_more() { PollFlags::OUT } else { PollFlags::empty() };
-            sources.push(Source::Link(*id));
             polled.push(PollFd::from_borrowed_fd(link.socket(), PollFlags::IN | more));
         }
-        for (attempt, child) in &self.minder.children {
-            for (index, pipe) in child.pipes() {
-                sources.push(Source::Pipe(attempt.clone(), index));
-                polled.push(PollFd::from_borrowed_fd(pipe, PollFlags::IN));
-            }
-        }
+        let pipes =
+            || self.minder.children.iter().flat_map(|(attempt, child)| child.pipes().map(move |pipe| (attempt, pipe)));
+        polled.extend(pipes().map(|(_, (_, pipe))| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
         match rustix::event::poll(&mut polled, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = sources.into_iter().zip(&polled).filter(|(_, fd)| !fd.revents().is_empty());
-        Ok(ready.map(|(source, _)| source).collect())
+        // In the same order once more: only what is ready gets a name.
+        let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
+        let mut sources = Vec::new();
+        let fixed = [Source::Bell, Source::Timer, Source::Listener].into_iter();
+        sources.extend(fixed.zip(&mut ready).filter_map(|(source, ready)| ready.then_some(source)));
+        sources.extend(self.links.keys().zip(&mut ready).filter_map(|(id, ready)| ready.then_some(Source::Link(*id))));
+        let of_pipes = pipes().zip(&mut ready).filter(|(_, ready)| *ready);
+        sources.extend(of_pipes.map(|((attempt, (index, _)), _)| Source::Pipe(attempt.clone(), index)));
+        Ok(sources)
     }
 
     fn serve(&mut self, source: &Source, buffer: &mut [u8]) -> io::Result<()> {
