@@ -194,6 +194,10 @@ impl Shared {
         let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
         self.state().children.insert(id.clone(), (run, request.clone()));
         if again && self.keeper.adopt(&id, &stem) == Adopted::Minded {
+            // Asked to stop before it was ours: nobody else passes that on.
+            if self.state().stopped.contains(&key(run, &request)) {
+                self.keeper.stop(&id, GRACE);
+            }
             return;
         }
         match self.order(&request, &self.world(run), deadline).await {
