@@ -9,7 +9,15 @@ use std::path::Path;
 
 /// Held as long as it lives; the system lets go when the process ends, however it ends.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Lets go in words: a process that is just being started has a copy of the descriptor until its exec, and
+    /// closing ours alone would leave the directory locked for that long.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -34,6 +42,6 @@ impl Lock {
         }
         let named = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         named.map_err(|error| OpenError::io(&path, &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
