@@ -104,7 +104,14 @@ impl Faulty {
                     names.insert(name.clone(), *inode);
                 }
             }
-            names.retain(|name, inode| state.names.get(name) == Some(inode) || draw());
+            names.retain(|name, inode| match state.names.get(name) {
+                Some(now) => {
+                    // One that was replaced is the old or the new one, never neither.
+                    *inode = if now == inode || draw() { *now } else { *inode };
+                    true
+                }
+                None => draw(),
+            });
         }
         let files = state.files.iter().map(|file| {
             let bytes = match left {
@@ -115,6 +122,15 @@ impl Faulty {
             Inode { durable: bytes.clone(), bytes }
         });
         let state = State { files: files.collect(), durable: names.clone(), names, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), fails: None, longer: false }
+    }
+
+    /// What the next process finds where only the last one died: nothing is lost, and nothing has become
+    /// durable by it.
+    pub(crate) fn resumed(&self) -> Self {
+        let old = self.state();
+        let (files, names, durable) = (old.files.clone(), old.names.clone(), old.durable.clone());
+        let state = State { files, names, durable, ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), fails: None, longer: false }
     }
 

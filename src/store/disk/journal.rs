@@ -107,6 +107,14 @@ impl DiskJournal {
             disk.sync_dir("")?;
         }
         let found = recover(&*disk, was.number)?;
+        if !was.clean
+            && let Some((_, last)) = found.segments.last_key_value()
+        {
+            // A process that died may have written what it had not synced yet, name or frames. From now on
+            // it is seen, so it must last.
+            last.file.sync()?;
+            disk.sync_dir(FOLDER)?;
+        }
         let epoch = was.epoch + 1;
         anchor.set(epoch, found.number, false)?;
         let segment = found.segments.last_key_value().map_or(0, |(last, _)| *last);

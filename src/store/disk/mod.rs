@@ -39,6 +39,8 @@ mod tests_of_crashes;
 mod tests_of_images;
 #[cfg(test)]
 mod tests_of_index;
+#[cfg(test)]
+mod tests_of_leftovers;
 
 pub use backup::{Copied, copy_all, private_file};
 pub use directory::{FORMAT, Host, OpenError};

@@ -334,6 +334,36 @@ fn nothing_promised_is_lost_when_recovery_crashes_too() {
 }
 
 #[test]
+fn nothing_is_lost_when_power_goes_soon_after_a_process_did() {
+    let scenario = everything_once();
+    let expected = dumps(&scenario);
+    let whole = Faulty::default();
+    play(&scenario, &whole);
+    let mut points = 0;
+    for at in 0..whole.operations() {
+        for stop in STOPS {
+            let disk = Faulty::default().stopping(at, stop);
+            let promised = play(&scenario, &disk);
+            let point = format!("stop {stop:?} operation {at}, then power");
+            check(&disk.resumed(), &promised, &expected, &point);
+            // What the next process has seen, it may have told somebody.
+            let next = disk.resumed();
+            let journal = stepped_in_segments_of(&next, SEGMENT).unwrap_or_else(|error| panic!("{point}: {error}"));
+            let seen = dump(&journal);
+            for left in [Left::Synced, Left::Some(3 + at), Left::Some(70 + at)] {
+                let found = next.restarted(left);
+                let journal = stepped_in_segments_of(&found, SEGMENT);
+                let journal = journal.unwrap_or_else(|error| panic!("{point} {left:?}: {error}"));
+                assert_eq!((journal.damage(), dump(&journal)), (&[][..], seen.clone()), "{point} {left:?}");
+                points += 1;
+            }
+        }
+    }
+    println!("{points} points of process, then power");
+    assert!(points > 400);
+}
+
+#[test]
 fn what_stood_behind_a_torn_frame_never_comes_back() {
     let disk = Faulty::default();
     let journal = stepped_in_segments_of(&disk, SEGMENT).expect("opens");
