@@ -23,6 +23,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+mod late;
+
 /// From TERM to KILL when an attempt is stopped.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -92,19 +94,23 @@ impl Perform for Hands {
         let key = key(run, &request);
         match act::seat(&request) {
             Seat::Here => {
+                // Held over the start: a read that ends at once takes itself off the list after it was put there.
+                let mut state = self.shared.state();
                 let task = self.shared.handle.spawn(shared.here(run, request, deadline));
-                self.shared.state().here.insert(key, task.abort_handle());
+                state.here.insert(key, task.abort_handle());
             }
             // Most children need no secret, and nobody has to be waited for: they are ordered at once.
             Seat::Child if !again && !names_secrets(&request) => {
-                let id = spool::attempt_id(&request.run, &request.place, request.attempt);
-                shared.state().children.insert(id.clone(), (run, request.clone()));
+                let id = shared.minds(run, &request);
                 match shared.child_order(&request, &shared.world(run), &Filled::default(), deadline) {
                     Ok((spawn, stdin)) => shared.keeper.spawn(spawn, &stdin),
                     Err(failure) => shared.not_ordered(run, &request, &id, failure),
                 }
             }
-            Seat::Child | Seat::Host => drop(self.shared.handle.spawn(shared.child(run, request, deadline, again))),
+            Seat::Child | Seat::Host => {
+                shared.minds(run, &request);
+                drop(self.shared.handle.spawn(shared.child(run, request, deadline, again)));
+            }
         }
     }
 
@@ -174,14 +180,21 @@ impl Shared {
         World { run_dir: self.run_dir(run), now: clock::now(), ..self.world.clone() }
     }
 
+    /// From here on somebody is at this attempt; the id by which the keeper knows it.
+    fn minds(&self, run: RunId, request: &Request) -> String {
+        let id = spool::attempt_id(&request.run, &request.place, request.attempt);
+        self.state().children.insert(id.clone(), (run, request.clone()));
+        id
+    }
+
     /// A read, in this process, for at most its time.
     async fn here(self: Arc<Self>, run: RunId, request: Request, deadline: Option<Timestamp>) {
         let world = self.world(run);
         let left = left(&request, deadline);
         let reply = match left {
-            Some(left) => {
-                tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request))
-            }
+            Some(left) => tokio::time::timeout(left, act::perform(&request, &world))
+                .await
+                .unwrap_or_else(|_| late::timed_out(&request)),
             None => act::perform(&request, &world).await,
         };
         self.state().here.remove(&key(run, &request));
@@ -192,7 +205,6 @@ impl Shared {
     async fn child(self: Arc<Self>, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool) {
         let id = spool::attempt_id(&request.run, &request.place, request.attempt);
         let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
-        self.state().children.insert(id.clone(), (run, request.clone()));
         if again && self.keeper.adopt(&id, &stem) == Adopted::Minded {
             // Asked to stop before it was ours: nobody else passes that on.
             if self.state().stopped.contains(&key(run, &request)) {
@@ -349,34 +361,6 @@ fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
     [by_clock, whole].into_iter().flatten().min()
 }
 
-fn timed_out(request: &Request) -> Reply {
-    let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
-    let whom = match address(&request.params.shown()) {
-        Some(at) if at.starts_with(&request.kind) => at,
-        Some(at) => format!("{} {at}", request.kind),
-        None => request.kind.clone(),
-    };
-    Reply::Failed(Failure::new(FailureKind::Timeout, format!("{whom} did not answer in time{limit}")))
-}
-
-/// Names of parameters that say whom a request asks.
-const ADDRESSES: &[&str] = &[
-    "get", "post", "put", "patch", "delete", "head", "options", "url", "connect", "server", "postgres", "sqlite",
-    "resolve",
-];
-
-/// Whom a request asks, without the user and password that a URL may hold; nothing where that can't be told apart.
-fn address(params: &Value) -> Option<String> {
-    let map = params.as_object()?;
-    let text = ADDRESSES.iter().find_map(|name| map.get(*name)?.as_str())?;
-    let Some((scheme, rest)) = text.split_once("://") else { return (!text.contains('=')).then(|| text.to_owned()) };
-    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("0", |(_, port)| port);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    port.parse::<u16>().ok().map(|_| format!("{scheme}://{host}{path}"))
-}
-
 /// A reply on its way to the run that asked.
 trait IntoInput {
     fn into_input(self, run: RunId, request: &Request) -> Message;
@@ -386,25 +370,5 @@ impl IntoInput for Reply {
     fn into_input(self, run: RunId, request: &Request) -> Message {
         let (place, attempt) = (request.place.clone(), request.attempt);
         Message::Input { run, input: Input::Replied { place, attempt, reply: self } }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::value::json;
-
-    #[test]
-    fn whom_a_request_asks_is_said_without_a_password() {
-        for (params, want) in [
-            (json!({ "get": "http://u:p@h:80/a?token=x" }), Some("http://h:80/a")),
-            (json!({ "connect": "h:443" }), Some("h:443")),
-            (json!({ "postgres": "postgresql://ops:p@[::1]:5432/app" }), Some("postgresql://[::1]:5432/app")),
-            (json!({ "postgres": "postgresql://ops:p/w@h/app" }), None),
-            (json!({ "postgres": "host=h password=p" }), None),
-            (json!({ "sh": "true" }), None),
-        ] {
-            assert_eq!(address(&params).as_deref(), want, "{params}");
-        }
     }
 }
