@@ -9,22 +9,24 @@ use crate::api::wire::{
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
 use crate::base::value::Value;
+use crate::engine::event::Recorded;
 use crate::model::runbook::Runbook;
-use crate::service::{Follow, RUNNING, Runs, Service, Trouble};
+use crate::runtime::pump::Feed;
+use crate::service::{RUNNING, Runs, Service, Trouble};
 use std::path::Path;
-use tokio::sync::mpsc;
 
-/// Events that wait for a slow reader in the channel.
-const CHANNEL: usize = 256;
-/// Events that wait for a slow reader behind it; past that it is hung up on, and may ask again from
-/// where it was.
+/// Events that wait for a slow reader; past that it is hung up on, and may ask again from where it was.
 const MAX_BEHIND: usize = 10_000;
 /// Runs in one list at most.
 const MAX_RUNS: u32 = 10_000;
 
 /// Events of a run, the first one first. Ends behind `run_ended`; an earlier end is the owner's, or
 /// the reader was too slow.
-pub type Events = mpsc::Receiver<WireEvent>;
+pub struct Events {
+    past: std::vec::IntoIter<(u64, Recorded)>,
+    feed: Option<Feed>,
+    seen: u64,
+}
 
 /// The service, spoken to in wire shapes.
 #[derive(Clone)]
@@ -133,9 +135,7 @@ impl Desk {
     /// When there is no such run or the store cannot be read.
     pub async fn events(&self, run: &str, from: u64) -> Result<Events, Problem> {
         let follow = self.service.follow(run_id(run)?, from).await.map_err(told)?;
-        let (sender, events) = mpsc::channel(CHANNEL);
-        tokio::spawn(forward(follow, from, sender));
-        Ok(events)
+        Ok(Events { past: follow.past.into_iter(), feed: follow.feed, seen: from })
     }
 
     /// Examines the data directory, or mends it.
@@ -182,26 +182,26 @@ impl Desk {
     }
 }
 
-async fn forward(follow: Follow, from: u64, sender: mpsc::Sender<WireEvent>) {
-    let mut seen = from;
-    for (version, event) in &follow.past {
-        seen = seen.max(*version);
-        if sender.send(WireEvent::new(*version, event)).await.is_err() {
-            return;
+impl Events {
+    /// The next one.
+    pub async fn recv(&mut self) -> Option<WireEvent> {
+        if let Some((version, event)) = self.past.next() {
+            self.seen = self.seen.max(version);
+            return Some(WireEvent::new(version, &event));
         }
-    }
-    let Some(mut feed) = follow.feed else { return };
-    while let Some((version, event)) = feed.recv().await {
-        if feed.len() > MAX_BEHIND {
-            return;
-        }
-        if version <= seen {
-            continue;
-        }
-        let event = WireEvent::new(version, &event);
-        let last = matches!(event.what, What::RunEnded { .. });
-        if sender.send(event).await.is_err() || last {
-            return;
+        loop {
+            let feed = self.feed.as_mut()?;
+            let (version, event) = feed.recv().await?;
+            if feed.len() > MAX_BEHIND {
+                self.feed = None;
+            } else if version > self.seen {
+                self.seen = version;
+                let event = WireEvent::new(version, &event);
+                if matches!(event.what, What::RunEnded { .. }) {
+                    self.feed = None;
+                }
+                return Some(event);
+            }
         }
     }
 }

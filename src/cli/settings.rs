@@ -1,6 +1,7 @@
 //! What the command line runs in: the environment, the terminal, the book. Read here and nowhere else.
 
 use crate::cli::args::{ColorChoice, Global};
+use crate::cli::shelf::Memo;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::render::Style;
 use rustix::termios::{isatty, tcgetwinsize};
@@ -80,6 +81,8 @@ pub struct Settings {
     pub log: Option<String>,
     /// The whole environment: what runbooks may list names of, and secrets come from.
     pub env: BTreeMap<String, String>,
+    /// The book as it was last read.
+    pub memo: Memo,
     cwd: PathBuf,
     named: Option<PathBuf>,
 }
@@ -115,6 +118,7 @@ impl Settings {
             user: user.map_or_else(|| account(rustix::process::getuid().as_raw()), str::to_owned),
             log,
             env: around.vars.clone(),
+            memo: Memo::default(),
             cwd: around.cwd.clone(),
             named: global.book.clone().or_else(|| around.var("STEPLADDER_BOOK").map(PathBuf::from)),
         }

@@ -9,8 +9,9 @@ use crate::diagnostic::render::people;
 use crate::diagnostic::{Diagnostics, Spot, closest};
 use crate::lang::{Loaded, Reading, Unread};
 use crate::model::runbook::Runbook;
+use crate::service::BookNow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files of a book with names of their own.
 const SINGLE: &[&str] =
@@ -120,12 +121,39 @@ fn read(book: &Path, name: &str) -> Result<Arc<str>, Box<Unread>> {
 /// As [`files`].
 pub fn load(book: &Path) -> Result<Loaded, Trouble> {
     let (texts, unread) = texts(book)?;
-    let mut reading = Reading::new(&texts);
+    Ok(checked(&texts, unread))
+}
+
+fn checked(texts: &[(String, Arc<str>)], unread: Vec<Unread>) -> Loaded {
+    let mut reading = Reading::new(texts);
     unread.into_iter().for_each(|file| reading.unread(file));
     let pieces = spread(reading.count(), |index| reading.read(index));
     let checking = reading.join(pieces);
     let found = spread(checking.count(), |index| checking.check(index));
-    Ok(checking.finish(found))
+    checking.finish(found)
+}
+
+/// The book as this command has read it: checked once, however many ask, and again only where a file has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Memo(Arc<Mutex<Option<BookNow>>>);
+
+impl Memo {
+    /// The book in that directory with everything that is wrong with it.
+    ///
+    /// # Errors
+    /// As [`files`].
+    pub fn load(&self, book: &Path) -> Result<BookNow, Trouble> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found, unread) = texts(book)?;
+        let texts = found.iter().cloned().collect();
+        if let Some(known) = last.as_ref().filter(|known| unread.is_empty() && known.texts == texts) {
+            return Ok(known.clone());
+        }
+        let whole = unread.is_empty();
+        let now = BookNow { texts, loaded: Arc::new(checked(&found, unread)) };
+        *last = whole.then(|| now.clone());
+        Ok(now)
+    }
 }
 
 /// The runbook of that name.

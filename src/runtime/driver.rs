@@ -6,6 +6,7 @@
 
 mod holding;
 mod reread;
+mod runs;
 mod sweep;
 
 pub use reread::Heads;
@@ -23,6 +24,7 @@ use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
 use crate::runtime::recall::Recall;
 use jiff::Timestamp;
+use runs::Runs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -120,7 +122,7 @@ struct InFlight {
 /// Every unfinished run and every group.
 #[derive(Default)]
 pub struct Driver {
-    runs: BTreeMap<RunId, Live>,
+    runs: Runs,
     groups: BTreeMap<Name, Group>,
     flights: BTreeMap<u64, InFlight>,
     last_flight: u64,
@@ -188,9 +190,10 @@ impl Driver {
         let Some(done) = self.flights.remove(&number) else { return Vec::new() };
         let run = done.flight.run;
         let numbered = (done.flight.base + 1..).zip(done.flight.events).collect();
-        let mut orders = vec![Order::Told { run, events: numbered }];
         let again = done.again;
-        orders.extend(done.effects.into_iter().map(|effect| Order::Effect { run, effect, again }));
+        let mut orders: Vec<_> = done.effects.into_iter().map(|effect| Order::Effect { run, effect, again }).collect();
+        // Who only looks on is told last: waking it must not make the work wait.
+        orders.push(Order::Told { run, events: numbered });
         if let Some(live) = self.runs.get_mut(&run) {
             live.flight = None;
             if let Some(ended) = live.run.ended().cloned() {
@@ -225,14 +228,7 @@ impl Driver {
 
     /// Looks at every run that is due.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Order> {
-        let due: Vec<_> = self
-            .runs
-            .iter()
-            .filter(|(_, live)| {
-                live.flight.is_none() && !planted::has(Bug::ForgetsDue) && live.next_due().is_some_and(|due| due <= now)
-            })
-            .map(|(run, _)| *run)
-            .collect();
+        let due = if planted::has(Bug::ForgetsDue) { BTreeSet::new() } else { self.runs.due(now) };
         let mut orders = Vec::new();
         for run in due {
             orders.extend(self.input(run, Input::Tick, now));
@@ -245,9 +241,8 @@ impl Driver {
     }
 
     /// When the next run is due by itself.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.runs.values().filter(|live| live.flight.is_none()).filter_map(Live::next_due).min()
+    pub fn next_due(&mut self) -> Option<Timestamp> {
+        self.runs.next_due()
     }
 
     /// A run as it is now.
@@ -258,7 +253,7 @@ impl Driver {
 
     /// Every run that is held, oldest first.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.values().map(|live| &live.run)
+        self.runs.iter().map(|(_, live)| &live.run)
     }
 
     /// A group as it will be once everything on its way to the journal is there.

@@ -23,6 +23,7 @@ use crate::base::actor::{Actor, Role};
 use crate::base::ids::RunId;
 use crate::engine::decide::Input;
 use crate::engine::run::Run;
+use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::runtime::pump::Message;
 use crate::runtime::recover;
@@ -33,8 +34,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-/// Reads the files of the book as they are now: names and texts, or a sentence why not.
-pub type Files = Arc<dyn Fn() -> Result<Texts, String> + Send + Sync>;
+/// The book as its files are now.
+#[derive(Debug, Clone)]
+pub struct BookNow {
+    /// Names and texts.
+    pub texts: Texts,
+    /// What came of them.
+    pub loaded: Arc<Loaded>,
+}
+
+/// Reads the files of the book as they are now, or says in a sentence why not.
+pub type Files = Arc<dyn Fn() -> Result<BookNow, String> + Send + Sync>;
 
 /// The doors' one way in.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
 use crate::engine::event::{Event, Recorded};
 use crate::engine::start::{Ask, start, take_over};
-use crate::lang::{self, Loaded};
+use crate::lang::Loaded;
 use crate::model::input::InputType;
 use crate::model::runbook::{Runbook, walk};
 use crate::model::step::StepKind;
@@ -17,7 +17,7 @@ use crate::runtime::pump::Message;
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
 use crate::service::select::select;
-use crate::service::{Service, Trouble};
+use crate::service::{BookNow, Service, Trouble};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -52,9 +52,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`], in a sentence for whoever asked.
     pub async fn start(&self, wish: StartRun) -> Result<(RunId, Arc<Runbook>), Trouble> {
-        let texts = (self.files)().map_err(Trouble::Book)?;
-        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-        let loaded = lang::load(&files);
+        let BookNow { texts, loaded } = (self.files)().map_err(Trouble::Book)?;
         let plan = wish.plan.as_ref().map(Plan::read).transpose()?;
         let wish = match &plan {
             Some(plan) => plan.wish(wish, &loaded, &texts)?,
@@ -69,7 +67,7 @@ impl Service {
             self.finds_secrets(&loaded, &runbook).await?;
         }
         let (inputs, sealed) = self.seal(&runbook, wish.inputs)?;
-        let book = Arc::new(loaded.book);
+        let book = Arc::new(loaded.book.clone());
         let digest =
             self.shelf.pin(self.journal.as_ref(), &texts, &book).map_err(|error| Trouble::Store(error.to_string()))?;
         let mut pinned = BTreeMap::from([(BUNDLE.to_owned(), digest)]);
@@ -110,9 +108,8 @@ impl Service {
         }
         let runbook = self.pinned(&old)?;
         self.may_start(&actor, &runbook)?;
-        let texts = (self.files)().map_err(Trouble::Book)?;
-        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-        self.has_space(lang::load(&files).book.settings.min_free)?;
+        let now = (self.files)().map_err(Trouble::Book)?;
+        self.has_space(now.loaded.book.settings.min_free)?;
         let now = clock::now();
         let run = clock::new_run(now);
         let before = &old.started;

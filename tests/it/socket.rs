@@ -12,7 +12,7 @@ use stepladder::api::wire::{
 use stepladder::cli::client::Client;
 use stepladder::lang;
 use stepladder::runtime::owner::{Config, Owner};
-use stepladder::service::Service;
+use stepladder::service::{BookNow, Service};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,11 +49,12 @@ impl House {
         let texts: BTreeMap<String, Arc<str>> =
             files.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
         let listed: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+        let now = BookNow { texts, loaded: Arc::new(lang::load(&listed)) };
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
         let config = Config {
             book_dir: data.path().into(),
             data: data.path().into(),
-            settings: Arc::new(lang::load(&listed).book.settings),
+            settings: Arc::new(now.loaded.book.settings.clone()),
             settings_text: "".into(),
             keeping: stepladder::runtime::retention::Keeping::default(),
             env: env.clone(),
@@ -65,7 +66,7 @@ impl House {
             journal: Arc::clone(&owner.journal),
             shelf: Arc::clone(&owner.shelf),
             pump: Some(owner.pump.clone()),
-            files: Arc::new(move || Ok(texts.clone())),
+            files: Arc::new(move || Ok(now.clone())),
             env,
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             data: data.path().into(),

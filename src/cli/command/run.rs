@@ -51,7 +51,7 @@ fn request(args: &Run, settings: &Settings) -> Result<StartRequest, Trouble> {
     let name = args.runbook.as_deref().or(its_own).unwrap_or_default();
     let planned = plan.as_ref().and_then(|plan| plan["inputs"].as_object());
     let planned: Vec<String> = planned.into_iter().flat_map(|inputs| inputs.keys().cloned()).collect();
-    let loaded = shelf::load(&settings.book()?)?;
+    let loaded = settings.memo.load(&settings.book()?)?.loaded;
     let runbook = shelf::runbook_or_findings(&loaded, name, settings)?;
     let What { inputs, from, only, skip } = args.what.clone();
     let inputs = inputs::gather(&runbook, &inputs, &planned, settings)?;

@@ -5,12 +5,11 @@ use crate::api::socket;
 use crate::base::span::Span;
 use crate::cli::client::Client;
 use crate::cli::door::{Purpose, lasting};
+use crate::cli::output;
 use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::trouble::Trouble;
-use crate::cli::{output, shelf};
 use crate::runtime::owner::{self, Config, Owner};
 use crate::runtime::retention::Keeping;
-use crate::runtime::shelf::Texts;
 use crate::service::{Files, Service};
 use crate::store::disk::OpenError;
 use std::path::Path;
@@ -141,7 +140,7 @@ impl Home {
 }
 
 fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> {
-    let loaded = shelf::load(book)?;
+    let loaded = settings.memo.load(book)?.loaded;
     let text =
         loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
     let program =
@@ -153,7 +152,7 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
         keeping: Keeping::new(&loaded.book.settings, own),
         data: book_dir.join(&loaded.book.settings.data),
         book_dir: book_dir.clone(),
-        settings: Arc::new(loaded.book.settings),
+        settings: Arc::new(loaded.book.settings.clone()),
         settings_text: text.unwrap_or_else(|| "".into()),
         env: settings.env.clone(),
         program,
@@ -164,10 +163,8 @@ fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> 
             true
         }),
     };
-    let files: Files = Arc::new(move || {
-        let files = shelf::files(&book_dir).map_err(|trouble| trouble.to_string())?;
-        Ok(files.into_iter().collect::<Texts>())
-    });
+    let memo = settings.memo.clone();
+    let files: Files = Arc::new(move || memo.load(&book_dir).map_err(|trouble| trouble.to_string()));
     Ok((config, files))
 }
 

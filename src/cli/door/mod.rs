@@ -8,6 +8,7 @@ mod home;
 mod lasting;
 mod store;
 
+use crate::api;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest,
     StartReply, StartRequest, What, WireEvent,
@@ -247,7 +248,7 @@ enum Passed {
     Lost,
 }
 
-async fn pass_all(events: &mut Receiver<WireEvent>, seen: &mut u64, to: &Sender<Result<WireEvent, Trouble>>) -> Passed {
+async fn pass_all(events: &mut api::Events, seen: &mut u64, to: &Sender<Result<WireEvent, Trouble>>) -> Passed {
     while let Some(event) = events.recv().await {
         if pass(event, seen, to).await {
             return Passed::All;

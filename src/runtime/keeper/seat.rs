@@ -40,6 +40,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Hearing {
     stream: UnixStream,
+    buffer: Vec<u8>,
     bytes: Vec<u8>,
 }
 
@@ -47,7 +48,7 @@ impl Seat {
     /// Connects to the keeper of that directory.
     pub(super) fn connect(dir: &Path) -> io::Result<(Self, Hearing)> {
         let stream = keeper::connect(dir)?;
-        let hearing = Hearing { stream: stream.try_clone()?, bytes: Vec::new() };
+        let hearing = Hearing { stream: stream.try_clone()?, buffer: vec![0; READ], bytes: Vec::new() };
         let seat = Self { line: Arc::new(Line { stream, waiting: Mutex::default() }) };
         seat.say(&Ask::Hello { protocol: PROTOCOL }, &[]).map_err(io::Error::other)?;
         Ok((seat, hearing))
@@ -123,14 +124,11 @@ impl Hearing {
                     return None;
                 }
             }
-            let held = self.bytes.len();
-            self.bytes.resize(held + READ, 0);
-            let read = self.stream.read(&mut self.bytes[held..]);
-            self.bytes.truncate(held + read.as_ref().map_or(0, |count| *count));
-            match read {
+            match self.stream.read(&mut self.buffer) {
                 Ok(0) => return None,
+                Ok(read) => self.bytes.extend_from_slice(&self.buffer[..read]),
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return None,
-                Ok(_) | Err(_) => {}
+                Err(_) => {}
             }
         }
     }

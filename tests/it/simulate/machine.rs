@@ -222,7 +222,8 @@ impl Machine {
     }
 
     /// The next instant at which anything happens by itself.
-    fn next(&self) -> Option<u64> {
+    fn next(&mut self) -> Option<u64> {
+        let due = self.owner.pump.driver.next_due();
         let by_wall = |due: Timestamp| self.now + u64::try_from(due.as_millisecond() - self.wall()).unwrap_or(0);
         let held =
             (self.owner.pump.driver.in_flight() > 0 && self.store.next_due().is_none()).then(|| self.now + 1_000);
@@ -231,7 +232,7 @@ impl Machine {
             self.world.next_due(),
             self.answers.keys().next().map(|(at, _)| *at),
             self.deeds.front().map(|(at, _)| *at),
-            self.owner.pump.driver.next_due().map(by_wall),
+            due.map(by_wall),
             held,
         ]
         .into_iter()
