@@ -3,7 +3,8 @@
 use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
 use crate::engine::scope;
-use crate::engine::turn::{GateOf, Halt, Steps, Turn, is_bad};
+use crate::engine::steps::Steps;
+use crate::engine::turn::{GateOf, Halt, Turn, is_bad};
 use crate::model::graph::Wait;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -47,23 +48,17 @@ impl Turn<'_> {
     }
 
     pub(super) fn gate(&self, of: &GateOf<'_>, place: &Place, step: &Step) -> Gate {
-        let GateOf { owner, lane, steps, number, ends } = *of;
+        let GateOf { owner, lane, steps, .. } = *of;
         if owner.is_none()
             && lane == Lane::Body(1)
             && let Some(reason) = self.deselected(step)
         {
             return Gate::Skip(reason);
         }
-        let mut closed = false;
-        for (other, wait) in steps.graph.map_or(&[][..], |graph| graph.waits_of(number)) {
-            match ends.get(*other).copied().flatten() {
-                Some(end) if *wait == Wait::Satisfied && !end.satisfied => {
-                    return Gate::Unreached(format!("`{}` {}", steps.steps[*other].id, end.outcome));
-                }
-                Some(_) => {}
-                None => closed = true,
-            }
-        }
+        let closed = match waits(of) {
+            Ok(closed) => closed,
+            Err((other, outcome)) => return Gate::Unreached(format!("`{}` {outcome}", steps.steps[other].id)),
+        };
         match &step.when {
             _ if closed => Gate::Closed,
             None => Gate::Open,
@@ -90,4 +85,26 @@ impl Turn<'_> {
         (!selection.only.is_empty() && !selection.only.contains(&step.id))
             .then(|| "left out by the selection of steps".into())
     }
+}
+
+/// Whether something that the step waits for has not ended; or which of it ended so that it can never begin.
+fn waits(of: &GateOf<'_>) -> Result<bool, (usize, Outcome)> {
+    let Some(graph) = of.steps.graph else { return Ok(false) };
+    let end = |other: usize| of.ends.get(other).copied().flatten();
+    // The order most steps have is looked at once for all of them.
+    if let Some(above) = of.above.filter(|_| graph.needs_all_above(of.number)) {
+        return match above.unsatisfied.and_then(|other| Some((other, end(other)?.outcome))) {
+            Some(never) => Err(never),
+            None => Ok(above.open),
+        };
+    }
+    let mut closed = false;
+    for (other, wait) in graph.waits_of(of.number) {
+        match end(*other) {
+            Some(end) if *wait == Wait::Satisfied && !end.satisfied => return Err((*other, end.outcome)),
+            Some(_) => {}
+            None => closed = true,
+        }
+    }
+    Ok(closed)
 }

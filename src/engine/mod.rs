@@ -34,5 +34,6 @@ pub mod series;
 mod stages;
 pub mod start;
 mod step_table;
+mod steps;
 mod turn;
 mod word;

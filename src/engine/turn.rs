@@ -1,7 +1,7 @@
 //! One decision under way: the run as it moves, the events and effects so far, and the walk over lists.
 
 use crate::base::address::{Lane, Place};
-use crate::base::ids::{Name, StepId};
+use crate::base::ids::Name;
 use crate::base::level::{Level, Outcome};
 use crate::engine::decide::{Decision, Effect};
 use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
@@ -9,10 +9,10 @@ use crate::engine::evolve::{IllegalEvent, evolve};
 use crate::engine::gate::Gate;
 use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
 use crate::engine::series::{Known, Point, Question, Series};
-use crate::model::graph::Graph;
+use crate::engine::steps::{Above, Steps};
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
-use crate::model::step::{List, Step, StepKind, Wait};
+use crate::model::step::{Step, StepKind, Wait};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,14 +37,6 @@ pub(super) struct Turn<'a> {
 pub(super) struct Halt {
     pub(super) outcome: Outcome,
     pub(super) reason: String,
-}
-
-/// The steps of one list as they are walked.
-pub(super) struct Steps<'a> {
-    pub(super) steps: &'a [Arc<Step>],
-    pub(super) graph: Option<&'a Graph>,
-    pub(super) parallel: Option<u32>,
-    pub(super) fail_fast: bool,
 }
 
 /// How a step of the list at hand has ended.
@@ -74,6 +66,8 @@ pub(super) struct GateOf<'a> {
     pub(super) steps: &'a Steps<'a>,
     pub(super) number: usize,
     pub(super) ends: &'a [Option<End>],
+    /// What the steps above it have come to, where steps are taken in the order written.
+    pub(super) above: Option<&'a Above>,
 }
 
 /// What a list has come to.
@@ -176,8 +170,11 @@ impl<'a> Turn<'a> {
             ends.push(end);
         }
         let mut busy = steps.parallel.map_or(0, |_| places.iter().filter(|place| self.run.works(place)).count());
+        let (order, as_written) = steps.ordered();
+        let mut above = Above::default();
         let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
-        for number in steps.ordered() {
+        for number in order {
+            above.read(&ends, number);
             let (step, place) = (&steps.steps[number], &places[number]);
             let begun = match far[number] {
                 Far::Ended => continue,
@@ -189,7 +186,8 @@ impl<'a> Turn<'a> {
             let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
             if begun || halt.is_some() || room {
                 let worked = begun && self.run.works(place);
-                let gate = GateOf { owner, lane, steps: &steps, number, ends: &ends };
+                let gate =
+                    GateOf { owner, lane, steps: &steps, number, ends: &ends, above: as_written.then_some(&above) };
                 if begun {
                     self.go_on(place, step, halt.as_ref())?;
                 } else {
@@ -329,30 +327,6 @@ impl<'a> Turn<'a> {
     pub(super) fn wanted_mutex(&self, place: &Place, step: &Step) -> Option<Name> {
         let held = self.run.steps.get(place).is_some_and(|run| run.holds);
         step.mutex.clone().filter(|_| !held)
-    }
-}
-
-impl<'a> Steps<'a> {
-    pub(super) fn of(list: &'a List) -> Self {
-        Self { steps: &list.steps, graph: Some(&list.graph), parallel: list.parallel, fail_fast: list.fail_fast }
-    }
-
-    pub(super) fn one(step: &'a Arc<Step>) -> Self {
-        Self { steps: std::slice::from_ref(step), graph: None, parallel: None, fail_fast: false }
-    }
-
-    fn none() -> Self {
-        Self { steps: &[], graph: None, parallel: None, fail_fast: false }
-    }
-
-    /// Behind everything they wait for, so that one walk takes each as far as it goes.
-    fn ordered(&self) -> Vec<usize> {
-        let order: &[StepId] = self.graph.map_or(&[], Graph::order);
-        let as_written = order.iter().zip(self.steps).all(|(id, step)| *id == step.id);
-        if as_written || order.len() != self.steps.len() {
-            return (0..self.steps.len()).collect();
-        }
-        order.iter().filter_map(|id| self.steps.iter().position(|step| step.id == *id)).collect()
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Graph {
     order: Vec<StepId>,
     /// By node, in the order written: what it waits for, as nodes.
     waits: Vec<Vec<(usize, Wait)>>,
+    /// By node: whether that is exactly every step above it, to be satisfied.
+    plain: Vec<bool>,
 }
 
 impl Graph {
@@ -36,17 +38,24 @@ impl Graph {
     /// # Errors
     /// The first [`Cycle`].
     pub fn new(steps: &[(StepId, Vec<(StepId, Wait)>)]) -> Result<Self, Cycle> {
-        let mut graph = DiGraph::new();
+        let mut graph: DiGraph<StepId, Wait> = DiGraph::new();
+        // Two steps of one id share what they wait for.
+        let doubled = steps.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len() < steps.len();
         let index: BTreeMap<StepId, NodeIndex> =
             steps.iter().map(|(id, _)| (id.clone(), graph.add_node(id.clone()))).collect();
         for (id, waits) in steps {
+            let Some(to) = index.get(id) else { continue };
+            // Of two waits for one step the stronger counts.
+            let mut strongest = BTreeMap::new();
             for (other, wait) in waits {
-                if let (Some(from), Some(to)) = (index.get(other), index.get(id)) {
-                    let stronger = graph.find_edge(*from, *to).map(|edge| graph[edge]);
-                    match stronger {
-                        Some(Wait::Satisfied) => {}
-                        Some(Wait::Ended) | None => drop(graph.update_edge(*from, *to, *wait)),
-                    }
+                if let Some(from) = index.get(other) {
+                    strongest.entry(*from).and_modify(|known: &mut Wait| *known = (*known).min(*wait)).or_insert(*wait);
+                }
+            }
+            for (from, wait) in strongest {
+                match graph.find_edge(from, *to).filter(|_| doubled) {
+                    Some(edge) => graph[edge] = graph[edge].min(wait),
+                    None => drop(graph.add_edge(from, *to, wait)),
                 }
             }
         }
@@ -54,8 +63,9 @@ impl Graph {
             return Err(first_cycle(&graph));
         }
         let order = as_written(&graph);
-        let waits = graph.node_indices().map(|node| incoming(&graph, node)).collect();
-        Ok(Self { graph, index, order, waits })
+        let waits: Vec<_> = graph.node_indices().map(|node| incoming(&graph, node)).collect();
+        let plain = waits.iter().enumerate().map(|(step, waits)| needs_all_above(step, waits)).collect();
+        Ok(Self { graph, index, order, waits, plain })
     }
 
     /// What a step waits for, in the order written.
@@ -70,11 +80,21 @@ impl Graph {
         self.waits.get(step).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the n-th step as written needs every step above it and waits for nothing else.
+    #[must_use]
+    pub fn needs_all_above(&self, step: usize) -> bool {
+        self.plain.get(step).copied().unwrap_or_default()
+    }
+
     /// Every step behind everything it waits for.
     #[must_use]
     pub fn order(&self) -> &[StepId] {
         &self.order
     }
+}
+
+fn needs_all_above(step: usize, waits: &[(usize, Wait)]) -> bool {
+    waits.len() == step && waits.iter().enumerate().all(|(above, wait)| *wait == (above, Wait::Satisfied))
 }
 
 fn incoming(graph: &DiGraph<StepId, Wait>, node: NodeIndex) -> Vec<(usize, Wait)> {
