@@ -258,7 +258,14 @@ impl<'a> Turn<'a> {
 
 /// A result with nothing in it.
 pub(super) fn nothing() -> AttemptResult {
-    AttemptResult { output: Value::Null, failure: None, stopped: false, findings: Vec::new(), samples: Vec::new() }
+    AttemptResult {
+        output: Value::Null,
+        failure: None,
+        stopped: false,
+        findings: Vec::new(),
+        samples: Vec::new(),
+        usage: None,
+    }
 }
 
 pub(super) fn template_failure(what: &str, error: &RenderError) -> Failure {

@@ -14,7 +14,7 @@ use crate::engine::run::{Running, StepPhase};
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Turn, ended};
 use crate::model::measure::figure;
-use crate::model::perform::{Failure, Reply};
+use crate::model::perform::{Failure, Reply, Usage};
 use crate::model::policy::{FailureKind, OnInterrupt};
 use crate::model::step::Step;
 use jiff::Timestamp;
@@ -22,7 +22,13 @@ use std::sync::Arc;
 
 impl<'a> Turn<'a> {
     /// The world has answered.
-    pub(super) fn replied(&mut self, place: &Place, attempt: u32, reply: Reply) -> Result<(), IllegalEvent> {
+    pub(super) fn replied(
+        &mut self,
+        place: &Place,
+        attempt: u32,
+        reply: Reply,
+        usage: Option<Usage>,
+    ) -> Result<(), IllegalEvent> {
         let book = self.book;
         let (Some(StepPhase::Running(running)), Some(step)) = (self.run.phase(place), book.step(place.step())) else {
             return Ok(());
@@ -37,12 +43,12 @@ impl<'a> Turn<'a> {
                     return Ok(());
                 }
                 let failure = problem.map(|problem| Failure { output: output.clone(), ..problem });
-                AttemptResult { output, failure, stopped: false, findings, samples }
+                AttemptResult { output, failure, stopped: false, findings, samples, usage }
             }
             Reply::Failed(failure) => {
-                AttemptResult { output: failure.output.clone(), failure: Some(failure), ..nothing() }
+                AttemptResult { output: failure.output.clone(), failure: Some(failure), usage, ..nothing() }
             }
-            Reply::Stopped { output } => AttemptResult { output, stopped: true, ..nothing() },
+            Reply::Stopped { output } => AttemptResult { output, stopped: true, usage, ..nothing() },
             Reply::Lost { known } => return self.lost(place, step, attempt, known),
         };
         self.attempted(place, step, attempt, result)
@@ -129,7 +135,7 @@ impl<'a> Turn<'a> {
         }
         let failure = failure.or(problem);
         let findings = findings.into_iter().collect();
-        self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples })
+        self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples, usage: None })
     }
 
     /// Records how an attempt ended and goes on from there.

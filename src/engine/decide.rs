@@ -13,7 +13,7 @@ use crate::engine::measure;
 use crate::engine::run::{Run, RunPhase, StepPhase};
 use crate::engine::series::{Known, Question};
 use crate::engine::turn::Turn;
-use crate::model::perform::{Reply, Request};
+use crate::model::perform::{Reply, Request, Usage};
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
 use jiff::Timestamp;
@@ -50,6 +50,8 @@ pub enum Input {
         attempt: u32,
         /// How.
         reply: Reply,
+        /// What its process took, where it had one and somebody saw its end.
+        usage: Option<Usage>,
     },
     /// A child run ended.
     ChildEnded {
@@ -268,7 +270,7 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
         Input::Granted { place: Some(place) } => turn.granted(&place),
         Input::Waiting { place, holders } => turn.waiting(place, holders),
         Input::GroupFull { full, holders } => turn.group_full(full, &holders),
-        Input::Replied { place, attempt, reply } => turn.replied(&place, attempt, reply),
+        Input::Replied { place, attempt, reply, usage } => turn.replied(&place, attempt, reply, usage),
         Input::ChildEnded { place, attempt, outcome, level, reason, outputs } => {
             turn.child_ended(&place, attempt, outcome, level, &reason, outputs)
         }

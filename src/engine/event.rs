@@ -6,7 +6,7 @@ use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value};
-use crate::model::perform::{Failure, Finding, Request};
+use crate::model::perform::{Failure, Finding, Request, Usage};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -233,6 +233,8 @@ pub struct AttemptResult {
     pub findings: Vec<Finding>,
     /// Samples taken, judged.
     pub samples: Vec<Sample>,
+    /// What its process took.
+    pub usage: Option<Usage>,
 }
 
 /// One measured value.

@@ -100,8 +100,14 @@ mod tests {
             note: None,
         };
         let samples = values.iter().map(sample).collect();
-        let result =
-            AttemptResult { output: Value::Null, failure: None, stopped: false, findings: Vec::new(), samples };
+        let result = AttemptResult {
+            output: Value::Null,
+            failure: None,
+            stopped: false,
+            findings: Vec::new(),
+            samples,
+            usage: None,
+        };
         let event = StepEvent::Attempted { number: 1, result: Box::new(result) };
         let event = Event::Step { place: Place::parse("look").expect("a place"), event };
         project(RunId::new(1, 2), 7, &Recorded { at: at.parse().expect("an instant"), event })

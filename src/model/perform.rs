@@ -63,6 +63,15 @@ pub enum Reply {
     },
 }
 
+/// What a process took, with the children it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time, in milliseconds, of all processors together.
+    pub cpu_ms: u64,
+    /// The largest resident set of one of its processes, in KiB.
+    pub peak_kib: u64,
+}
+
 /// Something that lifts a step's level without failing it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {

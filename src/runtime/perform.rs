@@ -11,7 +11,7 @@ use crate::base::value::Value;
 use crate::engine::decide::Input;
 use crate::keeper::printed;
 use crate::keeper::protocol::{Exit, Spawn, StreamInfo};
-use crate::model::perform::{Failure, Reply, Request};
+use crate::model::perform::{Failure, Reply, Request, Usage};
 use crate::model::policy::FailureKind;
 use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
 use crate::runtime::pump::{Message, Perform};
@@ -121,7 +121,7 @@ impl Perform for Hands {
             task.abort();
             drop(state);
             let reply = Reply::Stopped { output: Value::Null };
-            let input = Input::Replied { place: key.1, attempt, reply };
+            let input = Input::Replied { place: key.1, attempt, reply, usage: None };
             let _ = self.shared.sender.send(Message::Input { run, input });
             return;
         }
@@ -198,7 +198,7 @@ impl Shared {
             None => act::perform(&request, &world).await,
         };
         self.state().here.remove(&key(run, &request));
-        let _ = self.sender.send(reply.into_input(run, &request));
+        let _ = self.sender.send(reply.into_input(run, &request, None));
     }
 
     /// A child process, or a step-host, under the keeper.
@@ -226,14 +226,18 @@ impl Shared {
     /// There will be no child: the attempt is over.
     fn not_ordered(&self, run: RunId, request: &Request, id: &str, failure: Failure) {
         self.state().children.remove(id);
-        let _ = self.sender.send(Reply::Failed(failure).into_input(run, request));
+        let _ = self.sender.send(Reply::Failed(failure).into_input(run, request, None));
     }
 
     /// Hears the end of a child.
     fn hear(&self, report: Report) {
         let Some((run, request)) = self.state().children.remove(&report.attempt) else { return };
-        let reply = self.reply_of(run, &request, report.end);
-        let _ = self.sender.send(reply.into_input(run, &request));
+        let usage = match &report.end {
+            End::Exit(exit) if exit.start_error.is_none() => Some(used(exit)),
+            End::Exit(_) | End::Lost { .. } | End::Refused { .. } | End::NoKeeper { .. } => None,
+        };
+        let reply = self.reply_of(&request, report.end);
+        let _ = self.sender.send(reply.into_input(run, &request, usage));
     }
 
     /// What the keeper is to start, and the standard input for it.
@@ -303,7 +307,7 @@ impl Shared {
     }
 
     /// The reply of a child that has ended, or was lost.
-    fn reply_of(&self, run: RunId, request: &Request, end: End) -> Reply {
+    fn reply_of(&self, request: &Request, end: End) -> Reply {
         let exit = match end {
             End::Exit(exit) => exit,
             End::Lost { known } => return Reply::Lost { known },
@@ -322,9 +326,12 @@ impl Shared {
             Captured { tail, total: stream.bytes_total }
         };
         let (stdout, stderr) = (captured("stdout", &exit.stdout), captured("stderr", &exit.stderr));
-        tracing::debug!(%run, place = %request.place, wall_ms = exit.wall_ms, max_rss_kib = exit.max_rss_kib, "a child has ended");
         act::reply(request, &process_exit(&exit), &stdout, &stderr)
     }
+}
+
+fn used(exit: &Exit) -> Usage {
+    Usage { cpu_ms: exit.user_ms + exit.system_ms, peak_kib: exit.max_rss_kib }
 }
 
 fn process_exit(exit: &Exit) -> ProcessExit {
@@ -363,12 +370,12 @@ fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
 
 /// A reply on its way to the run that asked.
 trait IntoInput {
-    fn into_input(self, run: RunId, request: &Request) -> Message;
+    fn into_input(self, run: RunId, request: &Request, usage: Option<Usage>) -> Message;
 }
 
 impl IntoInput for Reply {
-    fn into_input(self, run: RunId, request: &Request) -> Message {
+    fn into_input(self, run: RunId, request: &Request, usage: Option<Usage>) -> Message {
         let (place, attempt) = (request.place.clone(), request.attempt);
-        Message::Input { run, input: Input::Replied { place, attempt, reply: self } }
+        Message::Input { run, input: Input::Replied { place, attempt, reply: self, usage } }
     }
 }

@@ -70,6 +70,7 @@ impl Book {
             stopped: false,
             findings: Vec::new(),
             samples: vec![sample],
+            usage: None,
         };
         let ended = StepEnded {
             outcome: Outcome::Succeeded,

@@ -273,7 +273,7 @@ impl Sim {
                 self.take(Message::Input { run, input });
             } else if reply == Some(next) {
                 let (_, (run, place, attempt, reply)) = self.due.pop_first().unwrap();
-                self.take(Message::Input { run, input: Input::Replied { place, attempt, reply } });
+                self.take(Message::Input { run, input: Input::Replied { place, attempt, reply, usage: None } });
             }
             self.pump.tick();
             self.drain();

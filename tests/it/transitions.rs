@@ -80,8 +80,14 @@ fn opened(pass: u32, items: bool) -> StepEvent {
 }
 
 fn attempted(number: u32) -> StepEvent {
-    let result =
-        AttemptResult { output: Value::Null, failure: None, stopped: false, findings: Vec::new(), samples: Vec::new() };
+    let result = AttemptResult {
+        output: Value::Null,
+        failure: None,
+        stopped: false,
+        findings: Vec::new(),
+        samples: Vec::new(),
+        usage: None,
+    };
     StepEvent::Attempted { number, result: Box::new(result) }
 }
 

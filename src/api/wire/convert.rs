@@ -114,6 +114,8 @@ fn attempted(place: String, attempt: u32, result: &AttemptResult) -> What {
         stopped: result.stopped,
         findings: result.findings.iter().map(WireFinding::from).collect(),
         measures: result.samples.iter().map(WireMeasure::from).collect(),
+        cpu_ms: result.usage.map(|usage| usage.cpu_ms),
+        peak_kib: result.usage.map(|usage| usage.peak_kib),
     }
 }
 

@@ -140,6 +140,12 @@ pub enum What {
         /// Samples taken, judged.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         measures: Vec<WireMeasure>,
+        /// Processor time its process took, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cpu_ms: Option<u64>,
+        /// The largest resident set of one of its processes, in KiB.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peak_kib: Option<u64>,
     },
     /// The next attempt is due then.
     StepBackoff {

@@ -213,7 +213,8 @@ impl Node {
                 self.findings.clear();
                 self.state = State::Running { since: at, deadline: *deadline };
             }
-            What::AttemptEnded { failure, findings, measures, .. } => {
+            What::AttemptEnded { failure, findings, measures, cpu_ms, peak_kib, .. } => {
+                self.took = (cpu_ms.unwrap_or_default(), peak_kib.unwrap_or_default());
                 self.failure.clone_from(failure);
                 self.findings.clone_from(findings);
                 self.measures.clone_from(measures);

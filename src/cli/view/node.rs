@@ -23,6 +23,8 @@ pub(super) struct Node {
     pub child: Option<String>,
     /// Samples of the last attempt.
     pub measures: Vec<WireMeasure>,
+    /// Processor milliseconds and peak KiB of the last attempt's process.
+    pub took: (u64, u64),
     /// What lifted the level in the last attempt.
     pub findings: Vec<WireFinding>,
     /// What went wrong last.
@@ -73,6 +75,7 @@ impl Node {
             rounds: (0, 0, 0),
             child: None,
             measures: Vec::new(),
+            took: (0, 0),
             findings: Vec::new(),
             failure: None,
         }

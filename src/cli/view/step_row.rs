@@ -12,6 +12,11 @@ const LAST_WORDS: usize = 3;
 /// Measures that are all right are named up to so many.
 const QUIET_MEASURES: usize = 8;
 
+/// Processor milliseconds from which on they are shown.
+const LONG: u64 = 1_000;
+/// KiB of memory from which on they are shown.
+const LARGE: u64 = 256 * 1024;
+
 /// The sign before a title: `(unicode, ascii, tone)`. The ASCII ones are words, all four columns wide.
 pub(super) type Mark = (&'static str, &'static str, Tone);
 
@@ -130,10 +135,20 @@ fn ended(step: &OutlineStep, node: &Node, end: &End) -> Vec<Line> {
     };
     let before = end.taken_over.then(|| dim("as before"));
     let mut words: Vec<Line> = [word, took, attempts, before].into_iter().flatten().collect();
+    words.extend(used(node).map(|used| dim(&used)));
     if let ([only], "ok") = (node.measures.as_slice(), end.level.as_str()) {
         words.push(dim(&measure(only)));
     }
     words
+}
+
+/// What its process took, where that is worth saying.
+fn used(node: &Node) -> Option<String> {
+    let (cpu_ms, peak_kib) = node.took;
+    let cpu = (cpu_ms >= LONG).then(|| format!("{} of processor", human(i64::try_from(cpu_ms).unwrap_or(i64::MAX))));
+    let peak = (peak_kib >= LARGE).then(|| format!("{} MiB", peak_kib / 1024));
+    let words: Vec<String> = [cpu, peak].into_iter().flatten().collect();
+    (!words.is_empty()).then(|| format!("took {}", words.join(", ")))
 }
 
 fn rounds(node: &Node) -> Option<Line> {

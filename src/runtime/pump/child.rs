@@ -85,6 +85,6 @@ impl Pump {
     /// An attempt came to nothing before anything was done.
     pub(super) fn replied(&mut self, run: RunId, place: Place, attempt: u32, failure: Failure) -> Vec<Order> {
         let now = (self.clock)();
-        self.driver.input(run, Input::Replied { place, attempt, reply: Reply::Failed(failure) }, now)
+        self.driver.input(run, Input::Replied { place, attempt, reply: Reply::Failed(failure), usage: None }, now)
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::event::{
     Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Stage, Started, StepEnded,
     StepEvent,
 };
-use crate::model::perform::{Failure, Finding, Request};
+use crate::model::perform::{Failure, Finding, Request, Usage};
 use crate::model::policy::{FailureKind, OutputForm};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -168,6 +168,7 @@ fn result() -> AttemptResult {
         stopped: true,
         findings: vec![Finding { level: "notice".into(), message: "slow".into() }],
         samples: vec![sample(81.300_000_000_000_01, Some("%")), sample(f64::INFINITY, None), sample(-0.0, None)],
+        usage: None,
     }
 }
 
@@ -256,9 +257,11 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let planned = |planned| step(StepEvent::Ended(Box::new(StepEnded { planned: Some(planned), ..step_ended(None) })));
     let request = Box::new(Request { sealed: sealed("inputs.token"), ..request() });
     let attempt = StepEvent::Attempt { number: 1, request: Some(request.clone()), deadline: None, child: None };
+    let used = AttemptResult { usage: Some(Usage { cpu_ms: 1_250, peak_kib: 48_128 }), ..result() };
     let events = vec![
         ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
         ("step-attempt-sealed", step(attempt)),
+        ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),
         ("step-ended-planned", planned(Planned::Request(request))),
         ("step-ended-unknown", planned(Planned::Unknown("`steps.build.output` is missing".into()))),
     ];

@@ -358,7 +358,7 @@ impl Machine {
                 if matches!(reply, Reply::Lost { .. }) {
                     self.watch.is_lost(run, &place);
                 }
-                self.take(Message::Input { run, input: Input::Replied { place, attempt, reply } })?;
+                self.take(Message::Input { run, input: Input::Replied { place, attempt, reply, usage: None } })?;
             }
         }
         Ok(())

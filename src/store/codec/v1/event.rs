@@ -174,6 +174,15 @@ pub(super) struct AttemptResult {
     pub(super) findings: Held<Vec<Finding>>,
     #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) samples: Held<Vec<Sample>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<Usage>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Usage {
+    pub(super) cpu_ms: u64,
+    pub(super) peak_kib: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

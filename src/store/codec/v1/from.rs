@@ -7,7 +7,7 @@ use crate::engine::event as domain;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
     Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
-    StepEvent,
+    StepEvent, Usage,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -155,13 +155,14 @@ impl From<address::Lane> for Lane {
 
 impl From<&domain::AttemptResult> for AttemptResult {
     fn from(result: &domain::AttemptResult) -> Self {
-        let domain::AttemptResult { output, failure, stopped, findings, samples } = result;
+        let domain::AttemptResult { output, failure, stopped, findings, samples, usage } = result;
         Self {
             output: Held::Is(output.clone()),
             failure: Held::Is(failure.as_ref().map(Failure::from)),
             stopped: *stopped,
             findings: Held::Is(findings.iter().map(Finding::from).collect()),
             samples: Held::Is(samples.iter().map(Sample::from).collect()),
+            usage: usage.map(|crate::model::perform::Usage { cpu_ms, peak_kib }| Usage { cpu_ms, peak_kib }),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::event as domain;
 use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
-    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent,
+    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Usage,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -202,13 +202,14 @@ impl TryFrom<AttemptResult> for domain::AttemptResult {
     type Error = CodecError;
 
     fn try_from(result: AttemptResult) -> Result<Self, CodecError> {
-        let AttemptResult { output, failure: failed, stopped, findings, samples } = result;
+        let AttemptResult { output, failure: failed, stopped, findings, samples, usage } = result;
         Ok(Self {
             output: output.value(),
             failure: failure(failed.value())?,
             stopped,
             findings: findings.value().into_iter().map(perform::Finding::from).collect(),
             samples: samples.value().into_iter().map(domain::Sample::try_from).collect::<Result<_, _>>()?,
+            usage: usage.map(|Usage { cpu_ms, peak_kib }| perform::Usage { cpu_ms, peak_kib }),
         })
     }
 }
