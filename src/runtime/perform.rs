@@ -14,6 +14,8 @@ use crate::keeper::protocol::{Exit, Spawn, StreamInfo};
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
 use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
+use crate::runtime::perform::keep::asks_providers;
+use crate::runtime::perform::late::timed_out;
 use crate::runtime::pump::{Message, Perform};
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
@@ -22,6 +24,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+mod keep;
+mod late;
 
 /// From TERM to KILL when an attempt is stopped.
 const GRACE: Duration = Duration::from_secs(10);
@@ -52,6 +57,10 @@ struct State {
     children: BTreeMap<String, (RunId, Request)>,
     /// Asked to stop before it had begun.
     stopped: BTreeSet<Key>,
+    /// What was masked in those of them whose files may be kept.
+    masks: BTreeMap<String, Filled>,
+    /// Ended, their files being kept.
+    keeping: BTreeSet<String>,
     /// Runs whose own directory is there.
     homes: BTreeSet<RunId>,
 }
@@ -157,7 +166,9 @@ impl Perform for Hands {
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {
         let id = spool::attempt_id(&run.to_string(), place, attempt);
         let state = self.shared.state();
-        state.here.contains_key(&(run, place.clone(), attempt)) || state.children.contains_key(&id)
+        state.here.contains_key(&(run, place.clone(), attempt))
+            || state.children.contains_key(&id)
+            || state.keeping.contains(&id)
     }
 }
 
@@ -213,13 +224,27 @@ impl Shared {
 
     /// There will be no child: the attempt is over.
     fn not_ordered(&self, run: RunId, request: &Request, id: &str, failure: Failure) {
-        self.state().children.remove(id);
+        let mut state = self.state();
+        state.children.remove(id);
+        state.masks.remove(id);
+        drop(state);
         let _ = self.sender.send(Reply::Failed(failure).into_input(run, request));
     }
 
     /// Hears the end of a child.
-    fn hear(&self, report: Report) {
-        let Some((run, request)) = self.state().children.remove(&report.attempt) else { return };
+    fn hear(self: Arc<Self>, report: Report) {
+        let mut state = self.state();
+        let Some((run, request)) = state.children.remove(&report.attempt) else { return };
+        let masks = state.masks.remove(&report.attempt);
+        let ended = matches!(&report.end, End::Exit(exit) if exit.start_error.is_none());
+        if ended && !request.artifacts.is_empty() {
+            state.keeping.insert(report.attempt.clone());
+            drop(state);
+            let handle = self.handle.clone();
+            drop(handle.spawn(self.keep(run, request, masks, report)));
+            return;
+        }
+        drop(state);
         let reply = self.reply_of(run, &request, report.end);
         let _ = self.sender.send(reply.into_input(run, &request));
     }
@@ -251,6 +276,10 @@ impl Shared {
         deadline: Option<Timestamp>,
     ) -> Result<(Spawn, Vec<u8>), Failure> {
         let command = act::command(request, world, filled)?;
+        if !request.artifacts.is_empty() {
+            let id = spool::attempt_id(&request.run, &request.place, request.attempt);
+            self.state().masks.insert(id, filled.clone());
+        }
         let spawn = self.spawn(request, world, command.masks, deadline)?;
         let (stdin, cwd) = (command.stdin.is_some(), command.cwd.to_string_lossy().into_owned());
         let spawn = Spawn { argv: command.argv, env: command.env, cwd, stdin, ..spawn };
@@ -333,11 +362,8 @@ fn key(run: RunId, request: &Request) -> Key {
 
 /// Whether something has to be fetched for it first.
 fn names_secrets(request: &Request) -> bool {
-    let mut named = false;
-    request.params.each_secret(&mut |_| named = true);
-    let mut texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
     // A secret input is masked in every step of its run, also where nobody names it.
-    named || !request.sealed.is_empty() || texts.any(|text| text.secrets().next().is_some())
+    !request.sealed.is_empty() || asks_providers(request)
 }
 
 /// How much of its time is left.
@@ -349,34 +375,6 @@ fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
     [by_clock, whole].into_iter().flatten().min()
 }
 
-fn timed_out(request: &Request) -> Reply {
-    let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
-    let whom = match address(&request.params.shown()) {
-        Some(at) if at.starts_with(&request.kind) => at,
-        Some(at) => format!("{} {at}", request.kind),
-        None => request.kind.clone(),
-    };
-    Reply::Failed(Failure::new(FailureKind::Timeout, format!("{whom} did not answer in time{limit}")))
-}
-
-/// Names of parameters that say whom a request asks.
-const ADDRESSES: &[&str] = &[
-    "get", "post", "put", "patch", "delete", "head", "options", "url", "connect", "server", "postgres", "sqlite",
-    "resolve",
-];
-
-/// Whom a request asks, without the user and password that a URL may hold; nothing where that can't be told apart.
-fn address(params: &Value) -> Option<String> {
-    let map = params.as_object()?;
-    let text = ADDRESSES.iter().find_map(|name| map.get(*name)?.as_str())?;
-    let Some((scheme, rest)) = text.split_once("://") else { return (!text.contains('=')).then(|| text.to_owned()) };
-    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("0", |(_, port)| port);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    port.parse::<u16>().ok().map(|_| format!("{scheme}://{host}{path}"))
-}
-
 /// A reply on its way to the run that asked.
 trait IntoInput {
     fn into_input(self, run: RunId, request: &Request) -> Message;
@@ -386,25 +384,5 @@ impl IntoInput for Reply {
     fn into_input(self, run: RunId, request: &Request) -> Message {
         let (place, attempt) = (request.place.clone(), request.attempt);
         Message::Input { run, input: Input::Replied { place, attempt, reply: self } }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::value::json;
-
-    #[test]
-    fn whom_a_request_asks_is_said_without_a_password() {
-        for (params, want) in [
-            (json!({ "get": "http://u:p@h:80/a?token=x" }), Some("http://h:80/a")),
-            (json!({ "connect": "h:443" }), Some("h:443")),
-            (json!({ "postgres": "postgresql://ops:p@[::1]:5432/app" }), Some("postgresql://[::1]:5432/app")),
-            (json!({ "postgres": "postgresql://ops:p/w@h/app" }), None),
-            (json!({ "postgres": "host=h password=p" }), None),
-            (json!({ "sh": "true" }), None),
-        ] {
-            assert_eq!(address(&params).as_deref(), want, "{params}");
-        }
     }
 }

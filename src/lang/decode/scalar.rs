@@ -100,7 +100,16 @@ impl Ctx {
         match failed {
             None => Some(text(scalar)),
             Some((code, message)) => {
-                self.error(code, node.spot, format!("{message} (at `{}`)", self.here()));
+                let message = format!("{message} (at `{}`)", self.here());
+                // What is wrong with a regular expression is no help with names of files.
+                let names = if let Shape::Syntax(syntax) = shape { Some(syntax) } else { None };
+                match names.filter(|_| code == Code::BadPattern) {
+                    Some(names) => {
+                        let help = format!("write {} like `{}`", names.name, names.example);
+                        self.error_help(code, node.spot, message, help);
+                    }
+                    None => self.error(code, node.spot, message),
+                }
                 None
             }
         }
