@@ -30,6 +30,7 @@ mod verdict;
 mod web;
 mod world;
 
+pub use glob::matches as fits;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};

@@ -131,6 +131,7 @@ mod tests {
                 output: OutputForm::Text,
                 timeout: None,
                 sealed: std::collections::BTreeMap::new(),
+                artifacts: Vec::new(),
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
         }

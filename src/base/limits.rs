@@ -80,6 +80,14 @@ limits! {
     MAX_ALERT_SIGNS = 64, "signs of arithmetic in the condition of one alert", "what takes more is a measure of its own";
     /// Days for which single samples are kept; what is older is summed up.
     RAW_DAYS = 7, "days for which single samples are kept", "a window of an alert looks at single samples; a week of them fits in memory";
+    /// Files kept of one attempt.
+    MAX_ARTIFACTS = 100, "files kept of one attempt", "what a person looks through; more belong into an archive";
+    /// Bytes of the files kept of one attempt.
+    MAX_ARTIFACT_BYTES = 64 * 1024 * 1024, "bytes of the files kept of one attempt", "every attempt of every run has its own";
+    /// Directories within directories that are looked into for them.
+    MAX_ARTIFACT_DEPTH = 16, "directories within directories looked into for files to keep", "each is held open on the way down";
+    /// Names looked at for the files of one attempt.
+    MAX_ARTIFACT_NAMES = 10_000, "names looked at for the files of one attempt", "a pattern over a whole tree must end";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

@@ -200,6 +200,7 @@ impl<'a> Turn<'a> {
             output: step.output,
             timeout: self.longest(place, step),
             sealed: self.sealed(),
+            artifacts: step.artifacts.clone(),
         })
     }
 
@@ -252,6 +253,7 @@ impl<'a> Turn<'a> {
             output: step.output,
             timeout: self.longest(place, step),
             sealed: self.sealed(),
+            artifacts: Vec::new(),
         })
     }
 }

@@ -37,10 +37,12 @@ pub enum Input {
     },
     /// The run's group is full and it does not queue.
     GroupFull {
+        /// Its name.
+        group: Name,
         /// Fail or skip.
         full: Full,
-        /// Who holds it.
-        holders: Vec<RunId>,
+        /// Who holds it, each with its runbook where that is known.
+        holders: Vec<(RunId, Option<Name>)>,
     },
     /// An attempt ended.
     Replied {
@@ -269,7 +271,7 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
         },
         Input::Granted { place: Some(place) } => turn.granted(&place),
         Input::Waiting { place, holders } => turn.waiting(place, holders),
-        Input::GroupFull { full, holders } => turn.group_full(full, &holders),
+        Input::GroupFull { group, full, holders } => turn.group_full(&group, full, &holders),
         Input::Replied { place, attempt, reply, usage } => turn.replied(&place, attempt, reply, usage),
         Input::ChildEnded { place, attempt, outcome, level, reason, outputs } => {
             turn.child_ended(&place, attempt, outcome, level, &reason, outputs)

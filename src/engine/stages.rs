@@ -1,7 +1,7 @@
 //! The run as a whole: steps, then `undo`, `on_failure` and `finally`, then the end.
 
 use crate::base::address::{Lane, Place};
-use crate::base::ids::RunId;
+use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::planted::{self, Bug};
 use crate::base::span::Span;
@@ -221,23 +221,29 @@ impl Turn<'_> {
     }
 
     /// The group is full and the run does not wait for it.
-    pub(super) fn group_full(&mut self, full: Full, holders: &[RunId]) -> Result<(), IllegalEvent> {
+    pub(super) fn group_full(
+        &mut self,
+        group: &Name,
+        full: Full,
+        holders: &[(RunId, Option<Name>)],
+    ) -> Result<(), IllegalEvent> {
         if !self.is_queued() {
             return Ok(());
         }
-        let holders = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let holder = |(run, runbook): &(RunId, Option<Name>)| match runbook {
+            Some(runbook) => format!("`{runbook}` (run {run})"),
+            None => format!("run {run}"),
+        };
+        let held = holders.iter().map(holder).collect::<Vec<_>>().join(", ");
+        let reason = |word: &str| {
+            format!(
+                "group `{group}` is held by {held}, and `full: {word}` does not wait: start it again once that has ended, or write `full: queue`"
+            )
+        };
         match full {
             Full::Queue => Ok(()),
-            Full::Skip => self.finish_run(
-                Outcome::Cancelled,
-                Level::Ok,
-                format!("its group is full (held by {holders}) and it says `full: skip`"),
-            ),
-            Full::Fail => self.finish_run(
-                Outcome::Failed,
-                Level::Critical,
-                format!("its group is full (held by {holders}) and it says `full: fail`"),
-            ),
+            Full::Skip => self.finish_run(Outcome::Cancelled, Level::Ok, reason("skip")),
+            Full::Fail => self.finish_run(Outcome::Failed, Level::Critical, reason("fail")),
         }
     }
 }

@@ -70,9 +70,24 @@ pub(crate) fn finding(problem: &Problem, text: &TextSpot, template: bool) -> Dia
         (ProblemKind::Unguarded, _) => Code::UnguardedOutput,
     };
     let finding = Diagnostic::error(code, text.spot(problem.offset, problem.len), problem.message.clone());
-    match &problem.help {
-        Some(help) => finding.help(help.clone()),
-        None => finding,
+    let help = problem.help.clone();
+    finding.help(help.unwrap_or_else(|| way_out(problem.kind, template).to_owned()))
+}
+
+/// What to do where nothing nearer is known.
+fn way_out(kind: ProblemKind, template: bool) -> &'static str {
+    match (kind, template) {
+        (ProblemKind::Syntax, true) => {
+            "write `{{ name }}`, `{{ helper name }}` or a block with its end: `{{#if name}}…{{/if}}`"
+        }
+        (ProblemKind::Syntax, false) => "write one value, like `steps.check.ok && inputs.tries > 1`",
+        (ProblemKind::Name | ProblemKind::Field, _) => "write a name that is there, or declare this one",
+        (ProblemKind::Type, true) => "name something of that kind, or a field of it",
+        (ProblemKind::Type, false) => "write a value of that kind",
+        (ProblemKind::Secret, _) => "use it in `env:`, or in headers, auth or body of `http`",
+        (ProblemKind::Place, _) => "give the value by `env: { NAME: … }` and read it there",
+        (ProblemKind::Limit, _) => "make it shorter, or compute parts of it in `vars:`",
+        (ProblemKind::Unguarded, _) => "ask first whether it is there",
     }
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod decode;
 pub mod format;
 pub mod glance;
+mod half;
 mod keys;
 mod lower;
 pub mod manual;
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub spots: Spots,
     /// Steps that could not be lowered and stand in their lists without their kind: what they put out is unknown.
     pub broken: BTreeSet<(Name, StepId)>,
+    /// Codes about names of a file that was not read whole, with that file.
+    pub(crate) half: BTreeMap<Code, String>,
 }
 
 /// Reads the files of a book: their names relative to it (with `/`) and their texts. Finds everything that is wrong in
@@ -89,6 +92,7 @@ impl Reading {
 
     /// A file that could not be read is a finding of its own; everything else goes on without it.
     pub fn unread(&mut self, file: Unread) {
+        self.loaded.half.extend(half::codes(&file.name).iter().map(|code| (*code, file.name.clone())));
         let id = self.loaded.sources.add(file.name, Arc::from(file.text));
         let spot = Spot { file: id, start: file.at, end: file.at };
         self.loaded.findings.push(Diagnostic::error(Code::UnreadableFile, spot, file.message).help(file.help));
@@ -149,6 +153,9 @@ impl Checking {
         let wrong: BTreeSet<FileId> = loaded.findings.files_with_errors();
         let files = &loaded.book.files;
         loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
+        if !loaded.half.is_empty() {
+            loaded.findings = half::judged(std::mem::take(&mut loaded.findings), &loaded.sources, &loaded.half);
+        }
         loaded
     }
 }

@@ -35,6 +35,9 @@ pub struct Request {
     /// The run's secret inputs, sealed, by the names of their holes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sealed: BTreeMap<String, String>,
+    /// Patterns of the files kept of it, relative to its working directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
 }
 
 /// How an attempt ended.

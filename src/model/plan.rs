@@ -184,6 +184,7 @@ mod tests {
             output: OutputForm::Text,
             timeout: None,
             sealed: BTreeMap::new(),
+            artifacts: Vec::new(),
         }
     }
 

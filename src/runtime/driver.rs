@@ -307,12 +307,15 @@ impl Driver {
             match effect {
                 Effect::Acquire { group, place, limit, full } => {
                     let answer = self.ask(id, &group, place.as_ref(), (limit, full), &mut groups);
-                    let Some(live) = self.runs.get_mut(&id) else { return Vec::new() };
+                    let named = |run: RunId| (run, self.runs.get(&run).map(|live| live.book.name.clone()));
                     let input = match answer {
                         Answer::Granted => Input::Granted { place },
                         Answer::Wait(holders) => Input::Waiting { place, holders },
-                        Answer::Full(holders) => Input::GroupFull { full, holders },
+                        Answer::Full(holders) => {
+                            Input::GroupFull { group, full, holders: holders.into_iter().map(named).collect() }
+                        }
                     };
+                    let Some(live) = self.runs.get_mut(&id) else { return Vec::new() };
                     match self.recall.decide(&live.book, &mut live.run, input, now) {
                         Ok(more) => {
                             events.extend(more.events);

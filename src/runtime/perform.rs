@@ -3,17 +3,18 @@
 //! Every attempt gets exactly one reply, whatever happens to it. An attempt that an earlier owner
 //! ordered is adopted, or its evidence is told; it is started only when no keeper ever saw it.
 
-use crate::act::{self, Captured, Filled, ProcessExit, Seat, World};
+use crate::act::{self, Filled, Seat, World};
 use crate::base::address::Place;
 use crate::base::ids::RunId;
-use crate::base::limits;
 use crate::base::value::Value;
 use crate::engine::decide::Input;
-use crate::keeper::printed;
-use crate::keeper::protocol::{Exit, Spawn, StreamInfo};
+use crate::keeper::protocol::Spawn;
 use crate::model::perform::{Failure, Reply, Request, Usage};
 use crate::model::policy::FailureKind;
 use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
+use crate::runtime::perform::end::used;
+use crate::runtime::perform::keep::asks_providers;
+use crate::runtime::perform::late::timed_out;
 use crate::runtime::pump::{Message, Perform};
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+mod end;
+mod keep;
 mod late;
 
 /// From TERM to KILL when an attempt is stopped.
@@ -54,6 +57,10 @@ struct State {
     children: BTreeMap<String, (RunId, Request)>,
     /// Asked to stop before it had begun.
     stopped: BTreeSet<Key>,
+    /// What was masked in those of them whose files may be kept.
+    masks: BTreeMap<String, Filled>,
+    /// Ended, their files being kept.
+    keeping: BTreeSet<String>,
     /// Runs whose own directory is there.
     homes: BTreeSet<RunId>,
 }
@@ -163,7 +170,9 @@ impl Perform for Hands {
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {
         let id = spool::attempt_id(&run.to_string(), place, attempt);
         let state = self.shared.state();
-        state.here.contains_key(&(run, place.clone(), attempt)) || state.children.contains_key(&id)
+        state.here.contains_key(&(run, place.clone(), attempt))
+            || state.children.contains_key(&id)
+            || state.keeping.contains(&id)
     }
 }
 
@@ -192,9 +201,9 @@ impl Shared {
         let world = self.world(run);
         let left = left(&request, deadline);
         let reply = match left {
-            Some(left) => tokio::time::timeout(left, act::perform(&request, &world))
-                .await
-                .unwrap_or_else(|_| late::timed_out(&request)),
+            Some(left) => {
+                tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request))
+            }
             None => act::perform(&request, &world).await,
         };
         self.state().here.remove(&key(run, &request));
@@ -225,17 +234,28 @@ impl Shared {
 
     /// There will be no child: the attempt is over.
     fn not_ordered(&self, run: RunId, request: &Request, id: &str, failure: Failure) {
-        self.state().children.remove(id);
+        let mut state = self.state();
+        state.children.remove(id);
+        state.masks.remove(id);
+        drop(state);
         let _ = self.sender.send(Reply::Failed(failure).into_input(run, request, None));
     }
 
     /// Hears the end of a child.
-    fn hear(&self, report: Report) {
-        let Some((run, request)) = self.state().children.remove(&report.attempt) else { return };
-        let usage = match &report.end {
-            End::Exit(exit) if exit.start_error.is_none() => Some(used(exit)),
-            End::Exit(_) | End::Lost { .. } | End::Refused { .. } | End::NoKeeper { .. } => None,
-        };
+    fn hear(self: Arc<Self>, report: Report) {
+        let mut state = self.state();
+        let Some((run, request)) = state.children.remove(&report.attempt) else { return };
+        let masks = state.masks.remove(&report.attempt);
+        let ended = matches!(&report.end, End::Exit(exit) if exit.start_error.is_none());
+        if ended && !request.artifacts.is_empty() {
+            state.keeping.insert(report.attempt.clone());
+            drop(state);
+            let handle = self.handle.clone();
+            drop(handle.spawn(self.keep(run, request, masks, report)));
+            return;
+        }
+        drop(state);
+        let usage = used(&report.end);
         let reply = self.reply_of(&request, report.end);
         let _ = self.sender.send(reply.into_input(run, &request, usage));
     }
@@ -267,6 +287,10 @@ impl Shared {
         deadline: Option<Timestamp>,
     ) -> Result<(Spawn, Vec<u8>), Failure> {
         let command = act::command(request, world, filled)?;
+        if !request.artifacts.is_empty() {
+            let id = spool::attempt_id(&request.run, &request.place, request.attempt);
+            self.state().masks.insert(id, filled.clone());
+        }
         let spawn = self.spawn(request, world, command.masks, deadline)?;
         let (stdin, cwd) = (command.stdin.is_some(), command.cwd.to_string_lossy().into_owned());
         let spawn = Spawn { argv: command.argv, env: command.env, cwd, stdin, ..spawn };
@@ -305,45 +329,6 @@ impl Shared {
         self.state().homes.insert(run);
         Ok(())
     }
-
-    /// The reply of a child that has ended, or was lost.
-    fn reply_of(&self, request: &Request, end: End) -> Reply {
-        let exit = match end {
-            End::Exit(exit) => exit,
-            End::Lost { known } => return Reply::Lost { known },
-            // A refusal is no want of room: whoever tried again might do it twice.
-            End::Refused { why } => return Reply::Failed(Failure::lasting(FailureKind::Start, why)),
-            End::NoKeeper { why } => return Reply::Failed(Failure::new(FailureKind::Start, why)),
-        };
-        let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
-        if act::seat(request) == Seat::Host {
-            return step_host::reply(request, &exit, &stem);
-        }
-        let captured = |name: &str, stream: &StreamInfo| {
-            let tail = stream.text.as_ref().map(|text| text.clone().into_bytes());
-            let filed = || printed(&stem, name, -(limits::MAX_OUTPUT_VALUE as i64), limits::MAX_OUTPUT_VALUE as u64);
-            let tail = tail.or_else(|| filed().ok().map(|printed| printed.bytes)).unwrap_or_default();
-            Captured { tail, total: stream.bytes_total }
-        };
-        let (stdout, stderr) = (captured("stdout", &exit.stdout), captured("stderr", &exit.stderr));
-        act::reply(request, &process_exit(&exit), &stdout, &stderr)
-    }
-}
-
-fn used(exit: &Exit) -> Usage {
-    Usage { cpu_ms: exit.user_ms + exit.system_ms, peak_kib: exit.max_rss_kib }
-}
-
-fn process_exit(exit: &Exit) -> ProcessExit {
-    ProcessExit {
-        code: exit.code,
-        signal: exit.signal,
-        timed_out: exit.timed_out,
-        stopped: exit.stopped,
-        start_error: exit.start_error.clone(),
-        retriable: exit.retriable,
-        duration_ms: exit.wall_ms,
-    }
 }
 
 fn key(run: RunId, request: &Request) -> Key {
@@ -352,11 +337,8 @@ fn key(run: RunId, request: &Request) -> Key {
 
 /// Whether something has to be fetched for it first.
 fn names_secrets(request: &Request) -> bool {
-    let mut named = false;
-    request.params.each_secret(&mut |_| named = true);
-    let mut texts = request.env.iter().map(|(_, text)| text).chain(&request.workdir);
     // A secret input is masked in every step of its run, also where nobody names it.
-    named || !request.sealed.is_empty() || texts.any(|text| text.secrets().next().is_some())
+    !request.sealed.is_empty() || asks_providers(request)
 }
 
 /// How much of its time is left.

@@ -12,11 +12,11 @@ use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
 use crate::model::book::Settings;
 use crate::model::runbook::Keep;
 use crate::runtime::index::{group_stream, run_stream};
-use crate::runtime::{clock, recover, spool};
+use crate::runtime::{artifacts, clock, recover, spool};
 use crate::store::disk::DiskJournal;
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, channel, sync_channel};
@@ -161,18 +161,22 @@ fn append(journal: &dyn Journal, batch: Batch) -> Result<(), AppendError> {
     told.recv().unwrap_or_else(|_| Err(AppendError::Broken("the writer is gone".into()))).map(drop)
 }
 
-/// Takes away what steps of these runs printed.
-fn remove_output(data: &Path, runs: &[RunId]) {
+/// Takes away what steps of these runs printed, and the files that were kept of them.
+pub fn remove_output(data: &Path, runs: &[RunId]) {
     for run in runs {
         drop(std::fs::remove_dir_all(spool::run_dir(data, &run.to_string())));
+        drop(std::fs::remove_dir_all(artifacts::run_dir(data, &run.to_string())));
     }
 }
 
-/// Runs whose output is there although they are not: their owner ended between the two.
-fn left_over(journal: &dyn Journal, data: &Path) -> Vec<RunId> {
-    let names = std::fs::read_dir(data.join("spool")).into_iter().flatten().flatten();
+/// Runs whose output or artifacts are there although they are not: their owner ended between the two.
+#[must_use]
+pub fn left_over(journal: &dyn Journal, data: &Path) -> Vec<RunId> {
+    let names = |part: &str| std::fs::read_dir(data.join(part)).into_iter().flatten().flatten();
+    let names = names("spool").chain(names("artifacts"));
     let runs = names.filter_map(|entry| RunId::parse(&entry.file_name().to_string_lossy()).ok());
-    runs.filter(|run| journal.version(&run_stream(*run)) == Ok(0)).collect()
+    let runs: BTreeSet<RunId> = runs.filter(|run| journal.version(&run_stream(*run)) == Ok(0)).collect();
+    runs.into_iter().collect()
 }
 
 /// A thread that looks once at the beginning and each minute.

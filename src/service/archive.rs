@@ -1,7 +1,7 @@
 //! Everything that is kept, carried elsewhere: an archive in JSON Lines, a copy of the data directory.
 
 use crate::base::actor::Actor;
-use crate::runtime::spool;
+use crate::runtime::{artifacts, spool};
 use crate::service::{Service, Trouble};
 use crate::store::archive::{self, Counts};
 use crate::store::disk::{Copied, copy_all, private_file};
@@ -55,13 +55,15 @@ impl Service {
         }
         let disk = self.disk()?;
         let (mut copied, streams) = disk.backup(&self.data, to).map_err(cannot)?;
-        // Output of the runs that are in it, and of no later ones.
-        let runs = streams.iter().filter_map(|stream| stream.as_str().strip_prefix("run/"));
-        std::fs::DirBuilder::new().mode(0o700).create(to.join("spool")).map_err(cannot)?;
-        for run in runs {
-            let (from, to) = (spool::run_dir(&self.data, run), spool::run_dir(to, run));
-            if from.exists() {
-                copy_all(&from, &to, &mut copied).map_err(cannot)?;
+        // What belongs to the runs that are in it, and to no later ones.
+        for run in streams.iter().filter_map(|stream| stream.as_str().strip_prefix("run/")) {
+            for part in [spool::run_dir, artifacts::run_dir] {
+                let (from, to) = (part(&self.data, run), part(to, run));
+                if from.exists() {
+                    let above = to.parent().unwrap_or(&to);
+                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(cannot)?;
+                    copy_all(&from, &to, &mut copied).map_err(cannot)?;
+                }
             }
         }
         disk.seal_backup(&self.data, to, &mut copied).map_err(cannot)?;

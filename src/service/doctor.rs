@@ -6,9 +6,9 @@ use crate::base::actor::{Actor, Role};
 use crate::base::ids::{Name, RunId};
 use crate::engine::group::{GroupEvent, Holder};
 use crate::engine::run::Run;
-use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::index::group_stream;
 use crate::runtime::shelf::{BUNDLE, texts};
-use crate::runtime::{recover, spool};
+use crate::runtime::{recover, retention};
 use crate::service::{Service, Trouble};
 use crate::store::disk::{DiskJournal, Examination, private_file};
 use crate::store::{Batch, Guard, StreamId, codec};
@@ -256,21 +256,21 @@ impl Service {
         }
     }
 
-    /// Output of runs that are not there; it goes by itself with the next owner.
+    /// Output and artifacts of runs that are not there; they go by themselves with the next owner.
     fn spool_symptoms(&self, repair: bool, found: &Examination, checkup: &mut Checkup) {
-        let names = std::fs::read_dir(self.data.join("spool")).into_iter().flatten().flatten();
-        let runs = names.filter_map(|entry| RunId::parse(&entry.file_name().to_string_lossy()).ok());
-        let left: Vec<RunId> = runs.filter(|run| self.journal.version(&run_stream(*run)) == Ok(0)).collect();
+        let left = retention::left_over(self.journal.as_ref(), &self.data);
         if left.is_empty() {
             return;
         }
-        let what = format!("output of {} runs that are not in the journal, the first is `{}`", left.len(), left[0]);
+        let what = format!(
+            "output or artifacts of {} runs that are not in the journal, the first is `{}`",
+            left.len(),
+            left[0]
+        );
         if !found.damage.is_empty() {
             checkup.say(Grade::Damage, what, "frames of the journal are lost: it is kept, it may be all that is left");
         } else if repair {
-            for run in &left {
-                drop(std::fs::remove_dir_all(spool::run_dir(&self.data, &run.to_string())));
-            }
+            retention::remove_output(&self.data, &left);
             checkup.say(Grade::Mended, what, "it is taken away");
         } else {
             checkup.say(Grade::Notice, what, "the next owner takes it away");

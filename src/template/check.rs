@@ -2,7 +2,8 @@
 
 use crate::base::value::Value;
 use crate::expr::{Problem, ProblemKind, Type, Types, reach};
-use crate::template::helpers::is_date_pattern;
+use crate::template::escape::land;
+use crate::template::helpers;
 use crate::template::tree::{Block, BlockSort, Helper, Input, Item, PathRef, Put};
 
 /// What is wrong; empty = nothing.
@@ -27,6 +28,7 @@ fn placeholder(put: &Put, types: &Types, problems: &mut Vec<Problem>) {
         return;
     }
     let kind = input(&put.input, types, problems);
+    dated(put, problems);
     if !kind.is_scalar() {
         let text = format!("this is {kind}, text is needed here");
         let help = if matches!(kind.present(), Type::List(_)) {
@@ -69,17 +71,80 @@ fn input(input: &Input, types: &Types, problems: &mut Vec<Problem>) -> Type {
             if let Some(text) = unfit(*helper, first.present()) {
                 problems.push(Problem::new(ProblemKind::Type, *span, text));
             }
-            if let (Helper::Date, Some(Input::Literal(Value::String(pattern)))) = (helper, args.get(1))
-                && !is_date_pattern(pattern)
+            if let Err(text) = tried(*helper, args) {
+                problems.push(Problem::new(ProblemKind::Type, *span, text).help(written(*helper)));
+            }
+            let written_there = matches!(args.get(1), Some(Input::Literal(_)));
+            if let (Helper::Date, Some(Type::Bool | Type::Int | Type::Number), false) =
+                (helper, kinds.get(1), written_there)
             {
-                let text = format!("`{pattern}` is no pattern for dates");
-                problems.push(Problem::new(ProblemKind::Type, *span, text).help("a day is `%Y-%m-%d`, a time `%H:%M`"));
+                let text = "the pattern of a date is text";
+                problems.push(Problem::new(ProblemKind::Type, *span, text).help(written(*helper)));
             }
             if helper.asks() {
                 return Type::Bool;
             }
             if *helper == Helper::Default { first } else { Type::Text }
         }
+    }
+}
+
+/// What a helper makes of what is written in the text, and of stand-ins for what is not.
+fn tried(helper: Helper, args: &[Input]) -> Result<Value, String> {
+    let stand_in = match helper {
+        Helper::Date | Helper::Round | Helper::Duration | Helper::Bytes => Value::from(0),
+        Helper::Join | Helper::Table => Value::Array(Vec::new()),
+        Helper::Default
+        | Helper::Json
+        | Helper::Eq
+        | Helper::Ne
+        | Helper::Lt
+        | Helper::Gt
+        | Helper::And
+        | Helper::Or
+        | Helper::Not => return Ok(Value::Null),
+    };
+    let literal = |arg: &Input| match arg {
+        Input::Literal(value) => Some(value.clone()),
+        Input::Path(_) | Input::Call(..) => None,
+    };
+    let first = args.first().and_then(literal).unwrap_or(stand_in);
+    let rest = args.iter().skip(1).map(literal);
+    helpers::call(helper, &std::iter::once(Some(first)).chain(rest).collect::<Vec<_>>(), "UTC")
+}
+
+/// How a call of that helper is written.
+fn written(helper: Helper) -> &'static str {
+    match helper {
+        Helper::Date => "a day is `%Y-%m-%d`, a time `%H:%M`",
+        Helper::Round => "write `{{ round x }}` or `{{ round x 2 }}`",
+        Helper::Duration => "it takes seconds: `{{ duration x }}`",
+        Helper::Bytes => "it takes a number: `{{ bytes x }}`",
+        Helper::Join => "write `{{ join x \", \" }}`",
+        Helper::Table => "write `{{ table x \"name,size\" }}`",
+        Helper::Default
+        | Helper::Json
+        | Helper::Eq
+        | Helper::Ne
+        | Helper::Lt
+        | Helper::Gt
+        | Helper::And
+        | Helper::Or
+        | Helper::Not => "see docs/templates.md",
+    }
+}
+
+/// A date whose form is written in the text has a form that its place takes, or never will.
+fn dated(put: &Put, problems: &mut Vec<Problem>) {
+    let Input::Call(Helper::Date, args, span) = &put.input else { return };
+    if args.len() > 1 && !matches!(args[1], Input::Literal(_)) {
+        return;
+    }
+    if let Ok(Value::String(date)) = tried(Helper::Date, args)
+        && let Err(why) = land(&date, put.spot)
+    {
+        let help = "write another pattern; what makes several parts of a path is written each by itself: `{{ date x \"%Y\" }}/{{ date x \"%m\" }}`";
+        problems.push(Problem::new(ProblemKind::Place, *span, format!("a date like this: {why}")).help(help));
     }
 }
 

@@ -105,11 +105,6 @@ fn number(value: &Value) -> Result<f64, String> {
     })
 }
 
-/// Whether a date can be written by that pattern.
-pub(super) fn is_date_pattern(pattern: &str) -> bool {
-    jiff::fmt::strtime::format(pattern, &Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)).is_ok()
-}
-
 /// Text of RFC 3339, or seconds since 1970; shown in the zone, to the second, or as the pattern says.
 fn date(value: &Value, pattern: Option<&Value>, zone: &str) -> Result<String, String> {
     let instant = if let Value::String(text) = value {
@@ -124,10 +119,23 @@ fn date(value: &Value, pattern: Option<&Value>, zone: &str) -> Result<String, St
     let zoned = instant.to_zoned(zone);
     let pattern = match pattern {
         None => "%Y-%m-%dT%H:%M:%S%:z",
+        Some(Value::String(pattern)) if pattern.is_empty() => {
+            return Err("a date by an empty pattern is no text".into());
+        }
         Some(Value::String(pattern)) => pattern,
         Some(_) => return Err("the pattern of a date is text, as in \"%Y-%m-%d\"".into()),
     };
-    jiff::fmt::strtime::format(pattern, &zoned).map_err(|_| format!("`{pattern}` is no pattern for dates"))
+    // A flag before a percent sign is what is left of a field whose letter was lost.
+    let lost = pattern.split("%%").any(|part| part.split('%').skip(1).any(|field| !has_letter(field)));
+    let shown = jiff::fmt::strtime::format(pattern, &zoned).ok().filter(|_| !lost);
+    shown.ok_or_else(|| format!("`{pattern}` is no pattern for dates"))
+}
+
+/// Whether what follows a percent sign is a field: flags, a width, a letter.
+fn has_letter(field: &str) -> bool {
+    let rest =
+        field.trim_start_matches(['-', '_', '^', '#', ':', '.']).trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn round(value: &Value, places: Option<&Value>) -> Result<Value, String> {

@@ -18,7 +18,10 @@ pub(super) fn parse(source: &str, sealed: &[String]) -> Result<Vec<Item>, Proble
     let (items, stop) = parser.items(0)?;
     match stop {
         None => Ok(items),
-        Some(tag) => Err(Problem::new(ProblemKind::Syntax, tag.span, "there is no block open here")),
+        Some(tag) => {
+            let problem = Problem::new(ProblemKind::Syntax, tag.span, "there is no block open here");
+            Err(problem.help("take this tag out, or open its block before it: `{{#if name}}`"))
+        }
     }
 }
 
@@ -179,7 +182,8 @@ impl Parser<'_> {
             return Ok(());
         }
         let text = format!("`{{{{/{name}}}}}` closes nothing: `#{}` is open", sort.as_str());
-        Err(Problem::new(ProblemKind::Syntax, stop.span, text))
+        let help = format!("close it with `{{{{/{}}}}}`", sort.as_str());
+        Err(Problem::new(ProblemKind::Syntax, stop.span, text).help(help))
     }
 
     fn enter(&mut self, sort: BlockSort, input: &Input, params: &[String]) -> bool {

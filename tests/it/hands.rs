@@ -57,6 +57,7 @@ fn request() -> Request {
         output: OutputForm::Text,
         timeout: None,
         sealed: BTreeMap::new(),
+        artifacts: Vec::new(),
     }
 }
 

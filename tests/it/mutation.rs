@@ -270,6 +270,15 @@ struct Tally {
     prose: usize,
     data: usize,
     missed: Vec<String>,
+    /// Messages that say nothing of what to do.
+    silent: BTreeSet<String>,
+}
+
+/// What is said without a way out.
+fn silent(loaded: &Loaded) -> Vec<String> {
+    let bare = |help: Option<&String>| help.is_none_or(|help| help.starts_with("`stepladder explain"));
+    let findings = loaded.findings.sorted().into_iter().filter(|finding| bare(finding.help.as_ref()));
+    findings.map(|finding| format!("{} {}", finding.code.as_str(), finding.message)).collect()
 }
 
 /// Whether the edit did nothing but give a step or a trigger, which nothing refers to, another name.
@@ -294,6 +303,7 @@ fn judge(edit: &Edit, name: &str, before: (&(String, String), &BTreeSet<(String,
         }
     }
     let loaded = load(&files);
+    tally.silent.extend(silent(&loaded));
     let said = said(&loaded);
     let new: Vec<_> = said.difference(before.1).collect();
     if leads_there(&new, edit, name) {
@@ -349,6 +359,7 @@ fn an_edit_is_found_where_it_was_made() {
         tally.data
     );
     println!("{report}\n{}", tally.missed.join("\n"));
+    assert!(tally.silent.is_empty(), "what is wrong, and no word of what to do: {:#?}", tally.silent);
     assert!(rate >= LEAST * 10, "{report}\n{}", tally.missed.join("\n"));
     assert!(tally.found > EDITS * runbooks / 3, "{report}: too few of the edits were any");
 }

@@ -102,6 +102,30 @@ fn exit_codes_say_how_bad_it_was() {
     }
 }
 
+#[test]
+fn who_finds_a_group_full_is_told_who_holds_it_and_what_to_do() {
+    let group = |full: &str| format!("concurrency: {{ group: app, limit: 1, full: {full} }}\n");
+    let long = "steps: [ { id: a, shell: 'while [ ! -e go ]; do sleep 0.02; done' } ]\n";
+    let short = "steps: [ { id: a, shell: 'true' } ]\n";
+    let home = Home::new(&[
+        ("holds", &format!("{}{long}", group("queue"))),
+        ("skips", &format!("{}{short}", group("skip"))),
+        ("fails", &format!("{}{short}", group("fail"))),
+    ]);
+    let held = text(&home.run(&["run", "holds", "--detach"]).stdout).trim().to_owned();
+    for (runbook, word, code) in [("skips", "skip", 130), ("fails", "fail", 2)] {
+        let out = home.run(&["run", runbook, "--json"]);
+        assert_eq!(out.status.code(), Some(code), "{}", text(&out.stderr));
+        let reason = format!(
+            "group `app` is held by `holds` (run {held}), and `full: {word}` does not wait: start it again once that has ended, or write `full: queue`"
+        );
+        assert!(text(&out.stdout).contains(&reason), "{reason}: {}", text(&out.stdout));
+    }
+    fs::write(home.path("go"), "").unwrap();
+    home.until("the holder has ended", || home.rows().iter().all(|row| row["state"] != "running"));
+    assert_eq!(home.run(&["retry", "skips"]).status.code(), Some(0), "as it was told");
+}
+
 /// Twenty at once, and the owner killed in the middle: whoever is left takes over, and every exit code is right.
 #[test]
 fn twenty_runs_survive_the_death_of_their_owner() {

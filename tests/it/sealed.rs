@@ -12,6 +12,7 @@ const SECRET: &str = "tok3n-&'\"/+ canary\nsec0nd line of it";
 const LOUD: &str = r#"inputs: { token: { type: secret, prompt: Token } }
 steps:
   - id: loud
+    artifacts: [kept]
     env: { T: "{{ inputs.token }}" }
     script:
       run: [python3]
@@ -106,6 +107,8 @@ fn a_secret_input_leaves_no_trace() {
         look("logs", &home.run(&["logs", run]).stdout);
         look("plain show", &home.run(&["show", run]).stdout);
     }
+    let artifacts = fs::read_dir(home.path(".stepladder/artifacts")).unwrap().count();
+    assert_eq!(artifacts, 1, "the file it is in was kept, and is looked at below");
     let planned = given(&home, &["plan", "loud", "--input", "token=-"], SECRET);
     look("plan", said(&planned).as_bytes());
     walk(&home.path(".stepladder"), &mut |path, bytes| look(&path.display().to_string(), bytes));

@@ -11,7 +11,8 @@ const LOUD: &str = "\
 runbook: loud
 steps:
   - id: speak
-    shell: 'i=0; while [ $i -lt 400 ]; do echo \"$i $$ a line of output\"; i=$((i+1)); done'
+    artifacts: [$RUN_DIR/said]
+    shell: 'echo kept > \"$RUN_DIR/said\"; i=0; while [ $i -lt 400 ]; do echo \"$i $$ a line of output\"; i=$((i+1)); done'
 ";
 
 impl Book {
@@ -62,6 +63,8 @@ fn runs_beyond_those_to_keep_go_with_everything_of_them() {
         let said = book.said(&["run", "loud"]);
         assert!(said.starts_with("0\n"), "{said}");
         let spools = fs::read_dir(book.path(".stepladder/spool")).expect("there").count();
+        let artifacts = fs::read_dir(book.path(".stepladder/artifacts")).expect("there").count();
+        assert_eq!(artifacts, spools, "files that were kept go with the output");
         let blobs = files(&book.path(".stepladder/blobs"));
         if turn >= 5 {
             most = (most.0.max(spools), most.1.max(blobs));

@@ -5,8 +5,8 @@ use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::{output, shelf};
-use crate::diagnostic::Sources;
 use crate::diagnostic::render::people;
+use crate::diagnostic::{Severity, Sources};
 use crate::lang::format::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,12 @@ fn formatted(name: &str, text: &str, settings: &Settings) -> Result<String, Trou
         let mut sources = Sources::default();
         sources.add(name, text);
         output::aside(people(&sources, &findings, settings.err).trim_end());
-        Trouble::new(format!("`{name}` cannot be formatted: it is not YAML")).help("nothing of it was changed")
+        let first = findings.sorted().into_iter().find(|finding| finding.severity == Severity::Error);
+        let why = first.map_or_else(String::new, |first| {
+            let (line, column) = sources.line_column(first.spot);
+            format!(": {} (at {name}:{line}:{column})", first.message)
+        });
+        Trouble::new(format!("`{name}` cannot be formatted{why}")).help("nothing of it was changed")
     })
 }
 

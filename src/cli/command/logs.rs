@@ -2,6 +2,7 @@
 
 use crate::api::wire::{OutputChunk, OutputRequest, OutputStream, What, WireEvent};
 use crate::base::address::Place;
+use crate::base::span::show_size;
 use crate::base::value::{Value, plain};
 use crate::cli::args::Logs;
 use crate::cli::door::{Door, Purpose};
@@ -12,6 +13,7 @@ use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::view::{harmless, short};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// Pause between two looks of `--follow`.
@@ -66,6 +68,7 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
         if !whole(door, &run, attempt, &mut printer).await? {
             printer.value(attempt)?;
         }
+        printer.artifacts(attempt, door.data());
     }
     if !printer.printed && attempts.iter().all(|attempt| attempt.child.is_none()) {
         for end in ends {
@@ -231,6 +234,16 @@ impl Printer {
         let stream = if stream == OutputStream::Stderr { ", stderr" } else { "" };
         self.headed = Some(head);
         output::line(&format!("{gap}==> {place}{attempt}{stream} <=="))
+    }
+
+    /// The files that were kept of an attempt, where whoever looks for them finds them.
+    fn artifacts(&self, attempt: &Attempt, data: &Path) {
+        let files = attempt.ended.as_ref().and_then(|output| output.get("artifacts")).and_then(Value::as_array);
+        for file in files.into_iter().flatten().filter(|_| !self.json) {
+            let path = data.join(file["path"].as_str().unwrap_or_default());
+            let size = show_size(file["bytes"].as_u64().unwrap_or_default());
+            output::aside(&harmless(&format!("artifact: {} ({size})", path.display())));
+        }
     }
 
     /// The output of a kind that prints nothing, or whose output was small enough for its event.

@@ -69,6 +69,11 @@ impl Home {
         self.state().way.clone()
     }
 
+    /// The data directory.
+    pub(super) fn data(&self) -> &Path {
+        &self.config.data
+    }
+
     /// Whether this process drives the runs.
     pub(super) fn owns(&self) -> bool {
         self.state().owned.is_some()

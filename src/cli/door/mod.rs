@@ -88,6 +88,12 @@ impl Door {
         self.home.close().await;
     }
 
+    /// Where what is kept of runs is.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.home.data()
+    }
+
     /// Whether this process is the owner.
     #[must_use]
     pub fn owns(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The fold: what the events of a run add up to.
 
-use super::node::{End, Node, State};
+use super::node::{End, Node, State, artifacts};
 use super::words::{between, human, short};
 use crate::api::wire::{Outline, What, WireEvent, WireFailure};
 use crate::base::address::{Lane, Place};
@@ -211,10 +211,13 @@ impl Node {
                 self.child.clone_from(child);
                 self.measures.clear();
                 self.findings.clear();
+                self.artifacts.clear();
                 self.state = State::Running { since: at, deadline: *deadline };
             }
-            What::AttemptEnded { failure, findings, measures, cpu_ms, peak_kib, .. } => {
+            What::AttemptEnded { failure, findings, measures, output, cpu_ms, peak_kib, .. } => {
                 self.took = (cpu_ms.unwrap_or_default(), peak_kib.unwrap_or_default());
+                self.artifacts =
+                    artifacts(failure.as_ref().map_or(output, |failure| &failure.output), failure.is_some());
                 self.failure.clone_from(failure);
                 self.findings.clone_from(findings);
                 self.measures.clone_from(measures);

@@ -1,6 +1,7 @@
 //! What is known of one execution of one step.
 
 use crate::api::wire::{WireFailure, WireFinding, WireMeasure};
+use crate::base::span::show_size;
 use crate::base::value::{Value, plain};
 use jiff::Timestamp;
 
@@ -27,6 +28,8 @@ pub(super) struct Node {
     pub took: (u64, u64),
     /// What lifted the level in the last attempt.
     pub findings: Vec<WireFinding>,
+    /// What became of the files of the last attempt.
+    pub artifacts: Vec<String>,
     /// What went wrong last.
     pub failure: Option<WireFailure>,
 }
@@ -77,6 +80,7 @@ impl Node {
             measures: Vec::new(),
             took: (0, 0),
             findings: Vec::new(),
+            artifacts: Vec::new(),
             failure: None,
         }
     }
@@ -104,6 +108,28 @@ impl Node {
     pub(super) fn is_lifted(&self) -> bool {
         self.end().is_some_and(|end| end.level != "ok" && !self.is_bad())
     }
+}
+
+/// What became of the files of an attempt, a line each: those kept with their size and where they are, those not kept.
+pub(super) fn artifacts(output: &Value, failed: bool) -> Vec<String> {
+    let list = |name: &str| output.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let shown = |file: &Value| {
+        let masked = if file["masked"] == true { ", secrets masked" } else { "" };
+        Some(format!("{} ({}{masked})", file["name"].as_str()?, show_size(file["bytes"].as_u64()?)))
+    };
+    let files = list("artifacts");
+    let mut lines = Vec::new();
+    if let Some((name, path)) = files.first().and_then(|file| Some((file["name"].as_str()?, file["path"].as_str()?))) {
+        let names: Vec<String> = files.iter().filter_map(shown).collect();
+        let below = path.strip_suffix(name).unwrap_or(path).trim_end_matches('/');
+        lines.push(format!("artifacts: {} in {below}", names.join(", ")));
+    }
+    // Of a good attempt it is a finding, which is shown as such.
+    let not: Vec<String> = list("not_kept").iter().map(plain).collect();
+    if failed && !not.is_empty() {
+        lines.push(format!("artifacts not kept: {}", not.join("; ")));
+    }
+    lines
 }
 
 /// The last lines of what a failed attempt printed, at most `count`, without those the message has.

@@ -217,5 +217,6 @@ fn said_of_end(step: &OutlineStep, node: &Node, end: &End, style: Style) -> Vec<
     if let Some(reason) = end.reason.as_ref().filter(|_| wanted && (!told || end.outcome == "failed")) {
         lines.push(Line::new(reason, Tone::of_level(&end.level)));
     }
+    lines.extend(node.artifacts.iter().map(|line| Line::new(line, Tone::Dim)));
     lines
 }

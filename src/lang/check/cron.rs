@@ -32,7 +32,10 @@ pub(super) fn problem(text: &str) -> Option<(String, String)> {
     }
     match parser().parse(text) {
         Ok(cron) if fires(&cron) => None,
-        Ok(_) => Some(("it never fires: no such day exists".into(), "mind the days of the month it names".into())),
+        Ok(_) => Some((
+            "it never fires: no such day exists".into(),
+            "name a day of the month that its months have, or other months".into(),
+        )),
         Err(error) => Some((format!("`{text}` is not a cron expression: {}", plain(&error.to_string())), shape.into())),
     }
 }

@@ -61,7 +61,12 @@ impl Idle<'_> {
 
     /// Keys about processes beside something that starts none.
     fn processes(&self, step: &Step, findings: &mut Diagnostics) {
-        let Some(kind) = without_process(&step.kind) else { return };
+        let Some(kind) = without_process(&step.kind) else {
+            if !matches!(step.kind, StepKind::Act(_)) {
+                self.artifacts(step, findings);
+            }
+            return;
+        };
         for key in OF_PROCESSES {
             let name = &self.outline.runbook.name;
             let Some(spot) = self.loaded.spots.key(name, Some(&step.id), key) else { continue };
@@ -71,6 +76,16 @@ impl Idle<'_> {
                     .help("take it out; it is for `shell`, `exec` and `script`, which start processes"),
             );
         }
+    }
+
+    /// Files are of one process, and a step made of steps has many.
+    fn artifacts(&self, step: &Step, findings: &mut Diagnostics) {
+        let Some(spot) = self.loaded.spots.key(&self.outline.runbook.name, Some(&step.id), "artifacts") else { return };
+        findings.push(
+            Diagnostic::error(Code::UnknownKey, spot, "`artifacts` means nothing on a step made of steps")
+                .label("no process of its own is started here")
+                .help("write it on the steps in it that are `shell`, `exec` or `script`"),
+        );
     }
 
     fn empty(&self, step: &Step, findings: &mut Diagnostics) {

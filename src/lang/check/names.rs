@@ -44,13 +44,17 @@ fn unknown_root_field(outline: &Outline, mention: &Mention, problem: &Problem) -
         let help = format!("use `{{{{ inputs.{name} }}}}` in `env:`, or in headers, auth or body of `http`");
         return Some(mention.finding(&Problem { kind: ProblemKind::Secret, message, ..problem.clone() }.help(help)));
     }
-    let what = match root.as_str() {
-        "inputs" => format!("unknown input `{name}`"),
-        "vars" => format!("unknown var `{name}`"),
-        "env" => format!("`{name}` is not listed in `env:` of this runbook"),
+    let (what, way) = match root.as_str() {
+        "inputs" => (format!("unknown input `{name}`"), format!("declare it: `inputs: {{ {name}: text }}`")),
+        "vars" => (format!("unknown var `{name}`"), format!("declare it: `vars: {{ {name}: EXPRESSION }}`")),
+        "env" => (
+            format!("`{name}` is not listed in `env:` of this runbook"),
+            format!("list it at the top of the runbook: `env: [{name}]`"),
+        ),
         _ => return None,
     };
-    let named = Problem { kind: ProblemKind::Name, message: what, ..problem.clone() };
+    let help = problem.help.clone().or(Some(way));
+    let named = Problem { kind: ProblemKind::Name, message: what, help, ..problem.clone() };
     (problem.kind == ProblemKind::Field).then(|| mention.finding(&named))
 }
 

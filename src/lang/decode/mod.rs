@@ -185,9 +185,7 @@ impl Ctx {
             (Shape::Map(shape), NodeKind::Map(pairs, _)) => self.map(pairs, shape),
             (Shape::Record(keys), NodeKind::Map(..)) => self.record(node, keys, None).map(Fields::into_param),
             // Lists of steps and single steps are read by `lower`, which knows where their keys are.
-            (Shape::Steps | Shape::Step, NodeKind::Seq(..) | NodeKind::Map(..)) => {
-                Some(Param::Value(crate::base::value::Value::Null))
-            }
+            (Shape::Steps | Shape::Step, _) => Some(Param::Value(crate::base::value::Value::Null)),
             (_, NodeKind::Scalar(scalar)) => self.scalar(node, scalar, shape),
             (_, NodeKind::Seq(..) | NodeKind::Map(..)) => self.wrong_type(node, shape),
         }
@@ -254,7 +252,7 @@ impl Ctx {
 
     fn wrong_type(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
         let message = format!("`{}` must be {}, not {}", self.here(), wanted(shape), node.is_a());
-        self.error(Code::WrongType, node.spot, message);
+        self.error_help(Code::WrongType, node.spot, message, scalar::shown_as(shape));
         None
     }
 }

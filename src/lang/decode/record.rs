@@ -116,8 +116,12 @@ impl Ctx {
             None if STEP.iter().any(|key| key.name == name) && self.step.is_some() => {
                 finding.help(format!("it belongs to the step: write `{name}:` beside its kind, not below it"))
             }
-            None if known.len() <= 16 => finding.help(format!("the keys here are {}", known.join(", "))),
-            Some(_) | None => finding,
+            None => {
+                let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                let kind = if others.is_empty() { "" } else { ", and one kind" };
+                finding.help(format!("the keys here are {}{kind}", names.join(", ")))
+            }
+            Some(_) => finding,
         };
         self.findings.push(finding);
     }

@@ -10,6 +10,9 @@ use crate::lang::yaml::{Core, Node, Scalar};
 use crate::model::param::Param;
 use crate::model::shape::{Shape, Syntax};
 
+/// So many keys of a map are named.
+const SHOWN_KEYS: usize = 6;
+
 impl Ctx {
     pub(super) fn scalar(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
         let core = scalar.core();
@@ -100,7 +103,16 @@ impl Ctx {
         match failed {
             None => Some(text(scalar)),
             Some((code, message)) => {
-                self.error(code, node.spot, format!("{message} (at `{}`)", self.here()));
+                let message = format!("{message} (at `{}`)", self.here());
+                // What is wrong with a regular expression is no help with names of files.
+                let names = if let Shape::Syntax(syntax) = shape { Some(syntax) } else { None };
+                match names.filter(|_| code == Code::BadPattern) {
+                    Some(names) => {
+                        let help = format!("write {} like `{}`", names.name, names.example);
+                        self.error_help(code, node.spot, message, help);
+                    }
+                    None => self.error(code, node.spot, message),
+                }
                 None
             }
         }
@@ -168,30 +180,39 @@ impl Ctx {
             return Some(Param::Map(Vec::new()));
         }
         let message = format!("`{}` is empty: it must be {}", self.here(), wanted(shape));
-        self.error(Code::WrongType, node.spot, message);
+        self.error_help(Code::WrongType, node.spot, message, format!("{}, or take the key out", shown_as(shape)));
         None
     }
 }
 
 /// How a value of that shape is written.
-fn shown_as(shape: &Shape) -> String {
+pub(super) fn shown_as(shape: &Shape) -> String {
     match shape {
         Shape::List(_) => "write a list: `[one, two]`, or a line `- one` for each".into(),
         Shape::Steps => "write a list of steps, each behind a `-`".into(),
         Shape::Int(..) | Shape::Number => "write the digits alone, as in `3`".into(),
         Shape::Bool => "write `true` or `false`".into(),
-        Shape::Map(_) | Shape::Record(_) | Shape::Step => "write a map: `{ key: value }`".into(),
-        Shape::Text(_)
-        | Shape::Verbatim
-        | Shape::Prose
-        | Shape::Id
+        Shape::Map(each) => format!("write a map: `{{ NAME: … }}`, {} for each name", wanted(each)),
+        Shape::Step => "write a step: `{ id: NAME, shell: LINE }`".into(),
+        Shape::Text(_) | Shape::Verbatim | Shape::Prose => {
+            "write it as one text; quotes make a text of anything".into()
+        }
+        Shape::Many(each) => format!("write {}, or a list of them: `[one, two]`", wanted(each)),
+        Shape::Record(keys) => {
+            let required = keys.iter().filter(|key| key.required);
+            let named: Vec<&str> =
+                required.chain(keys.iter().filter(|key| !key.required)).map(|key| key.name).collect();
+            let more = if named.len() > SHOWN_KEYS { " …" } else { "" };
+            let keys = named.iter().take(SHOWN_KEYS).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("write a map: `{{ {}: … }}`; its keys are {keys}{more}", named.first().unwrap_or(&"key"))
+        }
+        Shape::Id
         | Shape::Name
         | Shape::Duration
         | Shape::Size
         | Shape::Choice(_)
         | Shape::Regex
         | Shape::Expr
-        | Shape::Many(_)
         | Shape::Either(_)
         | Shape::Any(_)
         | Shape::Literal

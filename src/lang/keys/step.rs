@@ -130,7 +130,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "artifacts",
         Shape::Many(&Shape::Syntax(&syntax::GLOB)),
-        "Files kept with the run: not in this release, `check` refuses it.",
+        "Files of its process kept with the run, for `shell`, `exec` and `script`: after each attempt, however it ended, the regular files that match are copied, at most 100 of 64 MiB together. A pattern is relative to the working directory, or begins with `$RUN_DIR/`; `*` and `?` stay within one name, `**/` is any number of directories; links are not followed. Copies are masked as output is. What a pattern missed, and what was too much, is told in `output.not_kept` and lifts a good step to notice.",
     ),
     key(
         "unsafe_raw",

@@ -102,11 +102,25 @@ fn band(text: &str) -> Result<(), String> {
 }
 
 fn glob(text: &str) -> Result<(), String> {
-    let open = text.matches('[').count();
-    if text.is_empty() || open != text.matches(']').count() || text.matches('{').count() != text.matches('}').count() {
-        return Err(format!("`{text}` is no pattern of file names: a bracket is not closed"));
-    }
-    Ok(())
+    let parts: Vec<&str> = text.strip_prefix("$RUN_DIR/").unwrap_or(text).split('/').collect();
+    let why = if text.starts_with('/') {
+        "it must be relative to the working directory, or begin with `$RUN_DIR/`"
+    } else if parts.contains(&"..") {
+        "`..` leads out of the working directory"
+    } else if parts.iter().any(|part| part.is_empty() || *part == ".") {
+        "a name in it is empty or `.`: write it like logs/*.log"
+    } else if parts.iter().any(|part| part.contains("**") && *part != "**") {
+        "`**` stands alone between slashes, for any number of directories: logs/**/*.log"
+    } else if parts.last() == Some(&"**") {
+        "`**` stands for directories: end it with the names of files, as in logs/**/*"
+    } else if text.contains(['[', ']', '{', '}', '\0']) {
+        "only `*` and `?` stand for others, and no value is put in"
+    } else if parts.iter().any(|part| part.starts_with('$')) {
+        "`$RUN_DIR/` at its beginning is the only variable"
+    } else {
+        return Ok(());
+    };
+    Err(format!("`{text}` is no pattern of files to keep: {why}"))
 }
 
 fn variable(text: &str) -> Result<(), String> {

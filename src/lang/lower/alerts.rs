@@ -17,7 +17,13 @@ use std::collections::BTreeMap;
 pub(super) fn alerts(ctx: &mut Ctx, root: &Node, loaded: &Loaded) -> BTreeMap<String, Alert> {
     let mut alerts = BTreeMap::new();
     let Some(pairs) = root.pairs() else {
-        ctx.error(Code::WrongType, root.spot, format!("alerts.yaml must be a map of alerts, not {}", root.is_a()));
+        let message = format!("alerts.yaml must be a map of alerts, not {}", root.is_a());
+        ctx.error_help(
+            Code::WrongType,
+            root.spot,
+            message,
+            "write each as a line: `HighLoad: { expr: load > 8, for: 5m, severity: P3 }`",
+        );
         return alerts;
     };
     for (key, node) in pairs {

@@ -99,7 +99,7 @@ fn person_of(
     ladder: &mut Escalation,
 ) {
     let Some(shown) = person.get("name").and_then(text) else {
-        ctx.error(Code::MissingKey, node.spot, "a person without `name`");
+        ctx.error_help(Code::MissingKey, node.spot, "a person without `name`", "add `name: …`, as pages call them");
         return;
     };
     let slug: String =

@@ -19,7 +19,13 @@ const ADDRESSES: &[&str] = &["phone", "email", "slack", "sms"];
 /// The ladder, as much of it as is right.
 pub(super) fn ladder(ctx: &mut Ctx, root: &Node) -> Option<Escalation> {
     if root.pairs().is_none() {
-        ctx.error(Code::WrongType, root.spot, format!("escalation.yaml must be a map, not {}", root.is_a()));
+        let message = format!("escalation.yaml must be a map, not {}", root.is_a());
+        ctx.error_help(
+            Code::WrongType,
+            root.spot,
+            message,
+            "write each part below its key: `severities:`, `levels:`, `contacts:` …",
+        );
         return None;
     }
     let fields = ctx.fields(root, ESCALATION, Some("escalation.yaml"));
@@ -85,7 +91,8 @@ fn severity(ctx: &mut Ctx, fields: &Fields<'_>, name: &str, param: &Param) -> Se
             (Some(_), Some(_)) | (None, None) => {
                 let spot = node.and_then(|node| node.get("reach")).map(|reach| reach.spot);
                 if let Some(spot) = spot {
-                    ctx.error(Code::MissingKey, spot, "`reach` needs either `at_once` or `in_turn`");
+                    let help = "write one: `reach: { at_once: [slack, email] }`, or `in_turn` for one after the other";
+                    ctx.error_help(Code::MissingKey, spot, "`reach` needs either `at_once` or `in_turn`", help);
                 }
                 None
             }

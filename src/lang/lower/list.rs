@@ -64,7 +64,8 @@ impl Reader {
             NodeKind::Seq(items, _) if !items.is_empty() => return Some(items),
             NodeKind::Seq(..) => "is empty",
             NodeKind::Map(..) => "must be a list of steps, not a map",
-            NodeKind::Scalar(_) => "must be a list of steps",
+            NodeKind::Scalar(_) if node.is_null() => "is empty: it must be a list of steps",
+            NodeKind::Scalar(_) => "must be a list of steps, not one text or number",
         };
         self.ctx.error_help(
             Code::WrongType,
@@ -82,13 +83,14 @@ impl Reader {
                 crate::diagnostic::Diagnostic::error(Code::DuplicateId, spot, format!("the id `{id}` is taken"))
                     .label("again here")
                     .note(*first, "first here")
-                    .help("ids are unique in a runbook, its handlers included");
+                    .help("give one of them another id: ids are unique in a runbook, its handlers included");
             self.ctx.findings.push(finding);
             return;
         }
         self.ids.insert(id.clone(), spot);
         if self.ids.len() == MAX_STEPS + 1 {
-            self.ctx.error(Code::TooLarge, spot, format!("more than {MAX_STEPS} steps"));
+            let help = "make a runbook of some of them and call it by `runbook: { run: NAME }`";
+            self.ctx.error_help(Code::TooLarge, spot, format!("more than {MAX_STEPS} steps"), help);
         }
     }
 }

@@ -21,6 +21,7 @@ mod triggers;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::Loaded;
 use crate::lang::decode::Ctx;
+use crate::lang::half;
 use crate::lang::yaml::{self, Document, Node};
 use std::sync::Arc;
 
@@ -73,7 +74,12 @@ pub(super) fn others(loaded: &mut Loaded) {
             }
         } else {
             one_document(&mut ctx, &mut documents);
-            if let Some(root) = first(&mut ctx, part, documents) {
+            let root = first(&mut ctx, part, documents);
+            if stream.broken || root.as_ref().is_some_and(|root| root.pairs().is_none()) {
+                let name = &loaded.sources.get(file).name;
+                loaded.half.extend(half::codes(name).iter().map(|code| (*code, name.clone())));
+            }
+            if let Some(root) = root {
                 single(loaded, &mut ctx, part, &root);
             }
         }

@@ -197,7 +197,7 @@ pub(super) fn report_strangers(reader: &mut Reader) {
                             defined.map_or(String::new(), |spot| format!(" (defined on line {})", line(reader, spot)));
                         finding.help(format!("did you mean `{near}`?{place}"))
                     }
-                    None if neighbours.is_empty() => finding.help("there is no other step in this list"),
+                    None if neighbours.is_empty() => finding.help("take it out: there is no other step in this list"),
                     None => finding.help(format!("the steps here are {}", names(&neighbours))),
                 }
             }

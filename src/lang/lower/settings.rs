@@ -18,7 +18,8 @@ const PROVIDERS: &[&str] = &["webhook", "smtp", "twilio", "file", "terminal"];
 pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
     let default = Settings::default();
     if root.pairs().is_none() {
-        ctx.error(Code::WrongType, root.spot, format!("stepladder.yaml must be a map, not {}", root.is_a()));
+        let message = format!("stepladder.yaml must be a map, not {}", root.is_a());
+        ctx.error_help(Code::WrongType, root.spot, message, "write each setting as a line: `timezone: Europe/Moscow`");
         return default;
     }
     let fields = ctx.fields(root, SETTINGS, Some("stepladder.yaml"));

@@ -131,7 +131,7 @@ impl Reader {
             check: self.inner(fields.node("check"), &id, "check"),
             confirm: fields.string("confirm"),
             output: policy::output(get("output")),
-            artifacts: self.artifacts(&fields),
+            artifacts: fields.texts("artifacts"),
             kind,
             id,
         };
@@ -161,15 +161,6 @@ impl Reader {
         };
         let unknown = pairs.iter().filter_map(|(key, _)| key.name()).filter(|name| !known(name));
         unknown.into_iter().any(|name| near(name) || foreign(name))
-    }
-
-    /// `artifacts:` is promised, and not kept yet: said rather than passed over.
-    fn artifacts(&mut self, fields: &Fields<'_>) -> Vec<String> {
-        if let Some(node) = fields.node("artifacts") {
-            let help = "write the files where they may stay, for example below a directory that an input names";
-            self.ctx.error_help(Code::UnknownKey, node.spot, "`artifacts` is not in this release", help);
-        }
-        fields.texts("artifacts")
     }
 
     /// The one key that says what the step does.

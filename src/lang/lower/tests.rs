@@ -12,13 +12,15 @@ use crate::model::book::Test;
 /// The test of one document.
 pub(super) fn test(ctx: &mut Ctx, root: &Node) -> Option<Test> {
     if root.pairs().is_none() {
-        ctx.error(Code::WrongType, root.spot, format!("a test must be a map, not {}", root.is_a()));
+        let help = "begin with `test: WHAT IS TRIED`, a line for each key";
+        ctx.error_help(Code::WrongType, root.spot, format!("a test must be a map, not {}", root.is_a()), help);
         return None;
     }
     let fields = ctx.fields(root, TEST, Some("a test"));
     let data = |key: &str| fields.param(key).map_or(Value::Object(Map::new()), plain);
     if fields.has("runbook") == fields.has("incident") {
-        ctx.error(Code::MissingKey, root.spot, "a test needs either `runbook` or `incident`");
+        let help = "write one: `runbook: NAME` tries a runbook, `incident: { severity: P1 }` the ladder";
+        ctx.error_help(Code::MissingKey, root.spot, "a test needs either `runbook` or `incident`", help);
     }
     Some(Test {
         spot: root.spot,

@@ -21,10 +21,12 @@ const TESTED: [Level; 3] = [Level::Critical, Level::Warning, Level::Notice];
 pub(super) fn thresholds(ctx: &mut Ctx, root: &Node) -> BTreeMap<StepId, Threshold> {
     let mut thresholds = BTreeMap::new();
     let Some(pairs) = root.pairs() else {
-        ctx.error(
+        let message = format!("thresholds.yaml must be a map of measures, not {}", root.is_a());
+        ctx.error_help(
             Code::WrongType,
             root.spot,
-            format!("thresholds.yaml must be a map of measures, not {}", root.is_a()),
+            message,
+            "write each as a line: `api_latency: { unit: ms, warning: \">= 100\" }`",
         );
         return thresholds;
     };

@@ -101,7 +101,8 @@ impl Reader {
         }
         let deadline = fields.node("deadline");
         if let Some(node) = deadline.filter(|node| node.get("by").is_some() == node.get("after").is_some()) {
-            self.ctx.error(Code::MissingKey, node.spot, "`deadline` needs either `by` or `after`");
+            let help = "write one: `deadline: { by: \"07:00\" }` for a time of day, `after: 5h` for a length of time";
+            self.ctx.error_help(Code::MissingKey, node.spot, "`deadline` needs either `by` or `after`", help);
         }
     }
 }

@@ -46,13 +46,13 @@ pub(crate) fn read(file: FileId, text: &str, findings: &mut Diagnostics) -> Stre
     if text.len() > MAX_FILE {
         let spot = Spot { file, start: 0, end: 0 };
         let message = format!("the file has {} bytes, {MAX_FILE} are allowed", text.len());
-        findings.push(Diagnostic::error(Code::TooLarge, spot, message));
+        findings.push(Diagnostic::error(Code::TooLarge, spot, message).help("make two files of it"));
         return Stream { broken: true, ..Stream::default() };
     }
     let mut work = std::borrow::Cow::Borrowed(text);
     let mut broken = false;
     for given_up in 0.. {
-        let mut reader = Reader::new(file, &work);
+        let mut reader = Reader::new(file);
         let failed = reader.run(&work);
         let Some((error, spot)) = failed else {
             let stream = Stream { broken: broken || reader.stream.broken, ..reader.stream };
@@ -63,7 +63,7 @@ pub(crate) fn read(file: FileId, text: &str, findings: &mut Diagnostics) -> Stre
             findings.push(error);
         }
         broken = true;
-        let rest = if given_up < LINES_GIVEN_UP { without_line(&work, spot.start) } else { None };
+        let rest = if given_up < LINES_GIVEN_UP { trouble::without_line(&work, spot.start) } else { None };
         match rest {
             Some(rest) => work = rest.into(),
             None => {
@@ -74,19 +74,6 @@ pub(crate) fn read(file: FileId, text: &str, findings: &mut Diagnostics) -> Stre
         }
     }
     Stream { broken, ..Stream::default() }
-}
-
-/// The text with the line of `at` blanked out, every other byte in its place. `None` if nothing is on it.
-fn without_line(text: &str, at: usize) -> Option<String> {
-    let bytes = text.as_bytes();
-    let at = at.min(bytes.len());
-    let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |line| line + 1);
-    let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |line| at + line);
-    if bytes[start..end].iter().all(u8::is_ascii_whitespace) {
-        return None;
-    }
-    let (before, rest) = (text.get(..start)?, text.get(end..)?);
-    Some(format!("{before}{}{rest}", " ".repeat(end - start)))
 }
 
 /// A collection that is still open.
@@ -111,7 +98,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(file: FileId, _text: &str) -> Self {
+    fn new(file: FileId) -> Self {
         let begin = Spot { file, start: 0, end: 0 };
         Self {
             file,
@@ -219,11 +206,8 @@ impl Reader {
         if (self.nodes > MAX_NODES || deep) && !self.too_many {
             self.too_many = true;
             self.stream.broken = true;
-            let message = match deep {
-                true => format!("nested deeper than {MAX_DEPTH} levels"),
-                false => format!("more than {MAX_NODES} values in one document, aliases expanded"),
-            };
-            self.findings.push(Diagnostic::error(Code::TooLarge, spot, message));
+            let (message, help) = trouble::too_much(deep);
+            self.findings.push(Diagnostic::error(Code::TooLarge, spot, message).help(help));
         }
         !self.too_many
     }

@@ -1,5 +1,6 @@
 //! What a parser's error means to the person who typed the line.
 
+use crate::base::limits::{MAX_DEPTH, MAX_NODES};
 use crate::diagnostic::{Code, Diagnostic, FileId, Spot};
 use granit_parser::{ErrorKind, ScanError};
 
@@ -83,6 +84,29 @@ fn unclosed(kind: &ErrorKind, text: &str, at: usize, open: Spot) -> Option<(Spot
     ends.then(|| (spot, format!("the `{bracket}` opened here is not closed properly"), Some(help)))
 }
 
+/// The text with the line of `at` blanked out, every other byte in its place. `None` if nothing is on it.
+pub(super) fn without_line(text: &str, at: usize) -> Option<String> {
+    let bytes = text.as_bytes();
+    let at = at.min(bytes.len());
+    let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |line| line + 1);
+    let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |line| at + line);
+    if bytes[start..end].iter().all(u8::is_ascii_whitespace) {
+        return None;
+    }
+    let (before, rest) = (text.get(..start)?, text.get(end..)?);
+    Some(format!("{before}{}{rest}", " ".repeat(end - start)))
+}
+
+/// What is said of a document that is over a limit, and the way out.
+pub(super) fn too_much(deep: bool) -> (String, String) {
+    if deep {
+        let help = "write the inner parts beside the outer ones; a group of steps may become a runbook of its own";
+        return (format!("nested deeper than {MAX_DEPTH} levels"), help.into());
+    }
+    let help = "an alias (`*name`) stands for all that its anchor (`&name`) holds: write fewer aliases of aliases, or make two files of it";
+    (format!("more than {MAX_NODES} values in one document, aliases expanded"), help.into())
+}
+
 /// The sentence and the way out.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's own words do for what nobody types")]
 fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
@@ -121,9 +145,19 @@ fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
         ErrorKind::UnknownQuotedScalarEscape => {
             ("an unknown escape in double quotes", "use single quotes, where a backslash is only a backslash")
         }
-        ErrorKind::RecursionLimitExceeded => ("nested too deeply", ""),
+        ErrorKind::RecursionLimitExceeded => ("nested too deeply", "write the inner parts beside the outer ones"),
         ErrorKind::DirectiveDisallowed => ("`%` directives are not used here", "if a text begins with `%`, quote it"),
-        other => return (lower(&other.to_string()), None),
+        ErrorKind::CommentNotSeparated => {
+            ("a `#` right behind something else", "put a space before a comment; a text with `#` in it needs quotes")
+        }
+        ErrorKind::InvalidBlockScalarHeader => {
+            ("something behind the `|` or `>` that opens a text", "begin the text on the next line, indented")
+        }
+        other => {
+            let help =
+                "look for a bracket, quote or indent that is wrong here or just above; quotes make a text of anything";
+            return (lower(&other.to_string()), Some(help.to_owned()));
+        }
     };
     (message.to_owned(), (!help.is_empty()).then(|| help.to_owned()))
 }

@@ -3,6 +3,18 @@
 use crate::base::arg::Landing;
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
+/// A file that was kept.
+const ARTIFACT: &[Field] = &[
+    Field {
+        name: "name",
+        ty: FieldType::Text,
+        doc: "Its path below the working directory; below `RUN_DIR/` what was in the run's own.",
+    },
+    Field { name: "bytes", ty: FieldType::Int, doc: "The size of the copy." },
+    Field { name: "masked", ty: FieldType::Bool, doc: "Whether a secret was taken out of it." },
+    Field { name: "path", ty: FieldType::Text, doc: "Where the copy is, below the data directory." },
+];
+
 /// What every child process puts out.
 const OUTPUT: &[Field] = &[
     Field {
@@ -18,6 +30,16 @@ const OUTPUT: &[Field] = &[
     Field { name: "stderr", ty: FieldType::Text, doc: "What it printed as errors, the last 64 KiB." },
     Field { name: "value", ty: FieldType::Any, doc: "stdout parsed as the step's `output:` says (text by default)." },
     Field { name: "duration_ms", ty: FieldType::Int, doc: "How long the child ran." },
+    Field {
+        name: "artifacts",
+        ty: FieldType::Maybe(&FieldType::List(&FieldType::Record(ARTIFACT))),
+        doc: "The files that were kept, as `artifacts:` of the step says; only there where it says so.",
+    },
+    Field {
+        name: "not_kept",
+        ty: FieldType::Maybe(&FieldType::List(&FieldType::Text)),
+        doc: "What was not kept of them, and why.",
+    },
 ];
 
 /// `shell: df -h`, `shell: { bash: 'set -x; …' }`.

@@ -1,10 +1,10 @@
-//! What is said of a request that had no answer in its time.
+//! What is said of a request that was not answered in time.
 
 use crate::base::value::Value;
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
 
-/// The failure of a request that had no answer in its time.
+/// The reply of a request whose time is up.
 pub(super) fn timed_out(request: &Request) -> Reply {
     let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
     let whom = match address(&request.params.shown()) {

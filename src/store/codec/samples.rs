@@ -145,6 +145,7 @@ pub(crate) fn request() -> Request {
         output: OutputForm::Kv,
         timeout: Some(Span::from_secs(90)),
         sealed: BTreeMap::new(),
+        artifacts: Vec::new(),
     }
 }
 
@@ -258,7 +259,11 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let request = Box::new(Request { sealed: sealed("inputs.token"), ..request() });
     let attempt = StepEvent::Attempt { number: 1, request: Some(request.clone()), deadline: None, child: None };
     let used = AttemptResult { usage: Some(Usage { cpu_ms: 1_250, peak_kib: 48_128 }), ..result() };
+    let artifacts = vec!["*.log".into(), "out/report.txt".into()];
+    let keeps = Some(Box::new(Request { artifacts, ..self::request() }));
+    let keeps = StepEvent::Attempt { number: 1, request: keeps, deadline: None, child: None };
     let events = vec![
+        ("step-attempt-artifacts", step(keeps)),
         ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
         ("step-attempt-sealed", step(attempt)),
         ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),

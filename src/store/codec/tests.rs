@@ -83,7 +83,8 @@ fn what_is_no_event_is_refused_in_words() {
 
 fn attempted(output: Value) -> Recorded {
     let place = crate::base::address::Place::parse("a").expect("a place");
-    let result = AttemptResult { output, failure: None, stopped: false, findings: Vec::new(), samples: Vec::new(), usage: None };
+    let result =
+        AttemptResult { output, failure: None, stopped: false, findings: Vec::new(), samples: Vec::new(), usage: None };
     let event = Event::Step { place, event: StepEvent::Attempted { number: 1, result: Box::new(result) } };
     Recorded { at: jiff::Timestamp::UNIX_EPOCH, event }
 }

@@ -27,6 +27,8 @@ pub(super) struct Request {
     timeout_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sealed: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    artifacts: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -143,7 +145,8 @@ impl From<Arg> for DomainArg {
 
 impl From<&perform::Request> for Request {
     fn from(request: &perform::Request) -> Self {
-        let perform::Request { run, place, attempt, kind, params, env, workdir, output, timeout, sealed } = request;
+        let perform::Request { run, place, attempt, kind, params, env, workdir, output, timeout, sealed, artifacts } =
+            request;
         Self {
             run: run.clone(),
             place: place.to_string(),
@@ -155,6 +158,7 @@ impl From<&perform::Request> for Request {
             output: output.into(),
             timeout_ms: timeout.map(Span::millis),
             sealed: sealed.clone(),
+            artifacts: artifacts.clone(),
         }
     }
 }
@@ -163,7 +167,8 @@ impl TryFrom<Request> for perform::Request {
     type Error = CodecError;
 
     fn try_from(request: Request) -> Result<Self, CodecError> {
-        let Request { run, place, attempt, kind, params, env, workdir, output, timeout_ms, sealed } = request;
+        let Request { run, place, attempt, kind, params, env, workdir, output, timeout_ms, sealed, artifacts } =
+            request;
         Ok(Self {
             run,
             place: Place::parse(&place).map_err(|bad| CodecError::Malformed(bad.to_string()))?,
@@ -175,6 +180,7 @@ impl TryFrom<Request> for perform::Request {
             output: output.into(),
             timeout: timeout_ms.map(Span::from_millis),
             sealed,
+            artifacts,
         })
     }
 }
