@@ -10,6 +10,7 @@ mod inputs;
 mod ladder;
 mod measures;
 mod names;
+mod near;
 mod order;
 mod outline;
 mod outputs;
@@ -62,6 +63,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     measures::check(loaded, &outline, &mut findings);
     triggers::check(loaded, &outline, &mut findings);
     ladder::check(loaded, &outline, &mut findings);
+    near::runbook(loaded, &outline, &mut findings);
     findings
 }
 
@@ -74,6 +76,7 @@ pub(super) fn book(loaded: &Loaded) -> Diagnostics {
     }
     calls::cycles(loaded, &mut findings);
     settings::check(loaded, &mut findings);
+    near::book(loaded, &mut findings);
     findings
 }
 

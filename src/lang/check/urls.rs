@@ -9,7 +9,7 @@ use crate::model::param::Param;
 use crate::model::step::StepKind;
 
 /// Keys whose value is the URL of an HTTP request.
-const KEYS: &[&str] = &["get", "head", "post", "put", "patch", "delete", "url"];
+pub(super) const KEYS: &[&str] = &["get", "head", "post", "put", "patch", "delete", "url"];
 
 /// Checks the URLs of one runbook. One that begins with a value is looked at when it is known.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
@@ -29,7 +29,8 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
     }
 }
 
-fn written(param: &Param) -> Option<&str> {
+/// The text as it stands in the file.
+pub(super) fn written(param: &Param) -> Option<&str> {
     match param {
         Param::Text(template) => Some(template.source()),
         Param::Value(value) => value.as_str(),

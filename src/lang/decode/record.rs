@@ -5,12 +5,13 @@ use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::expr::Expr;
 use crate::lang::decode::Ctx;
+use crate::lang::keys::flow;
 use crate::lang::keys::step::STEP;
 use crate::lang::keys::synonym;
 use crate::lang::yaml::Node;
 use crate::model::kind::Kind;
 use crate::model::param::Param;
-use crate::model::shape::{Key, Shape};
+use crate::model::shape::{Key, KindSpec, Shape};
 
 /// One key that was written.
 pub(crate) struct Field<'n> {
@@ -119,12 +120,26 @@ impl Ctx {
             None => {
                 let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
                 let kind = if others.is_empty() { "" } else { ", and one kind" };
-                finding.help(format!("the keys here are {}{kind}", names.join(", ")))
+                let owner = other_kind(context.unwrap_or(&self.path), name).unwrap_or_default();
+                finding.help(format!("{owner}the keys here are {}{kind}", names.join(", ")))
             }
             Some(_) => finding,
         };
         self.findings.push(finding);
     }
+}
+
+/// Below a kind: the other kinds that have such a key, where they are few.
+fn other_kind(place: &str, name: &str) -> Option<String> {
+    let this = place.trim_matches('`');
+    let kinds = || Kind::ALL.iter().map(|kind| kind.spec()).chain(flow::FLOW.iter());
+    kinds().find(|kind| kind.name == this)?;
+    let has = |kind: &&KindSpec| {
+        kind.name != this && matches!(kind.shape, Shape::Record(keys) if keys.iter().any(|key| key.name == name))
+    };
+    let owners: Vec<String> = kinds().filter(has).map(|kind| format!("`{}`", kind.name)).collect();
+    let said = || format!("`{name}` is a key of {}: was that kind meant? ", owners.join(" and "));
+    (1..=2).contains(&owners.len()).then(said)
 }
 
 /// The kind beside a key of a step that the key belongs below.
