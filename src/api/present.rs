@@ -132,6 +132,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::Ended { .. } => ("ended", 409, "the run is over"),
         Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),
         Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
+        Trouble::Serving { .. } => ("serving", 409, "the runs are already served"),
         Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
         Trouble::Store(_) => ("store", 500, "the store can't be read"),
     };

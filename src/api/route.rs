@@ -35,6 +35,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
+        .route("/api/v1/owner/make-room", post(make_room))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
@@ -140,6 +141,11 @@ async fn output(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQue
     let OutputQuery { place, attempt, stream, from } = asked(query)?;
     let asked = OutputRequest { run, place, attempt, stream, from };
     Ok(Json(blocking(move || desk.output(&asked)).await?).into_response())
+}
+
+async fn make_room(State(desk): State<Desk>, from: From) -> Answered {
+    desk.make_room(&actor(from)?)?;
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -149,6 +149,14 @@ impl Client {
         self.ask(Method::POST, &format!("/store/{what}"), body(asked)).await
     }
 
+    /// Asks the owner to let this process drive its runs.
+    ///
+    /// # Errors
+    /// When it stays itself or does not answer.
+    pub async fn make_room(&self) -> Result<(), Trouble> {
+        self.send(Method::POST, "/owner/make-room", Vec::new()).await.map(drop)
+    }
+
     /// Whether there is an owner that answers.
     pub async fn answers(&self) -> bool {
         let none = RunsRequest { limit: 1, ..RunsRequest::default() };

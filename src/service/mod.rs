@@ -7,6 +7,7 @@
 mod answer;
 mod archive;
 mod doctor;
+mod duty;
 mod history;
 mod plan;
 mod select;
@@ -14,6 +15,7 @@ mod start;
 mod trouble;
 
 pub use doctor::{Checkup, Grade, Symptom};
+pub use duty::{Duty, Stay};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
 pub use trouble::Trouble;
@@ -55,6 +57,8 @@ pub struct Service {
     pub data: PathBuf,
     /// This node.
     pub node: String,
+    /// What this process is, where it drives runs.
+    pub duty: Option<Arc<Duty>>,
 }
 
 impl Service {

@@ -30,6 +30,7 @@ mod run;
 mod rust_text;
 mod sealed;
 mod series;
+mod serve;
 mod shell_values;
 mod sim;
 mod simulate;

@@ -70,6 +70,7 @@ impl House {
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             data: data.path().into(),
             node: "local".into(),
+            duty: None,
         };
         let listener = socket::listen(data.path()).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -18,6 +18,7 @@ pub mod retry;
 pub mod run;
 pub mod runs;
 pub mod schema;
+pub mod serve;
 pub mod show;
 pub mod store;
 
@@ -49,6 +50,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Serve(args)) => wait(serve::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),

@@ -1,0 +1,148 @@
+//! The ground a home stands on: which data directory, what for, and how its runs are reached from there.
+
+use crate::api::Desk;
+use crate::api::socket;
+use crate::base::span::Span;
+use crate::cli::client::Client;
+use crate::cli::door::Purpose;
+use crate::cli::door::home::Way;
+use crate::cli::settings::{BOOK_FILE, Settings};
+use crate::cli::trouble::Trouble;
+use crate::cli::{output, shelf};
+use crate::runtime::clock;
+use crate::runtime::owner::{self, Config, Owner};
+use crate::runtime::retention::Keeping;
+use crate::runtime::shelf::Texts;
+use crate::service::{Duty, Files, Service, Stay};
+use crate::store::disk::OpenError;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long a data directory that is held and does not answer is tried again: an owner that is just
+/// starting or just ending needs a moment.
+const PATIENCE: Span = Span::from_secs(10);
+/// Between two tries.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
+
+/// Which data directory, and what for.
+pub(super) struct Ground {
+    pub(super) config: Config,
+    files: Files,
+    purpose: Purpose,
+    pub(super) duty: Arc<Duty>,
+}
+
+/// What has to be given up at the end.
+pub(super) struct Owned {
+    pub(super) owner: Owner,
+    pub(super) server: JoinHandle<()>,
+}
+
+/// How often something is tried before it is given up.
+pub(super) fn tries() -> u64 {
+    PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1)
+}
+
+impl Ground {
+    /// The ground that a book names.
+    pub(super) fn of(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
+        let (config, files) = config(settings, book, purpose)?;
+        let stay = if purpose == Purpose::Serve { Stay::Lasting } else { Stay::Passing };
+        Ok(Self { config, files, purpose, duty: Arc::new(Duty::new(stay, clock::now())) })
+    }
+
+    /// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
+    pub(super) async fn find_way(&self) -> Result<(Way, Option<Owned>), Trouble> {
+        let mut held = None;
+        for _ in 0..tries() {
+            match self.try_to_own() {
+                Ok(found) => return Ok(found),
+                Err(error @ OpenError::Held { .. }) => held = Some(error),
+                Err(error @ OpenError::Io { .. }) => {
+                    let way = "the runs of the book are kept there: see who may write it, or name another directory \
+                               under `data` in stepladder.yaml";
+                    return Err(Trouble::new(error.to_string()).help(way));
+                }
+                Err(error) => return Err(Trouble::new(error.to_string())),
+            }
+            let client = Client::new(&self.config.data);
+            if self.purpose == Purpose::Serve {
+                // Whoever owns it lets go a moment later; who is starting or ending does not answer yet, or any more.
+                match client.make_room().await {
+                    Err(trouble) if !trouble.is_lost() => return Err(trouble),
+                    Err(_) | Ok(()) => {}
+                }
+            } else if client.answers().await {
+                return Ok((Way::There(client), None));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let why = held.map_or_else(|| "nobody answers".into(), |held| held.to_string());
+        Err(Trouble::new(format!("{why}; it does not answer on its socket")))
+    }
+
+    fn try_to_own(&self) -> Result<(Way, Option<Owned>), OpenError> {
+        let config = &self.config;
+        let service = |journal, shelf, pump| Service {
+            journal,
+            shelf,
+            pump,
+            files: Arc::clone(&self.files),
+            env: config.env.clone(),
+            secrets: Arc::new(owner::secrets(config)),
+            data: config.data.clone(),
+            node: "local".into(),
+            duty: Some(Arc::clone(&self.duty)),
+        };
+        if matches!(self.purpose, Purpose::Look | Purpose::Adopt) {
+            let opened = owner::open(&config.data, self.purpose == Purpose::Adopt)?;
+            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None))), None));
+        }
+        let owner = Owner::open(config)?;
+        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()));
+        let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
+        let serving = socket::serve(listener, service.clone(), std::future::pending());
+        let server = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the socket can't be served any more; nobody can follow");
+            }
+        });
+        Ok((Way::Here(Desk::new(service)), Some(Owned { owner, server })))
+    }
+}
+
+fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files), Trouble> {
+    let loaded = shelf::load(book)?;
+    let text =
+        loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
+    let program =
+        std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
+    let book_dir = std::fs::canonicalize(book).map_err(|reason| Trouble::io("find", book, &reason))?;
+    let quiet = settings.live_out || settings.live_err;
+    let own = loaded.book.runbooks.iter().map(|(name, runbook)| (name.clone(), runbook.keep)).collect();
+    let config = Config {
+        keeping: Keeping::new(&loaded.book.settings, own),
+        data: book_dir.join(&loaded.book.settings.data),
+        book_dir: book_dir.clone(),
+        settings: Arc::new(loaded.book.settings),
+        settings_text: text.unwrap_or_else(|| "".into()),
+        env: settings.env.clone(),
+        program,
+        say: Arc::new(move |announcement| {
+            if purpose == Purpose::Serve {
+                let (level, title) = (announcement.level, &announcement.title);
+                tracing::info!(%level, title, "{}", announcement.message);
+            } else if !quiet {
+                output::aside(&format!("[{}] {} {}", announcement.level, announcement.title, announcement.message));
+            }
+            true
+        }),
+    };
+    let files: Files = Arc::new(move || {
+        let files = shelf::files(&book_dir).map_err(|trouble| trouble.to_string())?;
+        Ok(files.into_iter().collect::<Texts>())
+    });
+    Ok((config, files))
+}
