@@ -35,6 +35,9 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/book", get(book))
+        .route("/api/v1/book/reload", post(reload))
         .route("/api/v1/owner/make-room", post(make_room))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
@@ -141,6 +144,20 @@ async fn output(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQue
     let OutputQuery { place, attempt, stream, from } = asked(query)?;
     let asked = OutputRequest { run, place, attempt, stream, from };
     Ok(Json(blocking(move || desk.output(&asked)).await?).into_response())
+}
+
+async fn status(State(desk): State<Desk>) -> Answered {
+    Ok(Json(blocking(move || desk.status()).await?).into_response())
+}
+
+async fn book(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.book_texts(&actor)).await?).into_response())
+}
+
+async fn reload(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.reload(actor)).await?).into_response())
 }
 
 async fn make_room(State(desk): State<Desk>, from: From) -> Answered {

@@ -1,8 +1,8 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem,
-    RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, WireEvent,
+    AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream,
+    Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -147,6 +147,30 @@ impl Client {
     /// When it can't be written or the owner does not answer.
     pub async fn carry(&self, what: &str, asked: &CarryRequest) -> Result<Carried, Trouble> {
         self.ask(Method::POST, &format!("/store/{what}"), body(asked)).await
+    }
+
+    /// How everything stands.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn status(&self) -> Result<Status, Trouble> {
+        self.ask(Method::GET, "/status", Vec::new()).await
+    }
+
+    /// Has the files of the book read again.
+    ///
+    /// # Errors
+    /// When no daemon serves it.
+    pub async fn reload(&self) -> Result<Reloaded, Trouble> {
+        self.ask(Method::POST, "/book/reload", Vec::new()).await
+    }
+
+    /// The texts of the book that count.
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub async fn book_texts(&self) -> Result<BookTexts, Trouble> {
+        self.ask(Method::GET, "/book", Vec::new()).await
     }
 
     /// Asks the owner to let this process drive its runs.

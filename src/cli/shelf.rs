@@ -1,5 +1,6 @@
 //! The files of a book, from disk into `lang::load`.
 
+use crate::base::digest::Digest;
 use crate::base::limits::MAX_FILE;
 use crate::cli::output;
 use crate::cli::settings::{BOOK_FILE, Settings};
@@ -9,6 +10,8 @@ use crate::diagnostic::render::people;
 use crate::diagnostic::{Diagnostics, Spot, closest};
 use crate::lang::{Loaded, Reading, Unread};
 use crate::model::runbook::Runbook;
+use crate::runtime::accepted::Found;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,10 +30,48 @@ pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
     Ok(texts(book)?.0)
 }
 
+/// The same for who goes on with what was there before: everything that can't be read is listed, nothing is an error
+/// but a folder that can't be looked into.
+///
+/// # Errors
+/// A sentence for that folder.
+pub fn found(book: &Path) -> Result<Found, Trouble> {
+    let (texts, unread) = gathered(book)?;
+    Ok(Found { texts: texts.into_iter().collect(), unread })
+}
+
+/// A number that is another one when any file of the book has changed, made without reading them.
+pub fn signature(book: &Path) -> u64 {
+    let mut parts = Vec::new();
+    let mut look = |path: &Path| {
+        let Ok(at) = std::fs::metadata(path) else { return };
+        let numbers = [at.ino(), at.size(), at.mode().into()];
+        let instants = [at.mtime(), at.mtime_nsec(), at.ctime(), at.ctime_nsec()];
+        parts.extend(path.as_os_str().as_encoded_bytes());
+        parts.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
+        parts.extend(instants.into_iter().flat_map(i64::to_le_bytes));
+    };
+    SINGLE.iter().for_each(|name| look(&book.join(name)));
+    for folder in FOLDERS {
+        yaml_files(book, folder).unwrap_or_default().iter().for_each(|name| look(&book.join(name)));
+    }
+    Digest::of(&parts).seed()
+}
+
 type Texts = (Vec<(String, Arc<str>)>, Vec<Unread>);
 
 /// The files that can be read, and the runbooks and tests that can't.
 fn texts(book: &Path) -> Result<Texts, Trouble> {
+    let (texts, unread) = gathered(book)?;
+    if let Some(file) = unread.iter().find(|file| SINGLE.contains(&file.name.as_str())) {
+        let (path, message) = (book.join(&file.name), &file.message);
+        return Err(Trouble::new(format!("`{}`: {message}", path.display())).help(file.help.clone()));
+    }
+    Ok((texts, unread))
+}
+
+/// The files that can be read, and those that can't.
+fn gathered(book: &Path) -> Result<Texts, Trouble> {
     let mut names: Vec<String> =
         SINGLE.iter().filter(|name| is_there(&book.join(name))).map(|name| (*name).to_owned()).collect();
     for folder in FOLDERS {
@@ -40,9 +81,6 @@ fn texts(book: &Path) -> Result<Texts, Trouble> {
     for name in names {
         match read(book, &name) {
             Ok(text) => texts.push((name, text)),
-            Err(file) if SINGLE.contains(&name.as_str()) => {
-                return Err(Trouble::new(format!("`{}`: {}", book.join(&name).display(), file.message)).help(file.help));
-            }
             Err(file) => unread.push(*file),
         }
     }

@@ -12,12 +12,14 @@ mod history;
 mod plan;
 mod select;
 mod start;
+mod status;
 mod trouble;
 
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
+pub use status::{Broken, Standing, Status, Unfinished};
 pub use trouble::Trouble;
 
 use crate::act::Secrets;
@@ -26,6 +28,7 @@ use crate::base::ids::RunId;
 use crate::engine::decide::Input;
 use crate::engine::run::Run;
 use crate::model::runbook::Runbook;
+use crate::runtime::accepted::Accepted;
 use crate::runtime::pump::Message;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
@@ -59,6 +62,8 @@ pub struct Service {
     pub node: String,
     /// What this process is, where it drives runs.
     pub duty: Option<Arc<Duty>>,
+    /// The book as a daemon has it; elsewhere each start reads the files.
+    pub book: Option<Arc<Accepted>>,
 }
 
 impl Service {

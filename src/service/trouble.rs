@@ -82,6 +82,9 @@ pub enum Trouble {
         /// Since when.
         since: Timestamp,
     },
+    /// Whoever drives the runs keeps no book.
+    #[error("no daemon serves this book: each run reads its files when it starts, and there is nothing to read again")]
+    NoDaemon,
     /// The owner ended meanwhile.
     #[error("{0}")]
     Stopped(String),

@@ -25,6 +25,7 @@ mod order;
 mod owner;
 mod pinned;
 mod reading;
+mod reload;
 mod rules;
 mod run;
 mod rust_text;

@@ -71,6 +71,7 @@ impl House {
             data: data.path().into(),
             node: "local".into(),
             duty: None,
+            book: None,
         };
         let listener = socket::listen(data.path()).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -11,6 +11,7 @@ mod output;
 mod problem;
 mod request;
 mod run;
+mod status;
 mod store;
 
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
@@ -19,4 +20,5 @@ pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
+pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, Status, UnfinishedRun};
 pub use store::{Carried, CarryRequest, Checkup, Symptom};

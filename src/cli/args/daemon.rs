@@ -10,6 +10,26 @@ pub struct Serve {
     pub log_format: Option<LogFormat>,
 }
 
+/// `status`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Status {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `reload`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reload {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `diff`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Diff {}
+
 /// How a log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

@@ -6,7 +6,7 @@ mod runs;
 mod store;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
-pub use daemon::{LogFormat, Serve};
+pub use daemon::{Diff, LogFormat, Reload, Serve, Status};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -124,6 +124,16 @@ pub enum Command {
     /// Stay, drive every run and answer: the daemon
     #[command(after_long_help = SERVE_EXAMPLES)]
     Serve(Serve),
+    /// Show who drives the runs, what has not ended, and whether the book is well
+    #[command(
+        after_long_help = "Exit codes: 0 all is well, 1 a file of the book does not pass its checks or a run is stranded."
+    )]
+    Status(Status),
+    /// Have the daemon read the files of the book again, now
+    Reload(Reload),
+    /// Show how the files differ from what the daemon goes by
+    #[command(after_long_help = "Exit codes: 0 they are the same, 1 they differ.")]
+    Diff(Diff),
     /// Examine the data directory: is everything kept as it was written?
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),

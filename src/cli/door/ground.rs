@@ -9,6 +9,8 @@ use crate::cli::door::home::Way;
 use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::trouble::Trouble;
 use crate::cli::{output, shelf};
+use crate::lang::{self, Loaded};
+use crate::runtime::accepted::{self, Accepted, Read, Sign};
 use crate::runtime::clock;
 use crate::runtime::owner::{self, Config, Owner};
 use crate::runtime::retention::Keeping;
@@ -85,11 +87,15 @@ impl Ground {
 
     fn try_to_own(&self) -> Result<(Way, Option<Owned>), OpenError> {
         let config = &self.config;
-        let service = |journal, shelf, pump| Service {
+        let service = |journal, shelf, pump, book: Option<Arc<Accepted>>| Service {
             journal,
             shelf,
             pump,
-            files: Arc::clone(&self.files),
+            files: match book.clone() {
+                Some(book) => Arc::new(move || book.offered()),
+                None => Arc::clone(&self.files),
+            },
+            book,
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
             data: config.data.clone(),
@@ -98,10 +104,11 @@ impl Ground {
         };
         if matches!(self.purpose, Purpose::Look | Purpose::Adopt) {
             let opened = owner::open(&config.data, self.purpose == Purpose::Adopt)?;
-            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None))), None));
+            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None, None))), None));
         }
         let owner = Owner::open(config)?;
-        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()));
+        let book = (self.purpose == Purpose::Serve).then(|| self.book(&owner)).transpose()?;
+        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()), book);
         let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
         let serving = socket::serve(listener, service.clone(), std::future::pending());
         let server = tokio::spawn(async move {
@@ -111,10 +118,46 @@ impl Ground {
         });
         Ok((Way::Here(Desk::new(service)), Some(Owned { owner, server })))
     }
+
+    /// The book as a daemon has it.
+    fn book(&self, owner: &Owner) -> Result<Arc<Accepted>, OpenError> {
+        let (dir, other) = (self.config.book_dir.clone(), self.config.book_dir.clone());
+        let read: Read = Arc::new(move || shelf::found(&dir).map_err(|trouble| trouble.to_string()));
+        let sign: Sign = Arc::new(move || shelf::signature(&other));
+        let (journal, texts) = (Arc::clone(&owner.journal), Arc::clone(&owner.shelf));
+        let book = Accepted::open(journal, texts, (read, sign), Arc::clone(&self.config.settings_text));
+        book.map(Arc::new).map_err(|why| OpenError::io(&self.config.data, &std::io::Error::other(why)))
+    }
+}
+
+/// The book that a daemon begins with: where its settings do not pass their checks, as it was taken last.
+fn last_good(book: &Path) -> Result<Loaded, Trouble> {
+    let files: Vec<_> = shelf::found(book)?.texts.into_iter().collect();
+    let loaded = lang::load(&files);
+    let wrong = loaded.findings.files_with_errors();
+    let settings = loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE);
+    if settings.is_some_and(|(id, _)| !wrong.contains(&id)) {
+        return Ok(loaded);
+    }
+    let none = || {
+        Trouble::new(format!("`{BOOK_FILE}` does not pass its checks, and no earlier text of it is known"))
+            .help(format!("`stepladder check {BOOK_FILE}` shows what is wrong"))
+    };
+    let data = book.join(&loaded.book.settings.data);
+    if !data.is_dir() {
+        return Err(none());
+    }
+    let opened = owner::open(&data, false).map_err(|error| Trouble::new(error.to_string()))?;
+    let texts = accepted::last_texts(opened.journal.as_ref()).map_err(Trouble::new)?;
+    if !texts.contains_key(BOOK_FILE) {
+        return Err(none());
+    }
+    tracing::warn!("{BOOK_FILE} does not pass its checks: its last good text counts");
+    Ok(lang::load(&texts.into_iter().collect::<Vec<_>>()))
 }
 
 fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files), Trouble> {
-    let loaded = shelf::load(book)?;
+    let loaded = if purpose == Purpose::Serve { last_good(book)? } else { shelf::load(book)? };
     let text =
         loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
     let program =

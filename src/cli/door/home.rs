@@ -6,9 +6,10 @@ use crate::cli::door::ground::{Ground, Owned, PAUSE, tries};
 use crate::cli::door::{Purpose, lasting};
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use crate::service::Duty;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// How the runs are reached right now.
@@ -71,9 +72,13 @@ impl Home {
         self.state().owned.as_ref().map(|owned| owned.owner.broken())
     }
 
-    /// Waits until another process asks for room, and makes it: that one is followed from then on.
+    /// What this process is, and how it is asked to make room.
+    pub(super) fn duty(&self) -> Arc<Duty> {
+        Arc::clone(&self.ground.duty)
+    }
+
+    /// Makes room for another owner, which is followed from then on.
     pub(super) async fn make_room(&self) {
-        self.ground.duty.asked_for_room().await;
         let _one = self.seeking.lock().await;
         self.handed.store(true, Ordering::Release);
         let taken = self.close().await && self.next_answers().await;

@@ -8,6 +8,7 @@ mod ground;
 mod home;
 mod lasting;
 mod serving;
+mod standing;
 mod store;
 
 use crate::api::wire::{
@@ -79,10 +80,11 @@ impl Door {
     /// A sentence when the data directory cannot be used or its owner does not answer.
     pub async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
         let home = Arc::new(Home::open(settings, book, purpose).await?);
-        let room = Arc::downgrade(&home);
+        let (duty, weak) = (home.duty(), Arc::downgrade(&home));
         tokio::spawn(async move {
+            duty.asked_for_room().await;
             // Once is enough: who has made room follows from then on.
-            if let Some(home) = room.upgrade() {
+            if let Some(home) = weak.upgrade() {
                 home.make_room().await;
             }
         });

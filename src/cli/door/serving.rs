@@ -1,6 +1,7 @@
 //! The daemon: an owner that stays. It drives every run, answers on the socket, and ends when it is told to.
 
 use crate::api::Desk;
+use crate::base::actor::Actor;
 use crate::cli::door::Purpose;
 use crate::cli::door::home::{Home, Way};
 use crate::cli::exit::Exit;
@@ -10,10 +11,14 @@ use crate::cli::systemd::Manager;
 use crate::cli::trouble::Trouble;
 use crate::runtime::clock;
 use std::time::Duration;
+use tokio::sync::watch::Receiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 /// Between two looks at oneself where nobody watches.
 const PULSE: Duration = Duration::from_mins(1);
+/// Between two looks at the files of the book: a change counts when two in a row are alike.
+const LOOK: Duration = Duration::from_millis(400);
 
 /// Serves the book's data directory until a signal ends it. Children go on under the keeper then.
 ///
@@ -46,10 +51,23 @@ async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Re
         return Err(Trouble::new("the runs are driven by another process"));
     };
     let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
+    let watch = Watch(tokio::spawn(watch_book(desk.clone())));
+    let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
+    drop(watch);
+    ended
+}
+
+async fn heed(
+    desk: &Desk,
+    interrupts: &mut Interrupts,
+    manager: &Manager,
+    breaks: &mut Receiver<Option<String>>,
+    pulse: &mut Interval,
+) -> Result<Exit, Trouble> {
     loop {
         tokio::select! {
             name = interrupts.next() => match name {
-                "SIGHUP" => reload(manager),
+                "SIGHUP" => reload(desk, manager).await,
                 name => {
                     tracing::info!(signal = name, "stepladder ends");
                     return Ok(Exit::Fine);
@@ -59,7 +77,7 @@ async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Re
                 let why = breaks.borrow().clone().unwrap_or_else(|| "the thread that drives the runs is gone".into());
                 return Err(Trouble::new(why).help("started again it reads the journal from the disk and goes on"));
             }
-            _ = pulse.tick() => beat(&desk, pulse.period(), manager).await,
+            _ = pulse.tick() => beat(desk, pulse.period(), manager).await,
         }
     }
 }
@@ -72,9 +90,36 @@ async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
     }
 }
 
-fn reload(manager: &Manager) {
+/// The task that looks at the files, ended with the daemon.
+struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Looks at the files of the book again and again.
+async fn watch_book(desk: Desk) {
+    let mut looks = pulse(LOOK);
+    loop {
+        looks.tick().await;
+        let desk = desk.clone();
+        drop(tokio::task::spawn_blocking(move || desk.look_at_book()).await);
+    }
+}
+
+async fn reload(desk: &Desk, manager: &Manager) {
     manager.reloading();
-    tracing::info!("the files of the book are read at each start of a run: there is nothing else to read again");
+    let (desk, actor) = (desk.clone(), Actor::engine("SIGHUP"));
+    match tokio::task::spawn_blocking(move || desk.reload(actor)).await {
+        Ok(Ok(reloaded)) => {
+            let (changed, broken) = (reloaded.changed.len(), reloaded.broken.len());
+            tracing::info!(changed, broken, "the files of the book were read again");
+        }
+        Ok(Err(problem)) => tracing::error!(why = %problem.detail, "the files of the book could not be read again"),
+        Err(error) => tracing::error!(%error, "the files of the book could not be read again"),
+    }
     manager.tell("READY=1");
 }
 
