@@ -2,7 +2,8 @@
 
 use crate::api::wire::{
     AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream,
-    Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status, WireEvent,
+    Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status, TokenReply,
+    TokenRequest, TokenRow, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -171,6 +172,30 @@ impl Client {
     /// As [`Self::reload`].
     pub async fn book_texts(&self) -> Result<BookTexts, Trouble> {
         self.ask(Method::GET, "/book", Vec::new()).await
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// When the name is taken or the owner does not answer.
+    pub async fn create_token(&self, asked: &TokenRequest) -> Result<TokenReply, Trouble> {
+        self.ask(Method::POST, "/tokens", body(asked)).await
+    }
+
+    /// Every token there ever was.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, Trouble> {
+        self.ask(Method::GET, "/tokens", Vec::new()).await
+    }
+
+    /// Takes a token's right away.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn revoke_token(&self, name: &str) -> Result<(), Trouble> {
+        self.send(Method::DELETE, &format!("/tokens/{}", part(name)), Vec::new()).await.map(drop)
     }
 
     /// Asks the owner to let this process drive its runs.

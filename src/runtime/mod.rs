@@ -5,6 +5,7 @@
 //! data directory and brings back what an earlier owner left.
 
 pub mod accepted;
+pub mod append;
 pub mod clock;
 pub mod driver;
 pub mod index;

@@ -4,8 +4,10 @@
 //! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
+mod access;
 mod answer;
 mod archive;
+mod audit;
 mod doctor;
 mod duty;
 mod history;
@@ -15,6 +17,7 @@ mod start;
 mod status;
 mod trouble;
 
+pub use access::{Access, Token};
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
@@ -62,6 +65,8 @@ pub struct Service {
     pub node: String,
     /// What this process is, where it drives runs.
     pub duty: Option<Arc<Duty>>,
+    /// The tokens, as they were read last.
+    pub access: Arc<Access>,
     /// The book as a daemon has it; elsewhere each start reads the files.
     pub book: Option<Arc<Accepted>>,
 }

@@ -13,6 +13,7 @@ mod damage;
 mod docs;
 mod floors;
 mod golden;
+mod http;
 mod keeper;
 mod keeper_client;
 mod kill;

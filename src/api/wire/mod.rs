@@ -4,6 +4,7 @@
 //! here is a promise: fields are added, never renamed or taken away, and a reader ignores what it
 //! does not know. Golden files in `tests/fixtures/wire` hold it.
 
+mod access;
 mod convert;
 mod event;
 mod outline;
@@ -14,6 +15,7 @@ mod run;
 mod status;
 mod store;
 
+pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};

@@ -6,7 +6,7 @@ mod runs;
 mod store;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
-pub use daemon::{Diff, LogFormat, Reload, Serve, Status};
+pub use daemon::{Diff, LogFormat, Reload, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -134,6 +134,11 @@ pub enum Command {
     /// Show how the files differ from what the daemon goes by
     #[command(after_long_help = "Exit codes: 0 they are the same, 1 they differ.")]
     Diff(Diff),
+    /// Make, list and revoke the tokens of the HTTP API
+    #[command(
+        after_long_help = "Examples:\n  stepladder token create grafana --role viewer\n  stepladder token list\n  stepladder token revoke grafana"
+    )]
+    Token(Token),
     /// Examine the data directory: is everything kept as it was written?
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),

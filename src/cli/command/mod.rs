@@ -24,6 +24,7 @@ pub mod serve;
 pub mod show;
 pub mod status;
 pub mod store;
+pub mod token;
 
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
@@ -57,6 +58,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Status(args)) => wait(status::run(&args, settings)),
         Some(Command::Reload(args)) => wait(reload::run(&args, settings)),
         Some(Command::Diff(args)) => wait(diff::run(&args, settings)),
+        Some(Command::Token(args)) => wait(token::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),

@@ -96,6 +96,7 @@ impl Ground {
                 None => Arc::clone(&self.files),
             },
             book,
+            access: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
             data: config.data.clone(),

@@ -1,6 +1,7 @@
 //! Whose home the data directory is: this process's, or another's that is asked.
 
 use crate::api::Desk;
+use crate::api::http::Listen;
 use crate::cli::client::Client;
 use crate::cli::door::ground::{Ground, Owned, PAUSE, tries};
 use crate::cli::door::{Purpose, lasting};
@@ -70,6 +71,12 @@ impl Home {
     /// Tells why this process can't go on writing, once it can't.
     pub(super) fn breaks(&self) -> Option<watch::Receiver<Option<String>>> {
         self.state().owned.as_ref().map(|owned| owned.owner.broken())
+    }
+
+    /// Where HTTP is to be served over TCP.
+    pub(super) fn listen(&self) -> Option<Listen> {
+        let config = &self.ground.config;
+        config.settings.other.get("http").and_then(|http| Listen::of(http, &config.book_dir))
     }
 
     /// What this process is, and how it is asked to make room.

@@ -1,6 +1,6 @@
 //! The daemon: an owner that stays. It drives every run, answers on the socket, and ends when it is told to.
 
-use crate::api::Desk;
+use crate::api::{Desk, http};
 use crate::base::actor::Actor;
 use crate::cli::door::Purpose;
 use crate::cli::door::home::{Home, Way};
@@ -36,7 +36,6 @@ pub async fn serve(settings: &Settings) -> Result<Exit, Trouble> {
     let took = clock::ticks().saturating_sub(begun).as_millis();
     let (version, process) = (env!("CARGO_PKG_VERSION"), std::process::id());
     tracing::info!(version, process, book = %book.display(), ms = %took, "stepladder serves");
-    manager.tell("READY=1\nSTATUS=serving");
     let ended = stay(&home, &mut interrupts, &manager).await;
     manager.tell("STOPPING=1\nSTATUS=ending");
     let begun = clock::ticks();
@@ -52,8 +51,10 @@ async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Re
     };
     let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
     let watch = Watch(tokio::spawn(watch_book(desk.clone())));
+    let http = serve_http(home, &desk).await?;
+    manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop(watch);
+    drop((watch, http));
     ended
 }
 
@@ -90,7 +91,15 @@ async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
     }
 }
 
-/// The task that looks at the files, ended with the daemon.
+/// Serves HTTP over TCP where the settings say so.
+async fn serve_http(home: &Home, desk: &Desk) -> Result<Option<Watch>, Trouble> {
+    let Some(listen) = home.listen() else { return Ok(None) };
+    let (http, address) = http::listen(desk.clone(), &listen).await.map_err(Trouble::new)?;
+    tracing::info!(%address, tls = listen.tls.is_some(), "HTTP is served; `stepladder token create NAME` lets somebody in");
+    Ok(Some(Watch(tokio::spawn(http.serve()))))
+}
+
+/// A task of the daemon, ended with it.
 struct Watch(JoinHandle<()>);
 
 impl Drop for Watch {

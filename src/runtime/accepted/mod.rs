@@ -11,13 +11,12 @@ pub use compose::{BOOK_FILE, Found};
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::model::acceptance::Acceptance;
-use crate::runtime::clock;
 use crate::runtime::shelf::{Shelf, Texts, texts};
-use crate::store::{AppendError, Batch, Forget, Guard, Journal, StreamId, codec};
+use crate::runtime::{append::append, clock};
+use crate::store::{Batch, Forget, Guard, Journal, StreamId, codec};
 use compose::{Composed, compose, errors};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Names of changed files that an event holds.
@@ -230,11 +229,8 @@ impl Accepted {
         let (past, _) = self.journal.past(&stream()).map_err(|error| error.to_string())?;
         let forgets = if version - past >= PAST { vec![Forget::Past(stream())] } else { Vec::new() };
         let guards = vec![Guard::Lease(self.journal.epoch()), Guard::At(stream(), version)];
-        let (tell, told) = channel();
         let batch = Batch { guards, appends: vec![(stream(), vec![event])], forgets };
-        self.journal.append(batch, Box::new(move |answer| drop(tell.send(answer))));
-        let answer = told.recv().unwrap_or_else(|_| Err(AppendError::Broken("the writer is gone".into())));
-        answer.map(|_| digest).map_err(|error| error.to_string())
+        append(self.journal.as_ref(), batch).map(|()| digest).map_err(|error| error.to_string())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Events of the book as bytes, version 1.
 
-use crate::base::actor::{Actor, Role, Via};
 use crate::base::digest::Digest;
 use crate::model::acceptance::Acceptance;
 use crate::store::codec::CodecError;
+use crate::store::codec::access::{By, read, unknown, write};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -24,23 +24,14 @@ enum Kind {
     Accepted,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct By {
-    id: String,
-    via: String,
-    role: String,
-}
-
 /// The event as bytes.
 ///
 /// # Errors
 /// [`CodecError::Unstorable`], in theory.
 pub fn encode_acceptance(event: &Acceptance) -> Result<Vec<u8>, CodecError> {
     let Acceptance { at, actor, texts, changed } = event;
-    let by = By { id: actor.id.clone(), via: actor.via.as_str().into(), role: actor.role.as_str().into() };
     let (texts, changed) = (texts.to_string(), changed.clone());
-    let v1 = V1 { v: 1, at: *at, event: Kind::Accepted, texts, changed, by };
-    serde_json::to_vec(&v1).map_err(|error| CodecError::Unstorable(error.to_string()))
+    write(&V1 { v: 1, at: *at, event: Kind::Accepted, texts, changed, by: By::of(actor) })
 }
 
 /// The event of these bytes.
@@ -48,22 +39,15 @@ pub fn encode_acceptance(event: &Acceptance) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// [`CodecError::Newer`] or [`CodecError::Malformed`].
 pub fn decode_acceptance(bytes: &[u8]) -> Result<Acceptance, CodecError> {
-    match super::version_of(bytes)? {
-        1 => {}
-        found => return Err(CodecError::Newer { found }),
-    }
-    let V1 { v: _, at, event: Kind::Accepted, texts, changed, by } =
-        serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
-    let malformed = |what: &str| CodecError::Malformed(format!("`{what}` is unknown"));
-    let via = Via::parse(&by.via).ok_or_else(|| malformed(&by.via))?;
-    let role = Role::parse(&by.role).ok_or_else(|| malformed(&by.role))?;
-    let texts = Digest::parse(&texts).ok_or_else(|| malformed(&texts))?;
-    Ok(Acceptance { at, actor: Actor { id: by.id, via, role }, texts, changed })
+    let V1 { v: _, at, event: Kind::Accepted, texts, changed, by } = read(bytes)?;
+    let texts = Digest::parse(&texts).ok_or_else(|| unknown(&texts))?;
+    Ok(Acceptance { at, actor: by.actor()?, texts, changed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::actor::Actor;
 
     #[test]
     fn an_acceptance_reads_back_from_what_release_one_wrote() {
