@@ -1,6 +1,9 @@
 //! Every use case in the shapes that are sent: the one desk behind the socket's routes and, within the
 //! owner's process, the command line itself. So both answer alike.
 
+mod access;
+mod duty;
+
 use crate::api::present;
 use crate::api::wire::{
     AnswerRequest, CancelMode, CancelRequest, Carried, CarryRequest, Checkup, Outline, OutputChunk, OutputRequest,

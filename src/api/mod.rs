@@ -3,6 +3,7 @@
 //! Knows the service's plain data and how it looks outside. Never decides anything.
 
 mod desk;
+pub mod http;
 pub mod present;
 mod route;
 pub mod socket;

@@ -1,8 +1,8 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 use crate::api::wire::{
-    AnswerRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState,
-    RunsRequest, StartRequest, Symptom, WireEvent,
+    AnswerRequest, BrokenFile, Checkup, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem, RunDetail,
+    RunRow, RunState, RunsRequest, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::address::Place;
@@ -16,14 +16,7 @@ pub fn row(row: service::RunRow) -> RunRow {
     RunRow {
         run: row.run.to_string(),
         runbook: row.runbook,
-        state: match row.state {
-            service::RunState::Queued => RunState::Queued,
-            service::RunState::Running => RunState::Running,
-            service::RunState::Waiting => RunState::Waiting,
-            service::RunState::Stranded => RunState::Stranded,
-            service::RunState::Quarantined => RunState::Quarantined,
-            service::RunState::Ended => RunState::Ended,
-        },
+        state: run_state(row.state),
         started: row.started,
         ended: row.ended,
         outcome: row.outcome,
@@ -33,6 +26,49 @@ pub fn row(row: service::RunRow) -> RunRow {
         dry: row.dry,
         repeats: row.repeats,
         parent: row.parent,
+    }
+}
+
+fn run_state(state: service::RunState) -> RunState {
+    match state {
+        service::RunState::Queued => RunState::Queued,
+        service::RunState::Running => RunState::Running,
+        service::RunState::Waiting => RunState::Waiting,
+        service::RunState::Stranded => RunState::Stranded,
+        service::RunState::Quarantined => RunState::Quarantined,
+        service::RunState::Ended => RunState::Ended,
+    }
+}
+
+/// How everything stands.
+#[must_use]
+pub fn status(status: service::Status) -> Status {
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart } = status;
+    let owner = standing.map(|standing| OwnerStatus {
+        process: standing.process,
+        stays: standing.stays,
+        since: standing.since,
+        version: standing.version,
+    });
+    let run = |one: service::Unfinished| UnfinishedRun {
+        run: one.run.to_string(),
+        runbook: one.runbook,
+        state: run_state(one.state),
+        waits_for: one.waits_for,
+        started: one.started,
+    };
+    let file = |one: service::Broken| {
+        let service::Broken { file, kept, since, findings } = one;
+        BrokenFile { file, kept, since, findings }
+    };
+    Status {
+        owner,
+        runs: runs.into_iter().map(run).collect(),
+        book_since,
+        files,
+        broken: broken.into_iter().map(file).collect(),
+        orphans,
+        restart,
     }
 }
 
@@ -132,6 +168,8 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::Ended { .. } => ("ended", 409, "the run is over"),
         Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),
         Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
+        Trouble::Serving { .. } => ("serving", 409, "the runs are already served"),
+        Trouble::NoDaemon => ("no-daemon", 409, "no daemon serves this book"),
         Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
         Trouble::Store(_) => ("store", 500, "the store can't be read"),
     };

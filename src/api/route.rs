@@ -4,14 +4,14 @@ use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest,
-    StartRequest,
+    StartRequest, TokenRequest,
 };
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,15 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/tokens", get(tokens).post(create_token))
+        .route("/api/v1/tokens/{name}", delete(revoke_token))
+        .route("/api/v1/audit", get(audit))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/book", get(book))
+        .route("/api/v1/book/reload", post(reload))
+        .route("/api/v1/owner/make-room", post(make_room))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
@@ -140,6 +149,66 @@ async fn output(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQue
     let OutputQuery { place, attempt, stream, from } = asked(query)?;
     let asked = OutputRequest { run, place, attempt, stream, from };
     Ok(Json(blocking(move || desk.output(&asked)).await?).into_response())
+}
+
+/// This process is here.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// The runs are driven.
+async fn readyz(State(desk): State<Desk>) -> Answered {
+    match tokio::time::timeout(std::time::Duration::from_secs(5), desk.beats()).await {
+        Ok(true) => Ok("ok\n".into_response()),
+        Ok(false) | Err(_) => {
+            Err(Problem::new(503, "not-ready", "not ready", "the thread that drives the runs does not answer"))
+        }
+    }
+}
+
+async fn tokens(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.tokens(&actor)).await?).into_response())
+}
+
+async fn create_token(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {
+    let (actor, asked) = (actor(from)?, read::<TokenRequest>(&body)?);
+    Ok((StatusCode::CREATED, Json(blocking(move || desk.create_token(actor, asked)).await?)).into_response())
+}
+
+async fn revoke_token(State(desk): State<Desk>, Path(name): Path<String>, from: From) -> Answered {
+    let actor = actor(from)?;
+    blocking(move || desk.revoke_token(actor, &name)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct AuditQuery {
+    limit: Option<u32>,
+}
+
+async fn audit(State(desk): State<Desk>, from: From, query: AnyQuery<AuditQuery>) -> Answered {
+    let (actor, limit) = (actor(from)?, asked(query)?.limit.unwrap_or(RUNS));
+    Ok(Json(blocking(move || desk.deeds(&actor, limit)).await?).into_response())
+}
+
+async fn status(State(desk): State<Desk>) -> Answered {
+    Ok(Json(blocking(move || desk.status()).await?).into_response())
+}
+
+async fn book(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.book_texts(&actor)).await?).into_response())
+}
+
+async fn reload(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.reload(actor)).await?).into_response())
+}
+
+async fn make_room(State(desk): State<Desk>, from: From) -> Answered {
+    desk.make_room(&actor(from)?)?;
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,10 @@ use crate::base::actor::{Actor, Role, Via};
 use crate::keeper;
 use crate::service::Service;
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::serve::IncomingStream;
 use rustix::process::geteuid;
 use std::fs;
@@ -36,11 +40,25 @@ pub fn listen(data: &Path) -> io::Result<UnixListener> {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listener: UnixListener, service: Service, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let app = routes(Desk::new(service)).into_make_service_with_connect_info::<Peer>();
+    let desk = Desk::new(service);
+    let app = routes(desk.clone())
+        .layer(from_fn_with_state(desk, written_down))
+        .into_make_service_with_connect_info::<Peer>();
     tokio::select! {
         served = axum::serve(listener, app).into_future() => served,
         () = stop => Ok(()),
     }
+}
+
+/// Writes down what may have changed something.
+async fn written_down(State(desk): State<Desk>, peer: ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let response = next.run(request).await;
+    if let Some(actor) = peer.0.0.filter(|_| !looks) {
+        desk.audit(actor, "socket".into(), what, response.status().as_u16());
+    }
+    response
 }
 
 /// Who is at the other end.

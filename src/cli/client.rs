@@ -1,8 +1,9 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem,
-    RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, WireEvent,
+    AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream,
+    Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status, TokenReply,
+    TokenRequest, TokenRow, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -147,6 +148,62 @@ impl Client {
     /// When it can't be written or the owner does not answer.
     pub async fn carry(&self, what: &str, asked: &CarryRequest) -> Result<Carried, Trouble> {
         self.ask(Method::POST, &format!("/store/{what}"), body(asked)).await
+    }
+
+    /// How everything stands.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn status(&self) -> Result<Status, Trouble> {
+        self.ask(Method::GET, "/status", Vec::new()).await
+    }
+
+    /// Has the files of the book read again.
+    ///
+    /// # Errors
+    /// When no daemon serves it.
+    pub async fn reload(&self) -> Result<Reloaded, Trouble> {
+        self.ask(Method::POST, "/book/reload", Vec::new()).await
+    }
+
+    /// The texts of the book that count.
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub async fn book_texts(&self) -> Result<BookTexts, Trouble> {
+        self.ask(Method::GET, "/book", Vec::new()).await
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// When the name is taken or the owner does not answer.
+    pub async fn create_token(&self, asked: &TokenRequest) -> Result<TokenReply, Trouble> {
+        self.ask(Method::POST, "/tokens", body(asked)).await
+    }
+
+    /// Every token there ever was.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, Trouble> {
+        self.ask(Method::GET, "/tokens", Vec::new()).await
+    }
+
+    /// Takes a token's right away.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn revoke_token(&self, name: &str) -> Result<(), Trouble> {
+        self.send(Method::DELETE, &format!("/tokens/{}", part(name)), Vec::new()).await.map(drop)
+    }
+
+    /// Asks the owner to let this process drive its runs.
+    ///
+    /// # Errors
+    /// When it stays itself or does not answer.
+    pub async fn make_room(&self) -> Result<(), Trouble> {
+        self.send(Method::POST, "/owner/make-room", Vec::new()).await.map(drop)
     }
 
     /// Whether there is an owner that answers.

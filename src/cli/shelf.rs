@@ -1,5 +1,6 @@
 //! The files of a book, from disk into `lang::load`.
 
+use crate::base::digest::Digest;
 use crate::base::limits::MAX_FILE;
 use crate::cli::output;
 use crate::cli::settings::{BOOK_FILE, Settings};
@@ -9,7 +10,10 @@ use crate::diagnostic::render::people;
 use crate::diagnostic::{Diagnostics, Spot, closest};
 use crate::lang::{Loaded, Reading, Unread};
 use crate::model::runbook::Runbook;
+use crate::runtime::accepted::Found;
+use crate::runtime::shelf::Texts;
 use crate::service::BookNow;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,10 +32,48 @@ pub fn files(book: &Path) -> Result<Vec<(String, Arc<str>)>, Trouble> {
     Ok(texts(book)?.0)
 }
 
-type Texts = (Vec<(String, Arc<str>)>, Vec<Unread>);
+/// The same for who goes on with what was there before: everything that can't be read is listed, nothing is an error
+/// but a folder that can't be looked into.
+///
+/// # Errors
+/// A sentence for that folder.
+pub fn found(book: &Path) -> Result<Found, Trouble> {
+    let (texts, unread) = gathered(book)?;
+    Ok(Found { texts: texts.into_iter().collect(), unread })
+}
+
+/// A number that is another one when any file of the book has changed, made without reading them.
+pub fn signature(book: &Path) -> u64 {
+    let mut parts = Vec::new();
+    let mut look = |path: &Path| {
+        let Ok(at) = std::fs::metadata(path) else { return };
+        let numbers = [at.ino(), at.size(), at.mode().into()];
+        let instants = [at.mtime(), at.mtime_nsec(), at.ctime(), at.ctime_nsec()];
+        parts.extend(path.as_os_str().as_encoded_bytes());
+        parts.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
+        parts.extend(instants.into_iter().flat_map(i64::to_le_bytes));
+    };
+    SINGLE.iter().for_each(|name| look(&book.join(name)));
+    for folder in FOLDERS {
+        yaml_files(book, folder).unwrap_or_default().iter().for_each(|name| look(&book.join(name)));
+    }
+    Digest::of(&parts).seed()
+}
+
+type Gathered = (Vec<(String, Arc<str>)>, Vec<Unread>);
 
 /// The files that can be read, and the runbooks and tests that can't.
-fn texts(book: &Path) -> Result<Texts, Trouble> {
+fn texts(book: &Path) -> Result<Gathered, Trouble> {
+    let (texts, unread) = gathered(book)?;
+    if let Some(file) = unread.iter().find(|file| SINGLE.contains(&file.name.as_str())) {
+        let (path, message) = (book.join(&file.name), &file.message);
+        return Err(Trouble::new(format!("`{}`: {message}", path.display())).help(file.help.clone()));
+    }
+    Ok((texts, unread))
+}
+
+/// The files that can be read, and those that can't.
+fn gathered(book: &Path) -> Result<Gathered, Trouble> {
     let mut names: Vec<String> =
         SINGLE.iter().filter(|name| is_there(&book.join(name))).map(|name| (*name).to_owned()).collect();
     for folder in FOLDERS {
@@ -41,9 +83,6 @@ fn texts(book: &Path) -> Result<Texts, Trouble> {
     for name in names {
         match read(book, &name) {
             Ok(text) => texts.push((name, text)),
-            Err(file) if SINGLE.contains(&name.as_str()) => {
-                return Err(Trouble::new(format!("`{}`: {}", book.join(&name).display(), file.message)).help(file.help));
-            }
             Err(file) => unread.push(*file),
         }
     }
@@ -153,6 +192,18 @@ impl Memo {
         let now = BookNow { texts, loaded: Arc::new(checked(&found, unread)) };
         *last = whole.then(|| now.clone());
         Ok(now)
+    }
+
+    /// What comes of those texts.
+    pub fn of(&self, texts: Texts) -> BookNow {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = last.as_ref().filter(|known| known.texts == texts) {
+            return known.clone();
+        }
+        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+        let now = BookNow { texts, loaded: Arc::new(checked(&files, Vec::new())) };
+        *last = Some(now.clone());
+        now
     }
 }
 

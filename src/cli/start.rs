@@ -20,7 +20,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::try_parse_from(&typed) {
         Ok(cli) => {
             let settings = Settings::new(&cli.global, &around);
-            log::begin(&settings);
+            log::begin(&settings, cli.command.as_ref());
             command::begin(cli.command, &settings).unwrap_or_else(|trouble| tell(&trouble, settings.err.color))
         }
         Err(reason) => usage(&reason, &typed, &around),

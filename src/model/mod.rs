@@ -2,6 +2,8 @@
 //!
 //! Built by `lang` from text, read by `engine`. Knows no YAML, no storage, no clock.
 
+pub mod acceptance;
+pub mod access;
 pub mod alert;
 pub mod baseline;
 pub mod book;

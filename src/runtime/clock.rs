@@ -19,6 +19,13 @@ pub fn ticks() -> Duration {
     START.get_or_init(Instant::now).elapsed()
 }
 
+/// Thirty-two bytes that nobody can guess; none where the machine has no source of chance.
+#[must_use]
+pub fn unguessable() -> Option<[u8; 32]> {
+    let mut chance = [0; 32];
+    getrandom::fill(&mut chance).is_ok().then_some(chance)
+}
+
 /// A new id for a run that begins at `now`.
 #[must_use]
 pub fn new_run(now: Timestamp) -> RunId {

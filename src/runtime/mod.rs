@@ -4,6 +4,8 @@
 //! durable and only then lets effects out (invariant 1). `recall` looks up what a decision must know of stored samples. `perform` does the effects. `owner` opens a
 //! data directory and brings back what an earlier owner left.
 
+pub mod accepted;
+pub mod append;
 pub mod artifacts;
 pub mod clock;
 pub mod driver;

@@ -11,6 +11,7 @@ use crate::base::value::Value;
 use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
 use crate::model::book::Settings;
 use crate::model::runbook::Keep;
+use crate::runtime::append::append;
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::{artifacts, clock, recover, spool};
 use crate::store::disk::DiskJournal;
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -153,12 +154,6 @@ fn forget_groups(journal: &dyn Journal) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn append(journal: &dyn Journal, batch: Batch) -> Result<(), AppendError> {
-    let (tell, told) = channel();
-    journal.append(batch, Box::new(move |answer| drop(tell.send(answer))));
-    told.recv().unwrap_or_else(|_| Err(AppendError::Broken("the writer is gone".into()))).map(drop)
 }
 
 /// Takes away what steps of these runs printed, and the files that were kept of them.

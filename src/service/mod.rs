@@ -4,18 +4,25 @@
 //! `Actor` whose right is checked here and nowhere else (invariant 16).
 //! Knows no HTTP, no terminal.
 
+mod access;
 mod answer;
 mod archive;
+mod audit;
 mod doctor;
+mod duty;
 mod history;
 mod plan;
 mod select;
 mod start;
+mod status;
 mod trouble;
 
+pub use access::{Access, Token};
 pub use doctor::{Checkup, Grade, Symptom};
+pub use duty::{Duty, Stay};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use start::StartRun;
+pub use status::{Broken, Standing, Status, Unfinished};
 pub use trouble::Trouble;
 
 use crate::act::Secrets;
@@ -25,6 +32,7 @@ use crate::engine::decide::Input;
 use crate::engine::run::Run;
 use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
+use crate::runtime::accepted::Accepted;
 use crate::runtime::pump::Message;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
@@ -65,6 +73,12 @@ pub struct Service {
     pub data: PathBuf,
     /// This node.
     pub node: String,
+    /// What this process is, where it drives runs.
+    pub duty: Option<Arc<Duty>>,
+    /// The tokens, as they were read last.
+    pub access: Arc<Access>,
+    /// The book as a daemon has it; elsewhere each start reads the files.
+    pub book: Option<Arc<Accepted>>,
 }
 
 impl Service {

@@ -1,6 +1,7 @@
 //! Why a use case can't be: sentences, split where a caller branches.
 
 use crate::base::actor::Role;
+use jiff::Timestamp;
 
 /// Why not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,17 @@ pub enum Trouble {
     /// Nobody drives runs here.
     #[error("nobody drives the runs of this data directory right now: `stepladder drive` does, until none is left")]
     NoOwner,
+    /// There is an owner that stays.
+    #[error("the runs are already served: by process {process}, since {since}; end it first, or go on with it")]
+    Serving {
+        /// Its process.
+        process: u32,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Whoever drives the runs keeps no book.
+    #[error("no daemon serves this book: each run reads its files when it starts, and there is nothing to read again")]
+    NoDaemon,
     /// The owner ended meanwhile.
     #[error("{0}")]
     Stopped(String),

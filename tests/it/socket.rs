@@ -71,6 +71,9 @@ impl House {
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             data: data.path().into(),
             node: "local".into(),
+            duty: None,
+            book: None,
+            access: Arc::default(),
         };
         let listener = socket::listen(data.path()).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{from_str, json, to_string_pretty};
 use std::path::Path;
 use stepladder::api::wire::{
-    AnswerRequest, CancelMode, CancelRequest, Outline, OutlineStep, OutputChunk, OutputRequest, OutputStream, Problem,
-    RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply, StartRequest, What, WireEvent,
+    AnswerRequest, BrokenFile, CancelMode, CancelRequest, Outline, OutlineStep, OutputChunk, OutputRequest,
+    OutputStream, OwnerStatus, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply,
+    StartRequest, Status, UnfinishedRun, What, WireEvent,
 };
 use stepladder::store::codec::decode;
 
@@ -89,5 +90,28 @@ fn all_other_shapes_stay() {
     frozen("request-output", &OutputRequest { run: run(), place: place.clone(), attempt: 1, stream, from: -2048 });
     let text = "connection refused\n".to_owned();
     frozen("output", &OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19 });
+    let broken = BrokenFile {
+        file: "runbooks/heal.yaml".into(),
+        kept: true,
+        since: "2026-11-23T06:30:00Z".parse().unwrap(),
+        findings: vec!["runbooks/heal.yaml:2:5: SL0101 unknown key".into()],
+    };
+    let status = Status {
+        owner: Some(OwnerStatus { process: 7, stays: true, since: broken.since, version: "0.1.0".into() }),
+        runs: vec![UnfinishedRun {
+            run: run(),
+            runbook: "heal".into(),
+            state: RunState::Queued,
+            waits_for: Some("group `one`, held by 01kaz3v7q0h5n8w2c4d6e8f0g3".into()),
+            started: broken.since,
+        }],
+        book_since: Some(broken.since),
+        files: 3,
+        broken: vec![broken.clone()],
+        orphans: [("old".to_owned(), 1)].into(),
+        restart: true,
+    };
+    frozen("status", &status);
+    frozen("reloaded", &Reloaded { changed: vec!["thresholds.yaml".into()], broken: vec![broken], restart: false });
     frozen("problem", &Problem::new(404, "no-such-runbook", "no such runbook", "no runbook `heel` in this book"));
 }

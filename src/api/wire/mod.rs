@@ -4,6 +4,7 @@
 //! here is a promise: fields are added, never renamed or taken away, and a reader ignores what it
 //! does not know. Golden files in `tests/fixtures/wire` hold it.
 
+mod access;
 mod convert;
 mod event;
 mod outline;
@@ -11,12 +12,15 @@ mod output;
 mod problem;
 mod request;
 mod run;
+mod status;
 mod store;
 
+pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
+pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, Status, UnfinishedRun};
 pub use store::{Carried, CarryRequest, Checkup, Symptom};

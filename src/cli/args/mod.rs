@@ -1,10 +1,12 @@
 //! What may be typed: clap and nothing else.
 
 mod book;
+mod daemon;
 mod runs;
 mod store;
 
 pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
+pub use daemon::{Diff, LogFormat, Reload, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -119,6 +121,24 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"
     )]
     Retry(Retry),
+    /// Stay, drive every run and answer: the daemon
+    #[command(after_long_help = SERVE_EXAMPLES)]
+    Serve(Serve),
+    /// Show who drives the runs, what has not ended, and whether the book is well
+    #[command(
+        after_long_help = "Exit codes: 0 all is well, 1 a file of the book does not pass its checks or a run is stranded."
+    )]
+    Status(Status),
+    /// Have the daemon read the files of the book again, now
+    Reload(Reload),
+    /// Show how the files differ from what the daemon goes by
+    #[command(after_long_help = "Exit codes: 0 they are the same, 1 they differ.")]
+    Diff(Diff),
+    /// Make, list and revoke the tokens of the HTTP API
+    #[command(
+        after_long_help = "Examples:\n  stepladder token create grafana --role viewer\n  stepladder token list\n  stepladder token revoke grafana"
+    )]
+    Token(Token),
     /// Examine the data directory: is everything kept as it was written?
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -198,6 +218,14 @@ const DOCTOR_EXAMPLES: &str = "Examples:
   stepladder doctor --json | jq .symptoms
 
 Exit codes: 0 all is well, 1 nothing is lost (mended, or can be), 2 something is lost or can't be trusted.";
+
+const SERVE_EXAMPLES: &str = "Examples:
+  stepladder serve                          in this terminal; Ctrl-C ends it
+  stepladder serve --log-format json
+  systemctl enable --now stepladder         the unit is in examples/systemd
+
+Whoever drives runs makes room for it. TERM ends it in less than a second: what its steps started goes on,
+and the next owner hears of it. HUP reads everything again.";
 
 const RUNS_EXAMPLES: &str = "Examples:
   stepladder runs                           of every runbook, newest first

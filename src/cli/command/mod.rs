@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
@@ -14,12 +15,16 @@ pub mod logs;
 pub mod man;
 pub mod new;
 pub mod orient;
+pub mod reload;
 pub mod retry;
 pub mod run;
 pub mod runs;
 pub mod schema;
+pub mod serve;
 pub mod show;
+pub mod status;
 pub mod store;
+pub mod token;
 
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
@@ -49,6 +54,11 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Serve(args)) => wait(serve::run(&args, settings)),
+        Some(Command::Status(args)) => wait(status::run(&args, settings)),
+        Some(Command::Reload(args)) => wait(reload::run(&args, settings)),
+        Some(Command::Diff(args)) => wait(diff::run(&args, settings)),
+        Some(Command::Token(args)) => wait(token::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),

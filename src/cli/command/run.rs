@@ -9,11 +9,15 @@ use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::watch::{Show, watch};
 use crate::cli::{output, plan, shelf};
+use crate::lang;
+use crate::model::runbook::Runbook;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Runs a runbook.
 pub async fn run(args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
     let book = settings.book()?;
-    let request = request(args, settings)?;
+    let request = request(args, settings, &book).await?;
     let purpose = if args.detach { Purpose::Leave } else { Purpose::Drive };
     let door = Door::open(settings, &book, purpose).await?;
     let ended = start(&door, request, args, settings).await;
@@ -45,15 +49,28 @@ pub async fn plan(args: &Plan, settings: &Settings) -> Result<Exit, Trouble> {
     self::run(&run, settings).await
 }
 
-fn request(args: &Run, settings: &Settings) -> Result<StartRequest, Trouble> {
+async fn request(args: &Run, settings: &Settings, book: &Path) -> Result<StartRequest, Trouble> {
     let plan = args.plan.as_ref().map(|file| plan::read(&settings.cwd().join(file))).transpose()?;
     let its_own = plan.as_ref().and_then(|plan| plan["runbook"].as_str());
     let name = args.runbook.as_deref().or(its_own).unwrap_or_default();
     let planned = plan.as_ref().and_then(|plan| plan["inputs"].as_object());
     let planned: Vec<String> = planned.into_iter().flat_map(|inputs| inputs.keys().cloned()).collect();
-    let loaded = settings.memo.load(&settings.book()?)?.loaded;
-    let runbook = shelf::runbook_or_findings(&loaded, name, settings)?;
+    let loaded = settings.memo.load(book)?.loaded;
+    let runbook = match shelf::runbook_or_findings(&loaded, name, settings) {
+        Ok(runbook) => runbook,
+        Err(trouble) => last_good(settings, book, name).await.ok_or(trouble)?,
+    };
     let What { inputs, from, only, skip } = args.what.clone();
     let inputs = inputs::gather(&runbook, &inputs, &planned, settings)?;
     Ok(StartRequest { runbook: runbook.name.to_string(), inputs, dry: args.dry_run, from, only, skip, plan })
+}
+
+/// The last good text of a runbook, where a daemon goes by one.
+async fn last_good(settings: &Settings, book: &Path, name: &str) -> Option<Arc<Runbook>> {
+    let door = Door::open(settings, book, Purpose::Look).await.ok()?;
+    let texts = door.book_texts().await.ok()?.texts;
+    let files: Vec<(String, Arc<str>)> = texts.into_iter().map(|(name, text)| (name, text.into())).collect();
+    let runbook = shelf::runbook(&lang::load(&files), name).ok()?;
+    output::aside(&format!("the daemon goes by the last good text of `{name}`, and that is what runs"));
+    Some(runbook)
 }

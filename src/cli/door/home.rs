@@ -1,27 +1,17 @@
 //! Whose home the data directory is: this process's, or another's that is asked.
 
 use crate::api::Desk;
-use crate::api::socket;
-use crate::base::span::Span;
+use crate::api::http::Listen;
 use crate::cli::client::Client;
+use crate::cli::door::ground::{Ground, Owned, PAUSE, tries};
 use crate::cli::door::{Purpose, lasting};
-use crate::cli::output;
-use crate::cli::settings::{BOOK_FILE, Settings};
+use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::runtime::owner::{self, Config, Owner};
-use crate::runtime::retention::Keeping;
-use crate::service::{Files, Service};
-use crate::store::disk::OpenError;
+use crate::service::Duty;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::task::JoinHandle;
-
-/// How long a data directory that is held and does not answer is tried again: an owner that is just
-/// starting or just ending needs a moment.
-const PATIENCE: Span = Span::from_secs(10);
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(20);
+use tokio::sync::watch;
 
 /// How the runs are reached right now.
 #[derive(Clone)]
@@ -34,12 +24,12 @@ pub(super) enum Way {
 
 /// One data directory as this process stands to it.
 pub(super) struct Home {
-    config: Config,
-    files: Files,
-    purpose: Purpose,
+    ground: Ground,
     state: Mutex<State>,
     /// One search for the next owner at a time: a second would find the first in its way.
     seeking: tokio::sync::Mutex<()>,
+    /// Whether another process has taken over what this one owned, or is about to.
+    handed: AtomicBool,
 }
 
 struct State {
@@ -47,18 +37,12 @@ struct State {
     owned: Option<Owned>,
 }
 
-/// What has to be given up at the end.
-struct Owned {
-    owner: Owner,
-    server: JoinHandle<()>,
-}
-
 impl Home {
     pub(super) async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
-        let (config, files) = config(settings, book)?;
-        let (way, owned) = find_way(&config, &files, purpose).await?;
+        let ground = Ground::of(settings, book, purpose)?;
+        let (way, owned) = ground.find_way().await?;
         let state = Mutex::new(State { way, owned });
-        Ok(Self { config, files, purpose, state, seeking: tokio::sync::Mutex::new(()) })
+        Ok(Self { ground, state, seeking: tokio::sync::Mutex::new(()), handed: AtomicBool::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -71,7 +55,7 @@ impl Home {
 
     /// The data directory.
     pub(super) fn data(&self) -> &Path {
-        &self.config.data
+        &self.ground.config.data
     }
 
     /// Whether this process drives the runs.
@@ -81,12 +65,49 @@ impl Home {
 
     /// Whether the data directory is there no more.
     pub(super) fn gone(&self) -> bool {
-        !self.config.data.exists()
+        !self.ground.config.data.exists()
     }
 
     /// Why this process can't go on writing, once it can't.
     pub(super) fn broken(&self) -> Option<String> {
         self.state().owned.as_ref().and_then(|owned| owned.owner.broken().borrow().clone())
+    }
+
+    /// Tells why this process can't go on writing, once it can't.
+    pub(super) fn breaks(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.state().owned.as_ref().map(|owned| owned.owner.broken())
+    }
+
+    /// Where HTTP is to be served over TCP.
+    pub(super) fn listen(&self) -> Option<Listen> {
+        let config = &self.ground.config;
+        config.settings.other.get("http").and_then(|http| Listen::of(http, &config.book_dir))
+    }
+
+    /// What this process is, and how it is asked to make room.
+    pub(super) fn duty(&self) -> Arc<Duty> {
+        Arc::clone(&self.ground.duty)
+    }
+
+    /// Makes room for another owner, which is followed from then on.
+    pub(super) async fn make_room(&self) {
+        let _one = self.seeking.lock().await;
+        self.handed.store(true, Ordering::Release);
+        let taken = self.close().await && self.next_answers().await;
+        self.handed.store(taken, Ordering::Release);
+    }
+
+    /// Whether another process has taken over what this one owned, or is about to.
+    pub(super) fn handed(&self) -> bool {
+        self.handed.load(Ordering::Acquire)
+    }
+
+    /// The same, once it is settled.
+    pub(super) async fn was_taken_over(&self) -> bool {
+        if self.handed() {
+            drop(self.seeking.lock().await);
+        }
+        self.handed()
     }
 
     /// The owner that was followed is gone: find the next one, or become it.
@@ -101,7 +122,7 @@ impl Home {
             }
             Way::There(_) => {}
         }
-        let (way, owned) = find_way(&self.config, &self.files, self.purpose).await?;
+        let (way, owned) = self.ground.find_way().await?;
         let mut state = self.state();
         state.way = way;
         state.owned = owned;
@@ -113,16 +134,24 @@ impl Home {
         if !self.close().await {
             return Ok(());
         }
-        lasting::launch(&self.config)?;
-        let client = Client::new(&self.config.data);
+        lasting::launch(&self.ground.config)?;
+        // Whoever answers drives what is unfinished; it need not be the one that was started.
+        if self.next_answers().await {
+            return Ok(());
+        }
+        Err(Trouble::new("no process that drives the runs has begun").help("`stepladder drive` does it here"))
+    }
+
+    /// Whether another owner answers in good time.
+    async fn next_answers(&self) -> bool {
+        let client = Client::new(&self.ground.config.data);
         for _ in 0..tries() {
-            // Whoever answers drives what is unfinished; it need not be the one that was started.
             if client.answers().await {
-                return Ok(());
+                return true;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Trouble::new("no process that drives the runs has begun").help("`stepladder drive` does it here"))
+        false
     }
 
     /// Gives up what this process owns; true = it owned something.
@@ -132,9 +161,9 @@ impl Home {
             Some(Owned { owner, server }) => {
                 server.abort();
                 let _ = server.await;
-                let _ = std::fs::remove_file(self.config.data.join("socket"));
+                let _ = std::fs::remove_file(self.ground.config.data.join("socket"));
                 // The journal closes when the last hold on it goes.
-                let closed = Client::new(&self.config.data);
+                let closed = Client::new(&self.ground.config.data);
                 self.state().way = Way::There(closed);
                 owner.close().await;
                 true
@@ -142,89 +171,4 @@ impl Home {
             None => false,
         }
     }
-}
-
-fn config(settings: &Settings, book: &Path) -> Result<(Config, Files), Trouble> {
-    let loaded = settings.memo.load(book)?.loaded;
-    let text =
-        loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
-    let program =
-        std::env::current_exe().map_err(|error| Trouble::new(format!("cannot find this program itself: {error}")))?;
-    let book_dir = std::fs::canonicalize(book).map_err(|reason| Trouble::io("find", book, &reason))?;
-    let quiet = settings.live_out || settings.live_err;
-    let own = loaded.book.runbooks.iter().map(|(name, runbook)| (name.clone(), runbook.keep)).collect();
-    let config = Config {
-        keeping: Keeping::new(&loaded.book.settings, own),
-        data: book_dir.join(&loaded.book.settings.data),
-        book_dir: book_dir.clone(),
-        settings: Arc::new(loaded.book.settings.clone()),
-        settings_text: text.unwrap_or_else(|| "".into()),
-        env: settings.env.clone(),
-        program,
-        say: Arc::new(move |announcement| {
-            if !quiet {
-                output::aside(&format!("[{}] {} {}", announcement.level, announcement.title, announcement.message));
-            }
-            true
-        }),
-    };
-    let memo = settings.memo.clone();
-    let files: Files = Arc::new(move || memo.load(&book_dir).map_err(|trouble| trouble.to_string()));
-    Ok((config, files))
-}
-
-/// How often something is tried before it is given up.
-fn tries() -> u64 {
-    PATIENCE.millis() / u64::try_from(PAUSE.as_millis()).unwrap_or(1)
-}
-
-/// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
-async fn find_way(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), Trouble> {
-    let mut held = None;
-    for _ in 0..tries() {
-        match try_to_own(config, files, purpose) {
-            Ok(found) => return Ok(found),
-            Err(error @ OpenError::Held { .. }) => held = Some(error),
-            Err(error @ OpenError::Io { .. }) => {
-                let way = "the runs of the book are kept there: see who may write it, or name another directory under \
-                           `data` in stepladder.yaml";
-                return Err(Trouble::new(error.to_string()).help(way));
-            }
-            Err(error) => return Err(Trouble::new(error.to_string())),
-        }
-        let client = Client::new(&config.data);
-        if client.answers().await {
-            return Ok((Way::There(client), None));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    let why = held.map_or_else(|| "nobody answers".into(), |held| held.to_string());
-    Err(Trouble::new(format!("{why}; it does not answer on its socket")))
-}
-
-fn try_to_own(config: &Config, files: &Files, purpose: Purpose) -> Result<(Way, Option<Owned>), OpenError> {
-    let service = |journal, shelf, pump| Service {
-        journal,
-        shelf,
-        pump,
-        files: Arc::clone(files),
-        env: config.env.clone(),
-        secrets: Arc::new(owner::secrets(config)),
-        data: config.data.clone(),
-        node: "local".into(),
-    };
-    if matches!(purpose, Purpose::Look | Purpose::Adopt) {
-        let opened = owner::open(&config.data, purpose == Purpose::Adopt)?;
-        return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None))), None));
-    }
-    let owner = Owner::open(config)?;
-    let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()));
-    let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
-    let serving = socket::serve(listener, service.clone(), std::future::pending());
-    let server = tokio::spawn(async move {
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the socket can't be served any more; nobody can follow");
-        }
-    });
-    Ok((Way::Here(Desk::new(service)), Some(Owned { owner, server })))
 }

@@ -35,7 +35,8 @@ pub(super) fn launch(config: &Config) -> Result<(), Trouble> {
 pub async fn drive(settings: &Settings) -> Result<Exit, Trouble> {
     let door = Door::open(settings, &settings.book()?, Purpose::Drive).await?;
     let mut interrupts = Interrupts::listen()?;
-    while !door.home.gone() && unfinished(&door).await? {
+    // Who takes over stays.
+    while !door.home.gone() && !door.home.was_taken_over().await && unfinished(&door).await? {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = interrupts.next() => {

@@ -4,8 +4,11 @@
 //! whoever holds the lock is the owner, everybody else follows. When an owner is lost, whoever follows
 //! a run becomes the next one and goes on with it.
 
+mod ground;
 mod home;
 mod lasting;
+mod serving;
+mod standing;
 mod store;
 
 use crate::api;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 pub use lasting::drive;
+pub use serving::serve;
 
 /// What the door is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub enum Purpose {
     Drive,
     /// To start runs that go on without this process.
     Leave,
+    /// To stay, whatever there is to drive: who drives now makes room.
+    Serve,
     /// To look at what is there; nothing is driven on.
     Look,
     /// The same, and a data directory of another machine is taken over.
@@ -74,8 +80,16 @@ impl Door {
     /// # Errors
     /// A sentence when the data directory cannot be used or its owner does not answer.
     pub async fn open(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
-        let home = Home::open(settings, book, purpose).await?;
-        Ok(Self { home: Arc::new(home), user: settings.user.clone() })
+        let home = Arc::new(Home::open(settings, book, purpose).await?);
+        let (duty, weak) = (home.duty(), Arc::downgrade(&home));
+        tokio::spawn(async move {
+            duty.asked_for_room().await;
+            // Once is enough: who has made room follows from then on.
+            if let Some(home) = weak.upgrade() {
+                home.make_room().await;
+            }
+        });
+        Ok(Self { home, user: settings.user.clone() })
     }
 
     /// Gives up what this process owns. What it drives and has not ended goes on under an owner that lasts.
@@ -159,7 +173,7 @@ impl Door {
             let trouble = match passed {
                 Passed::All => return,
                 Passed::Trouble(trouble) => trouble,
-                Passed::Lost if there => match self.home.again().await {
+                Passed::Lost if there || self.home.handed() => match self.home.again().await {
                     Ok(()) => continue,
                     Err(trouble) => trouble,
                 },

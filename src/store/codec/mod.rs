@@ -4,10 +4,14 @@
 //! never edited once released, only followed by another. Knows nothing of streams or disks: large
 //! values go through a callback and leave their hash behind ([`Spill`]).
 
+mod access;
+mod book;
 mod group;
 mod held;
 mod v1;
 
+pub use access::{decode_deed, decode_token, encode_deed, encode_token};
+pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
 

@@ -1,0 +1,59 @@
+//! The desk's side for the owner itself and its book.
+
+use crate::api::desk::{Desk, told};
+use crate::api::present;
+use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, Status};
+use crate::base::actor::Actor;
+use crate::service::Broken;
+
+impl Desk {
+    /// Asks the owner to let another one drive its runs.
+    ///
+    /// # Errors
+    /// When it lasts itself, or the actor may not.
+    pub fn make_room(&self, actor: &Actor) -> Result<(), Problem> {
+        self.service.make_room(actor).map_err(told)
+    }
+
+    /// Whether the thread that drives the runs answers.
+    pub async fn beats(&self) -> bool {
+        self.service.beats().await
+    }
+
+    /// How everything stands.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn status(&self) -> Result<Status, Problem> {
+        self.service.status().map(present::status).map_err(told)
+    }
+
+    /// Reads the files of the book again, now.
+    ///
+    /// # Errors
+    /// When no daemon serves it, they can't be read, or the actor may not.
+    pub fn reload(&self, actor: Actor) -> Result<Reloaded, Problem> {
+        let (taken, broken, restart) = self.service.reload(actor).map_err(told)?;
+        let file = |one: Broken| {
+            let Broken { file, kept, since, findings } = one;
+            BrokenFile { file, kept, since, findings }
+        };
+        Ok(Reloaded { changed: taken.changed, broken: broken.into_iter().map(file).collect(), restart })
+    }
+
+    /// The texts of the book that count.
+    ///
+    /// # Errors
+    /// When no daemon serves it, or the actor may not.
+    pub fn book_texts(&self, actor: &Actor) -> Result<BookTexts, Problem> {
+        let texts = self.service.book_texts(actor).map_err(told)?;
+        Ok(BookTexts { texts: texts.into_iter().map(|(name, text)| (name, text.to_string())).collect() })
+    }
+
+    /// Looks whether the files of the book have changed.
+    pub fn look_at_book(&self) {
+        if let Some(book) = &self.service.book {
+            book.look();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Arguments of the commands about the daemon.
+
+use crate::base::actor::Role;
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `serve`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Serve {
+    /// How it logs; under systemd as its journal takes it, else as text
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// `status`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Status {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `reload`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reload {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `diff`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Diff {}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// `token`
+#[derive(Debug, Clone, Args)]
+pub struct Token {
+    /// What to do
+    #[command(subcommand)]
+    pub what: TokenWhat,
+}
+
+/// What is done with tokens.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenWhat {
+    /// Make a token and print it, once
+    Create {
+        /// Its name, which stands in everything done with it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// What it may do
+        #[arg(long, value_name = "ROLE", default_value = "operator")]
+        role: TokenRole,
+    },
+    /// List the tokens, without what opens them
+    List {
+        /// Print a line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a token's right away, at once
+    Revoke {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TokenRole {
+    /// Look.
+    Viewer,
+    /// Start, cancel, answer.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+impl TokenRole {
+    /// As it is sent.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => Role::Viewer.as_str(),
+            Self::Operator => Role::Operator.as_str(),
+            Self::Admin => Role::Admin.as_str(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The daemon: an owner that stays. It drives every run, answers on the socket, and ends when it is told to.
+
+use crate::api::{Desk, http};
+use crate::base::actor::Actor;
+use crate::cli::door::Purpose;
+use crate::cli::door::home::{Home, Way};
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::settings::Settings;
+use crate::cli::systemd::Manager;
+use crate::cli::trouble::Trouble;
+use crate::runtime::clock;
+use std::time::Duration;
+use tokio::sync::watch::Receiver;
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+
+/// Between two looks at oneself where nobody watches.
+const PULSE: Duration = Duration::from_mins(1);
+/// Between two looks at the files of the book: a change counts when two in a row are alike.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// Serves the book's data directory until a signal ends it. Children go on under the keeper then.
+///
+/// # Errors
+/// When the data directory can't be used, or the journal can't be written any more.
+pub async fn serve(settings: &Settings) -> Result<Exit, Trouble> {
+    let mut interrupts = Interrupts::listen()?;
+    let manager = Manager::of(&settings.env);
+    let book = settings.book()?;
+    let begun = clock::ticks();
+    let home = tokio::select! {
+        home = Home::open(settings, &book, Purpose::Serve) => home?,
+        _ = interrupts.next() => return Ok(Exit::Fine),
+    };
+    let took = clock::ticks().saturating_sub(begun).as_millis();
+    let (version, process) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    tracing::info!(version, process, book = %book.display(), ms = %took, "stepladder serves");
+    let ended = stay(&home, &mut interrupts, &manager).await;
+    manager.tell("STOPPING=1\nSTATUS=ending");
+    let begun = clock::ticks();
+    home.close().await;
+    let took = clock::ticks().saturating_sub(begun).as_millis();
+    tracing::info!(ms = %took, "stepladder has ended; what its steps started goes on, and the next owner hears of it");
+    ended
+}
+
+async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Result<Exit, Trouble> {
+    let (Way::Here(desk), Some(mut breaks)) = (home.way(), home.breaks()) else {
+        return Err(Trouble::new("the runs are driven by another process"));
+    };
+    let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
+    let watch = Watch(tokio::spawn(watch_book(desk.clone())));
+    let http = serve_http(home, &desk).await?;
+    manager.tell("READY=1\nSTATUS=serving");
+    let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
+    drop((watch, http));
+    ended
+}
+
+async fn heed(
+    desk: &Desk,
+    interrupts: &mut Interrupts,
+    manager: &Manager,
+    breaks: &mut Receiver<Option<String>>,
+    pulse: &mut Interval,
+) -> Result<Exit, Trouble> {
+    loop {
+        tokio::select! {
+            name = interrupts.next() => match name {
+                "SIGHUP" => reload(desk, manager).await,
+                name => {
+                    tracing::info!(signal = name, "stepladder ends");
+                    return Ok(Exit::Fine);
+                }
+            },
+            _ = breaks.changed() => {
+                let why = breaks.borrow().clone().unwrap_or_else(|| "the thread that drives the runs is gone".into());
+                return Err(Trouble::new(why).help("started again it reads the journal from the disk and goes on"));
+            }
+            _ = pulse.tick() => beat(desk, pulse.period(), manager).await,
+        }
+    }
+}
+
+/// Tells who watches that the runs are driven: only the thread that drives them can say so.
+async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
+    match timeout(patience, desk.beats()).await {
+        Ok(true) => manager.tell("WATCHDOG=1"),
+        Ok(false) | Err(_) => tracing::error!("the thread that drives the runs does not answer"),
+    }
+}
+
+/// Serves HTTP over TCP where the settings say so.
+async fn serve_http(home: &Home, desk: &Desk) -> Result<Option<Watch>, Trouble> {
+    let Some(listen) = home.listen() else { return Ok(None) };
+    let (http, address) = http::listen(desk.clone(), &listen).await.map_err(Trouble::new)?;
+    tracing::info!(%address, tls = listen.tls.is_some(), "HTTP is served; `stepladder token create NAME` lets somebody in");
+    Ok(Some(Watch(tokio::spawn(http.serve()))))
+}
+
+/// A task of the daemon, ended with it.
+struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Looks at the files of the book again and again.
+async fn watch_book(desk: Desk) {
+    let mut looks = pulse(LOOK);
+    loop {
+        looks.tick().await;
+        let desk = desk.clone();
+        drop(tokio::task::spawn_blocking(move || desk.look_at_book()).await);
+    }
+}
+
+async fn reload(desk: &Desk, manager: &Manager) {
+    manager.reloading();
+    let (desk, actor) = (desk.clone(), Actor::engine("SIGHUP"));
+    match tokio::task::spawn_blocking(move || desk.reload(actor)).await {
+        Ok(Ok(reloaded)) => {
+            let (changed, broken) = (reloaded.changed.len(), reloaded.broken.len());
+            tracing::info!(changed, broken, "the files of the book were read again");
+        }
+        Ok(Err(problem)) => tracing::error!(why = %problem.detail, "the files of the book could not be read again"),
+        Err(error) => tracing::error!(%error, "the files of the book could not be read again"),
+    }
+    manager.tell("READY=1");
+}
+
+fn pulse(period: Duration) -> Interval {
+    let mut pulse = interval(period);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pulse
+}

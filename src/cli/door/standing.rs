@@ -1,0 +1,74 @@
+//! The door's side for the owner itself and its book.
+
+use crate::api::wire::{BookTexts, Reloaded, Status, TokenReply, TokenRequest, TokenRow};
+use crate::cli::door::home::Way;
+use crate::cli::door::{Door, said};
+use crate::cli::trouble::Trouble;
+
+impl Door {
+    /// How everything stands.
+    ///
+    /// # Errors
+    /// When the store can't be read or the owner does not answer.
+    pub async fn status(&self) -> Result<Status, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.status()),
+            Way::There(client) => client.status().await,
+        }
+    }
+
+    /// Reads the files of the book again, now.
+    ///
+    /// # Errors
+    /// When no daemon serves it.
+    pub async fn reload(&self) -> Result<Reloaded, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.reload(self.actor())),
+            Way::There(client) => client.reload().await,
+        }
+    }
+
+    /// The texts of the book that count.
+    ///
+    /// # Errors
+    /// When no daemon serves it.
+    pub async fn book_texts(&self) -> Result<BookTexts, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.book_texts(&self.actor())),
+            Way::There(client) => client.book_texts().await,
+        }
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub async fn create_token(&self, asked: TokenRequest) -> Result<TokenReply, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.create_token(self.actor(), asked)),
+            Way::There(client) => client.create_token(&asked).await,
+        }
+    }
+
+    /// Every token there ever was.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.tokens(&self.actor())),
+            Way::There(client) => client.tokens().await,
+        }
+    }
+
+    /// Takes a token's right away.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn revoke_token(&self, name: &str) -> Result<(), Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.revoke_token(self.actor(), name)),
+            Way::There(client) => client.revoke_token(name).await,
+        }
+    }
+}

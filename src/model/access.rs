@@ -1,0 +1,47 @@
+//! Who may come in over HTTP, and what they did: events of the streams `book/tokens` and `audit`.
+
+use crate::base::actor::{Actor, Role};
+use crate::base::digest::Digest;
+use jiff::Timestamp;
+
+/// Something that happened to the tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenEvent {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// Of which token.
+    pub name: String,
+    /// What.
+    pub change: TokenChange,
+}
+
+/// What happened to a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It is there, with that right; of the token itself only the hash is kept.
+    Created {
+        /// Its right.
+        role: Role,
+        /// Its hash.
+        hash: Digest,
+    },
+    /// It opens nothing any more.
+    Revoked,
+}
+
+/// A request that may have changed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// When it was answered.
+    pub at: Timestamp,
+    /// Who asked.
+    pub actor: Actor,
+    /// From where: an address, or the process's user.
+    pub from: String,
+    /// What: method and path.
+    pub what: String,
+    /// What came of it: the HTTP status.
+    pub status: u16,
+}

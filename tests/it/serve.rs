@@ -1,0 +1,279 @@
+//! The daemon as a process: it takes over, stays, is restarted under load, and every command finds it.
+
+use crate::owner::{Home, kill, text};
+use rustix::process::Signal;
+use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Output};
+use std::time::Duration;
+
+const SLOW: &str = "steps:\n  - { id: a, shell: 'echo up; echo >> began; while [ ! -e go ]; do sleep 0.02; done; echo ready' }\n  \
+                    - { id: b, shell: 'echo >> done' }\nfinally: [ { id: z, shell: 'echo >> tidied' } ]\n";
+const ASKS: &str = "steps: [ { id: a, confirm: 'Really delete?', shell: 'echo gone >> deleted' } ]\n";
+
+/// A daemon that is ended with the test.
+pub(crate) struct Daemon {
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// Starts one and waits until it is the owner and answers.
+    pub(crate) fn start(home: &Home) -> Self {
+        Self::started(home, home.start(&["serve"]))
+    }
+
+    pub(crate) fn started(home: &Home, child: Child) -> Self {
+        let daemon = Self { child: Some(child) };
+        home.until("the daemon is the owner", || home.owner() == Some(daemon.id()) && answers(home));
+        daemon
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Ends it in that way, and what it said.
+    pub(crate) fn end(mut self, signal: Signal) -> Output {
+        kill(self.id(), signal);
+        self.child.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// Whether somebody listens on the socket.
+fn answers(home: &Home) -> bool {
+    std::os::unix::net::UnixStream::connect(home.path(".stepladder/socket")).is_ok()
+}
+
+fn said(out: &Output) -> String {
+    format!("{}{}", text(&out.stdout), text(&out.stderr))
+}
+
+fn well(out: &Output) -> String {
+    assert_eq!(out.status.code(), Some(0), "{}", said(out));
+    said(out)
+}
+
+fn state(home: &Home) -> String {
+    let rows = home.rows();
+    let row = rows.first().unwrap();
+    row["outcome"].as_str().or(row["state"].as_str()).unwrap().to_owned()
+}
+
+#[test]
+fn a_daemon_stays_and_every_command_finds_it() {
+    let home = Home::new(&[("slow", SLOW), ("asks", ASKS), ("noop", "steps: [ { id: a, shell: 'true' } ]\n")]);
+    let daemon = Daemon::start(&home);
+    well(&home.run(&["run", "noop"]));
+    let shown = text(&home.run(&["show", "last", "--json"]).stdout);
+    assert!(shown.contains("\"via\":\"socket\""), "{shown}");
+    // A run that is followed, read along and cancelled by others.
+    let run = home.start(&["run", "slow"]);
+    home.until("the step has begun", || home.lines("began") == 1);
+    let logs = home.start(&["logs", "-f", "last"]);
+    well(&home.run(&["cancel", "last"]));
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
+    well(&logs.wait_with_output().unwrap());
+    assert_eq!((state(&home).as_str(), home.lines("tidied")), ("cancelled", 1));
+    // One that is interrupted where it was started, though another process drives it.
+    let run = home.start(&["run", "slow"]);
+    home.until("the step has begun", || home.lines("began") == 2);
+    kill(run.id(), Signal::INT);
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
+    assert_eq!((state(&home).as_str(), home.lines("tidied")), ("cancelled", 2));
+    // One that waits for a person, and one that nobody looks at.
+    well(&home.run(&["run", "asks", "--detach"]));
+    home.until("it waits", || state(&home) == "waiting");
+    well(&home.run(&["answer", "last", "a", "go"]));
+    home.until("it has ended", || state(&home) == "succeeded");
+    well(&home.run(&["run", "slow", "--detach"]));
+    home.until("the step has begun", || home.lines("began") == 3);
+    fs::write(home.path("go"), "").unwrap();
+    home.until("it has ended", || state(&home) == "succeeded");
+    assert_eq!(home.owner(), Some(daemon.id()), "it is the owner all the time");
+    let out = daemon.end(Signal::TERM);
+    assert!(well(&out).contains("stepladder has ended"), "{}", said(&out));
+    assert!(!answers(&home), "nobody is left");
+}
+
+/// The daemon comes while a run is at work: it drives it on, and who watches sees nothing of it.
+#[test]
+fn a_daemon_takes_over_from_whoever_drives() {
+    let home = Home::new(&[("slow", SLOW)]);
+    let run = home.start(&["run", "slow"]);
+    home.until("the step has begun", || home.lines("began") == 1);
+    assert_eq!(home.owner(), Some(run.id()));
+    let daemon = Daemon::start(&home);
+    let second = home.run(&["serve"]);
+    assert_eq!(second.status.code(), Some(3), "{}", said(&second));
+    assert!(said(&second).contains(&format!("already served: by process {}", daemon.id())), "{}", said(&second));
+    fs::write(home.path("go"), "").unwrap();
+    let said = well(&run.wait_with_output().unwrap());
+    assert!(said.contains("succeeded"), "{said}");
+    assert_eq!((home.lines("began"), home.lines("done")), (1, 1));
+    assert_eq!(home.owner(), Some(daemon.id()));
+}
+
+/// What was detached is left to a process that ends when a daemon comes.
+#[test]
+fn a_daemon_takes_over_what_was_detached() {
+    let home = Home::new(&[("slow", SLOW)]);
+    well(&home.run(&["run", "slow", "--detach"]));
+    home.until("the step has begun", || home.lines("began") == 1);
+    let before = home.owner().unwrap();
+    let daemon = Daemon::start(&home);
+    assert_ne!(before, daemon.id());
+    home.until("the process before it has ended", || !home.path(&format!("/proc/{before}")).exists() || zombie(before));
+    fs::write(home.path("go"), "").unwrap();
+    home.until("the run has ended", || state(&home) == "succeeded");
+    assert_eq!((home.lines("began"), home.lines("done")), (1, 1));
+}
+
+/// Ended, and not waited for by whoever has to.
+fn zombie(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+}
+
+/// Ended and killed in turn while runs are at work: no step is lost or done twice.
+#[test]
+fn restarts_under_load_lose_and_repeat_nothing() {
+    const RUNS: usize = 8;
+    let home = Home::new(&[(
+        "work",
+        "inputs: { n: { type: integer } }\nsteps:\n  - { id: a, shell: 'echo {{ inputs.n }}a >> began; sleep 0.3; echo {{ inputs.n }}a >> done' }\n  \
+         - { id: b, shell: 'echo {{ inputs.n }}b >> began; while [ ! -e go ]; do sleep 0.05; done; echo {{ inputs.n }}b >> done' }\n  \
+         - { id: c, shell: 'echo {{ inputs.n }}c >> began; sleep 0.3; echo {{ inputs.n }}c >> done' }\n",
+    )]);
+    let mut daemon = Daemon::start(&home);
+    for round in 0..6 {
+        for n in 0..RUNS / 4 {
+            if round < 4 {
+                let input = format!("n={}", round * (RUNS / 4) + n);
+                well(&home.run(&["run", "work", "--input", &input, "--detach"]));
+            }
+        }
+        if round == 4 {
+            home.until("every run is at its second step", || home.lines("began") == 2 * RUNS);
+            fs::write(home.path("go"), "").unwrap();
+        }
+        let signal = if round % 2 == 0 { Signal::TERM } else { Signal::KILL };
+        let out = daemon.end(signal);
+        assert!(signal == Signal::KILL || out.status.code() == Some(0), "{}", said(&out));
+        daemon = Daemon::start(&home);
+    }
+    home.until("every run has ended", || home.rows().iter().all(|row| row["outcome"] == "succeeded"));
+    for name in ["began", "done"] {
+        let lines = fs::read_to_string(home.path(name)).unwrap();
+        let mut lines: Vec<&str> = lines.lines().collect();
+        let all = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!((all, lines.len()), (3 * RUNS, 3 * RUNS), "{name}: {lines:?}");
+    }
+    drop(daemon);
+}
+
+/// A child that never ends keeps nobody from ending; it goes on, and whoever comes next has it.
+#[test]
+fn the_end_of_a_daemon_waits_for_no_child() {
+    let home = Home::new(&[("slow", SLOW)]);
+    let daemon = Daemon::start(&home);
+    well(&home.run(&["run", "slow", "--detach"]));
+    home.until("the step has begun", || home.lines("began") == 1);
+    let log = well(&daemon.end(Signal::TERM));
+    println!("{}", log.lines().last().unwrap_or_default());
+    assert_eq!(state(&home), "stranded");
+    let _next = Daemon::start(&home);
+    fs::write(home.path("go"), "").unwrap();
+    home.until("the run has ended", || state(&home) == "succeeded");
+    assert_eq!((home.lines("began"), home.lines("done")), (1, 1));
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    let home = Home::new(&[("slow", SLOW)]);
+    let manager = UnixDatagram::bind(home.path("notify")).unwrap();
+    manager.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let hear = |what: &str| {
+        let mut heard = [0; 512];
+        for _ in 0..10_000 {
+            let length = manager.recv(&mut heard).unwrap_or_else(|error| panic!("{what} was not told: {error}"));
+            if text(&heard[..length]).lines().any(|line| line.starts_with(what)) {
+                return text(&heard[..length]);
+            }
+        }
+        panic!("{what} was not told");
+    };
+    let mut command = home.command(&["serve", "--log-format", "json"]);
+    command.env("NOTIFY_SOCKET", home.path("notify")).env("WATCHDOG_USEC", "200000");
+    let daemon = Daemon::started(&home, command.spawn().unwrap());
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    kill(daemon.id(), Signal::HUP);
+    assert!(hear("RELOADING=1").contains("MONOTONIC_USEC="));
+    hear("READY=1");
+    let out = daemon.end(Signal::TERM);
+    hear("STOPPING=1");
+    let log = well(&out);
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["message"].is_string() && line["level"].is_string(), "{line}");
+    }
+    assert!(log.contains("\"version\""), "{log}");
+}
+
+#[test]
+fn under_systemd_a_line_begins_with_its_level() {
+    let home = Home::new(&[("slow", SLOW)]);
+    let mut command = home.command(&["serve"]);
+    let daemon = Daemon::started(&home, command.env("JOURNAL_STREAM", "8:1").spawn().unwrap());
+    let log = well(&daemon.end(Signal::TERM));
+    assert!(log.lines().all(|line| line.starts_with("<6>")) && log.contains("<6>stepladder serves"), "{log}");
+}
+
+#[test]
+fn the_unit_has_what_children_need_to_live_on() {
+    let unit = fs::read_to_string(crate::rust_text::root().join("examples/systemd/stepladder.service")).unwrap();
+    for setting in [
+        "Type=notify",
+        "KillMode=process",
+        "OOMPolicy=continue",
+        "Delegate=yes",
+        "PrivateTmp=no",
+        "UMask=0077",
+        "LimitCORE=0",
+        "StateDirectoryMode=0700",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+    ] {
+        assert!(unit.lines().any(|line| line == setting), "{setting}");
+    }
+    let watch = unit.lines().find_map(|line| line.strip_prefix("WatchdogSec=")).unwrap();
+    assert!(watch.parse::<u64>().unwrap() >= 10, "a machine under load is no daemon that hangs");
+}
+
+/// Followers of a daemon that is killed: one of them drives on, until the next daemon takes over from it.
+#[test]
+fn who_follows_a_killed_daemon_drives_until_the_next_comes() {
+    let home = Home::new(&[("slow", SLOW)]);
+    let daemon = Daemon::start(&home);
+    let mut run = home.start(&["run", "slow"]);
+    home.until("the step has begun", || home.lines("began") == 1);
+    drop(daemon.end(Signal::KILL));
+    home.until("the follower drives", || home.owner() == Some(run.id()) && answers(&home));
+    let _next = Daemon::start(&home);
+    fs::write(home.path("go"), "").unwrap();
+    let mut said = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{said}");
+    assert_eq!((home.lines("began"), home.lines("done")), (1, 1));
+}
