@@ -7,8 +7,10 @@
 mod check;
 mod children;
 mod cli;
+mod clock_changes;
 mod complete;
 mod crash;
+mod cron_table;
 mod damage;
 mod docs;
 mod floors;
