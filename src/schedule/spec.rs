@@ -23,6 +23,8 @@ pub struct Spec {
     pub id: ScheduleId,
     /// Which trigger of the runbook, from 0.
     pub index: usize,
+    /// `cron`, `every` or `at`.
+    pub kind: &'static str,
     /// What its time is made of, as it is shown.
     pub shown: String,
     /// When it is due.
@@ -87,6 +89,7 @@ fn spec(runbook: &Runbook, index: usize, trigger: &Trigger, settings: &Settings)
             trigger: trigger.id.clone().or_else(|| derived(kind, &expression, named))?,
         },
         index,
+        kind,
         shown: if kind == "every" { format!("every {expression}") } else { expression.clone() },
         table: Timetable { times, zone: TimeZone::get(zone).ok()?, dst, except: except.collect() },
         missed: policy.missed.unwrap_or(missed),

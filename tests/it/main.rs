@@ -30,6 +30,8 @@ mod reading;
 mod rules;
 mod run;
 mod rust_text;
+mod schedule_policy;
+mod schedule_table;
 mod sealed;
 mod series;
 mod shell_values;

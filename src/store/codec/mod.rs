@@ -6,10 +6,12 @@
 
 mod group;
 mod held;
+mod schedule;
 mod v1;
 
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
+pub use schedule::{decode_schedule, encode_schedule};
 
 use crate::base::digest::Digest;
 use crate::engine::event::Recorded;
