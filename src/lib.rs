@@ -13,6 +13,7 @@ pub mod keeper;
 pub mod lang;
 pub mod model;
 pub mod runtime;
+pub mod schedule;
 pub mod service;
 pub mod store;
 pub mod template;

@@ -78,6 +78,12 @@ limits! {
     MAX_ALERT_NESTING = 16, "parentheses within parentheses of the condition of one alert", "nobody reads more, and recursion stays small";
     /// Signs of arithmetic in the condition of one alert.
     MAX_ALERT_SIGNS = 64, "signs of arithmetic in the condition of one alert", "what takes more is a measure of its own";
+    /// Days and stretches of time of one calendar.
+    MAX_CALENDAR = 50_000, "days and stretches of time of one calendar, repetitions written out", "a century of holidays has a few thousand";
+    /// Missed instants of one trigger that are caught up with.
+    MAX_CATCH_UP = 100, "missed instants that `missed: all` catches up with", "one by one; older ones say nothing that the newest do not";
+    /// Due instants of one schedule that are decided together.
+    MAX_DUE = 10_000, "due instants decided together", "a year of seconds is caught up with piece by piece, and nothing else waits for it";
     /// Days for which single samples are kept; what is older is summed up.
     RAW_DAYS = 7, "days for which single samples are kept", "a window of an alert looks at single samples; a week of them fits in memory";
     /// Files kept of one attempt.

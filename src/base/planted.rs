@@ -45,6 +45,14 @@ bugs! {
     BeginsAgain = 2, "an ended run takes events", "transitions";
     /// Recovery uses the newest texts instead of the pinned ones.
     NewestText = 3, "a run goes on with the newest texts", "simulator";
+    /// An instant that comes to nothing has no row.
+    NoRow = 4, "an instant that comes to nothing leaves no row", "schedules";
+    /// The row of an instant is not in the batch of its run.
+    RowApart = 4, "a run starts without the row of its instant", "schedules";
+    /// An instant that a change of the clock repeats fires both times.
+    FoldTwice = 5, "a local time that comes twice fires twice", "oracle of clock changes";
+    /// Instants that a change of the clock moves to one fire each.
+    GapEach = 5, "several instants moved out of a gap fire each", "oracle of clock changes";
     /// A restarted owner starts again what may be alive.
     StartsAgain = 6, "a restarted owner starts again what may still run", "simulator";
     /// A lost attempt counts as failed and is tried again.

@@ -86,7 +86,26 @@ fn gathered(book: &Path) -> Result<Gathered, Trouble> {
             Err(file) => unread.push(*file),
         }
     }
+    calendars(book, &mut texts)?;
     Ok((texts, unread))
+}
+
+/// The iCalendar files that the settings name; that one is missing is for `lang` to say.
+fn calendars(book: &Path, texts: &mut Vec<(String, Arc<str>)>) -> Result<(), Trouble> {
+    let Some(settings) = texts.iter().find(|(name, _)| name == BOOK_FILE).cloned() else { return Ok(()) };
+    if !settings.1.contains("calendars:") {
+        return Ok(());
+    }
+    for name in crate::lang::load(&[settings]).book.settings.calendar_files {
+        let known = texts.iter().any(|(known, _)| *known == name);
+        if !known && Path::new(&name).extension().is_some_and(|end| end == "ics") && is_there(&book.join(&name)) {
+            let text = read(book, &name).map_err(|file| {
+                Trouble::new(format!("`{}`: {}", book.join(&name).display(), file.message)).help(file.help)
+            })?;
+            texts.push((name, text));
+        }
+    }
+    Ok(())
 }
 
 /// The names of the YAML files of one folder; those of `tests` only where they are tests of runbooks.

@@ -5,6 +5,7 @@ use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::{FileId, Spot};
 use crate::model::alert::Alert;
+use crate::model::calendar::Calendar;
 use crate::model::escalation::Escalation;
 use crate::model::measure::Threshold;
 use crate::model::param::Param;
@@ -65,8 +66,10 @@ pub struct Settings {
     pub roots: BTreeMap<Name, String>,
     /// Where values from outside may lead an http step.
     pub allow_hosts: Vec<String>,
-    /// Names of calendars.
-    pub calendars: Vec<Name>,
+    /// Calendars by name.
+    pub calendars: BTreeMap<Name, Arc<Calendar>>,
+    /// The iCalendar files they are made of, relative to the book.
+    pub calendar_files: Vec<String>,
     /// How much of a child's output is kept on disk, in bytes.
     pub output_limit: u64,
     /// Retention of finished runs.
@@ -88,7 +91,8 @@ impl Default for Settings {
             channels: BTreeMap::new(),
             roots: BTreeMap::new(),
             allow_hosts: vec!["localhost".into()],
-            calendars: Vec::new(),
+            calendars: BTreeMap::new(),
+            calendar_files: Vec::new(),
             output_limit: 64 << 20,
             keep_runs: 1_000,
             keep_age: Span::from_secs(400 * 86_400),

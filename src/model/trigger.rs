@@ -1,10 +1,10 @@
-//! What starts a runbook by itself. Parsed and checked now; the daemon obeys it.
+//! What starts a runbook by itself. Parsed and checked; whoever owns the data directory for good obeys it.
 
 use crate::base::ids::Name;
 use crate::base::span::Span;
-use crate::base::value::Value;
 use crate::diagnostic::Spot;
 use crate::model::param::Param;
+use crate::model::schedule::Policy;
 
 /// One entry of `triggers:`.
 #[derive(Debug, Clone)]
@@ -17,8 +17,8 @@ pub struct Trigger {
     pub kind: TriggerKind,
     /// Inputs given to the run.
     pub inputs: Vec<(String, Param)>,
-    /// The remaining keys of `LANGUAGE.md` (`missed`, `within`, `overlap`, `dst`, `jitter`, `except`, `deadline`), decoded and checked.
-    pub policy: Value,
+    /// When and how it counts.
+    pub policy: Policy,
 }
 
 /// The kinds of trigger.

@@ -4,11 +4,13 @@
 //! them out; a simulator can do the same. `reread` decides again what the journal did not take;
 //! `sweep` looks for what nobody would come back to.
 
+mod flight;
 mod holding;
 mod reread;
 mod runs;
 mod sweep;
 
+pub use flight::{Flight, ScheduleEvents};
 pub use reread::Heads;
 pub use sweep::{Repair, Suspects, Witness};
 
@@ -55,21 +57,6 @@ pub enum Order {
     Quarantined(RunId, String),
 }
 
-/// A batch on its way to the journal.
-#[derive(Debug, Clone)]
-pub struct Flight {
-    /// Its number.
-    pub number: u64,
-    /// The run.
-    pub run: RunId,
-    /// The version of the run before these events.
-    pub base: u64,
-    /// Its events.
-    pub events: Vec<Recorded>,
-    /// Events of groups, each with its group's version before them.
-    pub groups: Vec<(Name, u64, Vec<GroupEvent>)>,
-}
-
 /// Something waiting to be decided.
 #[derive(Debug, Clone)]
 enum Work {
@@ -82,6 +69,8 @@ enum Work {
 enum Origin {
     /// The first events of a new run.
     Started(Vec<Recorded>),
+    /// The first events of a new run, and the row of the instant it is for.
+    Due(ScheduleEvents),
     /// What reached a run.
     Work(Vec<Work>),
     /// The events of a run that an earlier owner left.
@@ -161,6 +150,21 @@ impl Driver {
 
     /// Starts a run with its first events; what follows from them is in the same batch.
     pub fn start(&mut self, book: Arc<Runbook>, first: Vec<Recorded>, now: Timestamp) -> Vec<Order> {
+        self.begin(book, first.clone(), Origin::Started(first), now)
+    }
+
+    /// Starts the run of a due instant: its first events and the row of the instant are one batch.
+    pub fn start_due(
+        &mut self,
+        book: Arc<Runbook>,
+        first: Recorded,
+        row: ScheduleEvents,
+        now: Timestamp,
+    ) -> Vec<Order> {
+        self.begin(book, vec![first], Origin::Due(row), now)
+    }
+
+    fn begin(&mut self, book: Arc<Runbook>, first: Vec<Recorded>, origin: Origin, now: Timestamp) -> Vec<Order> {
         let Ok(mut run) = replay(&first) else { return Vec::new() };
         let id = run.started.run;
         if self.runs.contains_key(&id) {
@@ -168,9 +172,9 @@ impl Driver {
         }
         match self.recall.decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
-                decision.events.splice(0..0, first.iter().cloned());
+                decision.events.splice(0..0, first);
                 self.runs.insert(id, Live::new(book, run));
-                self.depart(id, 0, decision, Origin::Started(first), now)
+                self.depart(id, 0, decision, origin, now)
             }
             Err(illegal) => self.quarantine(id, illegal.to_string()),
         }
@@ -344,7 +348,7 @@ impl Driver {
         if events.is_empty() && groups.is_empty() {
             return effects.into_iter().map(|effect| Order::Effect { run: id, effect, again }).collect();
         }
-        let flight = Flight { number: 0, run: id, base, events, groups };
+        let flight = Flight { number: 0, run: id, base, events, groups, schedule: None };
         if planted::has(Bug::EarlyEffect) {
             let early = std::mem::take(&mut effects).into_iter().map(|effect| Order::Effect { run: id, effect, again });
             let order = self.launch(InFlight { flight, effects, nudges, again, origin });
@@ -357,6 +361,11 @@ impl Driver {
     fn launch(&mut self, mut batch: InFlight) -> Order {
         self.last_flight += 1;
         batch.flight.number = self.last_flight;
+        if let Origin::Due(row) = &batch.origin
+            && !planted::has(Bug::RowApart)
+        {
+            batch.flight.schedule = Some(row.clone());
+        }
         if let Some(live) = self.runs.get_mut(&batch.flight.run) {
             live.flight = Some(self.last_flight);
         }

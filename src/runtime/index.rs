@@ -2,6 +2,8 @@
 
 use crate::base::ids::RunId;
 use crate::engine::project;
+use crate::schedule;
+use crate::schedule::key::ScheduleId;
 use crate::store::{Change, Project, Row, StreamId, Version, codec};
 use std::sync::Arc;
 
@@ -17,6 +19,12 @@ pub fn group_stream(group: &str) -> StreamId {
     StreamId::new("group", group)
 }
 
+/// The stream of a schedule.
+#[must_use]
+pub fn schedule_stream(id: &ScheduleId) -> StreamId {
+    StreamId::new("schedule", &id.to_string())
+}
+
 /// The projection of every stream there is. An event that does not read puts nothing: its stream is
 /// quarantined when somebody reads it.
 #[must_use]
@@ -24,8 +32,14 @@ pub fn projection() -> Project {
     // The past of a group may be forgotten, so its events put no rows.
     Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
         Some(("run", run)) => run_rows(run, version, bytes),
+        Some(("schedule", id)) => schedule_rows(id, bytes),
         Some(_) | None => Vec::new(),
     })
+}
+
+fn schedule_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
+    let (Some(id), Ok(recorded)) = (ScheduleId::parse(id), codec::decode_schedule(bytes)) else { return Vec::new() };
+    schedule::project::project(&id, &recorded).into_iter().map(change).collect()
 }
 
 fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {
@@ -33,11 +47,9 @@ fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {
         return Vec::new();
     }
     let (Ok(run), Ok(recorded)) = (RunId::parse(run), codec::glance(bytes)) else { return Vec::new() };
-    project::project(run, version, &recorded)
-        .into_iter()
-        .map(|(tree, key, value)| Change {
-            row: Row { tree, key },
-            value: value.map(|value| value.to_string().into_bytes()),
-        })
-        .collect()
+    project::project(run, version, &recorded).into_iter().map(change).collect()
+}
+
+fn change((tree, key, value): project::Put) -> Change {
+    Change { row: Row { tree, key }, value: value.map(|value| value.to_string().into_bytes()) }
 }

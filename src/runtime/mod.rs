@@ -18,6 +18,7 @@ pub mod pump;
 pub mod recall;
 pub mod recover;
 pub mod retention;
+pub mod schedules;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;

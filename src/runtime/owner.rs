@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
 
-/// Changes whenever `engine::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 1, series 1";
+/// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
+const PROJECT_VERSION: &str = "runs 1, series 1, ledger 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];

@@ -5,25 +5,27 @@
 //! (`refusal`); a journal that can't go on ends it: the runs are stranded, truthfully, and the next
 //! owner goes on with them.
 
+mod batch;
 mod child;
+mod effect;
 mod refusal;
+mod schedule;
 mod sweep;
 
 use crate::base::address::Place;
 use crate::base::ids::RunId;
-use crate::base::planted::{self, Bug};
-use crate::engine::decide::{Effect, Input};
-use crate::engine::event::{Event, Parent, Recorded};
+use crate::engine::decide::Input;
+use crate::engine::event::{Event, Recorded};
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
-use crate::runtime::driver::{Driver, Flight, Order, Repair, Suspects};
-use crate::runtime::index::{group_stream, run_stream};
-use crate::runtime::plan::refusal;
+use crate::runtime::driver::{Driver, Order, Repair, Suspects};
 use crate::runtime::recall::Recall;
 use crate::runtime::recover;
+use crate::runtime::schedules::{Armed, Schedules};
 use crate::runtime::shelf::Shelf;
-use crate::store::codec::CodecError;
-use crate::store::{AppendError, Batch, Done, Guard, Journal, Version, codec};
+use crate::schedule::decide::Input as ScheduleInput;
+use crate::schedule::key::ScheduleId;
+use crate::store::{AppendError, Batch, Done, Journal, Version};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,6 +89,29 @@ pub enum Message {
         /// The answer.
         held: oneshot::Sender<bool>,
     },
+    /// These are the schedules of the book, from now on all of them. Answered once each is armed.
+    Arm {
+        /// All of them.
+        armed: Vec<Armed>,
+        /// The answer.
+        told: oneshot::Sender<()>,
+    },
+    /// Something for a schedule. Answered once it is durable.
+    Schedule {
+        /// Which.
+        id: ScheduleId,
+        /// What.
+        input: ScheduleInput,
+        /// The answer.
+        told: oneshot::Sender<Result<(), String>>,
+    },
+    /// A batch of a schedule alone was taken or not.
+    Scheduled {
+        /// Which.
+        id: ScheduleId,
+        /// Whether.
+        result: Result<Vec<Version>, AppendError>,
+    },
     /// No more: drive nothing further. Answered when the last batch is through.
     Stop(oneshot::Sender<()>),
 }
@@ -110,6 +135,8 @@ pub struct Pump {
     pub node: String,
     /// The runs.
     pub driver: Driver,
+    /// What starts some of them.
+    pub schedules: Schedules,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<mpsc::UnboundedSender<(u64, Recorded)>>>,
@@ -155,6 +182,7 @@ impl Pump {
             clock,
             node,
             driver,
+            schedules: Schedules::default(),
             broken,
             followers,
             starting,
@@ -173,7 +201,7 @@ impl Pump {
     pub fn run(mut self, inbox: &Receiver<Message>) {
         self.begin();
         loop {
-            let wait = self.driver.next_due().map_or(LOOK, |due| {
+            let wait = self.next_due().map_or(LOOK, |due| {
                 Duration::try_from(due.duration_since((self.clock)())).unwrap_or_default().min(LOOK)
             });
             match inbox.recv_timeout(wait) {
@@ -195,10 +223,19 @@ impl Pump {
         }
     }
 
+    /// When something is due by itself.
+    #[must_use]
+    pub fn next_due(&mut self) -> Option<Timestamp> {
+        [self.driver.next_due(), self.schedules.next_due()].into_iter().flatten().min()
+    }
+
     /// Takes up what an earlier owner left.
     pub fn begin(&mut self) {
         let now = (self.clock)();
         let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
+        for run in self.driver.runs() {
+            self.schedules.began(&run.started);
+        }
         self.carry_out(orders);
         self.sweep(now);
         self.send_off();
@@ -211,6 +248,7 @@ impl Pump {
             self.try_held(now);
             let orders = self.driver.tick(now);
             self.carry_out(orders);
+            self.look_at_schedules(now);
             self.sweep_when_due(now);
             self.send_off();
         } else if self.driver.in_flight() <= self.held.len() {
@@ -240,8 +278,17 @@ impl Pump {
             Message::Stop(done) => self.stopping = Some(done),
             Message::Appended { number, result: Ok(_) } => {
                 self.full = None;
+                let row = self.driver.flight(number).and_then(|flight| Some((flight.run, flight.schedule.clone()?.id)));
                 let orders = self.driver.appended(number, now);
+                if let Some((run, _)) = &row
+                    && let Some(run) = self.driver.run(*run)
+                {
+                    self.schedules.began(&run.started);
+                }
                 self.carry_out(orders);
+                if let Some((_, id)) = row {
+                    self.schedule_landed(&id, now);
+                }
             }
             Message::Appended { number, result: Err(error) } => return self.refused(number, &error, now),
             Message::Start { told, .. } if self.stopping.is_some() => {
@@ -262,6 +309,15 @@ impl Pump {
                 let orders = self.driver.input(run, input, now);
                 self.carry_out(orders);
             }
+            Message::Arm { armed, told } => {
+                self.arm(armed, now);
+                let _ = told.send(());
+            }
+            Message::Schedule { told, .. } if self.stopping.is_some() => {
+                let _ = told.send(Err("the owner is shutting down".into()));
+            }
+            Message::Schedule { id, input, told } => self.ask_schedule(id, input, told, now),
+            Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();
@@ -283,46 +339,17 @@ impl Pump {
                 Order::Told { run, events } => self.tell(run, events),
                 Order::Gone(run) => {
                     self.followers.remove(&run);
+                    self.schedules.gone(run);
                     self.perform.gone(run);
                 }
                 Order::Quarantined(run, reason) => {
                     tracing::error!(%run, %reason, "a run is quarantined: it is not driven any further, everything else is");
                     self.followers.remove(&run);
+                    self.schedules.gone(run);
                     self.answer_start(run, Err(reason));
                 }
             }
         }
-    }
-
-    fn append(&mut self, flight: Flight) {
-        let number = flight.number;
-        let sender = self.sender.clone();
-        let answer = move |result| drop(sender.send(Message::Appended { number, result }));
-        match self.batch(flight) {
-            Ok(batch) => self.outbox.push((batch, Box::new(answer))),
-            Err(CodecError::Put(error)) => answer(Err(error)),
-            Err(error) => answer(Err(AppendError::Refused(error.to_string()))),
-        }
-    }
-
-    fn batch(&self, flight: Flight) -> Result<Batch, CodecError> {
-        let mut batch = Batch { guards: vec![Guard::Lease(self.journal.epoch())], ..Batch::default() };
-        let guarded = !planted::has(Bug::NoGuard);
-        let mut put = |bytes: &[u8]| self.journal.put_blob(bytes);
-        if !flight.events.is_empty() {
-            let stream = run_stream(flight.run);
-            batch.guards.push(Guard::At(stream.clone(), flight.base));
-            let events = flight.events.iter().map(|event| codec::encode_spilling(event, &mut put));
-            batch.appends.push((stream, events.collect::<Result<_, _>>()?));
-        }
-        for (name, base, events) in &flight.groups {
-            let stream = group_stream(name.as_str());
-            batch.guards.push(Guard::At(stream.clone(), *base));
-            let events = events.iter().map(codec::encode_group);
-            batch.appends.push((stream, events.collect::<Result<_, _>>()?));
-        }
-        batch.guards.retain(|_| guarded);
-        Ok(batch)
     }
 
     fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
@@ -336,34 +363,6 @@ impl Pump {
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {
             followers.retain(|feed| feed.send(event.clone()).is_ok());
-        }
-    }
-
-    fn effect(&mut self, run: RunId, effect: Effect, again: bool) -> Vec<Order> {
-        match effect {
-            Effect::Perform { request, deadline, .. } => {
-                let started = self.driver.run(run).map(|run| &run.started);
-                let journal = self.journal.as_ref();
-                if let Some(failure) = started.and_then(|started| refusal(&self.shelf, journal, started, &request)) {
-                    return self.replied(run, request.place, request.attempt, failure);
-                }
-                self.perform.perform(run, *request, deadline, again);
-                Vec::new()
-            }
-            Effect::Stop { place, attempt } => {
-                self.perform.stop(run, &place, attempt);
-                Vec::new()
-            }
-            Effect::CancelChild { child, reason } => {
-                let actor = crate::base::actor::Actor::engine("caller");
-                self.driver.input(child, Input::Cancel { actor, reason }, (self.clock)())
-            }
-            Effect::StartChild { place, attempt, child, runbook, inputs } => {
-                let parent = Parent { run, place, attempt };
-                self.start_child(parent, child, &runbook, inputs)
-            }
-            // Group effects never leave the driver.
-            Effect::Acquire { .. } | Effect::Release { .. } => Vec::new(),
         }
     }
 }

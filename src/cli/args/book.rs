@@ -38,6 +38,23 @@ pub struct List {
     pub json: bool,
 }
 
+/// `next`
+#[derive(Debug, Clone, Args)]
+pub struct Next {
+    /// Only of this runbook; of every one where it is left out
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: Option<String>,
+    /// How many starts
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub count: usize,
+    /// After this time instead of now: a local time of the book's zone, or an instant such as 2026-12-31T08:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `graph`
 #[derive(Debug, Clone, Args)]
 pub struct Graph {

@@ -5,7 +5,7 @@ mod daemon;
 mod runs;
 mod store;
 
-pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Schema};
+pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Schema};
 pub use daemon::{Diff, LogFormat, Reload, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
@@ -93,6 +93,11 @@ pub enum Command {
     Check(Check),
     /// List the runbooks
     List(List),
+    /// Show when triggers are due next, in the zone and in UTC, and why not at other times
+    #[command(
+        after_long_help = "Examples:\n  stepladder next                              of every runbook\n  stepladder next backup --count 30\n  stepladder next backup --at '2026-10-24 12:00'    round a change of the clock"
+    )]
+    Next(Next),
     /// List past runs, or compare the runs of one runbook
     #[command(after_long_help = RUNS_EXAMPLES)]
     Runs(Runs),

@@ -46,7 +46,11 @@ fn files(args: &Fmt, settings: &Settings) -> Result<Vec<PathBuf>, Trouble> {
         return Ok(args.files.iter().map(|file| settings.cwd().join(file)).collect());
     }
     let book = settings.book()?;
-    Ok(shelf::files(&book)?.into_iter().map(|(name, _)| book.join(name)).collect())
+    Ok(shelf::files(&book)?
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with(".ics"))
+        .map(|(name, _)| book.join(name))
+        .collect())
 }
 
 /// The text laid out; what is wrong with it as YAML is shown.

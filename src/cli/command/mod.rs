@@ -14,6 +14,7 @@ pub mod list;
 pub mod logs;
 pub mod man;
 pub mod new;
+pub mod next;
 pub mod orient;
 pub mod reload;
 pub mod retry;
@@ -40,6 +41,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         None => orient::run(settings),
         Some(Command::Check(args)) => check::run(&args, settings),
         Some(Command::List(args)) => list::run(&args, settings),
+        Some(Command::Next(args)) => next::run(&args, settings),
         Some(Command::Graph(args)) => graph::run(&args, settings),
         Some(Command::Explain(args)) => explain::run(&args, settings),
         Some(Command::Init(_)) => init::run(settings),

@@ -1,10 +1,6 @@
 //! Cron expressions as crontab(5) knows them: whether one parses, and whether it ever fires.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-
-/// Names that stand for a whole expression.
-const NAMES: &[&str] = &["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+use crate::model::cron::{NAMES, Pattern};
 
 /// What is wrong with a cron expression, and the way out.
 pub(super) fn problem(text: &str) -> Option<(String, String)> {
@@ -30,44 +26,35 @@ pub(super) fn problem(text: &str) -> Option<(String, String)> {
         }
         count => return Some((format!("{count} fields where a cron expression has five"), shape.into())),
     }
-    match parser().parse(text) {
-        Ok(cron) if fires(&cron) => None,
+    match Pattern::parse(text) {
+        Ok(pattern) if fires(&pattern) => None,
         Ok(_) => Some((
             "it never fires: no such day exists".into(),
             "name a day of the month that its months have, or other months".into(),
         )),
-        Err(error) => Some((format!("`{text}` is not a cron expression: {}", plain(&error.to_string())), shape.into())),
+        Err(error) => Some((format!("`{text}` is not a cron expression: {error}"), shape.into())),
     }
 }
 
 fn named(text: &str) -> Option<(String, String)> {
-    if NAMES.contains(&text) {
+    let names = || NAMES.iter().map(|(name, _)| *name);
+    if names().any(|name| name == text) {
         return None;
     }
     if text == "@reboot" {
         return Some(("`@reboot` is no time".into(), "write `startup: true` instead of `cron:`".into()));
     }
-    let help = crate::diagnostic::closest(text, NAMES.iter().copied());
-    let help = help.map_or_else(|| format!("it knows {}", NAMES.join(", ")), |near| format!("did you mean `{near}`?"));
+    let help = crate::diagnostic::closest(text, names());
+    let help = help.map_or_else(
+        || format!("it knows {}", names().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
     Some((format!("`{text}` is no name of a schedule"), help))
 }
 
-fn parser() -> CronParser {
-    CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build()
-}
-
 /// Whether it fires within the longest cycle of the calendar; the instant to start from decides nothing.
-fn fires(cron: &Cron) -> bool {
-    let start = jiff::civil::date(2024, 1, 1).to_zoned(jiff::tz::TimeZone::UTC);
-    start.is_ok_and(|start| cron.find_next_occurrence(&start, true).is_ok())
-}
-
-/// The library's sentence as one of ours.
-fn plain(text: &str) -> String {
-    let text =
-        text.trim_start_matches("Invalid pattern: ").trim_start_matches("Component error: ").trim_end_matches('.');
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+fn fires(pattern: &Pattern) -> bool {
+    pattern.next(jiff::civil::date(2024, 1, 1).at(0, 0, 0, 0)).is_some()
 }
 
 #[cfg(test)]

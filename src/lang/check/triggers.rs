@@ -150,13 +150,8 @@ impl At<'_> {
     }
 
     fn calendars(&self, findings: &mut Diagnostics) {
-        let known = || self.loaded.book.settings.calendars.iter().map(crate::base::ids::Name::as_str);
-        let except = self.trigger.policy.get("except");
-        let names = except.into_iter().flat_map(|list| match list {
-            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
-            Value::String(name) => vec![name.as_str()],
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
-        });
+        let known = || self.loaded.book.settings.calendars.keys().map(crate::base::ids::Name::as_str);
+        let names = self.trigger.policy.except.iter().map(crate::base::ids::Name::as_str);
         for name in names.filter(|name| !known().any(|calendar| calendar == *name)) {
             let message = format!("stepladder.yaml declares no calendar `{name}`");
             findings.push(
@@ -168,8 +163,8 @@ impl At<'_> {
     }
 
     fn severity(&self, findings: &mut Diagnostics) {
-        let deadline = self.trigger.policy.get("deadline").and_then(|deadline| deadline.get("severity"));
-        if let Some(severity) = deadline.and_then(Value::as_str) {
+        let deadline = self.trigger.policy.deadline.as_ref();
+        if let Some(severity) = deadline.and_then(|deadline| deadline.severity.as_deref()) {
             super::ladder::severity(self.loaded, severity, self.spot("deadline.severity"), findings);
         }
     }

@@ -34,6 +34,7 @@ enum Part {
     Alerts,
     Runbook,
     Test,
+    Calendar,
 }
 
 fn part(name: &str) -> Part {
@@ -42,6 +43,7 @@ fn part(name: &str) -> Part {
         "thresholds.yaml" | "thresholds.yml" => Part::Thresholds,
         "alerts.yaml" | "alerts.yml" => Part::Alerts,
         "escalation.yaml" | "escalation.yml" | "incident_contacts.yaml" | "incident_contacts.yml" => Part::Escalation,
+        _ if name.ends_with(".ics") => Part::Calendar,
         _ if name.starts_with("tests/") => Part::Test,
         _ => Part::Runbook,
     }
@@ -57,7 +59,7 @@ pub(super) fn runbooks(loaded: &Loaded) -> Vec<FileId> {
 pub(super) fn others(loaded: &mut Loaded) {
     let mut files: Vec<(Part, FileId, Arc<str>)> =
         loaded.sources.iter().map(|(id, source)| (part(&source.name), id, Arc::clone(&source.text))).collect();
-    files.retain(|(part, ..)| *part != Part::Runbook);
+    files.retain(|(part, ..)| !matches!(part, Part::Runbook | Part::Calendar));
     // Settings first: everything else is read in the book's time zone. Alerts speak of thresholds and severities.
     files.sort_by_key(|(part, id, _)| (*part, *id));
     for (part, file, text) in files {
@@ -93,7 +95,7 @@ pub(super) fn others(loaded: &mut Loaded) {
 /// Lowers a file of which a book has one.
 fn single(loaded: &mut Loaded, ctx: &mut Ctx, part: Part, root: &Node) {
     match part {
-        Part::Settings => loaded.book.settings = settings::settings(ctx, root),
+        Part::Settings => loaded.book.settings = settings::settings(ctx, root, &loaded.sources),
         Part::Thresholds => loaded.book.thresholds = thresholds::thresholds(ctx, root),
         Part::Alerts => loaded.book.alerts = alerts::alerts(ctx, root, loaded),
         Part::Escalation => {
@@ -103,7 +105,7 @@ fn single(loaded: &mut Loaded, ctx: &mut Ctx, part: Part, root: &Node) {
             };
             loaded.book.escalation = ladder.or(loaded.book.escalation.take());
         }
-        Part::Runbook | Part::Test => {}
+        Part::Runbook | Part::Test | Part::Calendar => {}
     }
 }
 

@@ -2,20 +2,25 @@
 
 use crate::base::ids::Name;
 use crate::base::value::Value;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Sources, Spot};
 use crate::lang::decode::{Ctx, Fields, name_trouble};
 use crate::lang::keys::settings::SETTINGS;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::triggers::plain;
 use crate::lang::yaml::Node;
 use crate::model::book::{SecretSource, Settings};
+use crate::model::calendar::Calendar;
+use crate::model::ics;
 use crate::model::param::Param;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The providers a channel may have, of which it has one.
 const PROVIDERS: &[&str] = &["webhook", "smtp", "twilio", "file", "terminal"];
 
 /// The settings; the default for whatever is wrong.
-pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
+pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Settings {
     let default = Settings::default();
     if root.pairs().is_none() {
         let message = format!("stepladder.yaml must be a map, not {}", root.is_a());
@@ -28,8 +33,10 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
     let whole = |param: Option<&Param>| param.and_then(Param::value).and_then(Value::as_u64);
     let others = ["http", "dead_man", "calendars", "keep"];
     let other = others.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
+    let timezone = fields.string("timezone").unwrap_or(default.timezone);
+    let (calendars, calendar_files) = calendars(ctx, &fields, sources, &timezone, root.spot);
     Settings {
-        timezone: fields.string("timezone").unwrap_or(default.timezone),
+        timezone,
         data: fields.string("data").unwrap_or(default.data),
         secrets: secrets(ctx, &fields).unwrap_or(default.secrets),
         channels: named(ctx, &fields, "channels").into_iter().map(|(name, param)| (name, param.clone())).collect(),
@@ -38,13 +45,52 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node) -> Settings {
             .filter_map(|(name, param)| Some((name, text(param)?.to_owned())))
             .collect(),
         allow_hosts: if fields.has("allow_hosts") { fields.texts("allow_hosts") } else { default.allow_hosts },
-        calendars: named(ctx, &fields, "calendars").into_iter().map(|(name, _)| name).collect(),
+        calendars,
+        calendar_files,
         output_limit: whole(fields.param("output_limit")).unwrap_or(default.output_limit),
         keep_runs: whole(keep("runs")).and_then(|runs| u32::try_from(runs).ok()).unwrap_or(default.keep_runs),
         keep_age: keep("age").and_then(span).unwrap_or(default.keep_age),
         min_free: whole(keep("min_free")).unwrap_or(default.min_free),
         other,
     }
+}
+
+/// Calendars by name, and the files they are made of.
+fn calendars(
+    ctx: &mut Ctx,
+    fields: &Fields<'_>,
+    sources: &Sources,
+    zone: &str,
+    here: Spot,
+) -> (BTreeMap<Name, Arc<Calendar>>, Vec<String>) {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let (mut calendars, mut files) = (BTreeMap::new(), Vec::new());
+    for (name, param) in named(ctx, fields, "calendars") {
+        let dates = match param.get("dates") {
+            Some(Param::List(dates)) => dates.iter().filter_map(text).filter_map(|date| date.parse().ok()).collect(),
+            _ => std::collections::BTreeSet::new(),
+        };
+        let mut calendar = Calendar::new(dates, Vec::new());
+        if let Some(file) = param.get("ics").and_then(text) {
+            let written = fields.node("calendars").and_then(|all| all.get(name.as_str())?.get("ics"));
+            let spot = written.map_or_else(|| fields.spot("calendars", here), |node| node.spot);
+            match sources.iter().find(|(_, source)| source.name == file).map(|(_, source)| &source.text) {
+                Some(text) => match ics::parse(text, &zone) {
+                    Ok(more) => calendar = calendar.and(more),
+                    Err(bad) => ctx.error(Code::BadDate, spot, format!("`{file}` of the calendar `{name}`: {bad}")),
+                },
+                None => ctx.error_help(
+                    Code::UnknownCalendar,
+                    spot,
+                    format!("the calendar `{name}` is in `{file}`, which is not there"),
+                    "its path is relative to the book",
+                ),
+            }
+            files.push(file.to_owned());
+        }
+        calendars.insert(name, Arc::new(calendar));
+    }
+    (calendars, files)
 }
 
 /// The pairs of a map whose keys are names.

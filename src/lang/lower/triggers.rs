@@ -2,18 +2,16 @@
 
 use crate::base::ids::Name;
 use crate::base::span::Span;
-use crate::base::value::{Map, Value};
+use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lang::decode::Fields;
 use crate::lang::keys::trigger::{KINDS, TRIGGER};
-use crate::lang::lower::policy::{pairs, text};
+use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::reader::Reader;
 use crate::lang::yaml::Node;
 use crate::model::param::Param;
+use crate::model::schedule::{Deadline, DeadlineAt, Dst, Missed, Overlap, Policy};
 use crate::model::trigger::{Trigger, TriggerKind};
-
-/// The keys that say when and how a trigger counts.
-const POLICY: &[&str] = &["missed", "within", "overlap", "dst", "jitter", "except", "deadline"];
 
 impl Reader {
     /// Every trigger. What the table says has been said; the rest is here.
@@ -48,14 +46,12 @@ impl Reader {
         let kind = self.trigger_kind(name, &fields, zone)?;
         let given = pairs(fields.param("inputs")).iter();
         let mapped = pairs(fields.param(name).and_then(|kind| kind.get("inputs"))).iter();
-        let policy: Map<String, Value> =
-            POLICY.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
         Some(Trigger {
             id: fields.text("id").and_then(|id| Name::parse(id).ok()),
             spot: node.spot,
             kind,
             inputs: given.chain(mapped).cloned().collect(),
-            policy: Value::Object(policy),
+            policy: schedule_policy(&fields),
         })
     }
 
@@ -104,6 +100,46 @@ impl Reader {
             let help = "write one: `deadline: { by: \"07:00\" }` for a time of day, `after: 5h` for a length of time";
             self.ctx.error_help(Code::MissingKey, node.spot, "`deadline` needs either `by` or `after`", help);
         }
+    }
+}
+
+/// When and how a trigger counts. What does not read has been said by its shape.
+fn schedule_policy(fields: &Fields<'_>) -> Policy {
+    let word = |key: &str| fields.param(key).and_then(text);
+    let deadline = fields.param("deadline").and_then(|deadline| {
+        let by = deadline.get("by").and_then(text).and_then(|by| by.parse().ok()).map(DeadlineAt::By);
+        let after = deadline.get("after").and_then(span).map(DeadlineAt::After);
+        let severity = deadline.get("severity").and_then(text).map(str::to_owned);
+        Some(Deadline { when: by.or(after)?, severity })
+    });
+    Policy {
+        missed: word("missed").and_then(|word| match word {
+            "skip" => Some(Missed::Skip),
+            "latest" => Some(Missed::Latest),
+            "all" => Some(Missed::All),
+            _ => None,
+        }),
+        within: fields.span("within"),
+        overlap: match word("overlap") {
+            Some("queue") => Overlap::Queue(1),
+            Some("replace") => Overlap::Replace,
+            Some("allow") => Overlap::Allow,
+            Some(_) => Overlap::Skip,
+            None => {
+                let queue = fields.param("overlap").and_then(|overlap| overlap.get("queue")).and_then(Param::value);
+                let most = queue.and_then(Value::as_u64).and_then(|most| u32::try_from(most).ok());
+                most.map_or(Overlap::Skip, Overlap::Queue)
+            }
+        },
+        dst: word("dst").and_then(|word| match word {
+            "once" => Some(Dst::Once),
+            "skip" => Some(Dst::Skip),
+            "each" => Some(Dst::Each),
+            _ => None,
+        }),
+        jitter: fields.span("jitter").unwrap_or_default(),
+        except: fields.texts("except").iter().filter_map(|name| Name::parse(name).ok()).collect(),
+        deadline,
     }
 }
 

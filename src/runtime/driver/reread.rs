@@ -17,6 +17,8 @@ pub struct Heads {
     pub run: Option<Run>,
     /// Its groups.
     pub groups: Vec<(Name, Group)>,
+    /// The version of the schedule that starts the run; 0 without one.
+    pub schedule: u64,
 }
 
 impl Driver {
@@ -28,7 +30,8 @@ impl Driver {
         let group = |(name, base, _): &(Name, u64, Vec<_>)| {
             heads.groups.iter().any(|(other, group)| other == name && group.version == *base)
         };
-        (flight.events.is_empty() || run == flight.base) && flight.groups.iter().all(group)
+        let schedule = flight.schedule.as_ref().is_none_or(|row| row.base == heads.schedule);
+        (flight.events.is_empty() || run == flight.base) && flight.groups.iter().all(group) && schedule
     }
 
     /// Goes on from what the journal holds: the batch was taken after all, or is decided again.
@@ -64,6 +67,8 @@ impl Driver {
         live.flight = None;
         let orders = match (run, origin) {
             (None, Origin::Started(first)) => self.start(live.book, first, now),
+            // Its schedule decides again, from what the journal holds of it.
+            (None, Origin::Due(_)) => return vec![Order::Gone(id)],
             (None, Origin::Work(_) | Origin::Resumed | Origin::Group) => {
                 return self.quarantine(id, "its stream is empty, and it was not".into());
             }

@@ -198,7 +198,7 @@ impl Driver {
         group.evolve(&event).ok()?;
         let version = self.runs.get(&run).map_or(0, |live| live.run.version);
         let groups = vec![(name.clone(), base, vec![event])];
-        let flight = super::Flight { number: 0, run, base: version, events: Vec::new(), groups };
+        let flight = super::Flight { number: 0, run, base: version, events: Vec::new(), groups, schedule: None };
         let nudges = vec![name.clone()];
         Some(self.launch(InFlight { flight, effects: Vec::new(), nudges, again: false, origin: Origin::Group }))
     }

@@ -8,6 +8,7 @@ use super::{Next, Pump};
 use crate::base::ids::RunId;
 use crate::base::planted::{self, Bug};
 use crate::runtime::driver::Heads;
+use crate::runtime::index::schedule_stream;
 use crate::runtime::recover;
 use crate::store::AppendError;
 use jiff::{SignedDuration, Timestamp};
@@ -18,15 +19,28 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 impl Pump {
     /// A batch was not taken, or nobody can say.
     pub(super) fn refused(&mut self, number: u64, error: &AppendError, now: Timestamp) -> Next {
+        let row =
+            self.driver.flight(number).and_then(|flight| Some((flight.run, flight.schedule.as_ref()?.id.clone())));
+        let next = self.heed_refusal(number, error, now);
+        if let Some((run, id)) = row
+            && !self.held.contains(&number)
+        {
+            self.read_schedule_again(&id, Some(run), now);
+        }
+        next
+    }
+
+    fn heed_refusal(&mut self, number: u64, error: &AppendError, now: Timestamp) -> Next {
         let Some(flight) = self.driver.flight(number) else { return Next::Go };
         let (run, fresh) = (flight.run, flight.base == 0 && !flight.events.is_empty());
+        let due = flight.schedule.is_some();
         match error {
             AppendError::Broken(_) => self.end(run, &error.to_string()),
             AppendError::Busy(_) => self.hold(number),
             AppendError::Full(_) => {
                 tracing::error!(%error, "there is no space: no run is started until there is, those at work wait");
                 self.full = Some(error.to_string());
-                if fresh && self.starting.contains_key(&run) {
+                if fresh && (due || self.starting.contains_key(&run)) {
                     self.refuse_start(number, run, &error.to_string())
                 } else {
                     self.hold(number)
@@ -50,7 +64,7 @@ impl Pump {
         let heads = match self.heads(number) {
             Ok(heads) => heads,
             Err(why) => {
-                self.driver.abandon(number, Heads { run: None, groups: Vec::new() });
+                self.driver.abandon(number, Heads { run: None, groups: Vec::new(), schedule: 0 });
                 let orders = self.driver.quarantine(run, why);
                 self.carry_out(orders);
                 return Next::Go;
@@ -118,6 +132,11 @@ impl Pump {
         let journal = self.journal.as_ref();
         let run = recover::read_run(journal, flight.run)?;
         let groups = flight.groups.iter().map(|(name, ..)| Ok((name.clone(), recover::read_group(journal, name)?)));
-        Ok(Heads { run, groups: groups.collect::<Result<_, String>>()? })
+        let groups = groups.collect::<Result<_, String>>()?;
+        let schedule = match &flight.schedule {
+            Some(row) => journal.version(&schedule_stream(&row.id)).map_err(|error| error.to_string())?,
+            None => 0,
+        };
+        Ok(Heads { run, groups, schedule })
     }
 }

@@ -8,12 +8,14 @@ mod access;
 mod book;
 mod group;
 mod held;
+mod schedule;
 mod v1;
 
 pub use access::{decode_deed, decode_token, encode_deed, encode_token};
 pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
+pub use schedule::{decode_schedule, encode_schedule};
 
 use crate::base::digest::Digest;
 use crate::engine::event::Recorded;

@@ -8,6 +8,7 @@ mod chance;
 mod crash_points;
 mod machine;
 mod planted;
+mod schedules;
 mod script;
 mod store;
 mod watch;

@@ -1,0 +1,174 @@
+//! Schedules: looked at when they are due, their rows made durable, their runs started in the same batch.
+
+use super::{Message, Next, Pump};
+use crate::base::actor::Actor;
+use crate::base::ids::RunId;
+use crate::engine::decide::Input;
+use crate::runtime::driver::ScheduleEvents;
+use crate::runtime::index::schedule_stream;
+use crate::runtime::schedules::{Armed, Planned, Told, World, ledger};
+use crate::schedule::decide::{Input as ScheduleInput, Obstacle};
+use crate::schedule::event::Instant;
+use crate::schedule::key::ScheduleId;
+use crate::schedule::nominal::Nominal;
+use crate::schedule::project::LEDGER;
+use crate::schedule::state::Schedule;
+use crate::store::codec::{CodecError, encode_schedule};
+use crate::store::{AppendError, Batch, Guard, Row, Version};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Adds the events of a schedule to a batch, and that the rows of its instants are not there yet (invariant 4).
+pub(super) fn add(batch: &mut Batch, row: &ScheduleEvents) -> Result<(), CodecError> {
+    let stream = schedule_stream(&row.id);
+    batch.guards.push(Guard::At(stream.clone(), row.base));
+    let absent = |nominal: &Nominal| Guard::Absent(Row { tree: LEDGER, key: row.id.row(*nominal) });
+    batch.guards.extend(row.fresh.iter().map(absent));
+    let events = row.events.iter().map(encode_schedule);
+    batch.appends.push((stream, events.collect::<Result<_, _>>()?));
+    Ok(())
+}
+
+impl Pump {
+    /// These are the schedules of the book: what is new is read from its stream, what is not among them is withdrawn.
+    pub(super) fn arm(&mut self, armed: Vec<Armed>, now: Timestamp) {
+        let ids: BTreeSet<ScheduleId> = armed.iter().map(|armed| armed.spec.id.clone()).collect();
+        for armed in armed {
+            let id = armed.spec.id.clone();
+            let known = self.schedules.has(&id);
+            let state = if known { Ok(Schedule::default()) } else { ledger::read_schedule(self.journal.as_ref(), &id) };
+            match state {
+                Ok(state) => self.schedules.arm(armed, || state),
+                Err(why) => {
+                    tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on")
+                }
+            }
+        }
+        for id in self.schedules.others(&ids) {
+            if let Some(armed) = self.schedules.armed(&id) {
+                self.schedules.arm(Armed { withdrawn: true, ..Armed::clone(&armed) }, Schedule::default);
+                self.schedules.ask(&id, ScheduleInput::Withdraw, None);
+            }
+        }
+        self.look_at_schedules(now);
+    }
+
+    /// Something for a schedule.
+    pub(super) fn ask_schedule(&mut self, id: ScheduleId, input: ScheduleInput, told: Told, now: Timestamp) {
+        if !self.schedules.has(&id) {
+            let _ = told.send(Err(format!("there is no schedule `{id}`")));
+            return;
+        }
+        self.schedules.ask(&id, input, Some(told));
+        self.look_at_schedule(&id, now);
+    }
+
+    /// Looks at every schedule that is due.
+    pub(super) fn look_at_schedules(&mut self, now: Timestamp) {
+        for id in self.schedules.due(now) {
+            self.look_at_schedule(&id, now);
+        }
+    }
+
+    fn look_at_schedule(&mut self, id: &ScheduleId, now: Timestamp) {
+        let Some(armed) = self.schedules.armed(id) else { return };
+        let (full, node, journal) = (self.full.clone(), self.node.clone(), Arc::clone(&self.journal));
+        let probe = Instant { nominal: Nominal::Utc(now), at: now };
+        let ready = || match &full {
+            Some(why) => Err(Obstacle::NoSpace(why.clone())),
+            None => armed.first(RunId::new(0, 0), probe, &node, now).map(drop).map_err(Obstacle::Failed),
+        };
+        let world = World {
+            ready: &ready,
+            has_row: &|nominal| ledger::has_row(journal.as_ref(), id, nominal),
+            ended: &|run| ledger::ended(journal.as_ref(), run),
+        };
+        match self.schedules.decide(id, &world, now) {
+            Ok(Some(planned)) => self.carry_out_schedule(&armed, planned, now),
+            Ok(None) => {}
+            Err(why) => {
+                tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on");
+            }
+        }
+    }
+
+    fn carry_out_schedule(&mut self, armed: &Armed, planned: Planned, now: Timestamp) {
+        let Planned { row, start } = planned;
+        let id = row.id.clone();
+        let Some((run, due)) = start else { return self.append_schedule(&row) };
+        match armed.first(run, due, &self.node, now) {
+            Ok(first) => {
+                let orders = self.driver.start_due(Arc::clone(&armed.book), first, row, now);
+                if orders.is_empty() {
+                    self.read_schedule_again(&id, None, now);
+                }
+                self.carry_out(orders);
+            }
+            Err(why) => {
+                tracing::error!(schedule = %id, %why, "a run could not be started, though it could be a moment ago");
+                self.read_schedule_again(&id, None, now);
+            }
+        }
+    }
+
+    /// A batch of a schedule alone.
+    fn append_schedule(&mut self, row: &ScheduleEvents) {
+        let mut batch = Batch { guards: vec![Guard::Lease(self.journal.epoch())], ..Batch::default() };
+        let (sender, id) = (self.sender.clone(), row.id.clone());
+        let answer = move |result| drop(sender.send(Message::Scheduled { id, result }));
+        match add(&mut batch, row) {
+            Ok(()) => self.outbox.push((batch, Box::new(answer))),
+            Err(error) => answer(Err(AppendError::Refused(error.to_string()))),
+        }
+    }
+
+    /// A batch of a schedule alone was taken, or not.
+    pub(super) fn schedule_answered(
+        &mut self,
+        id: &ScheduleId,
+        result: Result<Vec<Version>, AppendError>,
+        now: Timestamp,
+    ) -> Next {
+        match result {
+            Ok(_) => {
+                self.full = None;
+                self.schedule_landed(id, now);
+            }
+            Err(AppendError::Broken(why)) => {
+                tracing::error!(%why, "the journal did not take a batch; its runs are left to the next owner");
+                (self.broken)(&why);
+                return Next::End;
+            }
+            Err(error @ AppendError::Full(_)) => {
+                self.full = Some(error.to_string());
+                self.read_schedule_again(id, None, now);
+            }
+            Err(error) => {
+                tracing::warn!(schedule = %id, %error, "what the journal holds of the schedule is read again");
+                self.read_schedule_again(id, None, now);
+            }
+        }
+        Next::Go
+    }
+
+    /// The batch of a schedule is durable.
+    pub(super) fn schedule_landed(&mut self, id: &ScheduleId, now: Timestamp) {
+        for run in self.schedules.landed(id) {
+            let (actor, reason) = (Actor::engine("schedule"), "the next is due, and `overlap: replace`".to_owned());
+            let orders = self.driver.input(run, Input::Cancel { actor, reason }, now);
+            self.carry_out(orders);
+        }
+    }
+
+    /// The journal is the truth about a schedule; `run` may have begun all the same.
+    pub(super) fn read_schedule_again(&mut self, id: &ScheduleId, run: Option<RunId>, now: Timestamp) {
+        if let Some(run) = run.and_then(|run| self.driver.run(run)) {
+            self.schedules.began(&run.started);
+        }
+        match ledger::read_schedule(self.journal.as_ref(), id) {
+            Ok(state) => self.schedules.reread(id, state, "the journal did not take it; try again", now),
+            Err(why) => tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing"),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Every schedule of the book in memory: what it asks for, where it stands, and when it is next looked at.
+//!
+//! The next looks stand in order, so that of a hundred thousand only those are touched that are due. Synchronous and without
+//! a clock, as the driver is; `pump` carries out what comes of it. `ledger` reads what the journal holds.
+
+mod armed;
+pub mod ledger;
+
+pub use armed::{Armed, schedule_of};
+
+use crate::base::ids::RunId;
+use crate::engine::event::Started;
+use crate::runtime::driver::ScheduleEvents;
+use crate::schedule::decide::{Decision, Effect, Input, Known, decide, next_look};
+use crate::schedule::event::Instant;
+use crate::schedule::key::ScheduleId;
+use crate::schedule::state::{IllegalEvent, Schedule};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// When something that changed nothing, or was not taken, is looked at again.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
+/// Who asked for something, and hears of it.
+pub type Told = oneshot::Sender<Result<(), String>>;
+
+/// One schedule.
+struct Held {
+    armed: Arc<Armed>,
+    state: Schedule,
+    look: Option<Timestamp>,
+    /// Whether a batch of it is on its way.
+    flight: bool,
+    live: BTreeSet<RunId>,
+    inbox: VecDeque<(Input, Option<Told>)>,
+    /// To be done, and to be told, once the batch is durable.
+    after: (Vec<RunId>, Option<Told>),
+}
+
+/// What comes of a look at a schedule.
+#[derive(Debug)]
+pub struct Planned {
+    /// Its events.
+    pub row: ScheduleEvents,
+    /// The run that starts with them.
+    pub start: Option<(RunId, Instant)>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Schedules {
+    all: BTreeMap<ScheduleId, Held>,
+    looks: BTreeSet<(Timestamp, ScheduleId)>,
+    of_run: BTreeMap<RunId, ScheduleId>,
+}
+
+impl Schedules {
+    /// Takes a schedule, as its stream left it, or with what its text asks for from now on.
+    pub fn arm(&mut self, armed: Armed, state: impl FnOnce() -> Schedule) {
+        let id = armed.spec.id.clone();
+        let live = self.of_run.iter().filter(|(_, of)| **of == id).map(|(run, _)| *run);
+        match self.all.get_mut(&id) {
+            Some(held) => held.armed = Arc::new(armed),
+            None => {
+                let held = Held {
+                    armed: Arc::new(armed),
+                    state: state(),
+                    look: None,
+                    flight: false,
+                    live: live.collect(),
+                    inbox: VecDeque::new(),
+                    after: (Vec::new(), None),
+                };
+                self.all.insert(id.clone(), held);
+            }
+        }
+        self.plan_look(&id);
+    }
+
+    /// Every schedule there is, but those.
+    #[must_use]
+    pub fn others(&self, than: &BTreeSet<ScheduleId>) -> Vec<ScheduleId> {
+        self.all.keys().filter(|id| !than.contains(*id)).cloned().collect()
+    }
+
+    /// Whether there is that schedule.
+    #[must_use]
+    pub fn has(&self, id: &ScheduleId) -> bool {
+        self.all.contains_key(id)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// What a schedule asks for.
+    #[must_use]
+    pub fn armed(&self, id: &ScheduleId) -> Option<Arc<Armed>> {
+        self.all.get(id).map(|held| Arc::clone(&held.armed))
+    }
+
+    /// Where a schedule stands once everything on its way to the journal is there.
+    #[must_use]
+    pub fn state(&self, id: &ScheduleId) -> Option<&Schedule> {
+        self.all.get(id).map(|held| &held.state)
+    }
+
+    /// When the next of them is to be looked at.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.looks.first().map(|(at, _)| *at)
+    }
+
+    /// Those that are to be looked at.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Vec<ScheduleId> {
+        self.looks.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Something for a schedule; it is decided when no batch of it is on its way.
+    pub fn ask(&mut self, id: &ScheduleId, input: Input, told: Option<Told>) {
+        if let Some(held) = self.all.get_mut(id) {
+            held.inbox.push_back((input, told));
+            self.plan_look(id);
+        }
+    }
+
+    /// Decides what waits for a schedule, or that time has passed. `None` = nothing came of it.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`]: it is set aside, and nothing else is.
+    pub fn decide(
+        &mut self,
+        id: &ScheduleId,
+        world: &World<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Planned>, IllegalEvent> {
+        let Some(held) = self.all.get_mut(id).filter(|held| !held.flight) else { return Ok(None) };
+        let base = held.state.version;
+        let (input, told) = held.inbox.pop_front().unwrap_or((Input::Tick, None));
+        let known = Known { live: &held.live, ready: world.ready, has_row: world.has_row, ended: world.ended };
+        let decided = decide(&held.armed.spec, &mut held.state, input, &known, now);
+        let Decision { events, effects, fresh } = match decided {
+            Ok(decision) => decision,
+            Err(illegal) => {
+                self.set_look(id, None);
+                self.all.remove(id);
+                return Err(illegal);
+            }
+        };
+        if events.is_empty() {
+            told.map(|told| told.send(Ok(())));
+            self.plan_look(id);
+            // An instant in the past that changes nothing is no reason to spin.
+            if let Some(look) = self.look(id).filter(|look| *look <= now) {
+                self.set_look(id, Some(now.checked_add(SOON).unwrap_or(look)));
+            }
+            return Ok(None);
+        }
+        let (mut start, mut cancels) = (None, Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Start(run, due) => start = Some((run, due)),
+                Effect::Cancel(run) => cancels.push(run),
+            }
+        }
+        held.flight = true;
+        held.after = (cancels, told);
+        self.set_look(id, None);
+        Ok(Some(Planned { row: ScheduleEvents { id: id.clone(), base, events, fresh }, start }))
+    }
+
+    /// The batch of a schedule is durable: runs to be cancelled.
+    pub fn landed(&mut self, id: &ScheduleId) -> Vec<RunId> {
+        let Some(held) = self.all.get_mut(id) else { return Vec::new() };
+        held.flight = false;
+        let (cancels, told) = std::mem::take(&mut held.after);
+        told.map(|told| told.send(Ok(())));
+        if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
+            self.all.remove(id);
+        } else {
+            self.plan_look(id);
+        }
+        cancels
+    }
+
+    /// What the journal holds of a schedule whose batch was not taken, or may not have been.
+    pub fn reread(&mut self, id: &ScheduleId, state: Schedule, why: &str, now: Timestamp) {
+        let Some(held) = self.all.get_mut(id) else { return };
+        held.flight = false;
+        held.state = state;
+        if let (_, Some(told)) = std::mem::take(&mut held.after) {
+            let _ = told.send(Err(why.to_owned()));
+        }
+        self.set_look(id, now.checked_add(SOON).ok());
+    }
+
+    /// A run has begun; it may be one of a schedule.
+    pub fn began(&mut self, started: &Started) {
+        let Some(id) = schedule_of(started) else { return };
+        self.of_run.insert(started.run, id.clone());
+        if let Some(held) = self.all.get_mut(&id) {
+            held.live.insert(started.run);
+        }
+    }
+
+    /// A run is over: what waits for it may start.
+    pub fn gone(&mut self, run: RunId) {
+        let Some(id) = self.of_run.remove(&run) else { return };
+        if let Some(held) = self.all.get_mut(&id) {
+            held.live.remove(&run);
+            self.plan_look(&id);
+        }
+    }
+
+    fn look(&self, id: &ScheduleId) -> Option<Timestamp> {
+        self.all.get(id).and_then(|held| held.look)
+    }
+
+    fn plan_look(&mut self, id: &ScheduleId) {
+        let Some(held) = self.all.get(id) else { return };
+        let look = match (held.flight, held.inbox.is_empty()) {
+            (true, _) => None,
+            (false, false) => Some(Timestamp::MIN),
+            (false, true) => next_look(&held.armed.spec, &held.state, !held.live.is_empty()),
+        };
+        self.set_look(id, look);
+    }
+
+    fn set_look(&mut self, id: &ScheduleId, look: Option<Timestamp>) {
+        let Some(held) = self.all.get_mut(id) else { return };
+        if let Some(old) = std::mem::replace(&mut held.look, look) {
+            self.looks.remove(&(old, id.clone()));
+        }
+        if let Some(look) = look {
+            self.looks.insert((look, id.clone()));
+        }
+    }
+}
+
+/// Whom a decision asks about what the schedules can't know.
+pub struct World<'a> {
+    /// Whether a run could be started now.
+    pub ready: &'a dyn Fn() -> Result<(), crate::schedule::decide::Obstacle>,
+    /// Whether an instant has its row.
+    pub has_row: &'a dyn Fn(crate::schedule::nominal::Nominal) -> bool,
+    /// How a run ended: whether well, and when.
+    pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
+}

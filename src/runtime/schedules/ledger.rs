@@ -1,0 +1,109 @@
+//! What the journal holds of schedules: their streams, and the ledger in the index.
+
+use crate::base::ids::RunId;
+use crate::base::value::Value;
+use crate::engine::project::ENDED;
+use crate::runtime::index::schedule_stream;
+use crate::schedule::key::ScheduleId;
+use crate::schedule::nominal::Nominal;
+use crate::schedule::project::LEDGER;
+use crate::schedule::state::Schedule;
+use crate::store::{Journal, ReadError, Row, codec};
+use jiff::Timestamp;
+
+/// A schedule as its stream adds up to.
+///
+/// # Errors
+/// A sentence, when it does not read or does not add up.
+pub fn read_schedule(journal: &dyn Journal, id: &ScheduleId) -> Result<Schedule, String> {
+    let mut schedule = Schedule::default();
+    for bytes in journal.read(&schedule_stream(id), 0).map_err(|error| error.to_string())? {
+        let event = codec::decode_schedule(&bytes).map_err(|error| error.to_string())?;
+        schedule.evolve(&event).map_err(|error| error.to_string())?;
+    }
+    Ok(schedule)
+}
+
+/// Every schedule that has a stream.
+///
+/// # Errors
+/// [`ReadError`] when the store cannot be read.
+pub fn known(journal: &dyn Journal) -> Result<Vec<ScheduleId>, ReadError> {
+    let streams = journal.streams("schedule/")?;
+    Ok(streams.iter().filter_map(|(stream, _)| ScheduleId::parse(stream.as_str().strip_prefix("schedule/")?)).collect())
+}
+
+/// Whether a due instant has a row of its own.
+#[must_use]
+pub fn has_row(journal: &dyn Journal, id: &ScheduleId, nominal: Nominal) -> bool {
+    journal.get(&Row { tree: LEDGER, key: id.row(nominal) }).is_ok_and(|row| row.is_some())
+}
+
+/// How a run ended: whether well, and when.
+#[must_use]
+pub fn ended(journal: &dyn Journal, run: RunId) -> Option<(bool, Timestamp)> {
+    let row = journal.get(&Row { tree: ENDED, key: run.to_string().into_bytes() }).ok()??;
+    let row: Value = serde_json::from_slice(&row).ok()?;
+    let well = matches!(row["outcome"].as_str(), Some("succeeded" | "recovered"));
+    Some((well, row["at"].as_str()?.parse().ok()?))
+}
+
+/// A row of the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerRow {
+    /// The trigger.
+    pub id: ScheduleId,
+    /// Its first instant.
+    pub from: Nominal,
+    /// Its last.
+    pub to: Nominal,
+    /// When the first was due.
+    pub due: Timestamp,
+    /// When the last was.
+    pub until: Timestamp,
+    /// How many instants it stands for.
+    pub count: u64,
+    /// What became of them, in a word.
+    pub fate: String,
+    /// When that was decided.
+    pub at: Timestamp,
+    /// The run.
+    pub run: Option<String>,
+    /// Why, where the word does not say it.
+    pub why: Option<String>,
+    /// The calendar that left it out.
+    pub calendar: Option<String>,
+}
+
+/// The rows of a schedule, oldest first.
+///
+/// # Errors
+/// [`ReadError`] when the store cannot be read.
+pub fn rows(journal: &dyn Journal, id: &ScheduleId) -> Result<Vec<LedgerRow>, ReadError> {
+    let from = id.prefix();
+    let mut to = from.clone();
+    to.pop();
+    to.push(1);
+    let found = journal.scan(LEDGER, &from, &to, false, usize::MAX)?;
+    let mut rows: Vec<LedgerRow> = found.iter().filter_map(|(_, value)| row(id, value)).collect();
+    rows.sort_by_key(|row| row.due);
+    Ok(rows)
+}
+
+fn row(id: &ScheduleId, bytes: &[u8]) -> Option<LedgerRow> {
+    let row: Value = serde_json::from_slice(bytes).ok()?;
+    let text = |key: &str| row[key].as_str().map(str::to_owned);
+    Some(LedgerRow {
+        id: id.clone(),
+        from: Nominal::parse(row["from"].as_str()?)?,
+        to: Nominal::parse(row["to"].as_str()?)?,
+        due: row["due"].as_str()?.parse().ok()?,
+        until: row["until"].as_str()?.parse().ok()?,
+        count: row["count"].as_u64()?,
+        fate: text("fate")?,
+        at: row["at"].as_str()?.parse().ok()?,
+        run: text("run"),
+        why: text("why"),
+        calendar: text("calendar"),
+    })
+}

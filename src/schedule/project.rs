@@ -1,0 +1,48 @@
+//! Which rows of the index an event puts: the ledger. Absolute, pure, total.
+
+use crate::base::value::{Value, json};
+use crate::schedule::event::{Event, Fate, Instant, Recorded};
+use crate::schedule::key::ScheduleId;
+
+/// The ledger: due instants and what became of them. Key: [`ScheduleId::row`] of the first instant of the row.
+pub const LEDGER: &str = "ledger";
+
+/// One absolute change of the ledger.
+pub type Put = (&'static str, Vec<u8>, Option<Value>);
+
+/// The changes of one event.
+#[must_use]
+pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
+    let row = |from: &Instant, to: &Instant, count: u64, fate: &str, more: Value| {
+        let mut row = json!({
+            "from": from.nominal.to_string(),
+            "to": to.nominal.to_string(),
+            "due": from.at.to_string(),
+            "until": to.at.to_string(),
+            "count": count,
+            "fate": fate,
+            "at": recorded.at.to_string(),
+        });
+        if let (Some(row), Value::Object(more)) = (row.as_object_mut(), more) {
+            row.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        vec![(LEDGER, id.row(from.nominal), Some(row))]
+    };
+    match &recorded.event {
+        Event::Ran { due, run, .. } => row(due, due, 1, "ran", json!({ "run": run.to_string() })),
+        Event::Queued { due, .. } => row(due, due, 1, WAITING, Value::Null),
+        Event::Settled { from, to, count, fate, why, .. } => {
+            let calendar = if let Fate::SkippedCalendar(calendar) = fate { Some(calendar.as_str()) } else { None };
+            row(from, to, *count, fate.word(), json!({ "why": why, "calendar": calendar }))
+        }
+        Event::Began { .. }
+        | Event::Withdrawn
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::DeadlineMet(_)
+        | Event::DeadlineMissed { .. } => Vec::new(),
+    }
+}
+
+/// What stands for the fate of an instant that has none yet: it waits for the run before it.
+pub const WAITING: &str = "waiting";

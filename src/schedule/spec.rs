@@ -1,0 +1,127 @@
+//! What a trigger asks for, with every default in its place: made from the runbook's text, never stored.
+
+use crate::base::digest::Digest;
+use crate::base::span::Span;
+use crate::model::book::Settings;
+use crate::model::cron::Pattern;
+use crate::model::runbook::Runbook;
+use crate::model::schedule::{Deadline, DeadlineAt, Dst, Missed, Overlap};
+use crate::model::trigger::{Trigger, TriggerKind};
+use crate::schedule::key::{ScheduleId, derived};
+use crate::schedule::nominal::Nominal;
+use crate::schedule::timetable::{Times, Timetable};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// How old a missed instant may be unless `within` says otherwise.
+const WITHIN: Span = Span::from_secs(3_600);
+
+/// One trigger that a clock sets off.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Which.
+    pub id: ScheduleId,
+    /// Which trigger of the runbook, from 0.
+    pub index: usize,
+    /// `cron`, `every` or `at`.
+    pub kind: &'static str,
+    /// What its time is made of, as it is shown.
+    pub shown: String,
+    /// When it is due.
+    pub table: Timetable,
+    /// Which missed instants still start.
+    pub missed: Missed,
+    /// How old they may be.
+    pub within: Span,
+    /// What happens while the last run is still going.
+    pub overlap: Overlap,
+    /// The most that a start is put off by.
+    pub jitter: Span,
+    /// When its run must have ended well.
+    pub deadline: Option<Deadline>,
+    /// What its time is made of: when this changes, the past of another time is not caught up with.
+    pub digest: Digest,
+}
+
+/// The schedules of a runbook, in the order of its triggers. What the checks refuse is not among them; of two triggers with
+/// one id the first counts.
+#[must_use]
+pub fn specs(runbook: &Runbook, settings: &Settings) -> Vec<Spec> {
+    let mut specs: Vec<Spec> = Vec::new();
+    for (index, trigger) in runbook.triggers.iter().enumerate() {
+        if let Some(spec) = spec(runbook, index, trigger, settings)
+            && specs.iter().all(|other| other.id != spec.id)
+        {
+            specs.push(spec);
+        }
+    }
+    specs
+}
+
+fn spec(runbook: &Runbook, index: usize, trigger: &Trigger, settings: &Settings) -> Option<Spec> {
+    let policy = &trigger.policy;
+    let (kind, expression, zone, times) = match &trigger.kind {
+        TriggerKind::Cron { expression, timezone } => {
+            ("cron", expression.clone(), timezone.as_str(), Times::Cron(Pattern::parse(expression).ok()?))
+        }
+        TriggerKind::Every(every) => ("every", every.to_string(), settings.timezone.as_str(), Times::Every(*every)),
+        TriggerKind::At { when, timezone } => {
+            let times = when.parse().map(Times::AtInstant).or_else(|_| when.parse().map(Times::At)).ok()?;
+            ("at", when.clone(), timezone.as_str(), times)
+        }
+        TriggerKind::Webhook(_)
+        | TriggerKind::Heartbeat(_)
+        | TriggerKind::Alert(_)
+        | TriggerKind::RunEnded { .. }
+        | TriggerKind::File(_)
+        | TriggerKind::Startup => return None,
+    };
+    // What `every` has no clock for: its zone says only which day a calendar means.
+    let named = if kind == "every" { "" } else { zone };
+    let follows = matches!(&times, Times::Cron(pattern) if pattern.follows_elapsed());
+    let dst = policy.dst.unwrap_or(if follows { Dst::Each } else { Dst::Once });
+    let calendars = policy.except.iter();
+    let except = calendars.filter_map(|name| Some((name.clone(), settings.calendars.get(name)?.clone())));
+    let missed = if kind == "every" { Missed::Skip } else { Missed::Latest };
+    Some(Spec {
+        id: ScheduleId {
+            runbook: runbook.name.clone(),
+            trigger: trigger.id.clone().or_else(|| derived(kind, &expression, named))?,
+        },
+        index,
+        kind,
+        shown: if kind == "every" { format!("every {expression}") } else { expression.clone() },
+        table: Timetable { times, zone: TimeZone::get(zone).ok()?, dst, except: except.collect() },
+        missed: policy.missed.unwrap_or(missed),
+        within: policy.within.unwrap_or(WITHIN),
+        overlap: policy.overlap,
+        jitter: policy.jitter,
+        deadline: policy.deadline.clone(),
+        digest: Digest::of_parts(&[kind.as_bytes(), expression.as_bytes(), named.as_bytes(), &[dst as u8]]),
+    })
+}
+
+impl Spec {
+    /// When a due instant starts: its jitter later.
+    #[must_use]
+    pub fn starts(&self, at: Timestamp, nominal: Nominal) -> Timestamp {
+        let jitter = self.id.jitter(nominal, self.jitter);
+        at.checked_add(jiff::SignedDuration::from(jitter)).unwrap_or(at)
+    }
+
+    /// When the run of an instant must have ended well.
+    #[must_use]
+    pub fn deadline(&self, at: Timestamp) -> Option<Timestamp> {
+        match self.deadline.as_ref()?.when {
+            DeadlineAt::After(span) => at.checked_add(jiff::SignedDuration::from(span)).ok(),
+            DeadlineAt::By(time) => {
+                let zone = &self.table.zone;
+                let day = zone.to_datetime(at).date();
+                let days = [day, day.tomorrow().ok()?, day.tomorrow().ok()?.tomorrow().ok()?];
+                let instants =
+                    days.iter().filter_map(|day| zone.to_ambiguous_timestamp(day.to_datetime(time)).compatible().ok());
+                instants.into_iter().find(|by| *by > at)
+            }
+        }
+    }
+}

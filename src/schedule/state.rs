@@ -1,0 +1,207 @@
+//! A schedule, folded from its events. [`Schedule::evolve`] is a closed table: what is not in it cannot have happened.
+
+use crate::base::actor::Actor;
+use crate::base::digest::Digest;
+use crate::base::ids::RunId;
+use crate::schedule::event::{Event, Fate, Instant, Recorded};
+use crate::schedule::nominal::Nominal;
+use jiff::Timestamp;
+
+/// Where a schedule stands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Schedule {
+    /// How many events it is made of.
+    pub version: u64,
+    /// What it does; `None` = it has not begun, or was withdrawn.
+    pub life: Option<Life>,
+    /// Due instants that wait for the run before them, oldest first.
+    pub waiting: Vec<Instant>,
+    /// Deadlines that are neither met nor missed yet.
+    pub deadlines: Vec<Open>,
+    /// The row that an equal neighbour would join.
+    pub last: Option<LastRow>,
+}
+
+/// A schedule that is obeyed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Life {
+    /// What its time is made of.
+    pub times: Digest,
+    /// Every due instant up to here has its row.
+    pub watermark: Timestamp,
+    /// Who paused it, when, why.
+    pub paused: Option<(Actor, Timestamp, String)>,
+}
+
+/// A deadline that is to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Of which instant.
+    pub nominal: Nominal,
+    /// Its run, where there is one.
+    pub run: Option<RunId>,
+    /// When.
+    pub by: Timestamp,
+}
+
+/// The row of the last instants that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRow {
+    /// Its first instant.
+    pub from: Instant,
+    /// Its last.
+    pub to: Instant,
+    /// How many.
+    pub count: u64,
+    /// What became of them.
+    pub fate: Fate,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// An event that the schedule cannot have seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a schedule that {state} cannot have seen `{event}`")]
+pub struct IllegalEvent {
+    state: &'static str,
+    event: &'static str,
+}
+
+impl Schedule {
+    /// The schedule of these events.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] at the first that cannot have happened.
+    pub fn replay(events: &[Recorded]) -> Result<Self, IllegalEvent> {
+        let mut schedule = Self::default();
+        events.iter().try_for_each(|event| schedule.evolve(event))?;
+        Ok(schedule)
+    }
+
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`]; the schedule is then as it was.
+    pub fn evolve(&mut self, recorded: &Recorded) -> Result<(), IllegalEvent> {
+        let (state, event) = (self.word(), word(&recorded.event));
+        self.apply(recorded).ok_or(IllegalEvent { state, event })?;
+        self.version += 1;
+        Ok(())
+    }
+
+    /// What it is, in a word; the rows of the table.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match &self.life {
+            None if self.version == 0 => "is new",
+            None => "was withdrawn",
+            Some(life) if life.paused.is_some() => "is paused",
+            Some(_) if self.waiting.is_empty() => "is idle",
+            Some(_) => "has instants that wait",
+        }
+    }
+
+    /// The table; `None` = not in it.
+    fn apply(&mut self, recorded: &Recorded) -> Option<()> {
+        match (&recorded.event, &mut self.life) {
+            (Event::Began { after, times }, life) => {
+                let kept = life.take();
+                let watermark = kept.as_ref().map_or(*after, |kept| kept.watermark.max(*after));
+                *life = Some(Life { times: *times, watermark, paused: kept.and_then(|kept| kept.paused) });
+                self.last = None;
+            }
+            (Event::Withdrawn, life @ Some(_)) if self.waiting.is_empty() => {
+                *life = None;
+                self.deadlines.clear();
+                self.last = None;
+            }
+            (Event::Ran { due, run, deadline }, Some(life)) if life.paused.is_none() => {
+                if self.waiting.first() == Some(due) {
+                    self.waiting.remove(0);
+                } else if due.at < life.watermark || !self.waiting.is_empty() {
+                    return None;
+                }
+                life.watermark = life.watermark.max(due.at);
+                match self.deadlines.iter_mut().find(|open| open.nominal == due.nominal) {
+                    Some(open) => open.run = Some(*run),
+                    None => self.open(due.nominal, Some(*run), *deadline),
+                }
+                self.last = None;
+            }
+            (Event::Queued { due, deadline }, Some(life)) if life.paused.is_none() && due.at >= life.watermark => {
+                life.watermark = due.at;
+                self.waiting.push(*due);
+                self.open(due.nominal, None, *deadline);
+                self.last = None;
+            }
+            (Event::Settled { from, to, count, fate, why, deadline }, Some(_)) => {
+                let row = LastRow { from: *from, to: *to, count: *count, fate: fate.clone(), why: why.clone() };
+                self.settle(row, *deadline)?;
+            }
+            (Event::Paused { actor, reason }, Some(life)) if life.paused.is_none() && self.waiting.is_empty() => {
+                life.paused = Some((actor.clone(), recorded.at, reason.clone()));
+            }
+            (Event::Resumed { .. }, Some(life)) => drop(life.paused.take()?),
+            (Event::DeadlineMet(nominal) | Event::DeadlineMissed { nominal, .. }, Some(_)) => {
+                let index = self.deadlines.iter().position(|open| open.nominal == *nominal)?;
+                self.deadlines.remove(index);
+            }
+            (
+                Event::Withdrawn
+                | Event::Ran { .. }
+                | Event::Queued { .. }
+                | Event::Settled { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. }
+                | Event::DeadlineMet(_)
+                | Event::DeadlineMissed { .. },
+                _,
+            ) => return None,
+        }
+        Some(())
+    }
+
+    /// One that waited comes to nothing, or the row of those after the watermark grows.
+    fn settle(&mut self, row: LastRow, deadline: Option<Timestamp>) -> Option<()> {
+        let life = self.life.as_mut()?;
+        if row.from == row.to && self.waiting.contains(&row.to) {
+            self.waiting.retain(|waiting| *waiting != row.to);
+            if !row.fate.is_a_miss() {
+                self.deadlines.retain(|open| open.nominal != row.to.nominal);
+            }
+            self.last = None;
+            return Some(());
+        }
+        let joins = self.last.as_ref().is_some_and(|last| {
+            last.from == row.from && last.fate == row.fate && last.why == row.why && last.count < row.count
+        });
+        let fresh = row.from.at >= life.watermark && row.count > 0 && (row.count > 1) == (row.from != row.to);
+        if row.to.at < life.watermark.max(row.from.at) || !joins && !fresh {
+            return None;
+        }
+        life.watermark = row.to.at;
+        self.open(row.to.nominal, None, deadline);
+        self.last = Some(row);
+        Some(())
+    }
+
+    fn open(&mut self, nominal: Nominal, run: Option<RunId>, by: Option<Timestamp>) {
+        self.deadlines.extend(by.map(|by| Open { nominal, run, by }));
+    }
+}
+
+/// The name of an event's kind.
+#[must_use]
+pub fn word(event: &Event) -> &'static str {
+    match event {
+        Event::Began { .. } => "began",
+        Event::Withdrawn => "withdrawn",
+        Event::Ran { .. } => "ran",
+        Event::Queued { .. } => "queued",
+        Event::Settled { .. } => "settled",
+        Event::Paused { .. } => "paused",
+        Event::Resumed { .. } => "resumed",
+        Event::DeadlineMet(_) => "deadline-met",
+        Event::DeadlineMissed { .. } => "deadline-missed",
+    }
+}

@@ -1,0 +1,281 @@
+//! Events of a schedule as bytes, version 1.
+
+use crate::base::actor::{Role, Via};
+use crate::base::digest::Digest;
+use crate::base::ids::{Name, RunId};
+use crate::schedule::event::{Event, Fate, Instant, Recorded};
+use crate::schedule::nominal::Nominal;
+use crate::store::codec::CodecError;
+use serde::{Deserialize, Serialize};
+
+/// Version 1 of a schedule's event: never edited, only followed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    v: u32,
+    at: String,
+    schedule: Shape,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Shape {
+    Began {
+        after: String,
+        times: String,
+    },
+    Withdrawn,
+    Ran {
+        due: Due,
+        run: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<String>,
+    },
+    Queued {
+        due: Due,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<String>,
+    },
+    Settled {
+        from: Due,
+        /// The same as `from` where it is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Due>,
+        count: u64,
+        fate: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calendar: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<String>,
+    },
+    Paused {
+        actor: Actor,
+        reason: String,
+    },
+    Resumed {
+        actor: Actor,
+    },
+    DeadlineMet {
+        nominal: String,
+    },
+    DeadlineMissed {
+        nominal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+    },
+}
+
+/// Nominal instant, instant.
+#[derive(Debug, Serialize, Deserialize)]
+struct Due(String, String);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Actor {
+    id: String,
+    via: String,
+    role: String,
+}
+
+/// The event as bytes.
+///
+/// # Errors
+/// [`CodecError::Unstorable`], in theory.
+pub fn encode_schedule(recorded: &Recorded) -> Result<Vec<u8>, CodecError> {
+    let envelope = Envelope { v: 1, at: recorded.at.to_string(), schedule: shape(&recorded.event) };
+    serde_json::to_vec(&envelope).map_err(|error| CodecError::Unstorable(error.to_string()))
+}
+
+/// The event of these bytes.
+///
+/// # Errors
+/// [`CodecError::Newer`] or [`CodecError::Malformed`].
+pub fn decode_schedule(bytes: &[u8]) -> Result<Recorded, CodecError> {
+    match super::version_of(bytes)? {
+        1 => {}
+        found => return Err(CodecError::Newer { found }),
+    }
+    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    Ok(Recorded { at: read(&envelope.at)?, event: event(envelope.schedule)? })
+}
+
+fn shape(event: &Event) -> Shape {
+    let text = |at: &Option<jiff::Timestamp>| at.map(|at| at.to_string());
+    match event {
+        Event::Began { after, times } => Shape::Began { after: after.to_string(), times: times.to_string() },
+        Event::Withdrawn => Shape::Withdrawn,
+        Event::Ran { due, run, deadline } => {
+            Shape::Ran { due: Due::of(due), run: run.to_string(), deadline: text(deadline) }
+        }
+        Event::Queued { due, deadline } => Shape::Queued { due: Due::of(due), deadline: text(deadline) },
+        Event::Settled { from, to, count, fate, why, deadline } => Shape::Settled {
+            from: Due::of(from),
+            to: (from != to).then(|| Due::of(to)),
+            count: *count,
+            fate: fate.word().to_owned(),
+            calendar: if let Fate::SkippedCalendar(name) = fate { Some(name.to_string()) } else { None },
+            why: why.clone(),
+            deadline: text(deadline),
+        },
+        Event::Paused { actor, reason } => Shape::Paused { actor: Actor::of(actor), reason: reason.clone() },
+        Event::Resumed { actor } => Shape::Resumed { actor: Actor::of(actor) },
+        Event::DeadlineMet(nominal) => Shape::DeadlineMet { nominal: nominal.to_string() },
+        Event::DeadlineMissed { nominal, run } => {
+            Shape::DeadlineMissed { nominal: nominal.to_string(), run: run.map(|run| run.to_string()) }
+        }
+    }
+}
+
+fn event(shape: Shape) -> Result<Event, CodecError> {
+    let instant = |text: Option<String>| text.map(|text| read(&text)).transpose();
+    Ok(match shape {
+        Shape::Began { after, times } => {
+            let times = Digest::parse(&times).ok_or_else(|| malformed(&times))?;
+            Event::Began { after: read(&after)?, times }
+        }
+        Shape::Withdrawn => Event::Withdrawn,
+        Shape::Ran { due, run, deadline } => {
+            Event::Ran { due: due.instant()?, run: run_id(&run)?, deadline: instant(deadline)? }
+        }
+        Shape::Queued { due, deadline } => Event::Queued { due: due.instant()?, deadline: instant(deadline)? },
+        Shape::Settled { from, to, count, fate, calendar, why, deadline } => {
+            let calendar = calendar.map(|name| Name::parse(&name).map_err(|_| malformed(&name))).transpose()?;
+            let from = from.instant()?;
+            Event::Settled {
+                from,
+                to: to.map_or(Ok(from), |to| to.instant())?,
+                count,
+                fate: Fate::parse(&fate, calendar).ok_or_else(|| malformed(&fate))?,
+                why,
+                deadline: instant(deadline)?,
+            }
+        }
+        Shape::Paused { actor, reason } => Event::Paused { actor: actor.actor()?, reason },
+        Shape::Resumed { actor } => Event::Resumed { actor: actor.actor()? },
+        Shape::DeadlineMet { nominal } => Event::DeadlineMet(name(&nominal)?),
+        Shape::DeadlineMissed { nominal, run } => {
+            Event::DeadlineMissed { nominal: name(&nominal)?, run: run.map(|run| run_id(&run)).transpose()? }
+        }
+    })
+}
+
+impl Due {
+    fn of(instant: &Instant) -> Self {
+        Self(instant.nominal.to_string(), instant.at.to_string())
+    }
+
+    fn instant(&self) -> Result<Instant, CodecError> {
+        Ok(Instant { nominal: name(&self.0)?, at: read(&self.1)? })
+    }
+}
+
+impl Actor {
+    fn of(actor: &crate::base::actor::Actor) -> Self {
+        Self { id: actor.id.clone(), via: actor.via.as_str().into(), role: actor.role.as_str().into() }
+    }
+
+    fn actor(self) -> Result<crate::base::actor::Actor, CodecError> {
+        let via = Via::parse(&self.via).ok_or_else(|| malformed(&self.via))?;
+        let role = Role::parse(&self.role).ok_or_else(|| malformed(&self.role))?;
+        Ok(crate::base::actor::Actor { id: self.id, via, role })
+    }
+}
+
+fn name(text: &str) -> Result<Nominal, CodecError> {
+    Nominal::parse(text).ok_or_else(|| malformed(text))
+}
+
+fn run_id(text: &str) -> Result<RunId, CodecError> {
+    RunId::parse(text).map_err(|_| malformed(text))
+}
+
+fn read(text: &str) -> Result<jiff::Timestamp, CodecError> {
+    text.parse().map_err(|_| malformed(text))
+}
+
+fn malformed(text: &str) -> CodecError {
+    CodecError::Malformed(format!("`{text}` does not read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn samples() -> Vec<(&'static str, Event)> {
+        let instant =
+            |text: &str, at: &str| Instant { nominal: Nominal::parse(text).expect(text), at: at.parse().expect(at) };
+        let due = instant("2026-11-24T06:30:00", "2026-11-24T03:30:00Z");
+        let again = instant("2026-10-25T02:30:00#2", "2026-10-25T01:30:00Z");
+        let deadline = Some("2026-11-24T04:00:00Z".parse().expect("an instant"));
+        let actor = crate::base::actor::Actor { id: "ivanova".into(), via: Via::Cli, role: Role::Operator };
+        let calendar = Fate::SkippedCalendar(Name::parse("holidays").expect("a name"));
+        let every =
+            |second: u32| instant(&format!("2026-11-24T06:30:{second:02}Z"), &format!("2026-11-24T06:30:{second:02}Z"));
+        let settled = |from, to, count, fate, why: Option<&str>, deadline| Event::Settled {
+            from,
+            to,
+            count,
+            fate,
+            why: why.map(str::to_owned),
+            deadline,
+        };
+        vec![
+            ("began", Event::Began { after: due.at, times: Digest::of(b"") }),
+            ("withdrawn", Event::Withdrawn),
+            ("ran", Event::Ran { due, run: RunId::new(1, 2), deadline: None }),
+            ("ran-deadline", Event::Ran { due, run: RunId::new(1, 2), deadline }),
+            ("queued", Event::Queued { due, deadline }),
+            ("settled", settled(again, again, 1, Fate::SkippedDst, None, None)),
+            ("settled-calendar", settled(due, due, 1, calendar, None, None)),
+            (
+                "settled-many",
+                settled(every(0), every(45), 4, Fate::SkippedOverlap, Some("run x was still going"), deadline),
+            ),
+            ("paused", Event::Paused { actor: actor.clone(), reason: "the disk is being changed".into() }),
+            ("resumed", Event::Resumed { actor }),
+            ("deadline-met", Event::DeadlineMet(due.nominal)),
+            ("deadline-missed", Event::DeadlineMissed { nominal: due.nominal, run: None }),
+            ("deadline-missed-run", Event::DeadlineMissed { nominal: due.nominal, run: Some(RunId::new(1, 2)) }),
+        ]
+    }
+
+    #[test]
+    fn stored_events_of_schedules_are_read_for_ever() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/events/v1/schedule");
+        for (name, event) in samples() {
+            let sample = Recorded { at: "2026-11-24T03:30:00.25Z".parse().expect("an instant"), event };
+            let written = encode_schedule(&sample).expect("encodes");
+            let file = folder.join(format!("{name}.json"));
+            if std::env::var_os("UPDATE").is_some() && !file.exists() {
+                std::fs::write(&file, [&written[..], b"\n"].concat()).expect("a new fixture");
+            }
+            let stored =
+                std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; UPDATE=1 adds it", file.display()));
+            assert_eq!(
+                decode_schedule(&stored),
+                Ok(sample),
+                "{name}: stored events are never edited; write a version 2"
+            );
+            assert_eq!(String::from_utf8_lossy(stored.trim_ascii_end()), String::from_utf8_lossy(&written), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_fate_has_its_word() {
+        for word in ["ran", "coalesced", "replaced", "skipped-overlap", "skipped-queue-full", "skipped-dst", "too-old"]
+        {
+            assert_eq!(Fate::parse(word, None).expect(word).word(), word);
+        }
+        for word in ["missed-down", "paused", "no-space", "failed-to-start"] {
+            assert_eq!(Fate::parse(word, None).expect(word).word(), word);
+        }
+        assert_eq!(Fate::parse("skipped-calendar", None), None, "it says which");
+        assert!(
+            decode_schedule(br#"{"v":2}"#).is_err()
+                && decode_schedule(br#"{"v":1,"at":"noon","schedule":"withdrawn"}"#).is_err()
+        );
+    }
+}

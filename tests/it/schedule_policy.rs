@@ -1,0 +1,173 @@
+//! What becomes of due instants under each policy: `tests/fixtures/schedule/*.md` are scripts of one trigger with the ledger and
+//! the runs that come of them. `UPDATE=1` rewrites them.
+//!
+//! A script begins with the trigger; then a line for each look at the clock: the local time in the zone, and what else
+//! reaches it (`ends well`, `ends badly`, `pause`, `resume`, `withdraw`, `full`, `broken input`, `room`).
+
+use crate::golden::{block, files};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::Arc;
+use stepladder::base::actor::Actor;
+use stepladder::base::ids::RunId;
+use stepladder::lang;
+use stepladder::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look};
+use stepladder::schedule::event::{Event, Instant};
+use stepladder::schedule::spec::{Spec, specs};
+use stepladder::schedule::state::Schedule;
+
+fn spec(trigger: &str) -> Spec {
+    let text = format!("runbook: work\ntriggers:\n  - {{ {trigger} }}\nsteps:\n  - {{ id: go, shell: 'true' }}\n");
+    let settings = "timezone: Europe/Berlin\ncalendars: { holidays: { dates: ['2026-12-25'] } }\n";
+    let files: Vec<(String, Arc<str>)> =
+        vec![("stepladder.yaml".into(), settings.into()), ("runbooks/work.yaml".into(), text.into())];
+    let loaded = lang::load(&files);
+    let style = stepladder::diagnostic::render::Style { color: false, unicode: true, width: 120 };
+    let said = stepladder::diagnostic::render::people(&loaded.sources, &loaded.findings, style);
+    let runbook = loaded.book.runbooks.values().next().unwrap_or_else(|| panic!("{said}"));
+    specs(runbook, &loaded.book.settings).remove(0)
+}
+
+struct Script {
+    spec: Spec,
+    schedule: Schedule,
+    live: BTreeSet<RunId>,
+    ended: BTreeMap<RunId, (bool, Timestamp)>,
+    names: BTreeMap<RunId, String>,
+    obstacle: Option<Obstacle>,
+    text: String,
+}
+
+impl Script {
+    /// One look at the clock, and everything that follows from it at once.
+    fn look(&mut self, now: Timestamp, input: Input) {
+        let last = input == Input::Withdraw;
+        let mut input = Some(input);
+        for _ in 0..300 {
+            let known = Known {
+                live: &self.live,
+                ready: &|| self.obstacle.clone().map_or(Ok(()), Err),
+                has_row: &|_| false,
+                ended: &|run| self.ended.get(&run).copied(),
+            };
+            let next = input.take().unwrap_or(Input::Tick);
+            let Decision { events, effects, .. } = decide(&self.spec, &mut self.schedule, next, &known, now).unwrap();
+            for event in &events {
+                let line = self.line(&event.event);
+                let _ = writeln!(self.text, "    {line}");
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Start(run, due) => {
+                        self.live.insert(run);
+                        self.names.insert(run, due.nominal.to_string());
+                    }
+                    Effect::Cancel(run) => {
+                        let _ = writeln!(self.text, "    cancel the run of {}", self.names[&run]);
+                    }
+                }
+            }
+            let more = next_look(&self.spec, &self.schedule, !self.live.is_empty()).is_some_and(|look| look <= now);
+            if events.is_empty() || !more || last {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    fn line(&self, event: &Event) -> String {
+        let run = |run: &RunId| format!("run of {}", self.names.get(run).map_or("?", String::as_str));
+        let by = |deadline: &Option<Timestamp>| {
+            deadline.map_or(String::new(), |by| format!(", by {}", self.spec.table.zone.to_datetime(by)))
+        };
+        let name = |due: &Instant| {
+            let shown = self.spec.table.zone.to_datetime(due.at);
+            let nominal = due.nominal.to_string();
+            if nominal == shown.to_string() { nominal } else { format!("{nominal} (at {shown})") }
+        };
+        match event {
+            Event::Began { .. } => "began".into(),
+            Event::Withdrawn => "withdrawn".into(),
+            Event::Ran { due, deadline, .. } => format!("{}: ran{}", name(due), by(deadline)),
+            Event::Queued { due, deadline } => format!("{}: waits{}", name(due), by(deadline)),
+            Event::Settled { from, to, count, fate, why, deadline } => {
+                let span = if from == to { name(from) } else { format!("{} to {}, {count}", name(from), name(to)) };
+                let why = why.as_ref().map_or(String::new(), |why| {
+                    let known = self.names.iter().find(|(run, _)| why.contains(&run.to_string()));
+                    let why =
+                        known.map_or(why.clone(), |(id, name)| why.replace(&id.to_string(), &format!("of {name}")));
+                    format!(" ({why})")
+                });
+                format!("{span}: {}{why}{}", fate.word(), by(deadline))
+            }
+            Event::Paused { reason, .. } => format!("paused: {reason}"),
+            Event::Resumed { .. } => "resumed".into(),
+            Event::DeadlineMet(nominal) => format!("{nominal}: deadline met"),
+            Event::DeadlineMissed { nominal, run: of } => {
+                format!("{nominal}: DEADLINE MISSED, {}", of.as_ref().map_or("no run".into(), run))
+            }
+        }
+    }
+
+    fn play(trigger: &str, lines: &str) -> String {
+        let mut script = Self {
+            spec: spec(trigger),
+            schedule: Schedule::default(),
+            live: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            names: BTreeMap::new(),
+            obstacle: None,
+            text: String::new(),
+        };
+        for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+            let _ = writeln!(script.text, "{line}");
+            let mut parts = line.splitn(2, ' ');
+            let time: DateTime = parts.next().unwrap().parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+            let now = script.spec.table.zone.to_timestamp(time).unwrap();
+            let input = match parts.next().unwrap_or_default() {
+                "" => Input::Tick,
+                what @ ("ends well" | "ends badly") => {
+                    let oldest = script.live.pop_first().unwrap_or_else(|| panic!("{line}: nothing runs"));
+                    script.ended.insert(oldest, (what == "ends well", now));
+                    Input::Tick
+                }
+                "pause" => Input::Pause { actor: Actor::engine("test"), reason: "a test".into() },
+                "resume" => Input::Resume { actor: Actor::engine("test") },
+                "withdraw" => Input::Withdraw,
+                "full" => {
+                    script.obstacle = Some(Obstacle::NoSpace("no space left".into()));
+                    Input::Tick
+                }
+                "broken input" => {
+                    script.obstacle = Some(Obstacle::Failed("input `x` is missing".into()));
+                    Input::Tick
+                }
+                "room" => {
+                    script.obstacle = None;
+                    Input::Tick
+                }
+                other => panic!("{line}: what is `{other}`?"),
+            };
+            script.look(now, input);
+        }
+        script.text
+    }
+}
+
+#[test]
+fn policies_do_what_was_read() {
+    let mut wrong = Vec::new();
+    for path in files("schedule", "md") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let part = |kind: &str| {
+            let (_, rest) =
+                text.split_once(&format!("```{kind}\n")).unwrap_or_else(|| panic!("{}: no {kind}", path.display()));
+            rest.split_once("```").unwrap().0.to_owned()
+        };
+        let played = Script::play(part("trigger").trim(), &part("script"));
+        wrong.extend(block(&path, "ledger", &played));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
