@@ -20,3 +20,4 @@ pub mod retention;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;
+pub mod tally;

@@ -16,12 +16,14 @@ use crate::engine::decide::{Effect, Input};
 use crate::engine::event::{Event, Parent, Recorded};
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
+use crate::runtime::clock;
 use crate::runtime::driver::{Driver, Flight, Order, Repair, Suspects};
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::plan::refusal;
 use crate::runtime::recall::Recall;
 use crate::runtime::recover;
 use crate::runtime::shelf::Shelf;
+use crate::runtime::tally::Tally;
 use crate::store::codec::CodecError;
 use crate::store::{AppendError, Batch, Done, Guard, Journal, Version, codec};
 use jiff::Timestamp;
@@ -110,6 +112,8 @@ pub struct Pump {
     pub node: String,
     /// The runs.
     pub driver: Driver,
+    /// What is counted.
+    pub tally: Arc<Tally>,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<mpsc::UnboundedSender<(u64, Recorded)>>>,
@@ -155,6 +159,7 @@ impl Pump {
             clock,
             node,
             driver,
+            tally: Arc::default(),
             broken,
             followers,
             starting,
@@ -297,7 +302,11 @@ impl Pump {
     fn append(&mut self, flight: Flight) {
         let number = flight.number;
         let sender = self.sender.clone();
-        let answer = move |result| drop(sender.send(Message::Appended { number, result }));
+        let (tally, begun) = (Arc::clone(&self.tally), clock::ticks());
+        let answer = move |result: Result<_, _>| {
+            tally.appended(result.is_ok(), clock::ticks().saturating_sub(begun));
+            drop(sender.send(Message::Appended { number, result }));
+        };
         match self.batch(flight) {
             Ok(batch) => self.outbox.push((batch, Box::new(answer))),
             Err(CodecError::Put(error)) => answer(Err(error)),
@@ -333,6 +342,7 @@ impl Pump {
 
     fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
         self.answer_start(run, Ok(()));
+        self.tally.told(&events);
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {
             followers.retain(|feed| feed.send(event.clone()).is_ok());

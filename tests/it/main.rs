@@ -41,5 +41,6 @@ mod store;
 mod stranded;
 mod tidy;
 mod transitions;
+mod watched;
 mod wire;
 mod world;

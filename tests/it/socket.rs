@@ -72,6 +72,7 @@ impl House {
             node: "local".into(),
             duty: None,
             book: None,
+            tally: Arc::default(),
             access: Arc::default(),
         };
         let listener = socket::listen(data.path()).expect("a socket");
