@@ -76,7 +76,7 @@ pub fn status(status: service::Status) -> Status {
 #[must_use]
 pub fn start(request: StartRequest, actor: Actor) -> StartRun {
     let StartRequest { runbook, inputs, dry, from, only, skip, plan } = request;
-    StartRun { runbook, inputs, dry, from, only, skip, plan, actor }
+    StartRun { runbook, inputs, dry, from, only, skip, plan, actor, id: None }
 }
 
 /// Which runs to list.

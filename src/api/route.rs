@@ -53,7 +53,14 @@ pub(super) fn routes(desk: Desk) -> Router {
         .with_state(desk)
 }
 
-async fn start(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {
+async fn start(State(desk): State<Desk>, from: From, headers: HeaderMap, body: Bytes) -> Answered {
+    if let Some(key) = headers.get("idempotency-key") {
+        let key = key.to_str().map_err(|_| bad("an idempotency key is plain text"))?;
+        let asked = read::<StartRequest>(&body)?;
+        let (reply, again) = desk.start_once(actor(from)?, asked, (key, &body)).await?;
+        let status = if again { StatusCode::OK } else { StatusCode::CREATED };
+        return Ok((status, Json(reply)).into_response());
+    }
     let reply = desk.start(actor(from)?, read::<StartRequest>(&body)?).await?;
     Ok((StatusCode::CREATED, Json(reply)).into_response())
 }

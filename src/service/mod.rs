@@ -13,6 +13,7 @@ mod duty;
 mod health;
 mod history;
 mod measures;
+mod once;
 mod plan;
 mod select;
 mod start;
@@ -25,6 +26,7 @@ pub use duty::{Duty, Stay};
 pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use measures::Measured;
+pub use once::{Keyed, Once};
 pub use start::StartRun;
 pub use status::{Broken, Gauges, Standing, Status, Unfinished};
 pub use trouble::Trouble;
@@ -72,6 +74,8 @@ pub struct Service {
     pub duty: Option<Arc<Duty>>,
     /// What is counted where runs are driven.
     pub tally: Arc<Tally>,
+    /// The idempotency keys, as they were read last.
+    pub once: Arc<Once>,
     /// The tokens, as they were read last.
     pub access: Arc<Access>,
     /// The book as a daemon has it; elsewhere each start reads the files.

@@ -72,6 +72,7 @@ impl House {
             node: "local".into(),
             duty: None,
             book: None,
+            once: Arc::default(),
             tally: Arc::default(),
             access: Arc::default(),
         };

@@ -97,6 +97,7 @@ impl Ground {
             },
             book,
             tally,
+            once: Arc::default(),
             access: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
