@@ -250,15 +250,18 @@ fn a_start_with_a_key_is_one_run() {
     assert_ne!(start(&site, &two, "k1", "noop"), (200, run.clone()));
     assert_eq!(start(&site, &one, "k2", "none").0, 404);
     assert_eq!(start(&site, &one, "k2", "none").0, 404);
-    // Two at once.
-    let both: Vec<(u16, String)> = std::thread::scope(|scope| {
-        let asks: Vec<_> = (0..4).map(|_| scope.spawn(|| start(&site, &one, "k3", "noop"))).collect();
-        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
-    });
-    assert!(both.iter().all(|(_, run)| *run == both[0].1), "{both:?}");
-    assert_eq!(both.iter().filter(|(status, _)| *status == 201).count(), 1, "{both:?}");
+    // Several at once.
+    for key in 0..10 {
+        let key = format!("at-once-{key}");
+        let all: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let asks: Vec<_> = (0..6).map(|_| scope.spawn(|| start(&site, &one, &key, "noop"))).collect();
+            asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|(_, run)| *run == all[0].1), "{all:?}");
+        assert_eq!(all.iter().filter(|(status, _)| *status == 201).count(), 1, "{all:?}");
+    }
     site.home.until("all have ended", || site.home.rows().iter().all(|row| row["state"] == "ended"));
-    assert_eq!(site.home.lines("did"), 3);
+    assert_eq!(site.home.lines("did"), 12);
     let Site { home, daemon, .. } = site;
     drop(daemon.end(Signal::KILL));
     let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
@@ -266,7 +269,7 @@ fn a_start_with_a_key_is_one_run() {
     fs::write(home.path("stepladder.yaml"), rest.join("\n") + "\n").unwrap();
     let site = Site::over(home, "");
     assert_eq!(start(&site, &one, "k1", "noop"), (200, run));
-    assert_eq!(site.home.lines("did"), 3);
+    assert_eq!(site.home.lines("did"), 12);
 }
 
 #[test]
