@@ -3,6 +3,7 @@
 
 mod access;
 mod duty;
+mod watched;
 
 use crate::api::present;
 use crate::api::wire::{
@@ -104,7 +105,7 @@ impl Desk {
     /// When the store cannot be read.
     pub fn runs(&self, asked: RunsRequest) -> Result<Vec<RunRow>, Problem> {
         let asked = RunsRequest { limit: asked.limit.clamp(1, MAX_RUNS), ..asked };
-        let rows = self.service.runs(&present::runs(asked)).map_err(told)?;
+        let rows = self.service.runs(&present::runs(asked).map_err(told)?).map_err(told)?;
         Ok(rows.into_iter().map(present::row).collect())
     }
 

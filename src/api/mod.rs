@@ -4,6 +4,7 @@
 
 mod desk;
 pub mod http;
+mod metrics;
 pub mod present;
 mod route;
 pub mod socket;

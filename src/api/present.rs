@@ -76,14 +76,17 @@ pub fn status(status: service::Status) -> Status {
 #[must_use]
 pub fn start(request: StartRequest, actor: Actor) -> StartRun {
     let StartRequest { runbook, inputs, dry, from, only, skip, plan } = request;
-    StartRun { runbook, inputs, dry, from, only, skip, plan, actor }
+    StartRun { runbook, inputs, dry, from, only, skip, plan, actor, id: None }
 }
 
 /// Which runs to list.
-#[must_use]
-pub fn runs(request: RunsRequest) -> service::Runs {
-    let RunsRequest { runbook, outcome, since, dry, limit } = request;
-    service::Runs { runbook, outcome, since, dry, limit: limit as usize }
+///
+/// # Errors
+/// [`Trouble::NoRun`] for a run to begin behind that is none.
+pub fn runs(request: RunsRequest) -> Result<service::Runs, Trouble> {
+    let RunsRequest { runbook, outcome, since, dry, limit, before } = request;
+    let before = before.map(|run| RunId::parse(&run).map_err(|_| Trouble::NoRun(run))).transpose()?;
+    Ok(service::Runs { runbook, outcome, since, dry, limit: limit as usize, before })
 }
 
 /// Everything there is to see of a run.

@@ -1,5 +1,8 @@
 //! The routes of the API, one line each, and how requests and answers look in HTTP.
 
+mod sent;
+mod watched;
+
 use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
@@ -9,7 +12,7 @@ use crate::api::wire::{
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -35,8 +38,6 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
         .route("/api/v1/tokens", get(tokens).post(create_token))
         .route("/api/v1/tokens/{name}", delete(revoke_token))
         .route("/api/v1/audit", get(audit))
@@ -47,11 +48,19 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
+        .merge(watched::routes())
         .fallback(async || Problem::new(404, "no-such-route", "no such route", "there is nothing under this path"))
         .with_state(desk)
 }
 
-async fn start(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {
+async fn start(State(desk): State<Desk>, from: From, headers: HeaderMap, body: Bytes) -> Answered {
+    if let Some(key) = headers.get("idempotency-key") {
+        let key = key.to_str().map_err(|_| bad("an idempotency key is plain text"))?;
+        let asked = read::<StartRequest>(&body)?;
+        let (reply, again) = desk.start_once(actor(from)?, asked, (key, &body)).await?;
+        let status = if again { StatusCode::OK } else { StatusCode::CREATED };
+        return Ok((status, Json(reply)).into_response());
+    }
     let reply = desk.start(actor(from)?, read::<StartRequest>(&body)?).await?;
     Ok((StatusCode::CREATED, Json(reply)).into_response())
 }
@@ -66,12 +75,13 @@ struct RunsQuery {
     #[serde(default)]
     dry: bool,
     limit: Option<u32>,
+    before: Option<String>,
 }
 
 async fn runs(State(desk): State<Desk>, query: AnyQuery<RunsQuery>) -> Answered {
-    let RunsQuery { runbook, outcome, since, dry, limit } = asked(query)?;
+    let RunsQuery { runbook, outcome, since, dry, limit, before } = asked(query)?;
     let outcome = outcome.split(',').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect();
-    let asked = RunsRequest { runbook, outcome, since, dry, limit: limit.unwrap_or(RUNS) };
+    let asked = RunsRequest { runbook, outcome, since, dry, limit: limit.unwrap_or(RUNS), before };
     Ok(Json(blocking(move || desk.runs(asked)).await?).into_response())
 }
 
@@ -93,9 +103,18 @@ struct EventsQuery {
     from: u64,
 }
 
-/// One event a line, as they come.
-async fn events(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQuery<EventsQuery>) -> Answered {
-    let events = desk.events(&run, asked(query)?.from).await?;
+/// One event a line, as they come; or server-sent events, where those are asked for.
+async fn events(
+    State(desk): State<Desk>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    query: AnyQuery<EventsQuery>,
+) -> Answered {
+    let from = asked(query)?.from;
+    if let Some(from) = sent::wanted(&headers, from) {
+        return Ok(sent::stream(desk.events(&run, from).await?));
+    }
+    let events = desk.events(&run, from).await?;
     let lines = futures_util::stream::unfold(events, |mut events| async {
         let event = events.recv().await?;
         let mut line = serde_json::to_vec(&event).unwrap_or_default();
@@ -149,21 +168,6 @@ async fn output(State(desk): State<Desk>, Path(run): Path<String>, query: AnyQue
     let OutputQuery { place, attempt, stream, from } = asked(query)?;
     let asked = OutputRequest { run, place, attempt, stream, from };
     Ok(Json(blocking(move || desk.output(&asked)).await?).into_response())
-}
-
-/// This process is here.
-async fn livez() -> &'static str {
-    "ok\n"
-}
-
-/// The runs are driven.
-async fn readyz(State(desk): State<Desk>) -> Answered {
-    match tokio::time::timeout(std::time::Duration::from_secs(5), desk.beats()).await {
-        Ok(true) => Ok("ok\n".into_response()),
-        Ok(false) | Err(_) => {
-            Err(Problem::new(503, "not-ready", "not ready", "the thread that drives the runs does not answer"))
-        }
-    }
 }
 
 async fn tokens(State(desk): State<Desk>, from: From) -> Answered {

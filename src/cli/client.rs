@@ -80,6 +80,9 @@ impl Client {
         if let Some(since) = asked.since {
             let _ = write!(path, "&since={}", part(&since.to_string()));
         }
+        if let Some(before) = &asked.before {
+            let _ = write!(path, "&before={}", part(before));
+        }
         self.ask(Method::GET, &path, Vec::new()).await
     }
 

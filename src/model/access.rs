@@ -1,7 +1,8 @@
-//! Who may come in over HTTP, and what they did: events of the streams `book/tokens` and `audit`.
+//! Who may come in over HTTP, and what they did: events of the streams `book/tokens`, `audit` and `keys`.
 
 use crate::base::actor::{Actor, Role};
 use crate::base::digest::Digest;
+use crate::base::ids::RunId;
 use jiff::Timestamp;
 
 /// Something that happened to the tokens.
@@ -44,4 +45,17 @@ pub struct Deed {
     pub what: String,
     /// What came of it: the HTTP status.
     pub status: u16,
+}
+
+/// The run that a caller's idempotency key means: an event of the streams `keys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// When it was asked for first.
+    pub at: Timestamp,
+    /// The key and who sent it, as a hash.
+    pub key: Digest,
+    /// What was asked for, as a hash.
+    pub request: Digest,
+    /// The run.
+    pub run: RunId,
 }

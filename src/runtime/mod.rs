@@ -22,3 +22,4 @@ pub mod schedules;
 pub mod shelf;
 pub mod spool;
 pub mod step_host;
+pub mod tally;

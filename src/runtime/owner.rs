@@ -9,6 +9,7 @@ use crate::runtime::perform::Hands;
 use crate::runtime::pump::{Message, Pump};
 use crate::runtime::retention::{Keeping, Retention};
 use crate::runtime::shelf::Shelf;
+use crate::runtime::tally::Tally;
 use crate::store::Journal;
 use crate::store::disk::{self, DiskJournal, Host, OpenError};
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub struct Owner {
     pub shelf: Arc<Shelf>,
     /// The way to the pump.
     pub pump: Sender<Message>,
+    /// What it counts.
+    pub tally: Arc<Tally>,
     thread: Option<std::thread::JoinHandle<()>>,
     broken: watch::Receiver<Option<String>>,
     keepers: KeeperClient,
@@ -100,12 +103,13 @@ impl Owner {
         let node = "local".to_owned();
         let (journal, shelf) = (Arc::clone(&opened.journal), Arc::clone(&opened.shelf));
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
+        let tally = Arc::clone(&pump.tally);
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
         let retention = Retention::start(opened.disk, config.keeping.clone(), config.data.clone());
         let retention = retention.map_err(|error| OpenError::io(&config.data, &error))?;
         let (journal, shelf, thread) = (opened.journal, opened.shelf, Some(thread));
-        Ok(Self { journal, shelf, pump: sender, thread, broken, keepers, retention })
+        Ok(Self { journal, shelf, pump: sender, tally, thread, broken, keepers, retention })
     }
 
     /// Why the journal can't go on, once it can't.

@@ -23,6 +23,7 @@ use crate::runtime::recall::Recall;
 use crate::runtime::recover;
 use crate::runtime::schedules::{Armed, Schedules};
 use crate::runtime::shelf::Shelf;
+use crate::runtime::tally::Tally;
 use crate::schedule::decide::Input as ScheduleInput;
 use crate::schedule::key::ScheduleId;
 use crate::store::{AppendError, Batch, Done, Journal, Version};
@@ -137,6 +138,8 @@ pub struct Pump {
     pub driver: Driver,
     /// What starts some of them.
     pub schedules: Schedules,
+    /// What is counted.
+    pub tally: Arc<Tally>,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<mpsc::UnboundedSender<(u64, Recorded)>>>,
@@ -183,6 +186,7 @@ impl Pump {
             node,
             driver,
             schedules: Schedules::default(),
+            tally: Arc::default(),
             broken,
             followers,
             starting,
@@ -360,6 +364,7 @@ impl Pump {
 
     fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
         self.answer_start(run, Ok(()));
+        self.tally.told(&events);
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {
             followers.retain(|feed| feed.send(event.clone()).is_ok());

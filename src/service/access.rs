@@ -59,9 +59,9 @@ impl Service {
         if open().count() >= MAX_TOKENS {
             return Err(Trouble::Input(format!("there are {MAX_TOKENS} tokens: revoke what is not needed")));
         }
-        let chance =
+        let random =
             clock::unguessable().ok_or_else(|| Trouble::Store("this machine has no source of chance".into()))?;
-        let token = chance.iter().fold(BEGINS.to_owned(), |text, byte| format!("{text}{byte:02x}"));
+        let token = random.iter().fold(BEGINS.to_owned(), |text, byte| format!("{text}{byte:02x}"));
         let change = TokenChange::Created { role, hash: Digest::of(token.as_bytes()) };
         self.keep_token(TokenEvent { at: clock::now(), actor, name: parsed.to_string(), change })?;
         Ok(token)

@@ -78,6 +78,8 @@ pub struct Runs {
     pub dry: bool,
     /// At most so many, newest first.
     pub limit: usize,
+    /// Only those older than this one.
+    pub before: Option<RunId>,
 }
 
 /// The events of a run: what there is, and what comes.
@@ -139,7 +141,8 @@ impl Service {
 
     /// Runs whose streams are damaged, where all runs are asked for.
     fn quarantined(&self, wanted: &Runs) -> Vec<RunId> {
-        if wanted.runbook.is_some() || !wanted.outcome.is_empty() || wanted.since.is_some() {
+        let some = wanted.runbook.is_some() || wanted.before.is_some();
+        if some || !wanted.outcome.is_empty() || wanted.since.is_some() {
             return Vec::new();
         }
         let damaged = self.journal.directory().map(DiskJournal::damaged_streams).unwrap_or_default();
@@ -149,7 +152,11 @@ impl Service {
     fn indexed_runs(&self, wanted: &Runs) -> Result<Vec<RunRow>, Trouble> {
         let limit = wanted.limit.max(1);
         let mut rows = Vec::new();
-        let mut before: Option<Vec<u8>> = None;
+        let id = |run: RunId| run.to_string().into_bytes();
+        let mut before = wanted.before.map(|run| match &wanted.runbook {
+            Some(name) => [name.as_bytes(), &[0], &id(run)].concat(),
+            None => id(run),
+        });
         loop {
             let page = self.page(wanted, before.as_deref())?;
             let Some((last, _)) = page.last() else { return Ok(rows) };

@@ -10,7 +10,10 @@ mod archive;
 mod audit;
 mod doctor;
 mod duty;
+mod health;
 mod history;
+mod measures;
+mod once;
 mod plan;
 mod select;
 mod start;
@@ -20,9 +23,12 @@ mod trouble;
 pub use access::{Access, Token};
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
+pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
+pub use measures::Measured;
+pub use once::{Keyed, Once};
 pub use start::StartRun;
-pub use status::{Broken, Standing, Status, Unfinished};
+pub use status::{Broken, Gauges, Standing, Status, Unfinished};
 pub use trouble::Trouble;
 
 use crate::act::Secrets;
@@ -36,6 +42,7 @@ use crate::runtime::accepted::Accepted;
 use crate::runtime::pump::Message;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
+use crate::runtime::tally::Tally;
 use crate::store::Journal;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -75,6 +82,10 @@ pub struct Service {
     pub node: String,
     /// What this process is, where it drives runs.
     pub duty: Option<Arc<Duty>>,
+    /// What is counted where runs are driven.
+    pub tally: Arc<Tally>,
+    /// The idempotency keys, as they were read last.
+    pub once: Arc<Once>,
     /// The tokens, as they were read last.
     pub access: Arc<Access>,
     /// The book as a daemon has it; elsewhere each start reads the files.

@@ -44,6 +44,8 @@ pub struct StartRun {
     pub plan: Option<Value>,
     /// Who.
     pub actor: Actor,
+    /// The id it is to have, where that is known already.
+    pub id: Option<RunId>,
 }
 
 impl Service {
@@ -76,7 +78,7 @@ impl Service {
             pinned.insert(PLAN.to_owned(), kept.map_err(|error| Trouble::Store(error.to_string()))?);
         }
         let now = clock::now();
-        let run = clock::new_run(now);
+        let run = wish.id.unwrap_or_else(|| clock::new_run(now));
         let ask = Ask {
             run,
             texts: pinned,

@@ -45,6 +45,15 @@ pub struct Standing {
     pub version: String,
 }
 
+/// What is looked up of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gauges {
+    /// Keepers that live.
+    pub keepers: usize,
+    /// Free bytes where the data is.
+    pub free: Option<u64>,
+}
+
 /// A run that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
@@ -106,6 +115,14 @@ impl Service {
         }
         let (book_since, files) = (stand.since, stand.texts.len() as u64);
         Ok(Status { standing, runs, book_since, files, broken: broken(&stand), orphans, restart: stand.restart() })
+    }
+
+    /// What is looked up of the machine when somebody asks.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        let at = rustix::fs::statvfs(&self.data).ok();
+        let free = at.map(|at| at.f_bavail.saturating_mul(at.f_frsize));
+        Gauges { keepers: crate::keeper::keepers(&self.data).len(), free }
     }
 
     /// What a queued run waits for, and who holds it.

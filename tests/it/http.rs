@@ -230,6 +230,48 @@ fn other_hosts_other_sites_and_nonsense_are_refused_as_problems() {
     assert_eq!(site.with("GET /readyz", &[], "").status, 200);
 }
 
+/// A caller that heard no answer asks again with the same key, as often as it likes, over any number of daemons.
+#[test]
+fn a_start_with_a_key_is_one_run() {
+    let site = Site::open(&[("noop", NOOP), ("other", NOOP)], "");
+    let (one, two) = (site.token("operator"), site.token("admin"));
+    let start = |site: &Site, token: &str, key: &str, runbook: &str| {
+        let bearer = format!("Bearer {token}");
+        let body = format!("{{\"runbook\":\"{runbook}\"}}");
+        let answer = site.with("POST /api/v1/runs", &[("authorization", &bearer), ("idempotency-key", key)], &body);
+        (answer.status, answer.json()["run"].as_str().unwrap_or_default().to_owned())
+    };
+    let (status, run) = start(&site, &one, "k1", "noop");
+    assert_eq!(status, 201);
+    assert_eq!(start(&site, &one, "k1", "noop"), (200, run.clone()));
+    assert_eq!(start(&site, &one, "k1", "other").0, 422, "the same key for something else");
+    assert_eq!(start(&site, &one, "", "noop").0, 422);
+    // Another caller's key, and another key, are other runs; what is not started can be asked for again.
+    assert_ne!(start(&site, &two, "k1", "noop"), (200, run.clone()));
+    assert_eq!(start(&site, &one, "k2", "none").0, 404);
+    assert_eq!(start(&site, &one, "k2", "none").0, 404);
+    // Several at once.
+    for key in 0..10 {
+        let key = format!("at-once-{key}");
+        let all: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let asks: Vec<_> = (0..6).map(|_| scope.spawn(|| start(&site, &one, &key, "noop"))).collect();
+            asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|(_, run)| *run == all[0].1), "{all:?}");
+        assert_eq!(all.iter().filter(|(status, _)| *status == 201).count(), 1, "{all:?}");
+    }
+    site.home.until("all have ended", || site.home.rows().iter().all(|row| row["state"] == "ended"));
+    assert_eq!(site.home.lines("did"), 12);
+    let Site { home, daemon, .. } = site;
+    drop(daemon.end(Signal::KILL));
+    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+    let rest: Vec<&str> = settings.lines().filter(|line| !line.starts_with("http:")).collect();
+    fs::write(home.path("stepladder.yaml"), rest.join("\n") + "\n").unwrap();
+    let site = Site::over(home, "");
+    assert_eq!(start(&site, &one, "k1", "noop"), (200, run));
+    assert_eq!(site.home.lines("did"), 12);
+}
+
 #[test]
 fn tls_is_spoken_where_a_certificate_is_named() {
     let home = Home::new(&[("noop", NOOP)]);

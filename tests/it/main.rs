@@ -47,5 +47,6 @@ mod store;
 mod stranded;
 mod tidy;
 mod transitions;
+mod watched;
 mod wire;
 mod world;

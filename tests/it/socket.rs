@@ -73,6 +73,8 @@ impl House {
             node: "local".into(),
             duty: None,
             book: None,
+            once: Arc::default(),
+            tally: Arc::default(),
             access: Arc::default(),
         };
         let listener = socket::listen(data.path()).expect("a socket");

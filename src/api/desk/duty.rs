@@ -1,10 +1,10 @@
 //! The desk's side for the owner itself and its book.
 
-use crate::api::desk::{Desk, told};
+use crate::api::desk::{Desk, reply, told};
 use crate::api::present;
-use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, Status};
+use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, StartReply, StartRequest, Status};
 use crate::base::actor::Actor;
-use crate::service::Broken;
+use crate::service::{Broken, Keyed};
 
 impl Desk {
     /// Asks the owner to let another one drive its runs.
@@ -13,6 +13,21 @@ impl Desk {
     /// When it lasts itself, or the actor may not.
     pub fn make_room(&self, actor: &Actor) -> Result<(), Problem> {
         self.service.make_room(actor).map_err(told)
+    }
+
+    /// Starts a run, or finds the one that was started with this key; whether it was found. `request` is the body.
+    ///
+    /// # Errors
+    /// Why it was not started.
+    pub async fn start_once(
+        &self,
+        actor: Actor,
+        asked: StartRequest,
+        (key, request): (&str, &[u8]),
+    ) -> Result<(StartReply, bool), Problem> {
+        let wish = present::start(asked, actor);
+        let Keyed { run, runbook, again } = self.service.start_once(wish, key, request).await.map_err(told)?;
+        Ok((reply(run, &runbook), again))
     }
 
     /// Whether the thread that drives the runs answers.

@@ -16,7 +16,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Paths that need no token: they say whether all is well, and nothing else.
-const OPEN: &[&str] = &["/livez", "/readyz"];
+const OPEN: &[&str] = &["/livez", "/readyz", "/health"];
+/// Whoever asks for one component hears how it is, too; why is for who has a token.
+const OPEN_BELOW: (&str, &str) = ("/health/", "/health/detailed");
 /// Paths that only the socket has: they speak of processes and paths of this machine.
 const SOCKET_ONLY: &[&str] = &["/api/v1/owner/", "/api/v1/store/"];
 /// How long an answer may take to begin.
@@ -108,7 +110,7 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
 
 fn enter(gate: &Gate, mut request: Request, path: &str) -> Result<(Request, Option<Actor>), Problem> {
     gate.is_ours(request.headers())?;
-    if OPEN.contains(&path) {
+    if OPEN.contains(&path) || (path.starts_with(OPEN_BELOW.0) && path != OPEN_BELOW.1) {
         return Ok((request, None));
     }
     let actor = gate.actor(request.headers())?;
@@ -127,7 +129,8 @@ fn may_change(method: &Method) -> bool {
 /// A refusal that no route of ours has worded, as a problem.
 fn said(response: Response) -> Response {
     let status = response.status();
-    let worded = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let ours = ["application/problem+json", "application/json"];
+    let worded = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| ours.iter().any(|one| kind == one));
     if worded || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

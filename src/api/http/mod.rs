@@ -97,9 +97,9 @@ async fn connection(stream: TcpStream, from: SocketAddr, tls: Option<TlsAcceptor
 }
 
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, app: Router) {
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10);
-    let served = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10);
+    let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection broke off");
     }

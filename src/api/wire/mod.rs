@@ -7,6 +7,7 @@
 mod access;
 mod convert;
 mod event;
+mod health;
 mod outline;
 mod output;
 mod problem;
@@ -17,6 +18,7 @@ mod store;
 
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
+pub use health::{ComponentHealth, WholeHealth};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;

@@ -96,4 +96,7 @@ pub struct RunsRequest {
     pub dry: bool,
     /// At most so many.
     pub limit: u32,
+    /// Only those older than this run: the last one of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }

@@ -60,7 +60,14 @@ fn request(args: &Runs) -> Result<RunsRequest, Trouble> {
         }
     };
     let outcome = if args.failed { vec!["failed".to_owned(), "cancelled".to_owned()] } else { Vec::new() };
-    Ok(RunsRequest { runbook: args.runbook.clone(), outcome, since, dry: args.dry, limit: args.limit.max(1) })
+    Ok(RunsRequest {
+        runbook: args.runbook.clone(),
+        outcome,
+        since,
+        dry: args.dry,
+        limit: args.limit.max(1),
+        before: None,
+    })
 }
 
 /// How many runs fit beside the names of measures.

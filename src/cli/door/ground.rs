@@ -88,7 +88,7 @@ impl Ground {
 
     fn try_to_own(&self) -> Result<(Way, Option<Owned>), OpenError> {
         let config = &self.config;
-        let service = |journal, shelf, pump, book: Option<Arc<Accepted>>| Service {
+        let service = |journal, shelf, pump, book: Option<Arc<Accepted>>, tally| Service {
             journal,
             shelf,
             pump,
@@ -100,6 +100,8 @@ impl Ground {
                 None => Arc::clone(&self.files),
             },
             book,
+            tally,
+            once: Arc::default(),
             access: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
@@ -109,11 +111,12 @@ impl Ground {
         };
         if matches!(self.purpose, Purpose::Look | Purpose::Adopt) {
             let opened = owner::open(&config.data, self.purpose == Purpose::Adopt)?;
-            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None, None))), None));
+            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None, None, Arc::default()))), None));
         }
         let owner = Owner::open(config)?;
         let book = (self.purpose == Purpose::Serve).then(|| self.book(&owner)).transpose()?;
-        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), Some(owner.pump.clone()), book);
+        let (pump, tally) = (Some(owner.pump.clone()), Arc::clone(&owner.tally));
+        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), pump, book, tally);
         let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
         let serving = socket::serve(listener, service.clone(), std::future::pending());
         let server = tokio::spawn(async move {

@@ -2,16 +2,22 @@
 
 use super::{Message, Pump, schedule};
 use crate::base::planted::{self, Bug};
+use crate::runtime::clock;
 use crate::runtime::driver::Flight;
 use crate::runtime::index::{group_stream, run_stream};
 use crate::store::codec::CodecError;
 use crate::store::{AppendError, Batch, Guard, codec};
+use std::sync::Arc;
 
 impl Pump {
     pub(super) fn append(&mut self, flight: Flight) {
         let number = flight.number;
         let sender = self.sender.clone();
-        let answer = move |result| drop(sender.send(Message::Appended { number, result }));
+        let (tally, begun) = (Arc::clone(&self.tally), clock::ticks());
+        let answer = move |result: Result<_, _>| {
+            tally.appended(result.is_ok(), clock::ticks().saturating_sub(begun));
+            drop(sender.send(Message::Appended { number, result }));
+        };
         match self.batch(flight) {
             Ok(batch) => self.outbox.push((batch, Box::new(answer))),
             Err(CodecError::Put(error)) => answer(Err(error)),

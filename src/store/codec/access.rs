@@ -2,7 +2,8 @@
 
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::digest::Digest;
-use crate::model::access::{Deed, TokenChange, TokenEvent};
+use crate::base::ids::RunId;
+use crate::model::access::{Deed, Reserved, TokenChange, TokenEvent};
 use crate::store::codec::CodecError;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -73,6 +74,37 @@ struct DeedV1 {
     from: String,
     what: String,
     status: u16,
+}
+
+/// Version 1 of a reserved run: never edited, only followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ReservedV1 {
+    v: u32,
+    at: Timestamp,
+    key: String,
+    request: String,
+    run: String,
+}
+
+/// The event as bytes.
+///
+/// # Errors
+/// [`CodecError::Unstorable`], in theory.
+pub fn encode_reserved(reserved: &Reserved) -> Result<Vec<u8>, CodecError> {
+    let Reserved { at, key, request, run } = reserved;
+    let (key, request, run) = (key.to_string(), request.to_string(), run.to_string());
+    write(&ReservedV1 { v: 1, at: *at, key, request, run })
+}
+
+/// The event of these bytes.
+///
+/// # Errors
+/// [`CodecError::Newer`] or [`CodecError::Malformed`].
+pub fn decode_reserved(bytes: &[u8]) -> Result<Reserved, CodecError> {
+    let ReservedV1 { v: _, at, key, request, run } = read(bytes)?;
+    let digest = |text: &str| Digest::parse(text).ok_or_else(|| unknown(text));
+    let run = RunId::parse(&run).map_err(|_| unknown(&run))?;
+    Ok(Reserved { at, key: digest(&key)?, request: digest(&request)?, run })
 }
 
 /// The event as bytes.
@@ -158,6 +190,12 @@ mod tests {
         let deed = Deed { at, actor, from: "127.0.0.1:5".into(), what, status: 201 };
         assert_eq!(decode_deed(golden.as_bytes()), Ok(deed.clone()));
         assert_eq!(encode_deed(&deed), Ok(golden.into_bytes()));
+        let golden = format!(
+            r#"{{"v":1,"at":"2026-11-24T23:00:00Z","key":"{hash}","request":"{hash}","run":"00000000010000000000000002"}}"#
+        );
+        let reserved = Reserved { at, key: hash, request: hash, run: RunId::new(1, 2) };
+        assert_eq!(decode_reserved(golden.as_bytes()), Ok(reserved.clone()));
+        assert_eq!(encode_reserved(&reserved), Ok(golden.into_bytes()));
         assert!(matches!(decode_deed(br#"{"v":2}"#), Err(CodecError::Newer { found: 2 })));
     }
 }

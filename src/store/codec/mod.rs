@@ -11,7 +11,7 @@ mod held;
 mod schedule;
 mod v1;
 
-pub use access::{decode_deed, decode_token, encode_deed, encode_token};
+pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
 pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};

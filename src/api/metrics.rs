@@ -1,0 +1,185 @@
+//! The page of metrics, in the text format of Prometheus (0.0.4).
+
+use crate::model::measure::MetricType;
+use crate::runtime::tally::{Counts, STRETCHES};
+use crate::service::{Gauges, Measured, RunState, Status};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// What every metric of the engine's own begins with. A measure of that beginning is told apart by another one.
+const OWN: &str = "stepladder_";
+
+/// The engine's own metrics.
+#[must_use]
+pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
+    let mut page = String::new();
+    let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    family(&mut page, "build_info", "gauge", "The release, as a label", &[(version, 1.0)]);
+    if let Some(standing) = &status.standing {
+        let begun = seconds(standing.since);
+        family(&mut page, "start_time_seconds", "gauge", "When this process began to drive runs", &[(vec![], begun)]);
+    }
+    let shown = [RunState::Running, RunState::Waiting, RunState::Queued, RunState::Quarantined];
+    let state = |state: RunState| {
+        let count = status.runs.iter().filter(|run| run.state == state).count();
+        (vec![("state", word(state).to_owned())], number(count as u64))
+    };
+    family(&mut page, "runs", "gauge", "Runs that have not ended", &shown.map(state));
+    family(
+        &mut page,
+        "runs_started_total",
+        "counter",
+        "Runs begun since the start",
+        &[(vec![], number(counts.runs_begun))],
+    );
+    let outcomes = |counts: &BTreeMap<&'static str, u64>, words: &[&'static str]| -> Vec<Row> {
+        let count = |word: &&'static str| number(counts.get(word).copied().unwrap_or_default());
+        words.iter().map(|word| (vec![("outcome", (*word).to_owned())], count(word))).collect()
+    };
+    let ends = outcomes(&counts.runs, &["succeeded", "recovered", "failed", "cancelled"]);
+    family(&mut page, "runs_ended_total", "counter", "Runs ended since the start", &ends);
+    let words = ["succeeded", "recovered", "failed", "skipped", "unreached", "cancelled", "interrupted"];
+    family(&mut page, "steps_ended_total", "counter", "Steps ended since the start", &outcomes(&counts.steps, &words));
+    family(
+        &mut page,
+        "attempts_started_total",
+        "counter",
+        "Attempts begun since the start",
+        &[(vec![], number(counts.attempts))],
+    );
+    appends(&mut page, counts);
+    let refused = [(vec![], number(counts.refused))];
+    family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
+    family(&mut page, "keepers", "gauge", "Keepers that live", &[(vec![], number(gauges.keepers as u64))]);
+    if let Some(free) = gauges.free {
+        family(&mut page, "data_free_bytes", "gauge", "Free where the data is", &[(vec![], number(free))]);
+    }
+    family(&mut page, "book_files", "gauge", "Files of the book that count", &[(vec![], number(status.files))]);
+    let broken = [(vec![], number(status.broken.len() as u64))];
+    family(&mut page, "book_broken_files", "gauge", "Files of the book that do not count as they are", &broken);
+    page
+}
+
+/// What was measured: the last sample of each series, unless it is too old to say anything.
+#[must_use]
+pub fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String {
+    let mut page = String::new();
+    let mut ages: Vec<Row> = Vec::new();
+    for (name, measure) in measures {
+        let fresh = measure.last.iter().filter(|(_, _, at)| {
+            measure.stale_after.is_none_or(|stale| now.duration_since(*at) <= jiff::SignedDuration::from(stale))
+        });
+        let rows: Vec<Row> = fresh
+            .map(|(labels, value, at)| {
+                let labels: Labels = labels.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                let mut own = labels.clone();
+                own.retain(|(name, _)| *name != "measure");
+                own.push(("measure", name.clone()));
+                ages.push((own, seconds(*at)));
+                (labels, *value)
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let exported = if name.starts_with(OWN) { format!("measure_{name}") } else { name.clone() };
+        let help = measure.help.as_deref().unwrap_or("Measured by a runbook");
+        let help = measure.unit.as_ref().map_or_else(|| help.to_owned(), |unit| format!("{help} ({unit})"));
+        // A sample is one number: of what is declared as a histogram the last observation is shown.
+        let kind = match measure.metric {
+            MetricType::Counter => "counter",
+            MetricType::Gauge | MetricType::Histogram => "gauge",
+        };
+        write_family(&mut page, &exported, kind, &help, &rows);
+    }
+    if !ages.is_empty() {
+        family(&mut page, "measured_timestamp_seconds", "gauge", "When each measure was taken last", &ages);
+    }
+    page
+}
+
+type Labels<'a> = Vec<(&'a str, String)>;
+type Row<'a> = (Labels<'a>, f64);
+
+fn appends(page: &mut String, counts: &Counts) {
+    let name = format!("{OWN}append_duration_seconds");
+    let _ = writeln!(page, "# HELP {name} How long batches took to become durable\n# TYPE {name} histogram");
+    let mut so_far = 0;
+    for (end, count) in STRETCHES.iter().zip(counts.appends) {
+        so_far += count;
+        let _ = writeln!(page, "{name}_bucket{{le=\"{}\"}} {so_far}", number(*end) / 1e6);
+    }
+    let all: u64 = counts.appends.iter().sum();
+    let sum = number(counts.append_micros) / 1e6;
+    let _ = writeln!(page, "{name}_bucket{{le=\"+Inf\"}} {all}\n{name}_sum {sum}\n{name}_count {all}");
+}
+
+/// A family of the engine's own.
+fn family(page: &mut String, name: &str, kind: &str, help: &str, rows: &[Row<'_>]) {
+    write_family(page, &format!("{OWN}{name}"), kind, help, rows);
+}
+
+fn write_family(page: &mut String, name: &str, kind: &str, help: &str, rows: &[Row<'_>]) {
+    let help = help.replace('\\', "\\\\").replace(['\n', '\r'], " ");
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (labels, value) in rows {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(page, "{name}{labels} {value}");
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the format has floats; counts are exact up to 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "instants in milliseconds are exact up to 2^53")]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1e3
+}
+
+fn word(state: RunState) -> &'static str {
+    match state {
+        RunState::Queued => "queued",
+        RunState::Running => "running",
+        RunState::Waiting => "waiting",
+        RunState::Stranded => "stranded",
+        RunState::Quarantined => "quarantined",
+        RunState::Ended => "ended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_labels_and_old_samples_do_no_harm() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let labels = |mount: &str| BTreeMap::from([("mount".to_owned(), mount.to_owned())]);
+        let measure = Measured {
+            metric: MetricType::Gauge,
+            help: Some("In\nuse \\".into()),
+            unit: Some("%".into()),
+            stale_after: Some(crate::base::span::Span::from_secs(60)),
+            last: vec![
+                (labels("/a\"b\\c\n"), 1.5, at("2026-11-24T23:00:00Z")),
+                (labels("/old"), 7.0, at("2026-11-24T22:00:00Z")),
+            ],
+        };
+        let measures = [("used".to_owned(), measure.clone()), ("stepladder_runs".to_owned(), measure)].into();
+        let page = measured(&measures, at("2026-11-24T23:00:30Z"));
+        assert!(
+            page.contains("# HELP used In use \\\\ (%)\n# TYPE used gauge\nused{mount=\"/a\\\"b\\\\c\\n\"} 1.5\n"),
+            "{page}"
+        );
+        assert!(page.contains("measure_stepladder_runs{") && !page.contains("/old"), "{page}");
+        assert!(page.contains("measure=\"used\"} 1795561200\n"), "{page}");
+    }
+}

@@ -1,0 +1,73 @@
+//! The routes that watchers ask: metrics, health, and whether this process is there.
+
+use crate::api::desk::Desk;
+use crate::api::route::{Answered, blocking};
+use crate::api::wire::{ComponentHealth, Problem};
+use crate::base::value::json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use std::time::Duration;
+
+/// How long the thread that drives the runs may take to say so.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Those routes.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/health", get(health))
+        .route("/health/detailed", get(detailed))
+        .route("/health/{component}", get(component))
+}
+
+/// The runs are driven.
+async fn readyz(State(desk): State<Desk>) -> Answered {
+    match tokio::time::timeout(PATIENCE, desk.beats()).await {
+        Ok(true) => Ok("ok\n".into_response()),
+        Ok(false) | Err(_) => {
+            let detail = "the thread that drives the runs does not answer";
+            Err(Problem::new(503, "not-ready", "not ready", detail))
+        }
+    }
+}
+
+async fn metrics(State(desk): State<Desk>) -> Answered {
+    let page = blocking(move || desk.metrics()).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response())
+}
+
+/// The worst of all, in a word.
+async fn health(State(desk): State<Desk>) -> Answered {
+    let whole = blocking(move || desk.health()).await?;
+    Ok(answered(&whole.status, Json(json!({ "status": whole.status }))))
+}
+
+async fn detailed(State(desk): State<Desk>) -> Answered {
+    let whole = blocking(move || desk.health()).await?;
+    Ok(answered(&whole.status.clone(), Json(whole)))
+}
+
+/// One component: how it is and how old that is. Why is told to who has a token.
+async fn component(State(desk): State<Desk>, Path(name): Path<String>) -> Answered {
+    let mut whole = blocking(move || desk.health()).await?;
+    let known: Vec<String> = whole.components.keys().cloned().collect();
+    let found = whole.components.remove(&name).ok_or_else(|| {
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        let detail = format!("no runbook has `labels: {{ component: {name} }}`; there is: {known}");
+        Problem::new(404, "no-component", "no such component", detail)
+    })?;
+    let ComponentHealth { component, status, age_seconds, at, .. } = found;
+    let told = ComponentHealth { component, status, age_seconds, at, ..ComponentHealth::default() };
+    Ok(answered(&told.status.clone(), Json(told)))
+}
+
+/// 200 where somebody may rely on it, else 503.
+fn answered(status: &str, body: impl IntoResponse) -> Response {
+    let code = if matches!(status, "healthy" | "degraded") { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, body).into_response()
+}

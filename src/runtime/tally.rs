@@ -1,0 +1,96 @@
+//! What an owner counts while it drives: ends of runs and steps, and how long the journal takes. Since its start, in memory.
+
+use crate::engine::event::{Event, Recorded, StepEvent};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The upper ends of the stretches that times are counted in, in microseconds.
+pub const STRETCHES: [u64; 12] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
+
+/// The counts so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Runs that have begun.
+    pub runs_begun: u64,
+    /// Runs that have ended, by outcome.
+    pub runs: BTreeMap<&'static str, u64>,
+    /// Steps that have ended, by outcome.
+    pub steps: BTreeMap<&'static str, u64>,
+    /// Attempts that have begun.
+    pub attempts: u64,
+    /// Batches that became durable, by how long that took: as many as in each stretch, and in none.
+    pub appends: [u64; STRETCHES.len() + 1],
+    /// How long they took together, in microseconds.
+    pub append_micros: u64,
+    /// Batches that were not taken.
+    pub refused: u64,
+}
+
+/// The counts, shared by who counts and who asks.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<Counts>);
+
+impl Tally {
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.held().clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events of a run are durable.
+    pub fn told(&self, events: &[(u64, Recorded)]) {
+        let mut counts = self.held();
+        for (_, recorded) in events {
+            match &recorded.event {
+                Event::Started(_) => counts.runs_begun += 1,
+                Event::Ended(ended) => *counts.runs.entry(ended.outcome.as_str()).or_default() += 1,
+                Event::Step { event: StepEvent::Ended(ended), .. } => {
+                    *counts.steps.entry(ended.outcome.as_str()).or_default() += 1;
+                }
+                Event::Step { event: StepEvent::Attempt { .. }, .. } => counts.attempts += 1,
+                Event::Queued { .. }
+                | Event::Admitted
+                | Event::CancelAsked { .. }
+                | Event::TimedOut
+                | Event::Entered(_)
+                | Event::Step { .. } => {}
+            }
+        }
+    }
+
+    /// A batch was answered after that long.
+    pub fn appended(&self, taken: bool, took: Duration) {
+        let mut counts = self.held();
+        if !taken {
+            counts.refused += 1;
+            return;
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let stretch = STRETCHES.iter().position(|end| micros <= *end).unwrap_or(STRETCHES.len());
+        counts.appends[stretch] += 1;
+        counts.append_micros = counts.append_micros.saturating_add(micros);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_counted_in_its_stretch() {
+        let tally = Tally::default();
+        for micros in [1, 500, 501, 9_000_000] {
+            tally.appended(true, Duration::from_micros(micros));
+        }
+        tally.appended(false, Duration::ZERO);
+        let counts = tally.counts();
+        assert_eq!((counts.appends[0], counts.appends[1], counts.appends[STRETCHES.len()]), (2, 1, 1));
+        assert_eq!((counts.append_micros, counts.refused), (9_001_002, 1));
+    }
+}
