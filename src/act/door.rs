@@ -1,6 +1,6 @@
 //! The one door for paths that come from values: nothing outside a directory is ever opened.
 //!
-//! openat2(RESOLVE_BENEATH) in the kernel, so that `..`, absolute links and races lead nowhere.
+//! `openat2(RESOLVE_BENEATH)` in the kernel, so that `..`, absolute links and races lead nowhere.
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, fsync, mkdirat, openat2, renameat, statat, unlinkat};
 use rustix::io::Errno;

@@ -86,7 +86,7 @@ fn bind(query: &str, params: &[(String, String)]) -> Result<String, Failure> {
     while let Some(c) = rest.chars().next() {
         let mut step = c.len_utf8();
         match (quote, c) {
-            (Some('`'), '\\') | (None, '\\') => {}
+            (Some('`') | None, '\\') => {}
             (Some(_), '\\') => step += rest[step..].chars().next().map_or(0, char::len_utf8),
             (Some(open), c) if c == open => quote = None,
             (None, '"' | '\'' | '`') => quote = Some(c),

@@ -9,6 +9,7 @@ use crate::model::book::SecretSource;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -205,7 +206,7 @@ pub(super) fn percent(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

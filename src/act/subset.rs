@@ -42,7 +42,7 @@ fn compare(want: &Value, actual: &Value, path: &mut String, found: &mut Vec<Stri
             }
         }
         (Value::Array(want), Value::Array(actual)) => {
-            found.push(format!("expected a list of {} at `{}`, got one of {}", want.len(), place(path), actual.len()))
+            found.push(format!("expected a list of {} at `{}`, got one of {}", want.len(), place(path), actual.len()));
         }
         _ if same(want, actual) => {}
         (Value::String(_), Value::Number(_)) | (Value::Number(_), Value::String(_)) => {

@@ -230,7 +230,7 @@ pub(super) fn wrong_status(subject: &str, answer: &Answer, expected: &str, world
     let message = format!("{subject}: status {}, expected {expected}; {body}", answer.status);
     let lasting = (400..500).contains(&answer.status) && ![408, 429].contains(&answer.status);
     let retry_after = answer.headers.get("retry-after").and_then(|text| retry_after(text, world.now));
-    Failure { lasting, retry_after, ..Failure::new(FailureKind::Status, message) }
+    Failure { retry_after, lasting, ..Failure::new(FailureKind::Status, message) }
 }
 
 /// Seconds, or an HTTP date.

@@ -10,7 +10,7 @@ const DEPTH: usize = 16;
 
 /// What is to be said of the runs that a run called: all of it for a dry run, else of those that went wrong what did.
 /// One that can't be read says nothing; the step that called it said how it ended.
-pub async fn called(door: &Door, view: &View, style: Style) -> Vec<Line> {
+pub(super) async fn called(door: &Door, view: &View, style: Style) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut left: Vec<_> = view.called().into_iter().rev().map(|found| (1, found)).collect();
     while let Some((depth, (place, child, bad))) = left.pop() {
@@ -31,7 +31,7 @@ pub async fn called(door: &Door, view: &View, style: Style) -> Vec<Line> {
 }
 
 /// The question that a run waits with which this one called, and that run.
-pub async fn question(door: &Door, view: &View) -> Option<(String, Question)> {
+pub(super) async fn question(door: &Door, view: &View) -> Option<(String, Question)> {
     let mut left = view.calls();
     for _ in 0..DEPTH {
         let (_, child) = left.pop()?;

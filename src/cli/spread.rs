@@ -49,7 +49,7 @@ mod tests {
         for count in [0, 1, 15, 16, 17, 100, 1000] {
             let doubled = spread(count, |index| {
                 // Uneven work, so that blocks end out of order.
-                (0..(index % 7) * 1000).fold(0usize, |sum, n| sum.wrapping_add(n));
+                (0..(index % 7) * 1000).fold(0usize, usize::wrapping_add);
                 index * 2
             });
             assert_eq!(doubled, (0..count).map(|index| index * 2).collect::<Vec<_>>());

@@ -245,7 +245,7 @@ pub fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
                     deadline: running.deadline,
                 }),
                 (None, Some(child)) => {
-                    effects.extend(crate::engine::call::child_start(book, run, place, running.attempt, child))
+                    effects.extend(crate::engine::call::child_start(book, run, place, running.attempt, child));
                 }
                 (None, None) => {}
             },

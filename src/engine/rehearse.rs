@@ -29,20 +29,11 @@ impl<'a> Turn<'a> {
     /// In a dry run, what changes something is only printed, unless the step says what to run instead.
     pub(super) fn rehearsed(&self, step: &'a Arc<Step>, action: &'a Action) -> Rehearsal<'a> {
         let dry = self.run.started.dry;
-        match (&step.check, action.kind.reads(&|key| action.params.get(key).is_some())) {
+        match (&step.check, action.reads()) {
             _ if !dry => Rehearsal::Perform(step, action),
-            (Some(check), _) => match &check.kind {
-                StepKind::Act(instead) => Rehearsal::Perform(check, instead),
-                StepKind::Steps(_)
-                | StepKind::Watch(_)
-                | StepKind::Remedy(_)
-                | StepKind::Wait(_)
-                | StepKind::Call(_)
-                | StepKind::Compute(_)
-                | StepKind::Log { .. }
-                | StepKind::Fail(_)
-                | StepKind::Pass(_) => Rehearsal::Print,
-            },
+            (Some(check), _) => {
+                check.kind.action().map_or(Rehearsal::Print, |instead| Rehearsal::Perform(check, instead))
+            }
             (None, true) => Rehearsal::Perform(step, action),
             (None, false) => Rehearsal::Print,
         }
@@ -85,7 +76,7 @@ impl<'a> Turn<'a> {
     fn planned(&self, place: &Place, step: &Step, unknown: &str) -> Option<Planned> {
         let unknown = || Some(Planned::Unknown(unknown.to_owned()));
         match &step.kind {
-            StepKind::Act(action) if action.kind.reads(&|key| action.params.get(key).is_some()) => None,
+            StepKind::Act(action) if action.reads() => None,
             StepKind::Act(_) if place.last().item.is_none() && step.foreach.is_some() => unknown(),
             StepKind::Act(action) => match self.request(place, step, action, 1) {
                 Ok(request) => Some(Planned::Request(Box::new(request))),
@@ -102,24 +93,14 @@ impl<'a> Turn<'a> {
     fn of_list(&self, owner: Option<&Place>, lane: Lane, list: &List, found: &mut Vec<(Place, Planned)>) {
         for step in &list.steps {
             let place = Place::within(owner, lane, step.id.clone());
-            match &step.kind {
-                _ if self.run.steps.contains_key(&place) => {}
-                StepKind::Steps(inner) if step.foreach.is_none() => {
-                    self.of_list(Some(&place), Lane::Body(1), inner, found);
-                }
-                StepKind::Act(_)
-                | StepKind::Steps(_)
-                | StepKind::Watch(_)
-                | StepKind::Remedy(_)
-                | StepKind::Wait(_)
-                | StepKind::Call(_)
-                | StepKind::Compute(_)
-                | StepKind::Log { .. }
-                | StepKind::Fail(_)
-                | StepKind::Pass(_) => {
-                    let planned = self.planned(&place, step, "it runs only when something fails");
-                    found.extend(planned.map(|planned| (place, planned)));
-                }
+            if self.run.steps.contains_key(&place) {
+                continue;
+            }
+            if let (StepKind::Steps(inner), None) = (&step.kind, &step.foreach) {
+                self.of_list(Some(&place), Lane::Body(1), inner, found);
+            } else {
+                let planned = self.planned(&place, step, "it runs only when something fails");
+                found.extend(planned.map(|planned| (place, planned)));
             }
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn run_state_name(phase: &RunPhase) -> &'static str {
 
 /// The word for a phase, for messages.
 #[must_use]
-pub fn state_name(phase: &StepPhase) -> &'static str {
+pub(super) fn state_name(phase: &StepPhase) -> &'static str {
     match phase {
         StepPhase::Held { .. } => "held",
         StepPhase::Asked { .. } => "asked",

@@ -28,6 +28,12 @@ pub(super) fn parse(source: &str) -> Parsed {
     if source.trim().is_empty() {
         return Err(Problem::new(ProblemKind::Syntax, whole, "the expression is empty"));
     }
+    // rhai ends a line with it in comments and nowhere else, so that no place behind it could be told.
+    let lone = |at: &usize| !source[at + 1..].starts_with('\n');
+    if let Some(at) = source.match_indices('\r').map(|(at, _)| at).find(lone) {
+        let problem = Problem::new(ProblemKind::Syntax, (at, at + 1), "a carriage return does not belong here");
+        return Err(problem.help("end the line as all others end; in a text it is written `\\r`"));
+    }
     let offsets = Offsets::new(source);
     let tree = reader().compile_expression(source).map_err(|error| syntax::problem(&error, &offsets))?;
     let [Stmt::Expr(root)] = tree.statements() else {

@@ -266,3 +266,18 @@ fn only_what_is_read_is_converted() {
         assert_eq!(expr.eval_bool(&scope), Ok(true));
     }
 }
+
+#[test]
+fn what_is_found_stands_in_the_text_whatever_ends_its_lines() {
+    for text in ["//\r..a", "\r\r//#\r!D!=..a..a", "1 +\r\n//x\r\n ..a", "a\r.b", "/*\r*/ ..é"] {
+        let found = match Expr::compile(text) {
+            Ok(expr) => {
+                let reads = expr.reads().iter().map(|read| (read.offset, read.len)).collect::<Vec<_>>();
+                let found = expr.check(&Types::new(), &Type::Any);
+                reads.into_iter().chain(found.iter().map(|found| (found.offset, found.len))).collect::<Vec<_>>()
+            }
+            Err(found) => found.iter().map(|found| (found.offset, found.len)).collect(),
+        };
+        assert!(found.iter().all(|(at, len)| text.get(*at..at + len).is_some()), "{text:?}: {found:?}");
+    }
+}

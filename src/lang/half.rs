@@ -18,7 +18,7 @@ pub(super) fn codes(file: &str) -> &'static [Code] {
 
 /// The findings, with one for each file and code in the place of those that can't be judged. `half` names the file that
 /// was not read whole, by code.
-pub(super) fn judged(findings: Diagnostics, sources: &Sources, half: &BTreeMap<Code, String>) -> Diagnostics {
+pub(super) fn judged(findings: &Diagnostics, sources: &Sources, half: &BTreeMap<Code, String>) -> Diagnostics {
     let mut told = BTreeSet::new();
     let mut kept = Diagnostics::default();
     for finding in findings.sorted() {

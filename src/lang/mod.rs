@@ -154,7 +154,7 @@ impl Checking {
         let files = &loaded.book.files;
         loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
         if !loaded.half.is_empty() {
-            loaded.findings = half::judged(std::mem::take(&mut loaded.findings), &loaded.sources, &loaded.half);
+            loaded.findings = half::judged(&loaded.findings, &loaded.sources, &loaded.half);
         }
         loaded
     }

@@ -121,6 +121,42 @@ pub enum StepKind {
     Pass(Template),
 }
 
+impl StepKind {
+    /// The key that chooses it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Act(action) => action.kind.name(),
+            Self::Steps(_) => "steps",
+            Self::Watch(_) => "watch",
+            Self::Remedy(_) => "remedy",
+            Self::Wait(_) => "wait",
+            Self::Call(_) => "runbook",
+            Self::Compute(_) => "rhai",
+            Self::Log { .. } => "log",
+            Self::Fail(_) => "fail",
+            Self::Pass(_) => "pass",
+        }
+    }
+
+    /// What is performed in the outside world; `None` where the engine does it all.
+    #[must_use]
+    pub fn action(&self) -> Option<&Action> {
+        match self {
+            Self::Act(action) => Some(action),
+            Self::Steps(_)
+            | Self::Watch(_)
+            | Self::Remedy(_)
+            | Self::Wait(_)
+            | Self::Call(_)
+            | Self::Compute(_)
+            | Self::Log { .. }
+            | Self::Fail(_)
+            | Self::Pass(_) => None,
+        }
+    }
+}
+
 /// A kind performed by `act`, with its decoded parameters.
 #[derive(Debug, Clone)]
 pub struct Action {
@@ -128,6 +164,14 @@ pub struct Action {
     pub kind: Kind,
     /// What stood behind its key, as a map by the kind's table (a short form is already put under its key).
     pub params: Param,
+}
+
+impl Action {
+    /// Whether it changes nothing, as its keys say.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        self.kind.reads(&|key| self.params.get(key).is_some())
+    }
 }
 
 /// `watch:`

@@ -196,8 +196,7 @@ impl Keeper {
                     *matched = true;
                     self.refuse(&path, "is a link, which is not followed");
                 }
-                (Err(Errno::NOENT | Errno::NOTDIR), _)
-                | (Ok(Found::Directory(_) | Found::File(_) | Found::Other), _) => {}
+                (Err(Errno::NOENT | Errno::NOTDIR) | Ok(Found::Directory(_) | Found::File(_) | Found::Other), _) => {}
                 (Err(error), _) => {
                     *matched = true;
                     self.refuse(&path, &format!("can't be read: {error}"));

@@ -185,7 +185,7 @@ impl Plan {
 
 fn list(book: &Runbook, place: &Place, planned: Planned, allowed: &mut Allowed) {
     let step = place.step();
-    let kind = book.step(step).map_or("steps", |step| word(&step.kind)).to_owned();
+    let kind = book.step(step).map_or("steps", |step| step.kind.name()).to_owned();
     let what = match planned {
         Planned::Request(request) if !is_judged(&request) => return,
         Planned::Request(request) => Ok(does(&request)),
@@ -194,22 +194,6 @@ fn list(book: &Runbook, place: &Place, planned: Planned, allowed: &mut Allowed) 
     let touch = Touch { runbook: book.name.to_string(), place: place.to_string(), step: step.to_string(), kind, what };
     if !allowed.0.contains(&touch) {
         allowed.0.push(touch);
-    }
-}
-
-/// The kind's word, of kinds that change something or hold others.
-fn word(kind: &StepKind) -> &'static str {
-    match kind {
-        StepKind::Act(action) => action.kind.name(),
-        StepKind::Steps(_) => "steps",
-        StepKind::Watch(_) => "watch",
-        StepKind::Remedy(_) => "remedy",
-        StepKind::Wait(_) => "wait",
-        StepKind::Call(_) => "runbook",
-        StepKind::Compute(_) => "rhai",
-        StepKind::Log { .. } => "log",
-        StepKind::Fail(_) => "fail",
-        StepKind::Pass(_) => "pass",
     }
 }
 
@@ -228,7 +212,7 @@ fn used(loaded: &Loaded, runbook: &Name) -> BTreeSet<String> {
     let mut called = vec![runbook.clone()];
     while let Some(name) = called.pop() {
         let Some(file) = loaded.book.files.get(&name) else { continue };
-        if names.insert(loaded.sources.get(*file).name.to_string())
+        if names.insert(loaded.sources.get(*file).name.clone())
             && let Some(runbook) = loaded.book.runbooks.get(&name)
         {
             called.extend(calls(runbook));
@@ -238,18 +222,7 @@ fn used(loaded: &Loaded, runbook: &Name) -> BTreeSet<String> {
 }
 
 fn calls(runbook: &Runbook) -> Vec<Name> {
-    let call = |kind: &StepKind| match kind {
-        StepKind::Call(call) => Some(call.runbook.clone()),
-        StepKind::Act(_)
-        | StepKind::Steps(_)
-        | StepKind::Watch(_)
-        | StepKind::Remedy(_)
-        | StepKind::Wait(_)
-        | StepKind::Compute(_)
-        | StepKind::Log { .. }
-        | StepKind::Fail(_)
-        | StepKind::Pass(_) => None,
-    };
+    let call = |kind: &StepKind| if let StepKind::Call(call) = kind { Some(call.runbook.clone()) } else { None };
     runbook.index.values().filter_map(|step| call(&step.kind)).collect()
 }
 

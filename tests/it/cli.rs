@@ -4,6 +4,7 @@
 //! by `sh`; what is behind them is what both streams said, and `[exit N]` where that is not 0.
 
 use crate::golden::{files, updating};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,11 +35,11 @@ fn played(text: &str, dir: &Path) -> String {
     for line in text.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
-            played.push_str(&format!("{line}\n"));
+            let _ = writeln!(played, "{line}");
         } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
-            played.push_str(&format!("{line}\n{}", typed(command, dir)));
+            let _ = write!(played, "{line}\n{}", typed(command, dir));
         } else if !inside {
-            played.push_str(&format!("{line}\n"));
+            let _ = writeln!(played, "{line}");
         }
     }
     played

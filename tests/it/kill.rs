@@ -19,7 +19,7 @@ const LANES: u64 = 4;
 /// Every so many rounds the keeper is killed too.
 const KEEPER: u64 = 8;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Every attempt writes down that it began, and that it ended.
 const JOB: &str = "\

@@ -157,7 +157,7 @@ fn opened(data: &std::path::Path) -> owner::Opened {
         match owner::open(data, false) {
             Ok(opened) => return opened,
             Err(stepladder::store::disk::OpenError::Held { .. }) => {
-                std::thread::sleep(std::time::Duration::from_millis(5))
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
             Err(error) => panic!("{error}"),
         }

@@ -256,7 +256,7 @@ impl Sim {
         while self.pump.driver.runs().next().is_some() {
             let reply = self.due.keys().next().map(|(at, _)| *at);
             let act = acts.front().map(|(at, _)| BEGAN + i64::try_from(at.millis()).unwrap());
-            let due = self.pump.driver.next_due().map(|due| due.as_millisecond());
+            let due = self.pump.driver.next_due().map(jiff::Timestamp::as_millisecond);
             let Some(next) = [reply, act, due].into_iter().flatten().min() else { return false };
             if next > end {
                 return false;

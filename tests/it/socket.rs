@@ -15,7 +15,7 @@ use stepladder::runtime::owner::{Config, Owner};
 use stepladder::service::{BookNow, Service};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const HELLO: &str = "\
 runbook: hello

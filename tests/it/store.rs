@@ -175,7 +175,8 @@ fn a_copy_and_an_export_answer_like_what_they_were_made_of() {
         assert!(book.said(&["logs", there.last().expect("the first run")]).contains("399 "), "with what was printed");
     }
     settings(".stepladder").expect("written");
-    assert!(book.said(&["store", "export", "all.jsonl"]).starts_with("0\n"));
+    let said = book.said(&["store", "export", "all.jsonl"]);
+    assert!(said.starts_with("0\n"), "{said}");
     let rows = book.run(&["runs", "--json"]).stdout;
     settings("imported").expect("written");
     let text = fs::read_to_string(book.path("all.jsonl")).expect("an export");

@@ -145,9 +145,9 @@ async fn switch(State(it): State<Arc<Shared>>, Part(name): Part<String>, Query(t
         Err(reason) => (StatusCode::NOT_FOUND, Json(json!({ "error": reason }))).into_response(),
         Ok(fault) => {
             if to.on {
-                it.faults.switch_on(fault)
+                it.faults.switch_on(fault);
             } else {
-                it.faults.switch_off(fault)
+                it.faults.switch_off(fault);
             }
             Json(json!({ "fault": name, "on": to.on })).into_response()
         }

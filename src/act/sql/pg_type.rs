@@ -3,6 +3,7 @@
 use crate::base::value::{Value, json, plain};
 use bytes::{BufMut, BytesMut};
 use std::error::Error;
+use std::fmt::Write as _;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 type Anything = Box<dyn Error + Sync + Send>;
@@ -72,7 +73,7 @@ fn numeric(raw: &[u8]) -> Option<Value> {
     let mut digits = String::new();
     let count = usize::try_from(count).ok()?;
     for index in 0..count {
-        digits.push_str(&format!("{:04}", word(4 + index)?));
+        let _ = write!(digits, "{:04}", word(4 + index)?);
     }
     let point = (i32::from(weight) + 1) * 4;
     let width = usize::try_from(point.max(0)).ok()?;

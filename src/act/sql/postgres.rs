@@ -1,4 +1,4 @@
-//! `PostgreSQL`: one connection, one statement.
+//! PostgreSQL: one connection, one statement.
 
 use crate::act::args::Args;
 use crate::act::connect::{Target, connect};

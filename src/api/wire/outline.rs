@@ -89,7 +89,7 @@ fn step(step: &Arc<Step>) -> OutlineStep {
     let mut outline = OutlineStep {
         id: step.id.to_string(),
         title: step.shown().into(),
-        kind: kind(&step.kind).into(),
+        kind: step.kind.name().into(),
         foreach: step.foreach.is_some(),
         attempts: step.retry.as_ref().map_or(1, |retry| retry.attempts),
         recover: list(&step.recover),
@@ -114,20 +114,4 @@ fn step(step: &Arc<Step>) -> OutlineStep {
         | StepKind::Pass(_) => {}
     }
     outline
-}
-
-/// The key that chooses a kind.
-fn kind(kind: &StepKind) -> &'static str {
-    match kind {
-        StepKind::Act(action) => action.kind.name(),
-        StepKind::Steps(_) => "steps",
-        StepKind::Watch(_) => "watch",
-        StepKind::Remedy(_) => "remedy",
-        StepKind::Wait(_) => "wait",
-        StepKind::Call(_) => "runbook",
-        StepKind::Compute(_) => "rhai",
-        StepKind::Log { .. } => "log",
-        StepKind::Fail(_) => "fail",
-        StepKind::Pass(_) => "pass",
-    }
 }

@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use std::fmt::Write as _;
 
 /// Examines the data directory, or mends it.
 pub async fn run(args: &Doctor, settings: &Settings) -> Result<Exit, Trouble> {
@@ -34,13 +35,14 @@ fn page(checkup: &Checkup) -> String {
     let Checkup { symptoms, streams, events, rows, blobs } = checkup;
     let mut text: String =
         symptoms.iter().map(|symptom| format!("{}: {}\n  {}\n", symptom.grade, symptom.what, symptom.way)).collect();
-    text.push_str(&format!(
-        "read {events} events of {streams} streams, {rows} rows of the index and {blobs} blobs: {}\n",
+    let _ = writeln!(
+        text,
+        "read {events} events of {streams} streams, {rows} rows of the index and {blobs} blobs: {}",
         match symptoms.len() {
             0 => "all is well".to_owned(),
             1 => "one thing is not as it should be".to_owned(),
             many => format!("{many} things are not as they should be"),
         }
-    ));
+    );
     text
 }

@@ -8,6 +8,7 @@ use crate::cli::trouble::Trouble;
 use crate::diagnostic::{Code, closest};
 use crate::lang::manual::manual;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// Explains what was named, or lists what can be.
 pub fn run(args: &Explain, settings: &Settings) -> Result<Exit, Trouble> {
@@ -171,7 +172,7 @@ impl Row {
         let mut line = format!("{indent}    ");
         for word in self.doc.split(' ') {
             if line.trim_start() != "" && line.chars().count() + word.chars().count() >= width {
-                text.push_str(&format!("{}\n", line.trim_end()));
+                let _ = writeln!(text, "{}", line.trim_end());
                 line = format!("{indent}    ");
             }
             line.push_str(word);

@@ -12,6 +12,7 @@ use crate::cli::view::{Line, View, short};
 use crate::diagnostic::render::Style;
 use crate::runtime::clock;
 use jiff::Timestamp;
+use std::fmt::Write as _;
 
 /// Shows a run.
 pub async fn run(args: &Show, settings: &Settings) -> Result<Exit, Trouble> {
@@ -41,7 +42,7 @@ fn page(detail: &RunDetail, view: &View, called: &[Line], style: Style, now: Tim
             text.push_str("\nit is quarantined: its events can't be trusted; `stepladder doctor` says more\n");
         }
         RunState::Queued | RunState::Running | RunState::Waiting => {
-            text.push_str(&format!("\nit goes on: `stepladder logs -f {run}`, `stepladder cancel {run}`\n"));
+            let _ = writeln!(text, "\nit goes on: `stepladder logs -f {run}`, `stepladder cancel {run}`");
         }
     }
     text

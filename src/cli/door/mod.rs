@@ -4,6 +4,22 @@
 //! whoever holds the lock is the owner, everybody else follows. When an owner is lost, whoever follows
 //! a run becomes the next one and goes on with it.
 
+/// Asks the desk or the owner, and whoever comes next where the owner is lost.
+macro_rules! asked {
+    ($door:ident, $desk:ident => $here:expr, $client:ident => $there:expr) => {
+        loop {
+            let tried = match $door.home.way() {
+                Way::Here($desk) => said($here),
+                Way::There($client) => $there,
+            };
+            match tried {
+                Err(trouble) if trouble.is_lost() => $door.home.again().await?,
+                result => break result,
+            }
+        }
+    };
+}
+
 mod ground;
 mod home;
 mod lasting;
@@ -53,22 +69,6 @@ pub type Events = Receiver<Result<WireEvent, Trouble>>;
 pub struct Door {
     home: Arc<Home>,
     user: String,
-}
-
-/// Asks the desk or the owner, and whoever comes next where the owner is lost.
-macro_rules! asked {
-    ($door:ident, $desk:ident => $here:expr, $client:ident => $there:expr) => {
-        loop {
-            let tried = match $door.home.way() {
-                Way::Here($desk) => said($here),
-                Way::There($client) => $there,
-            };
-            match tried {
-                Err(trouble) if trouble.is_lost() => $door.home.again().await?,
-                result => break result,
-            }
-        }
-    };
 }
 
 /// How many events wait for a slow reader.

@@ -12,10 +12,7 @@ impl Door {
     /// # Errors
     /// When it can't be read, or is to be mended while somebody drives its runs.
     pub async fn doctor(&self, repair: bool) -> Result<Checkup, Trouble> {
-        match self.home.way() {
-            Way::Here(desk) => said(desk.doctor(&self.actor(), repair)),
-            Way::There(client) => client.doctor(repair).await,
-        }
+        asked!(self, desk => desk.doctor(&self.actor(), repair), client => client.doctor(repair).await)
     }
 
     /// Writes an archive of everything.
@@ -24,10 +21,7 @@ impl Door {
     /// When it can't be read or written.
     pub async fn export(&self, to: &Path) -> Result<Carried, Trouble> {
         let asked = CarryRequest { to: to.display().to_string() };
-        match self.home.way() {
-            Way::Here(desk) => said(desk.export(&self.actor(), &asked)),
-            Way::There(client) => client.carry("export", &asked).await,
-        }
+        asked!(self, desk => desk.export(&self.actor(), &asked), client => client.carry("export", &asked).await)
     }
 
     /// Copies the data directory.
@@ -36,10 +30,7 @@ impl Door {
     /// When it can't be read or written.
     pub async fn backup(&self, to: &Path) -> Result<Carried, Trouble> {
         let asked = CarryRequest { to: to.display().to_string() };
-        match self.home.way() {
-            Way::Here(desk) => said(desk.backup(&self.actor(), &asked)),
-            Way::There(client) => client.carry("backup", &asked).await,
-        }
+        asked!(self, desk => desk.backup(&self.actor(), &asked), client => client.carry("backup", &asked).await)
     }
 
     /// Takes an archive into an empty data directory.

@@ -2,6 +2,7 @@
 
 use crate::cli::graph::sheet::{Node, Plot, Sheet};
 use crate::model::graph::Wait;
+use std::fmt::Write as _;
 
 /// The drawing as DOT text.
 #[must_use]
@@ -11,18 +12,19 @@ pub fn dot(sheet: &Sheet) -> String {
         quoted(&sheet.title)
     );
     for (number, (word, plot)) in sheet.sections.iter().enumerate() {
-        text.push_str(&format!("  subgraph cluster_part{number} {{\n    label=\"{}\";\n", quoted(word)));
+        let _ = writeln!(text, "  subgraph cluster_part{number} {{\n    label=\"{}\";", quoted(word));
         draw(plot, &mut text, 2);
         text.push_str("  }\n");
         let ends = number
             .checked_sub(1)
             .and_then(|before| Some((before, sheet.sections[before].1.nodes.last()?, plot.nodes.first()?)));
         if let Some((before, last, first)) = ends {
-            text.push_str(&format!(
-                "  {} -> {} [ltail=cluster_part{before}, lhead=cluster_part{number}, style=bold];\n",
+            let _ = writeln!(
+                text,
+                "  {} -> {} [ltail=cluster_part{before}, lhead=cluster_part{number}, style=bold];",
                 name(last),
                 name(first)
-            ));
+            );
         }
     }
     text.push_str("}\n");
@@ -33,19 +35,19 @@ fn draw(plot: &Plot, text: &mut String, depth: usize) {
     let indent = "  ".repeat(depth);
     for node in &plot.nodes {
         if node.inner.is_empty() {
-            text.push_str(&format!("{indent}{} [label=\"{}\"];\n", name(node), label(node)));
+            let _ = writeln!(text, "{indent}{} [label=\"{}\"];", name(node), label(node));
             continue;
         }
         // The group's own box carries its edges; what is inside stands around it.
-        text.push_str(&format!("{indent}subgraph cluster_{} {{\n{indent}  style=dashed;\n", node.id));
-        text.push_str(&format!("{indent}  {} [label=\"{}\", style=bold];\n", name(node), label(node)));
+        let _ = writeln!(text, "{indent}subgraph cluster_{} {{\n{indent}  style=dashed;", node.id);
+        let _ = writeln!(text, "{indent}  {} [label=\"{}\", style=bold];", name(node), label(node));
         for (word, inner) in &node.inner {
-            text.push_str(&format!("{indent}  subgraph cluster_{}_{} {{\n", node.id, word.replace(' ', "_")));
-            text.push_str(&format!("{indent}    label=\"{}\";\n", quoted(word)));
+            let _ = writeln!(text, "{indent}  subgraph cluster_{}_{} {{", node.id, word.replace(' ', "_"));
+            let _ = writeln!(text, "{indent}    label=\"{}\";", quoted(word));
             draw(inner, text, depth + 2);
-            text.push_str(&format!("{indent}  }}\n"));
+            let _ = writeln!(text, "{indent}  }}");
         }
-        text.push_str(&format!("{indent}}}\n"));
+        let _ = writeln!(text, "{indent}}}");
     }
     for edge in &plot.edges {
         let style = match edge.wait {
@@ -53,7 +55,7 @@ fn draw(plot: &Plot, text: &mut String, depth: usize) {
             Wait::Ended => " [style=dashed]",
         };
         let (from, to) = (name(&plot.nodes[edge.from]), name(&plot.nodes[edge.to]));
-        text.push_str(&format!("{indent}{from} -> {to}{style};\n"));
+        let _ = writeln!(text, "{indent}{from} -> {to}{style};");
     }
 }
 

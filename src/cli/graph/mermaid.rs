@@ -2,6 +2,7 @@
 
 use crate::cli::graph::sheet::{Node, Plot, Sheet};
 use crate::model::graph::Wait;
+use std::fmt::Write as _;
 
 /// The drawing as Mermaid text.
 #[must_use]
@@ -10,14 +11,14 @@ pub fn mermaid(sheet: &Sheet) -> String {
     let many = sheet.sections.len() > 1;
     for (number, (word, plot)) in sheet.sections.iter().enumerate() {
         if many {
-            text.push_str(&format!("  subgraph part{number}[\"{}\"]\n", quoted(word)));
+            let _ = writeln!(text, "  subgraph part{number}[\"{}\"]", quoted(word));
         }
         draw(plot, &mut text, if many { 2 } else { 1 });
         if many {
             text.push_str("  end\n");
         }
         if number > 0 {
-            text.push_str(&format!("  part{} --> part{number}\n", number - 1));
+            let _ = writeln!(text, "  part{} --> part{number}", number - 1);
         }
     }
     text
@@ -27,28 +28,28 @@ fn draw(plot: &Plot, text: &mut String, depth: usize) {
     let indent = "  ".repeat(depth);
     for node in &plot.nodes {
         if node.inner.is_empty() {
-            text.push_str(&format!("{indent}{}[\"{}\"]\n", name(node), label(node)));
+            let _ = writeln!(text, "{indent}{}[\"{}\"]", name(node), label(node));
             continue;
         }
-        text.push_str(&format!("{indent}subgraph {}[\"{}\"]\n", name(node), label(node)));
+        let _ = writeln!(text, "{indent}subgraph {}[\"{}\"]", name(node), label(node));
         for (word, inner) in &node.inner {
             if *word == "steps" {
                 draw(inner, text, depth + 1);
             } else {
                 let lane = format!("{}_{}", name(node), word.replace(' ', "_"));
-                text.push_str(&format!("{indent}  subgraph {lane}[\"{}\"]\n", quoted(word)));
+                let _ = writeln!(text, "{indent}  subgraph {lane}[\"{}\"]", quoted(word));
                 draw(inner, text, depth + 2);
-                text.push_str(&format!("{indent}  end\n"));
+                let _ = writeln!(text, "{indent}  end");
             }
         }
-        text.push_str(&format!("{indent}end\n"));
+        let _ = writeln!(text, "{indent}end");
     }
     for edge in &plot.edges {
         let arrow = match edge.wait {
             Wait::Satisfied => "-->",
             Wait::Ended => "-.->",
         };
-        text.push_str(&format!("{indent}{} {arrow} {}\n", name(&plot.nodes[edge.from]), name(&plot.nodes[edge.to])));
+        let _ = writeln!(text, "{indent}{} {arrow} {}", name(&plot.nodes[edge.from]), name(&plot.nodes[edge.to]));
     }
 }
 

@@ -4,6 +4,7 @@ use crate::cli::graph::sheet::{Plot, Sheet};
 use crate::cli::view::{Line, Tone};
 use crate::diagnostic::render::Style;
 use crate::model::graph::Wait;
+use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 /// The drawing for a terminal. Pure text: it looks the same in a pipe.
@@ -22,7 +23,7 @@ fn draw(plot: &Plot, indent: &str, style: Style, text: &mut String) {
     let layers = plot.layers();
     for (number, layer) in layers.iter().enumerate() {
         if number > 0 {
-            text.push_str(&format!("{indent}{}\n", if style.unicode { "↓" } else { "|" }));
+            let _ = writeln!(text, "{indent}{}", if style.unicode { "↓" } else { "|" });
         }
         for (row, at) in layer.iter().enumerate() {
             let node = &plot.nodes[*at];
@@ -34,16 +35,16 @@ fn draw(plot: &Plot, indent: &str, style: Style, text: &mut String) {
             let head = format!("{indent}{bracket}{:id$}", node.id);
             let line = format!("{head}{title}  [{}]", notes.join("; "));
             if line.width() <= style.width {
-                text.push_str(&format!("{line}\n"));
+                let _ = writeln!(text, "{line}");
             } else {
-                text.push_str(&format!("{}\n", format!("{head}{title}").trim_end()));
+                let _ = writeln!(text, "{}", format!("{head}{title}").trim_end());
                 let rest = format!("{indent}    [{}]", notes.join("; "));
                 let folded = Line::new(&rest, Tone::Plain).fold(style.width, indent.len() + 5);
                 folded.iter().for_each(|line| text.push_str(&format!("{}\n", line.text(style))));
             }
             for (word, inner) in &node.inner {
                 if *word != "steps" {
-                    text.push_str(&format!("{indent}    {word}:\n"));
+                    let _ = writeln!(text, "{indent}    {word}:");
                 }
                 draw(inner, &format!("{indent}    "), style, text);
             }

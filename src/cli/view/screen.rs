@@ -1,5 +1,7 @@
 //! Drawing over what was drawn: only the lines that changed, never more than the terminal has.
 
+use std::fmt::Write as _;
+
 /// What stands on the terminal.
 #[derive(Debug, Default)]
 pub struct Screen {
@@ -23,13 +25,13 @@ impl Screen {
             out.push_str(HIDE);
         }
         if !self.drawn.is_empty() {
-            out.push_str(&format!("\x1b[{}A\r", self.drawn.len()));
+            let _ = write!(out, "\x1b[{}A\r", self.drawn.len());
         }
         for (number, line) in lines.iter().enumerate() {
             if self.drawn.get(number) == Some(line) {
                 out.push('\n');
             } else {
-                out.push_str(&format!("{line}{CLEAR}\n"));
+                let _ = writeln!(out, "{line}{CLEAR}");
             }
         }
         if self.drawn.len() > lines.len() {
@@ -45,7 +47,7 @@ impl Screen {
     pub fn clear(&mut self) -> String {
         let mut out = String::new();
         if !self.drawn.is_empty() {
-            out.push_str(&format!("\x1b[{}A\r\x1b[J", self.drawn.len()));
+            let _ = write!(out, "\x1b[{}A\r\x1b[J", self.drawn.len());
         }
         if std::mem::take(&mut self.hidden) {
             out.push_str(SHOW);

@@ -173,7 +173,7 @@ pub(super) fn below(step: &OutlineStep, node: &Node, style: Style) -> Vec<Line> 
             lines.push(Line::new(way, Tone::Dim));
         }
         State::Backoff { .. } => {
-            lines.extend(node.failure.iter().map(|failure| Line::new(&failure.message, Tone::Dim)))
+            lines.extend(node.failure.iter().map(|failure| Line::new(&failure.message, Tone::Dim)));
         }
         State::Running { .. } if node.attempt > 1 => {
             let before = |message: &str| Line::new(&format!("attempt {}: {message}", node.attempt - 1), Tone::Dim);

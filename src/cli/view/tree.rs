@@ -193,7 +193,7 @@ impl Brush<'_> {
         match last(|lane| matches!(lane, Lane::Body(_))) {
             Some(lane) => self.list(Some(place), lane, &step.body, depth, ""),
             None if view.ended.is_none() && view.nodes.get(place).is_some_and(|node| node.end().is_none()) => {
-                self.list(Some(place), Lane::Body(1), &step.body, depth, "")
+                self.list(Some(place), Lane::Body(1), &step.body, depth, "");
             }
             None => {}
         }
@@ -232,9 +232,9 @@ impl Brush<'_> {
             let quiet = found.is_none_or(|node| node.end().is_some_and(|end| end.level == "ok"));
             if quiet && items.len() > QUIET_ITEMS {
                 if found.is_some() {
-                    good += 1
+                    good += 1;
                 } else {
-                    rest += 1
+                    rest += 1;
                 }
                 continue;
             }

@@ -3,6 +3,7 @@
 use crate::api::wire::WireMeasure;
 use crate::base::span::show_size;
 use jiff::Timestamp;
+use std::fmt::Write as _;
 
 /// The end of a run's id: enough to name it on a command line.
 #[must_use]
@@ -100,10 +101,10 @@ pub(super) fn measure(measure: &WireMeasure) -> String {
         (None, Some(_)) => name,
     };
     if measure.level != "ok" {
-        text.push_str(&format!(" is {}", measure.level));
+        let _ = write!(text, " is {}", measure.level);
     }
     if let Some(note) = &measure.note {
-        text.push_str(&format!(" ({note})"));
+        let _ = write!(text, " ({note})");
     }
     text
 }

@@ -118,16 +118,15 @@ impl Idle<'_> {
 
 /// The name of a kind that starts no process and holds no steps that could.
 fn without_process(kind: &StepKind) -> Option<&'static str> {
-    match kind {
-        StepKind::Act(action) => {
-            (!matches!(action.kind, Kind::Shell | Kind::Exec | Kind::Script)).then(|| action.kind.name())
-        }
-        StepKind::Steps(_) | StepKind::Watch(_) | StepKind::Remedy(_) | StepKind::Wait(Wait::Probe { .. }) => None,
-        StepKind::Wait(Wait::Span(_) | Wait::Until(_)) => Some("wait"),
-        StepKind::Call(_) => Some("runbook"),
-        StepKind::Compute(_) => Some("rhai"),
-        StepKind::Log { .. } => Some("log"),
-        StepKind::Fail(_) => Some("fail"),
-        StepKind::Pass(_) => Some("pass"),
-    }
+    let starts = match kind {
+        StepKind::Act(action) => matches!(action.kind, Kind::Shell | Kind::Exec | Kind::Script),
+        StepKind::Steps(_) | StepKind::Watch(_) | StepKind::Remedy(_) | StepKind::Wait(Wait::Probe { .. }) => true,
+        StepKind::Wait(Wait::Span(_) | Wait::Until(_))
+        | StepKind::Call(_)
+        | StepKind::Compute(_)
+        | StepKind::Log { .. }
+        | StepKind::Fail(_)
+        | StepKind::Pass(_) => false,
+    };
+    (!starts).then(|| kind.name())
 }

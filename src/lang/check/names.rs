@@ -149,14 +149,13 @@ fn lost_steps<'m>(
         }
         lost.push(read);
         let spot = mention.text.spot(read.offset, read.len);
-        findings.push(match outline.named(name) {
-            Some(there) => not_before(loaded, outline, mention, there, spot),
-            None => {
-                let known = visible.iter().map(|seen| seen.standing.step.id.as_str());
-                let message = format!("unknown step `{name}`");
-                let finding = Diagnostic::error(Code::UnknownStep, spot, message).label("no step has this id");
-                near(loaded, outline, name, known, finding)
-            }
+        findings.push(if let Some(there) = outline.named(name) {
+            not_before(loaded, outline, mention, there, spot)
+        } else {
+            let known = visible.iter().map(|seen| seen.standing.step.id.as_str());
+            let message = format!("unknown step `{name}`");
+            let finding = Diagnostic::error(Code::UnknownStep, spot, message).label("no step has this id");
+            near(loaded, outline, name, known, finding)
         });
     }
     lost
@@ -171,18 +170,15 @@ fn near<'a>(
     finding: Diagnostic,
 ) -> Diagnostic {
     let meant = crate::diagnostic::closest(wrong, known.clone());
-    match meant.and_then(|near| Some((near, outline.named(near)?))) {
-        Some((near, there)) => {
-            let (line, _) = loaded.sources.line_column(there.step.spot);
-            finding.help(format!("did you mean `{near}`? defined on line {line}"))
-        }
-        None => {
-            let names: Vec<String> = known.take(8).map(|name| format!("`{name}`")).collect();
-            if names.is_empty() {
-                finding.help("no step can be mentioned here: only steps above, in this list or one around it")
-            } else {
-                finding.help(format!("steps that can be mentioned here: {}", names.join(", ")))
-            }
+    if let Some((near, there)) = meant.and_then(|near| Some((near, outline.named(near)?))) {
+        let (line, _) = loaded.sources.line_column(there.step.spot);
+        finding.help(format!("did you mean `{near}`? defined on line {line}"))
+    } else {
+        let names: Vec<String> = known.take(8).map(|name| format!("`{name}`")).collect();
+        if names.is_empty() {
+            finding.help("no step can be mentioned here: only steps above, in this list or one around it")
+        } else {
+            finding.help(format!("steps that can be mentioned here: {}", names.join(", ")))
         }
     }
 }

@@ -14,7 +14,9 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
     if let Some(limit) = outline.runbook.timeout {
         let mut late = Vec::new();
         ends(&outline.runbook.steps, Span::ZERO, limit, &mut late);
-        late.into_iter().for_each(|(step, end)| add_up(loaded, outline, step, (end, limit), findings));
+        for (step, end) in late {
+            add_up(loaded, outline, step, (end, limit), findings);
+        }
     }
     for standing in outline.iter() {
         waits(loaded, outline, standing.step, findings);
@@ -82,9 +84,26 @@ fn parallel(loaded: &Loaded, outline: &Outline, list: &List, findings: &mut Diag
 /// Waits that may outlast what holds them.
 fn waits(loaded: &Loaded, outline: &Outline, step: &Arc<Step>, findings: &mut Diagnostics) {
     let Some(limit) = outline.runbook.timeout else { return };
-    let lasts = match &step.kind {
-        StepKind::Wait(Wait::Span(span)) => Some((*span, "wait", "wait.for")),
-        StepKind::Watch(watch) => Some((watch.length, "watch", "watch.for")),
+    let finding = match (lasts(step), step.timeout) {
+        (Some((span, path)), _) if span > limit => {
+            let message = format!("`{}` lasts {span}, and the run is stopped after {limit}", step.id);
+            Diagnostic::error(Code::WaitTooLong, place(loaded, outline, Some(&step.id), path), message)
+        }
+        (None, Some(span)) if span > limit => {
+            let message = format!("`{}` may take {span}, and the run is stopped after {limit}", step.id);
+            Diagnostic::warning(Code::WaitTooLong, place(loaded, outline, Some(&step.id), "timeout"), message)
+        }
+        (Some(_) | None, _) => return,
+    };
+    findings
+        .push(beside_the_timeout(loaded, outline, finding).help("raise the `timeout` of the runbook, or shorten this"));
+}
+
+/// How long a step lasts by what is written in it, and where that is written.
+fn lasts(step: &Step) -> Option<(Span, &'static str)> {
+    match &step.kind {
+        StepKind::Wait(Wait::Span(span)) => Some((*span, "wait.for")),
+        StepKind::Watch(watch) => Some((watch.length, "watch.for")),
         StepKind::Wait(_)
         | StepKind::Act(_)
         | StepKind::Steps(_)
@@ -94,25 +113,14 @@ fn waits(loaded: &Loaded, outline: &Outline, step: &Arc<Step>, findings: &mut Di
         | StepKind::Log { .. }
         | StepKind::Fail(_)
         | StepKind::Pass(_) => None,
-    };
-    let own = step.timeout.map(|timeout| (timeout, "its timeout", "timeout"));
-    let bounds: [Option<(Span, &str, &str)>; 2] = [lasts, own.filter(|_| lasts.is_none())];
-    for (span, what, path) in bounds.into_iter().flatten().filter(|(span, ..)| *span > limit) {
-        let spot = place(loaded, outline, Some(&step.id), path);
-        let message = match what {
-            "its timeout" => format!("`{}` may take {span}, and the run is stopped after {limit}", step.id),
-            _ => format!("`{}` lasts {span}, and the run is stopped after {limit}", step.id),
-        };
-        let finding = if lasts.is_some() {
-            Diagnostic::error(Code::WaitTooLong, spot, message)
-        } else {
-            Diagnostic::warning(Code::WaitTooLong, spot, message)
-        };
-        let finding = match loaded.spots.get(&outline.runbook.name, None, "timeout") {
-            Some(timeout) => finding.note(timeout, "the run's timeout"),
-            None => finding,
-        };
-        findings.push(finding.help("raise the `timeout` of the runbook, or shorten this"));
+    }
+}
+
+/// The finding with the place of the run's timeout, where that is written.
+fn beside_the_timeout(loaded: &Loaded, outline: &Outline, finding: Diagnostic) -> Diagnostic {
+    match loaded.spots.get(&outline.runbook.name, None, "timeout") {
+        Some(timeout) => finding.note(timeout, "the run's timeout"),
+        None => finding,
     }
 }
 
@@ -127,19 +135,7 @@ fn ends<'a>(list: &'a List, start: Span, limit: Span, late: &mut Vec<(&'a Step, 
             .filter_map(|(id, _)| done.iter().find(|(known, _)| *known == id.as_str()).map(|(_, end)| *end));
         let begin = before.max().unwrap_or(start).max(start);
         let own = |span: Span| Span::from_millis(begin.millis().saturating_add(span.millis()));
-        let length = match &step.kind {
-            StepKind::Wait(Wait::Span(span)) => Some(*span),
-            StepKind::Watch(watch) => Some(watch.length),
-            StepKind::Wait(_)
-            | StepKind::Act(_)
-            | StepKind::Steps(_)
-            | StepKind::Remedy(_)
-            | StepKind::Call(_)
-            | StepKind::Compute(_)
-            | StepKind::Log { .. }
-            | StepKind::Fail(_)
-            | StepKind::Pass(_) => None,
-        };
+        let length = lasts(step).map(|(length, _)| length);
         let end = match (length, &step.kind) {
             (Some(length), _) => own(length),
             (None, StepKind::Steps(inner)) => ends(inner, begin, limit, late),
@@ -155,18 +151,16 @@ fn ends<'a>(list: &'a List, start: Span, limit: Span, late: &mut Vec<(&'a Step, 
 }
 
 fn add_up(loaded: &Loaded, outline: &Outline, step: &Step, (end, limit): (Span, Span), findings: &mut Diagnostics) {
-    let path = if matches!(step.kind, StepKind::Watch(_)) { "watch.for" } else { "wait.for" };
+    let Some((_, path)) = lasts(step) else { return };
     let spot = place(loaded, outline, Some(&step.id), path);
     let message = format!(
         "with the waits before it `{}` ends {end} after the start at the earliest, and the run is stopped after {limit}",
         step.id
     );
     let finding = Diagnostic::error(Code::WaitTooLong, spot, message);
-    let finding = match loaded.spots.get(&outline.runbook.name, None, "timeout") {
-        Some(timeout) => finding.note(timeout, "the run's timeout"),
-        None => finding,
-    };
-    findings.push(finding.help("raise the `timeout` of the runbook, or shorten the waits"));
+    findings.push(
+        beside_the_timeout(loaded, outline, finding).help("raise the `timeout` of the runbook, or shorten the waits"),
+    );
 }
 
 /// Retries that could never happen.

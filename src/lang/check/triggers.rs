@@ -6,7 +6,7 @@ use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
 use crate::model::param::Param;
-use crate::model::step::StepKind;
+use crate::model::step::Step;
 use crate::model::trigger::{Trigger, TriggerKind};
 
 /// Checks the triggers of one runbook.
@@ -196,19 +196,9 @@ fn silent(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
     if runbook.triggers.is_empty() || !never {
         return;
     }
-    let tells = outline.iter().any(|standing| match &standing.step.kind {
-        StepKind::Act(action) => matches!(action.kind.name(), "notify" | "escalate"),
-        StepKind::Steps(_)
-        | StepKind::Watch(_)
-        | StepKind::Remedy(_)
-        | StepKind::Wait(_)
-        | StepKind::Call(_)
-        | StepKind::Compute(_)
-        | StepKind::Log { .. }
-        | StepKind::Fail(_)
-        | StepKind::Pass(_) => false,
-    });
-    if !tells {
+    let tells =
+        |step: &Step| step.kind.action().is_some_and(|action| matches!(action.kind.name(), "notify" | "escalate"));
+    if !outline.iter().any(|standing| tells(standing.step)) {
         let spot = place(loaded, outline, None, "incident.open");
         findings.push(
             Diagnostic::warning(

@@ -182,24 +182,21 @@ pub(super) fn report_strangers(reader: &mut Reader) {
         let line = |reader: &Reader, spot: Spot| {
             reader.ctx.text.get(..spot.start).map_or(1, |before| before.matches('\n').count() + 1)
         };
-        let finding = match reader.ids.get(&id) {
-            Some(elsewhere) => {
-                Diagnostic::error(Code::UnknownStep, spot, format!("`{id}` in `{key}` is not in the same list"))
-                    .note(*elsewhere, "it is here")
-                    .help("a step waits for steps of its own list; name the group or step around it")
-            }
-            None => {
-                let finding = Diagnostic::error(Code::UnknownStep, spot, format!("unknown step `{id}` in `{key}`"));
-                match crate::diagnostic::closest(id.as_str(), neighbours.iter().map(StepId::as_str)) {
-                    Some(near) => {
-                        let defined = StepId::parse(near).ok().and_then(|near| reader.ids.get(&near).copied());
-                        let place =
-                            defined.map_or(String::new(), |spot| format!(" (defined on line {})", line(reader, spot)));
-                        finding.help(format!("did you mean `{near}`?{place}"))
-                    }
-                    None if neighbours.is_empty() => finding.help("take it out: there is no other step in this list"),
-                    None => finding.help(format!("the steps here are {}", names(&neighbours))),
+        let finding = if let Some(elsewhere) = reader.ids.get(&id) {
+            Diagnostic::error(Code::UnknownStep, spot, format!("`{id}` in `{key}` is not in the same list"))
+                .note(*elsewhere, "it is here")
+                .help("a step waits for steps of its own list; name the group or step around it")
+        } else {
+            let finding = Diagnostic::error(Code::UnknownStep, spot, format!("unknown step `{id}` in `{key}`"));
+            match crate::diagnostic::closest(id.as_str(), neighbours.iter().map(StepId::as_str)) {
+                Some(near) => {
+                    let defined = StepId::parse(near).ok().and_then(|near| reader.ids.get(&near).copied());
+                    let place =
+                        defined.map_or(String::new(), |spot| format!(" (defined on line {})", line(reader, spot)));
+                    finding.help(format!("did you mean `{near}`?{place}"))
                 }
+                None if neighbours.is_empty() => finding.help("take it out: there is no other step in this list"),
+                None => finding.help(format!("the steps here are {}", names(&neighbours))),
             }
         };
         reader.ctx.findings.push(finding);

@@ -84,7 +84,7 @@ impl Reader {
                     }
                 }
                 Err(bad) => {
-                    self.ctx.error(Code::BadName, name.spot, crate::lang::decode::name_trouble(text, &bad.to_string()))
+                    self.ctx.error(Code::BadName, name.spot, crate::lang::decode::name_trouble(text, &bad.to_string()));
                 }
             }
             let _ = node;

@@ -15,7 +15,7 @@ use crate::lang::yaml::{Core, Node, NodeKind};
 use crate::model::kind::{Kind, LATER};
 use crate::model::param::Param;
 use crate::model::policy::OnInterrupt;
-use crate::model::step::{Step, StepKind};
+use crate::model::step::{Action, Step, StepKind};
 use std::sync::Arc;
 
 /// The key that says what a step does, and what stands there.
@@ -266,21 +266,7 @@ fn is_waited_for(written: &Written<'_>) -> bool {
 
 /// What a lost attempt means where nothing is said: what only reads is done again.
 fn lost(kind: &StepKind) -> OnInterrupt {
-    match kind {
-        StepKind::Act(action) => {
-            let has = |key: &str| action.params.get(key).is_some();
-            if action.kind.reads(&has) { OnInterrupt::Retry } else { OnInterrupt::Fail }
-        }
-        StepKind::Steps(_)
-        | StepKind::Watch(_)
-        | StepKind::Remedy(_)
-        | StepKind::Wait(_)
-        | StepKind::Call(_)
-        | StepKind::Compute(_)
-        | StepKind::Log { .. }
-        | StepKind::Fail(_)
-        | StepKind::Pass(_) => OnInterrupt::Retry,
-    }
+    if kind.action().is_none_or(Action::reads) { OnInterrupt::Retry } else { OnInterrupt::Fail }
 }
 
 fn waits(fields: &Fields<'_>, key: &str) -> Option<Vec<(StepId, Spot)>> {

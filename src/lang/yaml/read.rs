@@ -64,13 +64,12 @@ pub(crate) fn read(file: FileId, text: &str, findings: &mut Diagnostics) -> Stre
         }
         broken = true;
         let rest = if given_up < LINES_GIVEN_UP { trouble::without_line(&work, spot.start) } else { None };
-        match rest {
-            Some(rest) => work = rest.into(),
-            None => {
-                reader.close_all();
-                findings.append(reader.findings);
-                return Stream { broken, ..reader.stream };
-            }
+        if let Some(rest) = rest {
+            work = rest.into();
+        } else {
+            reader.close_all();
+            findings.append(reader.findings);
+            return Stream { broken, ..reader.stream };
         }
     }
     Stream { broken, ..Stream::default() }
@@ -301,16 +300,13 @@ impl Reader {
         if !self.count(size, spot) {
             return;
         }
-        match self.anchors.get(&id).cloned() {
-            Some(node) => {
-                let name = text.get(spot.start + 1..spot.end).unwrap_or_default();
-                self.put(Node { spot, anchor: None, alias: Some(name.into()), ..node }, 0);
-            }
-            None => {
-                let message = "an alias inside of what it names";
-                self.findings.push(Diagnostic::error(Code::UnsupportedYaml, spot, message));
-                self.put(Node { spot, kind: null(), anchor: None, alias: None }, 0);
-            }
+        if let Some(node) = self.anchors.get(&id).cloned() {
+            let name = text.get(spot.start + 1..spot.end).unwrap_or_default();
+            self.put(Node { spot, anchor: None, alias: Some(name.into()), ..node }, 0);
+        } else {
+            let message = "an alias inside of what it names";
+            self.findings.push(Diagnostic::error(Code::UnsupportedYaml, spot, message));
+            self.put(Node { spot, kind: null(), anchor: None, alias: None }, 0);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::limits::{MAX_FILE, MAX_NODES};
 use crate::diagnostic::{Diagnostics, FileId, Sources};
+use std::fmt::Write as _;
 
 fn findings(text: &str) -> String {
     let mut sources = Sources::default();
@@ -63,7 +64,7 @@ fn bombs_and_giants_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..9 {
         let of = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", [of.as_str(); 9].join(", "));
+        let _ = writeln!(bomb, "a{level}: &a{level} [{}]", [of.as_str(); 9].join(", "));
     }
     assert!(findings(&bomb).contains(&format!("more than {MAX_NODES} values")));
     let deep = findings(&"[".repeat(300));

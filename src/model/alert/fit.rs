@@ -93,13 +93,14 @@ impl Fit<'_> {
         let (value, from, to) = if is_number(left) { (left, a, b) } else { (right, b, a) };
         let at = value.at();
         match (from, to) {
-            (Some(from), Some(to)) => match convert(from, to) {
-                Some(factor) => scale(value, factor),
-                None => {
+            (Some(from), Some(to)) => {
+                if let Some(factor) = convert(from, to) {
+                    scale(value, factor)
+                } else {
                     let message = format!("`{from}` cannot be converted to `{to}`, in which the other side is");
                     self.found.push(Trouble::new(Code::BadUnit, at, message).help(format!("give it in `{to}`")));
                 }
-            },
+            }
             (Some(from), None) if is_number(value) => {
                 let message = format!("the other side has no unit, so `{from}` cannot be converted");
                 let help = "write the bare number, or declare the unit in thresholds.yaml";

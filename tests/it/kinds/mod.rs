@@ -9,6 +9,7 @@ mod servers;
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -201,7 +202,7 @@ fn run(kind: &str, servers: Servers) {
             fits(output, Kind::parse(kind).unwrap().spec().output, &before);
         }
         let answer = stage.servers.scrub(&show(&reply), &world.book_dir);
-        written.push_str(&format!("{before}```text\n{answer}```\n"));
+        let _ = writeln!(written, "{before}```text\n{answer}```");
     }
     if kind == "notify" {
         assert_eq!(*stage.said.lock().unwrap(), ["all is well", "a\nb"]);

@@ -339,7 +339,7 @@ impl Machine {
                 Call::Perform(run, request, deadline, again) => {
                     self.watch.ordered(run, &request, stale)?;
                     let left = deadline.map(|deadline| u64::try_from(deadline - self.wall()).unwrap_or(0));
-                    let whole = request.timeout.map(|timeout| timeout.millis());
+                    let whole = request.timeout.map(stepladder::base::span::Span::millis);
                     let left = [left, whole].into_iter().flatten().min();
                     self.world.perform((run, &request), left, (again, stale), self.now)?;
                 }
