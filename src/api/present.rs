@@ -1,7 +1,7 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 use crate::api::wire::{
-    AnswerRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState,
+    AnswerRequest, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, Problem, RunDetail, RunRow, RunState,
     RunsRequest, StartRequest, Symptom, WireEvent,
 };
 use crate::base::actor::Actor;
@@ -33,6 +33,25 @@ pub fn row(row: service::RunRow) -> RunRow {
         dry: row.dry,
         repeats: row.repeats,
         parent: row.parent,
+    }
+}
+
+/// A row of the ledger.
+#[must_use]
+pub fn ledger_row(row: crate::runtime::schedules::ledger::LedgerRow) -> LedgerRow {
+    LedgerRow {
+        runbook: row.id.runbook.to_string(),
+        trigger: row.id.trigger.to_string(),
+        from: row.from.to_string(),
+        to: row.to.to_string(),
+        due: row.due,
+        until: row.until,
+        count: row.count,
+        fate: row.fate,
+        decided: row.at,
+        run: row.run,
+        why: row.why,
+        calendar: row.calendar,
     }
 }
 

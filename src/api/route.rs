@@ -4,7 +4,7 @@ use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest,
-    StartRequest,
+    StartRequest, WhyRequest,
 };
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
@@ -35,6 +35,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/runs/{run}/answer", post(answer))
         .route("/api/v1/runs/{run}/output", get(output))
         .route("/api/v1/find/{text}", get(find))
+        .route("/api/v1/schedules/{runbook}/why", get(why))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
@@ -76,6 +77,16 @@ async fn plan(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
 
 async fn find(State(desk): State<Desk>, Path(text): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.find(&text)).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct WhyQuery {
+    at: jiff::Timestamp,
+}
+
+async fn why(State(desk): State<Desk>, Path(runbook): Path<String>, query: AnyQuery<WhyQuery>) -> Answered {
+    let asked = WhyRequest { runbook, at: asked(query)?.at };
+    Ok(Json(blocking(move || desk.why(&asked)).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]

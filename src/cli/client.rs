@@ -1,8 +1,8 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream, Problem,
-    RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, WireEvent,
+    AnswerRequest, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream,
+    Problem, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, WhyRequest, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -88,6 +88,16 @@ impl Client {
     /// As [`Self::run`].
     pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
         self.ask(Method::GET, &format!("/runs/{}/plan", part(run)), Vec::new()).await
+    }
+
+    /// What became of an instant.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn why(&self, asked: &WhyRequest) -> Result<Vec<LedgerRow>, Trouble> {
+        let at = asked.at.to_string();
+        let path = format!("/schedules/{}/why?at={}", part(&asked.runbook), part(&at));
+        self.ask(Method::GET, &path, Vec::new()).await
     }
 
     /// One run in full.

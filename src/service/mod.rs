@@ -8,6 +8,7 @@ mod answer;
 mod archive;
 mod doctor;
 mod history;
+mod ledger;
 mod plan;
 mod select;
 mod start;

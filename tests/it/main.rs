@@ -42,5 +42,6 @@ mod store;
 mod stranded;
 mod tidy;
 mod transitions;
+mod why;
 mod wire;
 mod world;

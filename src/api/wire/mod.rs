@@ -6,6 +6,7 @@
 
 mod convert;
 mod event;
+mod ledger;
 mod outline;
 mod output;
 mod problem;
@@ -14,6 +15,7 @@ mod run;
 mod store;
 
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
+pub use ledger::{LedgerRow, WhyRequest};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;
