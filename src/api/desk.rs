@@ -7,8 +7,9 @@ mod watched;
 
 use crate::api::present;
 use crate::api::wire::{
-    AnswerRequest, CancelMode, CancelRequest, Carried, CarryRequest, Checkup, Outline, OutputChunk, OutputRequest,
-    Problem, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, What, WireEvent,
+    AnswerRequest, CancelMode, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, Outline, OutputChunk,
+    OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, What, WhyRequest,
+    WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
@@ -107,6 +108,15 @@ impl Desk {
         let asked = RunsRequest { limit: asked.limit.clamp(1, MAX_RUNS), ..asked };
         let rows = self.service.runs(&present::runs(asked).map_err(told)?).map_err(told)?;
         Ok(rows.into_iter().map(present::row).collect())
+    }
+
+    /// What became of an instant: the rows of the ledger that have it, or those next to it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn why(&self, asked: &WhyRequest) -> Result<Vec<LedgerRow>, Problem> {
+        let rows = self.service.why(&asked.runbook, asked.at).map_err(told)?;
+        Ok(rows.into_iter().map(present::ledger_row).collect())
     }
 
     /// One run in full.

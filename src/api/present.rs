@@ -1,8 +1,8 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 use crate::api::wire::{
-    AnswerRequest, BrokenFile, Checkup, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem, RunDetail,
-    RunRow, RunState, RunsRequest, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
+    AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
+    RunDetail, RunRow, RunState, RunsRequest, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::address::Place;
@@ -69,6 +69,25 @@ pub fn status(status: service::Status) -> Status {
         broken: broken.into_iter().map(file).collect(),
         orphans,
         restart,
+    }
+}
+
+/// A row of the ledger.
+#[must_use]
+pub fn ledger_row(row: crate::runtime::schedules::ledger::LedgerRow) -> LedgerRow {
+    LedgerRow {
+        runbook: row.id.runbook.to_string(),
+        trigger: row.id.trigger.to_string(),
+        from: row.from.to_string(),
+        to: row.to.to_string(),
+        due: row.due,
+        until: row.until,
+        count: row.count,
+        fate: row.fate,
+        decided: row.at,
+        run: row.run,
+        why: row.why,
+        calendar: row.calendar,
     }
 }
 

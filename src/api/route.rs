@@ -7,7 +7,7 @@ use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest,
-    StartRequest, TokenRequest,
+    StartRequest, TokenRequest, WhyRequest,
 };
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
@@ -45,6 +45,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/book", get(book))
         .route("/api/v1/book/reload", post(reload))
         .route("/api/v1/owner/make-room", post(make_room))
+        .route("/api/v1/schedules/{runbook}/why", get(why))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
@@ -95,6 +96,16 @@ async fn plan(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
 
 async fn find(State(desk): State<Desk>, Path(text): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.find(&text)).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct WhyQuery {
+    at: jiff::Timestamp,
+}
+
+async fn why(State(desk): State<Desk>, Path(runbook): Path<String>, query: AnyQuery<WhyQuery>) -> Answered {
+    let asked = WhyRequest { runbook, at: asked(query)?.at };
+    Ok(Json(blocking(move || desk.why(&asked)).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -45,8 +45,8 @@ bugs! {
     BeginsAgain = 2, "an ended run takes events", "transitions";
     /// Recovery uses the newest texts instead of the pinned ones.
     NewestText = 3, "a run goes on with the newest texts", "simulator";
-    /// An instant that comes to nothing has no row.
-    NoRow = 4, "an instant that comes to nothing leaves no row", "schedules";
+    /// An instant for which another stands has no row.
+    NoRow = 4, "an instant for which another stands leaves no row", "schedules";
     /// The row of an instant is not in the batch of its run.
     RowApart = 4, "a run starts without the row of its instant", "schedules";
     /// An instant that a change of the clock repeats fires both times.

@@ -1,9 +1,9 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 use crate::api::wire::{
-    AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, OutputChunk, OutputRequest, OutputStream,
-    Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status, TokenReply,
-    TokenRequest, TokenRow, WireEvent,
+    AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk, OutputRequest,
+    OutputStream, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status,
+    TokenReply, TokenRequest, TokenRow, WhyRequest, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -92,6 +92,16 @@ impl Client {
     /// As [`Self::run`].
     pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
         self.ask(Method::GET, &format!("/runs/{}/plan", part(run)), Vec::new()).await
+    }
+
+    /// What became of an instant.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn why(&self, asked: &WhyRequest) -> Result<Vec<LedgerRow>, Trouble> {
+        let at = asked.at.to_string();
+        let path = format!("/schedules/{}/why?at={}", part(&asked.runbook), part(&at));
+        self.ask(Method::GET, &path, Vec::new()).await
     }
 
     /// One run in full.

@@ -54,13 +54,14 @@ pub struct Schedules {
     all: BTreeMap<ScheduleId, Held>,
     looks: BTreeSet<(Timestamp, ScheduleId)>,
     of_run: BTreeMap<RunId, ScheduleId>,
+    /// Runs of schedules that are not here: not yet, or not any more.
+    strays: BTreeMap<ScheduleId, BTreeSet<RunId>>,
 }
 
 impl Schedules {
     /// Takes a schedule, as its stream left it, or with what its text asks for from now on.
     pub fn arm(&mut self, armed: Armed, state: impl FnOnce() -> Schedule) {
         let id = armed.spec.id.clone();
-        let live = self.of_run.iter().filter(|(_, of)| **of == id).map(|(run, _)| *run);
         match self.all.get_mut(&id) {
             Some(held) => held.armed = Arc::new(armed),
             None => {
@@ -69,7 +70,7 @@ impl Schedules {
                     state: state(),
                     look: None,
                     flight: false,
-                    live: live.collect(),
+                    live: self.strays.remove(&id).unwrap_or_default(),
                     inbox: VecDeque::new(),
                     after: (Vec::new(), None),
                 };
@@ -187,7 +188,9 @@ impl Schedules {
         let (cancels, told) = std::mem::take(&mut held.after);
         told.map(|told| told.send(Ok(())));
         if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
-            self.all.remove(id);
+            if let Some(held) = self.all.remove(id) {
+                self.strays.insert(id.clone(), held.live);
+            }
         } else {
             self.plan_look(id);
         }
@@ -209,9 +212,10 @@ impl Schedules {
     pub fn began(&mut self, started: &Started) {
         let Some(id) = schedule_of(started) else { return };
         self.of_run.insert(started.run, id.clone());
-        if let Some(held) = self.all.get_mut(&id) {
-            held.live.insert(started.run);
-        }
+        match self.all.get_mut(&id) {
+            Some(held) => held.live.insert(started.run),
+            None => self.strays.entry(id).or_default().insert(started.run),
+        };
     }
 
     /// A run is over: what waits for it may start.
@@ -220,6 +224,11 @@ impl Schedules {
         if let Some(held) = self.all.get_mut(&id) {
             held.live.remove(&run);
             self.plan_look(&id);
+        } else if let Some(runs) = self.strays.get_mut(&id) {
+            runs.remove(&run);
+            if runs.is_empty() {
+                self.strays.remove(&id);
+            }
         }
     }
 

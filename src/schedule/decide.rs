@@ -316,6 +316,9 @@ impl Turn<'_> {
 
     /// An instant comes to nothing: it joins the row before it, or has its own.
     fn settle(&mut self, due: &Due, fate: Fate, why: Option<&str>) -> Result<(), IllegalEvent> {
+        if planted::has(Bug::NoRow) && fate == Fate::Coalesced {
+            return Ok(());
+        }
         let instant = Instant { nominal: due.nominal, at: due.at };
         let before = self.row.as_ref().map(|(row, _)| row).or(self.schedule.last.as_ref());
         let joins = before.filter(|row| row.fate == fate && row.why.as_deref() == why).cloned();
@@ -348,30 +351,10 @@ impl Turn<'_> {
 
     fn put(&mut self, event: Event) -> Result<(), IllegalEvent> {
         let recorded = Recorded { at: self.now, event };
-        self.done.fresh.extend(self.fresh_row(&recorded.event));
-        if !planted::has(Bug::NoRow) || !matches!(recorded.event, Event::Settled { .. }) {
-            self.schedule.evolve(&recorded)?;
-            self.done.events.push(recorded);
-        }
+        self.done.fresh.extend(self.schedule.fresh_row(&recorded.event));
+        self.schedule.evolve(&recorded)?;
+        self.done.events.push(recorded);
         Ok(())
-    }
-}
-
-impl Turn<'_> {
-    /// The instant whose row comes about with an event.
-    fn fresh_row(&self, event: &Event) -> Option<Nominal> {
-        let waits = |due: &Instant| self.schedule.waiting.contains(due);
-        let grows = |from: &Instant| self.schedule.last.as_ref().is_some_and(|last| last.from == *from);
-        match event {
-            Event::Ran { due, .. } | Event::Queued { due, .. } => (!waits(due)).then_some(due.nominal),
-            Event::Settled { from, .. } => (!waits(from) && !grows(from)).then_some(from.nominal),
-            Event::Began { .. }
-            | Event::Withdrawn
-            | Event::Paused { .. }
-            | Event::Resumed { .. }
-            | Event::DeadlineMet(_)
-            | Event::DeadlineMissed { .. } => None,
-        }
     }
 }
 

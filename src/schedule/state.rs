@@ -101,6 +101,23 @@ impl Schedule {
         }
     }
 
+    /// The instant whose row comes about with an event that is to follow.
+    #[must_use]
+    pub fn fresh_row(&self, event: &Event) -> Option<Nominal> {
+        let waits = |due: &Instant| self.waiting.contains(due);
+        let grows = |from: &Instant| self.last.as_ref().is_some_and(|last| last.from == *from);
+        match event {
+            Event::Ran { due, .. } | Event::Queued { due, .. } => (!waits(due)).then_some(due.nominal),
+            Event::Settled { from, .. } => (!waits(from) && !grows(from)).then_some(from.nominal),
+            Event::Began { .. }
+            | Event::Withdrawn
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::DeadlineMet(_)
+            | Event::DeadlineMissed { .. } => None,
+        }
+    }
+
     /// The table; `None` = not in it.
     fn apply(&mut self, recorded: &Recorded) -> Option<()> {
         match (&recorded.event, &mut self.life) {

@@ -12,6 +12,7 @@ mod doctor;
 mod duty;
 mod health;
 mod history;
+mod ledger;
 mod measures;
 mod once;
 mod plan;

@@ -48,5 +48,6 @@ mod stranded;
 mod tidy;
 mod transitions;
 mod watched;
+mod why;
 mod wire;
 mod world;

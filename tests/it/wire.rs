@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{from_str, json, to_string_pretty};
 use std::path::Path;
 use stepladder::api::wire::{
-    AnswerRequest, BrokenFile, CancelMode, CancelRequest, Outline, OutlineStep, OutputChunk, OutputRequest,
+    AnswerRequest, BrokenFile, CancelMode, CancelRequest, LedgerRow, Outline, OutlineStep, OutputChunk, OutputRequest,
     OutputStream, OwnerStatus, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply,
-    StartRequest, Status, UnfinishedRun, What, WireEvent,
+    StartRequest, Status, UnfinishedRun, What, WhyRequest, WireEvent,
 };
 use stepladder::store::codec::decode;
 
@@ -82,6 +82,23 @@ fn all_other_shapes_stay() {
     let inputs = json!({ "target": "staging" }).as_object().unwrap().clone();
     let start = StartRequest { runbook: "heal".into(), inputs, from: Some("ask".into()), ..StartRequest::default() };
     frozen("request-start", &start);
+    let at = "2026-11-24T01:30:00Z".parse().unwrap();
+    frozen("request-why", &WhyRequest { runbook: "backup".into(), at });
+    let ledger = LedgerRow {
+        runbook: "backup".into(),
+        trigger: "nightly".into(),
+        from: "2026-11-24T02:30:00".into(),
+        to: "2026-11-24T02:30:00".into(),
+        due: at,
+        until: at,
+        count: 1,
+        fate: "ran".into(),
+        decided: at,
+        run: Some(run()),
+        why: None,
+        calendar: None,
+    };
+    frozen("ledger-row", &ledger);
     frozen("request-retry", &RetryRequest { run: run() });
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });

@@ -55,6 +55,20 @@ pub struct Next {
     pub json: bool,
 }
 
+/// `why`
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// The runbook
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: String,
+    /// When: a local time of the book's zone, or an instant such as 2026-12-31T08:00Z
+    #[arg(value_name = "TIME")]
+    pub time: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `graph`
 #[derive(Debug, Clone, Args)]
 pub struct Graph {

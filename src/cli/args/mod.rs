@@ -5,7 +5,9 @@ mod daemon;
 mod runs;
 mod store;
 
-pub use book::{Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Schema};
+pub use book::{
+    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Schema, Why,
+};
 pub use daemon::{Diff, LogFormat, Reload, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
@@ -98,6 +100,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder next                              of every runbook\n  stepladder next backup --count 30\n  stepladder next backup --at '2026-10-24 12:00'    round a change of the clock"
     )]
     Next(Next),
+    /// Say what became of an instant at which something was due
+    #[command(
+        after_long_help = "Examples:\n  stepladder why backup '2026-11-24 02:30'\n  stepladder why backup 2026-11-24T01:30Z --json"
+    )]
+    Why(Why),
     /// List past runs, or compare the runs of one runbook
     #[command(after_long_help = RUNS_EXAMPLES)]
     Runs(Runs),

@@ -26,6 +26,7 @@ pub mod show;
 pub mod status;
 pub mod store;
 pub mod token;
+pub mod why;
 
 use crate::cli::args::Command;
 use crate::cli::exit::Exit;
@@ -51,6 +52,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Run(args)) => wait(run::run(&args, settings)),
         Some(Command::Plan(args)) => wait(run::plan(&args, settings)),
         Some(Command::Runs(args)) => wait(runs::run(&args, settings)),
+        Some(Command::Why(args)) => wait(why::run(&args, settings)),
         Some(Command::Show(args)) => wait(show::run(&args, settings)),
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),

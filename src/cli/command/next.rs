@@ -44,7 +44,7 @@ pub fn run(args: &Next, settings: &Settings) -> Result<Exit, Trouble> {
     let loaded = shelf::load(&settings.book()?)?;
     let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let after = match &args.at {
-        Some(text) => instant(text, &zone)?,
+        Some(text) => instant(text, &zone, "--at")?,
         None => clock::now(),
     };
     let wanted = args.runbook.as_deref().map(|name| shelf::runbook_or_findings(&loaded, name, settings)).transpose()?;
@@ -127,7 +127,7 @@ fn reason(spec: &Spec, due: &Due, starts: Timestamp) -> Option<String> {
             Some(format!("starts {:.1} s later (jitter)", starts.duration_since(due.at).as_secs_f64()))
         }
         (Verdict::Fires, Shift::None) => None,
-        (Verdict::Coalesced, _) => Some(format!("left out: no {local}, one run for the gap")),
+        (Verdict::Coalesced, _) => Some(format!("left out: no {local}, one run for all")),
         (Verdict::SkippedDst, Shift::Moved) => Some(format!("left out: no {local} (dst: skip)")),
         (Verdict::SkippedDst, Shift::Again | Shift::None) => Some(format!("left out: {local} for the second time")),
         (Verdict::SkippedCalendar(name), _) => Some(format!("left out: calendar `{name}`")),
@@ -135,7 +135,7 @@ fn reason(spec: &Spec, due: &Due, starts: Timestamp) -> Option<String> {
 }
 
 /// Seconds only where there are any.
-fn clock_time(time: DateTime) -> String {
+pub(super) fn clock_time(time: DateTime) -> String {
     time.strftime(if time.second() == 0 { "%H:%M" } else { "%H:%M:%S" }).to_string()
 }
 
@@ -152,11 +152,11 @@ fn cells(row: &Row, several: bool) -> Vec<Cell> {
     cells
 }
 
-/// `--at`: an instant, or a local time of the book's zone.
-fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, Trouble> {
+/// An instant, or a local time of the book's zone.
+pub(super) fn instant(text: &str, zone: &TimeZone, what: &str) -> Result<Timestamp, Trouble> {
     let local = || text.parse::<DateTime>().ok().and_then(|time| zone.to_ambiguous_timestamp(time).compatible().ok());
     text.parse().ok().or_else(local).ok_or_else(|| {
-        Trouble::new(format!("--at: `{text}` is not a date and time"))
+        Trouble::new(format!("{what}: `{text}` is not a date and time"))
             .help("write it like `2026-12-31 09:00`, in the book's zone, or `2026-12-31T08:00Z`")
     })
 }

@@ -29,8 +29,8 @@ mod store;
 
 use crate::api;
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow, RunsRequest,
-    StartReply, StartRequest, What, WireEvent,
+    AnswerRequest, CancelRequest, LedgerRow, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
+    RunsRequest, StartReply, StartRequest, What, WhyRequest, WireEvent,
 };
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::value::Value;
@@ -214,6 +214,14 @@ impl Door {
     /// When the store cannot be read.
     pub async fn runs(&self, request: RunsRequest) -> Result<Vec<RunRow>, Trouble> {
         asked!(self, desk => desk.runs(request.clone()), client => client.runs(&request).await)
+    }
+
+    /// What became of an instant: the rows of the ledger that have it, or those next to it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn why(&self, request: WhyRequest) -> Result<Vec<LedgerRow>, Trouble> {
+        asked!(self, desk => desk.why(&request), client => client.why(&request).await)
     }
 
     /// One run in full, by its whole id.

@@ -77,7 +77,12 @@ fn calendars(
             match sources.iter().find(|(_, source)| source.name == file).map(|(_, source)| &source.text) {
                 Some(text) => match ics::parse(text, &zone) {
                     Ok(more) => calendar = calendar.and(more),
-                    Err(bad) => ctx.error(Code::BadDate, spot, format!("`{file}` of the calendar `{name}`: {bad}")),
+                    Err(bad) => ctx.error_help(
+                        Code::BadDate,
+                        spot,
+                        format!("`{file}` of the calendar `{name}`: {bad}"),
+                        "`docs/schedules.md` says what is read of a calendar file",
+                    ),
                 },
                 None => ctx.error_help(
                     Code::UnknownCalendar,

@@ -90,6 +90,41 @@ pub fn rows(journal: &dyn Journal, id: &ScheduleId) -> Result<Vec<LedgerRow>, Re
     Ok(rows)
 }
 
+/// The row that has an instant, else the one before it and the one after.
+///
+/// # Errors
+/// [`ReadError`] when the store cannot be read.
+pub fn near(journal: &dyn Journal, id: &ScheduleId, at: Timestamp) -> Result<Vec<LedgerRow>, ReadError> {
+    let day = |hours: i64| {
+        let moved = at.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap_or(at);
+        id.row(Nominal::Local { time: jiff::tz::TimeZone::UTC.to_datetime(moved), again: false })
+    };
+    // Names are local times: within a day of the instant, and never equal to another trigger's.
+    let prefix = id.prefix();
+    let scan = |from: &[u8], to: &[u8], backwards, most| journal.scan(LEDGER, from, to, backwards, most);
+    let mut end = prefix.clone();
+    end.pop();
+    end.push(1);
+    let mut found = scan(&prefix, &day(-NEAR), true, 1)?;
+    found.extend(scan(&day(-NEAR), &day(NEAR), false, MOST_NEAR)?);
+    found.extend(scan(&day(NEAR), &end, false, 1)?);
+    let mut rows: Vec<LedgerRow> = found.iter().filter_map(|(_, value)| row(id, value)).collect();
+    rows.sort_by_key(|row| row.due);
+    let having = |row: &&LedgerRow| row.due <= at && at <= row.until;
+    let own: Vec<LedgerRow> = rows.iter().filter(having).cloned().collect();
+    if !own.is_empty() {
+        return Ok(own);
+    }
+    let before = rows.iter().rfind(|row| row.until < at).cloned();
+    let after = rows.iter().find(|row| row.due > at).cloned();
+    Ok(before.into_iter().chain(after).collect())
+}
+
+/// Hours round an instant in which the local time of every zone is.
+const NEAR: i64 = 27;
+/// Rows of a trigger that are looked through: two days of every two seconds.
+const MOST_NEAR: usize = 100_000;
+
 fn row(id: &ScheduleId, bytes: &[u8]) -> Option<LedgerRow> {
     let row: Value = serde_json::from_slice(bytes).ok()?;
     let text = |key: &str| row[key].as_str().map(str::to_owned);
