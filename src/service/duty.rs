@@ -1,10 +1,12 @@
 //! What this owner is: whether it stays, since when it drives, and how another asks it to make room.
 
 use crate::base::actor::Actor;
+use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::runtime::pump::Message;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How long an owner stays.
@@ -24,13 +26,25 @@ pub struct Duty {
     /// Since when this process is here.
     pub since: Timestamp,
     room: Notify,
+    /// The book whose schedules the clock has.
+    armed: Mutex<Option<Digest>>,
 }
 
 impl Duty {
     /// The standing of a process that begins now.
     #[must_use]
     pub fn new(stay: Stay, since: Timestamp) -> Self {
-        Self { stay, since, room: Notify::new() }
+        Self { stay, since, room: Notify::new(), armed: Mutex::default() }
+    }
+
+    /// Whether the clock has the schedules of that book.
+    pub(super) fn has_armed(&self, book: Digest) -> bool {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) == Some(book)
+    }
+
+    /// The clock has the schedules of that book.
+    pub(super) fn armed(&self, book: Digest) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
     }
 
     /// Returns when another process has asked this one to make room.

@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod archive;
+mod arm;
 mod audit;
 mod doctor;
 mod duty;

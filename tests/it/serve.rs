@@ -277,3 +277,39 @@ fn who_follows_a_killed_daemon_drives_until_the_next_comes() {
     assert_eq!(run.wait().unwrap().code(), Some(0), "{said}");
     assert_eq!((home.lines("began"), home.lines("done")), (1, 1));
 }
+
+#[test]
+fn what_a_clock_starts_is_told_and_what_it_did_not_start_too() {
+    let home = Home::new(&[("tick", "steps: [ { id: a, shell: 'echo >> ticks' } ]\n")]);
+    let book = |every: &str, steps: &str| {
+        let text = format!("runbook: tick\ntriggers: [ {{ id: fast, {every} }} ]\n{steps}");
+        fs::write(home.path("runbooks/tick.yaml"), text).unwrap();
+    };
+    let steps = "steps: [ { id: a, shell: 'echo >> ticks' } ]\n";
+    book("every: 1s", steps);
+    let daemon = Daemon::start(&home);
+    home.until("the clock has started two", || home.lines("ticks") >= 2);
+    kill(daemon.id(), Signal::KILL);
+    drop(daemon);
+    let down = jiff::Timestamp::now();
+    std::thread::sleep(Duration::from_millis(2_500));
+    let daemon = Daemon::start(&home);
+    let before = home.lines("ticks");
+    home.until("it goes on by itself", || home.lines("ticks") > before);
+    let why = |at: jiff::Timestamp| well(&home.run(&["why", "tick", &at.to_string()]));
+    let missed = jiff::Timestamp::from_second(down.as_second() + 1).unwrap();
+    // A few seconds are lateness, no outage: the newest stands for those before it.
+    assert!(why(missed).contains("coalesced"), "{}", why(missed));
+    // Another time is obeyed at once, and what is gone starts nothing more.
+    book("cron: '0 0 29 2 *'", steps);
+    home.until("the daemon goes by the new text", || home.run(&["diff"]).status.code() == Some(0));
+    let settled = || {
+        let ticks = home.lines("ticks");
+        std::thread::sleep(Duration::from_millis(1_600));
+        home.lines("ticks") == ticks
+    };
+    assert!(settled() || settled(), "nothing fires any more");
+    let runs = home.rows().iter().filter(|row| row["runbook"] == "tick").count();
+    assert!(home.lines("ticks") <= runs, "each has its run");
+    daemon.end(Signal::TERM);
+}

@@ -98,5 +98,5 @@ fn what_became_of_an_instant_is_said_from_the_ledger() {
     let json = why(book, &["backup", "2026-10-25T00:30Z", "--json"]);
     assert!(json.starts_with(r#"{"runbook":"backup","trigger":"nightly","from":"2026-10-25T02:30:00""#), "{json}");
     assert!(why(book, &["bakup", "2026-10-26 02:30"]).contains("did you mean `backup`?"));
-    assert!(why(book, &["backup", "noon"]).contains("TIME: `noon` is not a date and time"));
+    assert!(why(book, &["backup", "noon"]).contains("TIME: `noon` is no time"));
 }

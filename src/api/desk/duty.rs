@@ -65,6 +65,14 @@ impl Desk {
         Ok(BookTexts { texts: texts.into_iter().map(|(name, text)| (name, text.to_string())).collect() })
     }
 
+    /// Gives the clock the schedules of the book as it counts now.
+    ///
+    /// # Errors
+    /// When the book can't be read, or the owner has stopped.
+    pub async fn arm(&self) -> Result<(), Problem> {
+        self.service.arm().await.map_err(told)
+    }
+
     /// Looks whether the files of the book have changed.
     pub fn look_at_book(&self) {
         if let Some(book) = &self.service.book {

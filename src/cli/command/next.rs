@@ -13,7 +13,7 @@ use crate::schedule::spec::{Spec, specs};
 use crate::schedule::timetable::{Due, Verdict};
 use crate::schedule::walk::Shift;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub fn run(args: &Next, settings: &Settings) -> Result<Exit, Trouble> {
     let loaded = shelf::load(&settings.book()?)?;
     let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let after = match &args.at {
-        Some(text) => instant(text, &zone, "--at")?,
+        Some(text) => instant(text, &zone, Day::Today, "--at")?,
         None => clock::now(),
     };
     let wanted = args.runbook.as_deref().map(|name| shelf::runbook_or_findings(&loaded, name, settings)).transpose()?;
@@ -152,11 +152,27 @@ fn cells(row: &Row, several: bool) -> Vec<Cell> {
     cells
 }
 
-/// An instant, or a local time of the book's zone.
-pub(super) fn instant(text: &str, zone: &TimeZone, what: &str) -> Result<Timestamp, Trouble> {
-    let local = || text.parse::<DateTime>().ok().and_then(|time| zone.to_ambiguous_timestamp(time).compatible().ok());
-    text.parse().ok().or_else(local).ok_or_else(|| {
-        Trouble::new(format!("{what}: `{text}` is not a date and time"))
-            .help("write it like `2026-12-31 09:00`, in the book's zone, or `2026-12-31T08:00Z`")
+/// Which day a time without a date is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Day {
+    /// Today.
+    Today,
+    /// Today or yesterday: the one that has passed.
+    Passed,
+}
+
+/// An instant, a local time of the book's zone, or a time of day.
+pub(super) fn instant(text: &str, zone: &TimeZone, day: Day, what: &str) -> Result<Timestamp, Trouble> {
+    let now = clock::now();
+    let at = |time: DateTime| zone.to_ambiguous_timestamp(time).compatible().ok();
+    let local = || text.parse::<DateTime>().ok().and_then(at);
+    let of_day = || {
+        let (time, today) = (text.parse::<Time>().ok()?, zone.to_datetime(now).date());
+        let then = at(today.to_datetime(time))?;
+        if day == Day::Passed && then > now { at(today.yesterday().ok()?.to_datetime(time)) } else { Some(then) }
+    };
+    text.parse().ok().or_else(local).or_else(of_day).ok_or_else(|| {
+        Trouble::new(format!("{what}: `{text}` is no time"))
+            .help("write it like `09:00` or `2026-12-31 09:00`, in the book's zone, or `2026-12-31T08:00Z`")
     })
 }

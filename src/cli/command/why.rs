@@ -2,7 +2,7 @@
 
 use crate::api::wire::{LedgerRow, WhyRequest};
 use crate::cli::args::Why;
-use crate::cli::command::next::{clock_time, instant};
+use crate::cli::command::next::{Day, clock_time, instant};
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
@@ -17,7 +17,7 @@ pub async fn run(args: &Why, settings: &Settings) -> Result<Exit, Trouble> {
     let book = settings.book()?;
     let loaded = shelf::load(&book)?;
     let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
-    let at = instant(&args.time, &zone, "TIME")?;
+    let at = instant(&args.time, &zone, Day::Passed, "TIME")?;
     let door = Door::open(settings, &book, Purpose::Look).await?;
     let rows = door.why(WhyRequest { runbook: args.runbook.clone(), at }).await?;
     if args.json {

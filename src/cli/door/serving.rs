@@ -50,6 +50,7 @@ async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Re
         return Err(Trouble::new("the runs are driven by another process"));
     };
     let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
+    desk.arm().await?;
     let watch = Watch(tokio::spawn(watch_book(desk.clone())));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
@@ -108,13 +109,16 @@ impl Drop for Watch {
     }
 }
 
-/// Looks at the files of the book again and again.
+/// Looks at the files of the book again and again, and keeps the clock to what they ask for.
 async fn watch_book(desk: Desk) {
     let mut looks = pulse(LOOK);
     loop {
         looks.tick().await;
-        let desk = desk.clone();
-        drop(tokio::task::spawn_blocking(move || desk.look_at_book()).await);
+        let looks = desk.clone();
+        drop(tokio::task::spawn_blocking(move || looks.look_at_book()).await);
+        if let Err(problem) = desk.arm().await {
+            tracing::error!(why = %problem.detail, "the schedules of the book can't be armed; those before it count");
+        }
     }
 }
 
