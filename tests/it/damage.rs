@@ -80,6 +80,14 @@ fn book() -> TempDir {
     for (_, identity) in stepladder::keeper::keepers(&dir.path().join(".stepladder")) {
         drop(Command::new("kill").arg(identity.keeper.pid.to_string()).stderr(Stdio::null()).status());
     }
+    // A keeper takes its directory away when it ends, a moment after it was told to; its socket can't be copied.
+    let left = || fs::read_dir(dir.path().join(".stepladder/keeper")).is_ok_and(|mut left| left.next().is_some());
+    for _ in 0..6_000 {
+        if !left() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     dir
 }
 
