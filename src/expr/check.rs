@@ -152,6 +152,11 @@ impl Checker<'_> {
 
     fn number(&mut self, node: &Node, sign: &str) -> Type {
         let kind = self.node(node);
+        self.numeric(node, kind, sign)
+    }
+
+    /// A node whose type is known must be a number. No node is looked at twice: a chain of them would double the work.
+    fn numeric(&mut self, node: &Node, kind: Type, sign: &str) -> Type {
         if kind.fits(&Type::Number) && !is_null(node) {
             return kind;
         }
@@ -167,17 +172,17 @@ impl Checker<'_> {
             self.comparison(node, operator, (left, &a), (right, &b));
             return Type::Bool;
         }
+        let sign = operator.as_str();
+        let (a, b) = (self.node(left), self.node(right));
         if operator == Operator::Add {
-            let before = self.problems.len();
-            let (a, b) = (self.node(left), self.node(right));
             match (a.present(), b.present()) {
                 (Type::Text, _) | (_, Type::Text) => return Type::Text,
                 (Type::List(_), Type::List(_)) => return a.join(&b),
                 (Type::Any, _) | (_, Type::Any) => return Type::Any,
-                _ => self.problems.truncate(before),
+                _ => {}
             }
         }
-        let (a, b) = (self.number(left, operator.as_str()), self.number(right, operator.as_str()));
+        let (a, b) = (self.numeric(left, a, sign), self.numeric(right, b, sign));
         a.join(&b)
     }
 

@@ -281,3 +281,13 @@ fn what_is_found_stands_in_the_text_whatever_ends_its_lines() {
         assert!(found.iter().all(|(at, len)| text.get(*at..at + len).is_some()), "{text:?}: {found:?}");
     }
 }
+
+/// Twice the work for each sign would be an age for sixty of them; the text is checked here, not only compiled.
+#[test]
+fn a_long_sum_is_checked_in_no_time() {
+    for sign in ["+", "-", "*", "/", "%", "**"] {
+        let text = format!("6{}", format!(" {sign} 6").repeat(55));
+        let expr = Expr::compile(&text).expect("compiles");
+        assert_eq!(expr.check(&Types::new(), &Type::Any).len(), 0, "{sign}");
+    }
+}
