@@ -40,7 +40,8 @@ fn copy(from: &Path, to: &Path) {
         let there = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy(&entry.path(), &there);
-        } else {
+        } else if entry.file_type().unwrap().is_file() {
+            // The socket of a keeper that is about to end may still be there.
             fs::copy(entry.path(), there).unwrap();
         }
     }
