@@ -295,7 +295,9 @@ impl Sim {
                     Call::Stop(run, place, attempt) => {
                         let input = Input::Replied { place, attempt, reply: done(), usage: None };
                         self.works.retain(|_, (other, _)| *other != run);
-                        self.later(1, run, input);
+                        // Some heed a stop at once, some take longer than it is to the next instant.
+                        let slow = drawn(self.seed, &format!("stop {run}")).one_in(3);
+                        self.later(if slow { 1_500_000 } else { 1 }, run, input);
                         continue;
                     }
                 };
