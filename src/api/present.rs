@@ -43,7 +43,7 @@ fn run_state(state: service::RunState) -> RunState {
 /// How everything stands.
 #[must_use]
 pub fn status(status: service::Status) -> Status {
-    let service::Status { standing, runs, book_since, files, broken, orphans, restart } = status;
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart, unobeyed } = status;
     let owner = standing.map(|standing| OwnerStatus {
         process: standing.process,
         stays: standing.stays,
@@ -69,6 +69,7 @@ pub fn status(status: service::Status) -> Status {
         broken: broken.into_iter().map(file).collect(),
         orphans,
         restart,
+        unobeyed,
     }
 }
 

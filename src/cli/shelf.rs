@@ -42,8 +42,9 @@ pub fn found(book: &Path) -> Result<Found, Trouble> {
     Ok(Found { texts: texts.into_iter().collect(), unread })
 }
 
-/// A number that is another one when any file of the book has changed, made without reading them.
-pub fn signature(book: &Path) -> u64 {
+/// A number that is another one when any file of the book has changed, made without reading them; `others` are its files
+/// that have no name of their own.
+pub fn signature(book: &Path, others: &[String]) -> u64 {
     let mut parts = Vec::new();
     let mut look = |path: &Path| {
         let Ok(at) = std::fs::metadata(path) else { return };
@@ -54,6 +55,7 @@ pub fn signature(book: &Path) -> u64 {
         parts.extend(instants.into_iter().flat_map(i64::to_le_bytes));
     };
     SINGLE.iter().for_each(|name| look(&book.join(name)));
+    others.iter().for_each(|name| look(&book.join(name)));
     for folder in FOLDERS {
         yaml_files(book, folder).unwrap_or_default().iter().for_each(|name| look(&book.join(name)));
     }
@@ -92,11 +94,8 @@ fn gathered(book: &Path) -> Result<Gathered, Trouble> {
 
 /// The iCalendar files that the settings name; that one is missing is for `lang` to say.
 fn calendars(book: &Path, texts: &mut Vec<(String, Arc<str>)>) -> Result<(), Trouble> {
-    let Some(settings) = texts.iter().find(|(name, _)| name == BOOK_FILE).cloned() else { return Ok(()) };
-    if !settings.1.contains("calendars:") {
-        return Ok(());
-    }
-    for name in crate::lang::load(&[settings]).book.settings.calendar_files {
+    let Some((_, settings)) = texts.iter().find(|(name, _)| name == BOOK_FILE) else { return Ok(()) };
+    for name in calendar_files(settings) {
         let known = texts.iter().any(|(known, _)| *known == name);
         if !known && Path::new(&name).extension().is_some_and(|end| end == "ics") && is_there(&book.join(&name)) {
             let text = read(book, &name).map_err(|file| {
@@ -106,6 +105,14 @@ fn calendars(book: &Path, texts: &mut Vec<(String, Arc<str>)>) -> Result<(), Tro
         }
     }
     Ok(())
+}
+
+/// The iCalendar files that those settings name.
+pub fn calendar_files(settings: &Arc<str>) -> Vec<String> {
+    if !settings.contains("calendars:") {
+        return Vec::new();
+    }
+    crate::lang::load(&[(BOOK_FILE.to_owned(), Arc::clone(settings))]).book.settings.calendar_files
 }
 
 /// The names of the YAML files of one folder; those of `tests` only where they are tests of runbooks.

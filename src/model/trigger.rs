@@ -58,3 +58,27 @@ pub enum TriggerKind {
     /// The daemon's start.
     Startup,
 }
+
+impl TriggerKind {
+    /// The key it is written with.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cron { .. } => "cron",
+            Self::Every(_) => "every",
+            Self::At { .. } => "at",
+            Self::Webhook(_) => "webhook",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Alert(_) => "alert",
+            Self::RunEnded { .. } => "run_ended",
+            Self::File(_) => "file",
+            Self::Startup => "startup",
+        }
+    }
+
+    /// Whether this release starts anything by it: what a clock sets off.
+    #[must_use]
+    pub fn is_obeyed(&self) -> bool {
+        matches!(self, Self::Cron { .. } | Self::Every(_) | Self::At { .. })
+    }
+}

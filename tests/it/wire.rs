@@ -127,8 +127,10 @@ fn all_other_shapes_stay() {
         broken: vec![broken.clone()],
         orphans: [("old".to_owned(), 1)].into(),
         restart: true,
+        unobeyed: Vec::new(),
     };
     frozen("status", &status);
+    frozen("status-unobeyed", &Status { unobeyed: vec!["deploy: webhook".into()], ..status });
     frozen("reloaded", &Reloaded { changed: vec!["thresholds.yaml".into()], broken: vec![broken], restart: false });
     frozen("problem", &Problem::new(404, "no-such-runbook", "no such runbook", "no runbook `heel` in this book"));
 }

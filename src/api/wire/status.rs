@@ -27,6 +27,9 @@ pub struct Status {
     /// Whether settings have changed that count after a restart.
     #[serde(default)]
     pub restart: bool,
+    /// Triggers that this release starts nothing by, each with its runbook.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unobeyed: Vec<String>,
 }
 
 /// Who drives the runs.

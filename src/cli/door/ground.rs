@@ -18,7 +18,7 @@ use crate::runtime::retention::Keeping;
 use crate::service::{Duty, Files, Service, Stay};
 use crate::store::disk::OpenError;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -130,8 +130,17 @@ impl Ground {
     /// The book as a daemon has it.
     fn book(&self, owner: &Owner) -> Result<Arc<Accepted>, OpenError> {
         let (dir, other) = (self.config.book_dir.clone(), self.config.book_dir.clone());
-        let read: Read = Arc::new(move || shelf::found(&dir).map_err(|trouble| trouble.to_string()));
-        let sign: Sign = Arc::new(move || shelf::signature(&other));
+        // Which calendars there are is known once the settings have been read.
+        let calendars = Arc::new(Mutex::new(Vec::new()));
+        let named = Arc::clone(&calendars);
+        let read: Read = Arc::new(move || {
+            let found = shelf::found(&dir).map_err(|trouble| trouble.to_string())?;
+            let files = found.texts.get(BOOK_FILE).map(shelf::calendar_files).unwrap_or_default();
+            *named.lock().unwrap_or_else(PoisonError::into_inner) = files;
+            Ok(found)
+        });
+        let sign: Sign =
+            Arc::new(move || shelf::signature(&other, &calendars.lock().unwrap_or_else(PoisonError::into_inner)));
         let (journal, texts) = (Arc::clone(&owner.journal), Arc::clone(&owner.shelf));
         let book = Accepted::open(journal, texts, (read, sign), Arc::clone(&self.config.settings_text));
         book.map(Arc::new).map_err(|why| OpenError::io(&self.config.data, &std::io::Error::other(why)))
