@@ -3,6 +3,7 @@
 
 mod access;
 mod duty;
+mod schedules;
 mod watched;
 
 use crate::api::present;

@@ -2,7 +2,7 @@
 
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
-    RunDetail, RunRow, RunState, RunsRequest, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
+    RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
 };
 use crate::base::actor::Actor;
 use crate::base::address::Place;
@@ -70,6 +70,28 @@ pub fn status(status: service::Status) -> Status {
         orphans,
         restart,
         unobeyed,
+    }
+}
+
+/// A schedule.
+#[must_use]
+pub fn schedule(row: service::ScheduleRow) -> ScheduleRow {
+    let service::ScheduleRow { id, time, zone, next, paused, waiting, last } = row;
+    let (by, since, why) = paused.map(|(actor, since, why)| (actor.id, since, why)).map_or((None, None, None), |it| {
+        let (by, since, why) = it;
+        (Some(by), Some(since), Some(why).filter(|why| !why.is_empty()))
+    });
+    ScheduleRow {
+        runbook: id.runbook.to_string(),
+        trigger: id.trigger.to_string(),
+        time,
+        zone,
+        next,
+        paused_by: by,
+        paused_since: since,
+        paused_why: why,
+        waiting: waiting as u64,
+        last: last.map(ledger_row),
     }
 }
 
@@ -193,6 +215,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
         Trouble::Serving { .. } => ("serving", 409, "the runs are already served"),
         Trouble::NoDaemon => ("no-daemon", 409, "no daemon serves this book"),
+        Trouble::NoClock => ("no-clock", 409, "nothing starts by itself"),
         Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
         Trouble::Store(_) => ("store", 500, "the store can't be read"),
     };

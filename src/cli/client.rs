@@ -2,8 +2,8 @@
 
 use crate::api::wire::{
     AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk, OutputRequest,
-    OutputStream, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, StartReply, StartRequest, Status,
-    TokenReply, TokenRequest, TokenRow, WhyRequest, WireEvent,
+    OutputStream, PauseRequest, Paused, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, ScheduleRow,
+    StartReply, StartRequest, Status, TokenReply, TokenRequest, TokenRow, WhyRequest, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -92,6 +92,22 @@ impl Client {
     /// As [`Self::run`].
     pub async fn plan(&self, run: &str) -> Result<Value, Trouble> {
         self.ask(Method::GET, &format!("/runs/{}/plan", part(run)), Vec::new()).await
+    }
+
+    /// Every schedule of the book.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn schedules(&self) -> Result<Vec<ScheduleRow>, Trouble> {
+        self.ask(Method::GET, "/schedules", Vec::new()).await
+    }
+
+    /// Pauses (`pause`) or resumes (`resume`) the schedules of a runbook.
+    ///
+    /// # Errors
+    /// As [`Self::runs`], or when it has none.
+    pub async fn pause(&self, what: &str, runbook: &str, asked: &PauseRequest) -> Result<Paused, Trouble> {
+        self.ask(Method::POST, &format!("/schedules/{}/{what}", part(runbook)), body(asked)).await
     }
 
     /// What became of an instant.

@@ -85,6 +85,11 @@ pub enum Trouble {
     /// Whoever drives the runs keeps no book.
     #[error("no daemon serves this book: each run reads its files when it starts, and there is nothing to read again")]
     NoDaemon,
+    /// Nobody starts anything by itself.
+    #[error(
+        "no daemon serves this book, so nothing starts by itself and there is nothing to pause: `stepladder serve` does"
+    )]
+    NoClock,
     /// The owner ended meanwhile.
     #[error("{0}")]
     Stopped(String),

@@ -94,6 +94,7 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
             ("noop", NOOP),
             ("guarded", &format!("allow: {{ start: admin }}\n{NOOP}")),
             ("asks", "steps: [ { id: a, confirm: 'Really?', shell: 'true' } ]\n"),
+            ("timed", &format!("triggers: [ {{ id: leap, cron: '0 0 29 2 *' }} ]\n{NOOP}")),
         ],
         "",
     );
@@ -123,6 +124,11 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         // It has ended: who may not hears that, who may hears this.
         (&format!("POST /api/v1/runs/{run}/cancel"), "", [401, 409, 409, 409]),
         (&format!("POST /api/v1/runs/{run}/answer"), r#"{"place":"a","answer":"go"}"#, [401, 409, 409, 409]),
+        ("GET /api/v1/schedules", "", [401, 200, 200, 200]),
+        ("POST /api/v1/schedules/timed/pause", r#"{"reason":"x"}"#, [401, 403, 200, 200]),
+        ("POST /api/v1/schedules/timed/resume", "", [401, 403, 200, 200]),
+        ("POST /api/v1/schedules/noop/pause", "", [401, 403, 422, 422]),
+        ("GET /api/v1/schedules/timed/why?at=2026-11-24T00:00:00Z", "", [401, 200, 200, 200]),
         ("GET /api/v1/tokens", "", [401, 403, 403, 200]),
         ("POST /api/v1/tokens", r#"{"name":"more","role":"viewer"}"#, [401, 403, 403, 201]),
         ("DELETE /api/v1/tokens/more", "", [401, 403, 403, 204]),

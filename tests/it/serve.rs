@@ -313,3 +313,35 @@ fn what_a_clock_starts_is_told_and_what_it_did_not_start_too() {
     assert!(home.lines("ticks") <= runs, "each has its run");
     daemon.end(Signal::TERM);
 }
+
+#[test]
+fn a_paused_schedule_starts_nothing_and_says_who_and_why() {
+    let steps = "triggers: [ { id: fast, every: 1s } ]\nsteps: [ { id: a, shell: 'echo >> ticks' } ]\n";
+    let home = Home::new(&[("tick", steps), ("plain", "steps: [ { id: a, shell: 'true' } ]\n")]);
+    let said_of = |args: &[&str]| said(&home.run(args));
+    let none = said_of(&["schedule", "pause", "tick"]);
+    assert!(none.contains("no daemon serves this book"), "{none}");
+    let daemon = Daemon::start(&home);
+    home.until("the clock has started one", || home.lines("ticks") >= 1);
+    well(&home.run(&["schedule", "pause", "tick", "--reason", "disk is being replaced"]));
+    let list = well(&home.run(&["schedule", "list"]));
+    assert!(list.contains("paused by ") && list.contains(": disk is being replaced"), "{list}");
+    // A pause is durable: it outlives the daemon.
+    kill(daemon.id(), Signal::KILL);
+    drop(daemon);
+    let paused = jiff::Timestamp::now();
+    let daemon = Daemon::start(&home);
+    let ticks = home.lines("ticks");
+    std::thread::sleep(Duration::from_millis(2_200));
+    assert!(home.lines("ticks") <= ticks + 1, "what had been started may have ended, nothing more");
+    well(&home.run(&["schedule", "resume", "tick"]));
+    let ticks = home.lines("ticks");
+    home.until("it goes on", || home.lines("ticks") > ticks);
+    let at = jiff::Timestamp::from_second(paused.as_second() + 1).unwrap();
+    let why = well(&home.run(&["why", "tick", &at.to_string()]));
+    assert!(why.contains("paused: the schedule was"), "{why}");
+    assert!(said_of(&["schedule", "pause", "plain"]).contains("no clock starts `plain`"));
+    assert!(said_of(&["schedule", "pause", "tick", "--trigger", "slow"]).contains("it has fast"));
+    assert_eq!(home.run(&["schedule", "pause", "tock"]).status.code(), Some(3));
+    daemon.end(Signal::TERM);
+}

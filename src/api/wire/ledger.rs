@@ -42,3 +42,51 @@ pub struct LedgerRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
 }
+
+/// A schedule of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleRow {
+    /// The runbook.
+    pub runbook: String,
+    /// The trigger: its `id`, or the one made of its time.
+    pub trigger: String,
+    /// What its time is made of.
+    pub time: String,
+    /// Its zone.
+    pub zone: String,
+    /// When it starts something next; left out where never again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<jiff::Timestamp>,
+    /// Who paused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<String>,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<jiff::Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_why: Option<String>,
+    /// Due instants that wait for the run before them.
+    pub waiting: u64,
+    /// What became of the last instants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LedgerRow>,
+}
+
+/// Pause or resume the schedules of a runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PauseRequest {
+    /// Only this trigger; all of the runbook's where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// Why it is paused.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Which schedules were paused or resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Their triggers.
+    pub triggers: Vec<String>,
+}

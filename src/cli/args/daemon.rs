@@ -40,6 +40,46 @@ pub enum LogFormat {
     Json,
 }
 
+/// `schedule`
+#[derive(Debug, Clone, Args)]
+pub struct Schedule {
+    /// What to do
+    #[command(subcommand)]
+    pub what: ScheduleWhat,
+}
+
+/// What is done with schedules.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ScheduleWhat {
+    /// List every schedule: when it is due next, whether it is paused, what became of the last instant
+    List {
+        /// Print a line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Start nothing by the schedules of a runbook until they are resumed
+    Pause {
+        /// The runbook
+        #[arg(value_name = "RUNBOOK")]
+        runbook: String,
+        /// Only this trigger
+        #[arg(long, value_name = "ID")]
+        trigger: Option<String>,
+        /// Why, for whoever finds it paused
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Go on; what was due meanwhile is not made up for
+    Resume {
+        /// The runbook
+        #[arg(value_name = "RUNBOOK")]
+        runbook: String,
+        /// Only this trigger
+        #[arg(long, value_name = "ID")]
+        trigger: Option<String>,
+    },
+}
+
 /// `token`
 #[derive(Debug, Clone, Args)]
 pub struct Token {

@@ -8,7 +8,7 @@ mod store;
 pub use book::{
     Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Schema, Why,
 };
-pub use daemon::{Diff, LogFormat, Reload, Serve, Status, Token, TokenRole, TokenWhat};
+pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -105,6 +105,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder why backup '2026-11-24 02:30'\n  stepladder why backup 2026-11-24T01:30Z --json"
     )]
     Why(Why),
+    /// List schedules, pause and resume them
+    #[command(
+        after_long_help = "Examples:\n  stepladder schedule list\n  stepladder schedule pause backup --reason 'disk is being replaced'\n  stepladder schedule resume backup"
+    )]
+    Schedule(Schedule),
     /// List past runs, or compare the runs of one runbook
     #[command(after_long_help = RUNS_EXAMPLES)]
     Runs(Runs),

@@ -20,6 +20,7 @@ pub mod reload;
 pub mod retry;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod schema;
 pub mod serve;
 pub mod show;
@@ -52,6 +53,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Run(args)) => wait(run::run(&args, settings)),
         Some(Command::Plan(args)) => wait(run::plan(&args, settings)),
         Some(Command::Runs(args)) => wait(runs::run(&args, settings)),
+        Some(Command::Schedule(args)) => wait(schedule::run(&args, settings)),
         Some(Command::Why(args)) => wait(why::run(&args, settings)),
         Some(Command::Show(args)) => wait(show::run(&args, settings)),
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),

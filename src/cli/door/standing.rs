@@ -1,6 +1,8 @@
 //! The door's side for the owner itself and its book.
 
-use crate::api::wire::{BookTexts, Reloaded, Status, TokenReply, TokenRequest, TokenRow};
+use crate::api::wire::{
+    BookTexts, PauseRequest, Paused, Reloaded, ScheduleRow, Status, TokenReply, TokenRequest, TokenRow,
+};
 use crate::cli::door::home::Way;
 use crate::cli::door::{Door, said};
 use crate::cli::trouble::Trouble;
@@ -69,6 +71,29 @@ impl Door {
         match self.home.way() {
             Way::Here(desk) => said(desk.revoke_token(self.actor(), name)),
             Way::There(client) => client.revoke_token(name).await,
+        }
+    }
+
+    /// Every schedule of the book.
+    ///
+    /// # Errors
+    /// When the book or the store can't be read.
+    pub async fn schedules(&self) -> Result<Vec<ScheduleRow>, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) => said(desk.schedules()),
+            Way::There(client) => client.schedules().await,
+        }
+    }
+
+    /// Pauses the schedules of a runbook, or goes on with them.
+    ///
+    /// # Errors
+    /// When it has none, or no daemon serves the book.
+    pub async fn pause(&self, pauses: bool, runbook: &str, asked: &PauseRequest) -> Result<Paused, Trouble> {
+        match self.home.way() {
+            Way::Here(desk) if pauses => said(desk.pause(&self.actor(), runbook, asked).await),
+            Way::Here(desk) => said(desk.resume(&self.actor(), runbook, asked).await),
+            Way::There(client) => client.pause(if pauses { "pause" } else { "resume" }, runbook, asked).await,
         }
     }
 }
