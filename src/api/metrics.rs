@@ -48,6 +48,7 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
         "Attempts begun since the start",
         &[(vec![], number(counts.attempts))],
     );
+    fires(&mut page, counts);
     appends(&mut page, counts);
     let refused = [(vec![], number(counts.refused))];
     family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
@@ -59,6 +60,19 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     let broken = [(vec![], number(status.broken.len() as u64))];
     family(&mut page, "book_broken_files", "gauge", "Files of the book that do not count as they are", &broken);
     page
+}
+
+/// What became of due instants.
+fn fires(page: &mut String, counts: &Counts) {
+    let rows: Vec<Row> =
+        counts.fires.iter().map(|(fate, count)| (vec![("fate", (*fate).to_owned())], number(*count))).collect();
+    family(page, "fires_total", "counter", "Due instants since the start, by what became of them", &rows);
+    let late = [(vec![], number(counts.late_micros) / 1e6)];
+    let help = "How late runs of due instants were started since the start, together";
+    family(page, "fires_late_seconds_total", "counter", help, &late);
+    let missed = [(vec![], number(counts.deadlines_missed))];
+    let help = "Deadlines of triggers that passed since the start without a run that ended well";
+    family(page, "deadlines_missed_total", "counter", help, &missed);
 }
 
 /// What was measured: the last sample of each series, unless it is too old to say anything.

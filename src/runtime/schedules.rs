@@ -4,9 +4,11 @@
 //! a clock, as the driver is; `pump` carries out what comes of it. `ledger` reads what the journal holds.
 
 mod armed;
+mod fired;
 pub mod ledger;
 
 pub use armed::{Armed, schedule_of};
+pub use fired::Fired;
 
 use crate::base::ids::RunId;
 use crate::engine::event::Started;
@@ -36,7 +38,15 @@ struct Held {
     live: BTreeSet<RunId>,
     inbox: VecDeque<(Input, Option<Told>)>,
     /// To be done, and to be told, once the batch is durable.
-    after: (Vec<RunId>, Option<Told>),
+    after: After,
+}
+
+/// What follows from a batch.
+#[derive(Default)]
+struct After {
+    cancels: Vec<RunId>,
+    fired: Fired,
+    told: Option<Told>,
 }
 
 /// What comes of a look at a schedule.
@@ -72,7 +82,7 @@ impl Schedules {
                     flight: false,
                     live: self.strays.remove(&id).unwrap_or_default(),
                     inbox: VecDeque::new(),
-                    after: (Vec::new(), None),
+                    after: After::default(),
                 };
                 self.all.insert(id.clone(), held);
             }
@@ -148,6 +158,7 @@ impl Schedules {
     ) -> Result<Option<Planned>, IllegalEvent> {
         let Some(held) = self.all.get_mut(id).filter(|held| !held.flight) else { return Ok(None) };
         let base = held.state.version;
+        let last = held.state.last.clone();
         let (input, told) = held.inbox.pop_front().unwrap_or((Input::Tick, None));
         let known = Known { live: &held.live, ready: world.ready, has_row: world.has_row, ended: world.ended };
         let decided = decide(&held.armed.spec, &mut held.state, input, &known, now);
@@ -176,16 +187,17 @@ impl Schedules {
             }
         }
         held.flight = true;
-        held.after = (cancels, told);
+        let fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
+        held.after = After { cancels, fired, told };
         self.set_look(id, None);
         Ok(Some(Planned { row: ScheduleEvents { id: id.clone(), base, events, fresh }, start }))
     }
 
-    /// The batch of a schedule is durable: runs to be cancelled.
-    pub fn landed(&mut self, id: &ScheduleId) -> Vec<RunId> {
-        let Some(held) = self.all.get_mut(id) else { return Vec::new() };
+    /// The batch of a schedule is durable: runs to be cancelled, and what became of its instants.
+    pub fn landed(&mut self, id: &ScheduleId) -> (Vec<RunId>, Fired) {
+        let Some(held) = self.all.get_mut(id) else { return (Vec::new(), Fired::default()) };
         held.flight = false;
-        let (cancels, told) = std::mem::take(&mut held.after);
+        let After { cancels, fired, told } = std::mem::take(&mut held.after);
         told.map(|told| told.send(Ok(())));
         if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
             if let Some(held) = self.all.remove(id) {
@@ -194,7 +206,7 @@ impl Schedules {
         } else {
             self.plan_look(id);
         }
-        cancels
+        (cancels, fired)
     }
 
     /// What the journal holds of a schedule whose batch was not taken, or may not have been.
@@ -202,7 +214,7 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id) else { return };
         held.flight = false;
         held.state = state;
-        if let (_, Some(told)) = std::mem::take(&mut held.after) {
+        if let Some(told) = std::mem::take(&mut held.after).told {
             let _ = told.send(Err(why.to_owned()));
         }
         self.set_look(id, now.checked_add(SOON).ok());

@@ -1,6 +1,7 @@
 //! What an owner counts while it drives: ends of runs and steps, and how long the journal takes. Since its start, in memory.
 
 use crate::engine::event::{Event, Recorded, StepEvent};
+use crate::runtime::schedules::Fired;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,12 @@ pub struct Counts {
     pub append_micros: u64,
     /// Batches that were not taken.
     pub refused: u64,
+    /// Due instants, by what became of them.
+    pub fires: BTreeMap<&'static str, u64>,
+    /// How late those that ran were started, together, in microseconds.
+    pub late_micros: u64,
+    /// Deadlines that have passed without a run that ended well.
+    pub deadlines_missed: u64,
 }
 
 /// The counts, shared by who counts and who asks.
@@ -62,6 +69,15 @@ impl Tally {
                 | Event::Step { .. } => {}
             }
         }
+    }
+
+    /// What became of due instants is durable.
+    pub fn fired(&self, fired: &Fired) {
+        let mut counts = self.held();
+        fired.fates.iter().for_each(|(fate, count)| *counts.fires.entry(fate).or_default() += count);
+        let late = fired.late.iter().map(|late| u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
+        counts.late_micros = late.fold(counts.late_micros, u64::saturating_add);
+        counts.deadlines_missed += fired.missed.len() as u64;
     }
 
     /// A batch was answered after that long.

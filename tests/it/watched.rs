@@ -138,3 +138,18 @@ fn events_are_sent_to_who_asks_and_go_on_from_where_one_was() {
     }
     assert_eq!(site.with("GET /api/v1/runs?before=zz", &headers[..1], "").status, 404);
 }
+
+#[test]
+fn fires_are_counted_by_what_became_of_them() {
+    let steps = "triggers: [ { id: fast, every: 1s } ]\nsteps: [ { id: a, shell: 'echo >> ticks; sleep 3' } ]\n";
+    let site = Site::over(Home::new(&[("tick", steps)]), "");
+    let token = site.token("viewer");
+    let count = |fate: &str| {
+        let page = site.ask("GET /metrics", &token, "").body;
+        let line = format!("stepladder_fires_total{{fate=\"{fate}\"}} ");
+        page.lines().find_map(|it| it.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    site.home.until("one ran, and the next found it at work", || count("ran") >= 1 && count("skipped-overlap") >= 2);
+    let (skipped, rows) = (count("skipped-overlap"), site.home.run(&["runs", "--json"]));
+    assert!(skipped <= 3 + count("ran") * 3, "each is counted once: {skipped}, {}", crate::owner::text(&rows.stdout));
+}

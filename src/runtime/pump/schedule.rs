@@ -154,7 +154,15 @@ impl Pump {
 
     /// The batch of a schedule is durable.
     pub(super) fn schedule_landed(&mut self, id: &ScheduleId, now: Timestamp) {
-        for run in self.schedules.landed(id) {
+        let (cancels, fired) = self.schedules.landed(id);
+        for nominal in &fired.missed {
+            tracing::error!(schedule = %id, %nominal, "the deadline has passed, and its run has not ended well");
+        }
+        for (nominal, why) in &fired.failed {
+            tracing::error!(schedule = %id, %nominal, why, "what was due could not be started");
+        }
+        self.tally.fired(&fired);
+        for run in cancels {
             let (actor, reason) = (Actor::engine("schedule"), "the next is due, and `overlap: replace`".to_owned());
             let orders = self.driver.input(run, Input::Cancel { actor, reason }, now);
             self.carry_out(orders);
