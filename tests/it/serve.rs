@@ -291,7 +291,7 @@ fn what_a_clock_starts_is_told_and_what_it_did_not_start_too() {
     home.until("the clock has started two", || home.lines("ticks") >= 2);
     kill(daemon.id(), Signal::KILL);
     drop(daemon);
-    let down = jiff::Timestamp::now();
+    let down = stepladder::runtime::clock::now();
     std::thread::sleep(Duration::from_millis(2_500));
     let daemon = Daemon::start(&home);
     let before = home.lines("ticks");
@@ -329,7 +329,7 @@ fn a_paused_schedule_starts_nothing_and_says_who_and_why() {
     // A pause is durable: it outlives the daemon.
     kill(daemon.id(), Signal::KILL);
     drop(daemon);
-    let paused = jiff::Timestamp::now();
+    let paused = stepladder::runtime::clock::now();
     let daemon = Daemon::start(&home);
     let ticks = home.lines("ticks");
     std::thread::sleep(Duration::from_millis(2_200));
