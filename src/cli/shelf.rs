@@ -107,6 +107,12 @@ fn calendars(book: &Path, texts: &mut Vec<(String, Arc<str>)>) -> Result<(), Tro
     Ok(())
 }
 
+/// The directories of a book that hold files of it, beside itself.
+pub fn folders(book: &Path) -> impl Iterator<Item = PathBuf> {
+    let own = ["config"].iter().chain(FOLDERS);
+    own.map(|folder| book.join(folder)).collect::<Vec<_>>().into_iter()
+}
+
 /// The iCalendar files that those settings name.
 pub fn calendar_files(settings: &Arc<str>) -> Vec<String> {
     if !settings.contains("calendars:") {

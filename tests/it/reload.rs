@@ -188,3 +188,23 @@ fn status_says_what_is_waited_for() {
     fs::write(home.path("go"), "").unwrap();
     home.until("the runs have ended", || status(&home)["runs"].as_array().unwrap().len() == 1);
 }
+
+#[test]
+fn a_calendar_counts_when_its_file_changes() {
+    let day = |day: &str| {
+        format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:a\nDTSTART;VALUE=DATE:{day}\nEND:VEVENT\nEND:VCALENDAR\n"
+        )
+    };
+    let steps = "triggers: [ { id: noon, cron: '0 12 * * *', except: [days] } ]\nsteps: [ { id: a, shell: 'true' } ]\n";
+    let home = Home::new(&[("daily", steps)]);
+    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+    fs::write(home.path("stepladder.yaml"), format!("{settings}calendars: {{ days: {{ ics: days.ics }} }}\n")).unwrap();
+    fs::write(home.path("days.ics"), day("20270101")).unwrap();
+    let _daemon = Daemon::start(&home);
+    same(&home);
+    let since = status(&home)["book_since"].clone();
+    fs::write(home.path("days.ics"), day("20270102")).unwrap();
+    home.until("the daemon goes by the new calendar", || status(&home)["book_since"] != since);
+    assert_eq!(home.run(&["diff"]).status.code(), Some(0));
+}

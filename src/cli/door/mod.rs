@@ -23,6 +23,7 @@ macro_rules! asked {
 mod ground;
 mod home;
 mod lasting;
+mod notice;
 mod serving;
 mod standing;
 mod store;

@@ -4,21 +4,27 @@ use crate::api::{Desk, http};
 use crate::base::actor::Actor;
 use crate::cli::door::Purpose;
 use crate::cli::door::home::{Home, Way};
+use crate::cli::door::notice::Notice;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::settings::Settings;
 use crate::cli::systemd::Manager;
 use crate::cli::trouble::Trouble;
 use crate::runtime::clock;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
 /// Between two looks at oneself where nobody watches.
 const PULSE: Duration = Duration::from_mins(1);
 /// Between two looks at the files of the book: a change counts when two in a row are alike.
 const LOOK: Duration = Duration::from_millis(400);
+/// Looks at once: one that sees a change, one that takes it, one for what came between.
+const LOOKS: usize = 3;
+/// Between looks where nothing is heard: of a file on another machine, or in a directory that nobody listens to.
+const UNHEARD: Duration = Duration::from_secs(15);
 
 /// Serves the book's data directory until a signal ends it. Children go on under the keeper then.
 ///
@@ -36,7 +42,7 @@ pub async fn serve(settings: &Settings) -> Result<Exit, Trouble> {
     let took = clock::ticks().saturating_sub(begun).as_millis();
     let (version, process) = (env!("CARGO_PKG_VERSION"), std::process::id());
     tracing::info!(version, process, book = %book.display(), ms = %took, "stepladder serves");
-    let ended = stay(&home, &mut interrupts, &manager).await;
+    let ended = stay(&home, &book, &mut interrupts, &manager).await;
     manager.tell("STOPPING=1\nSTATUS=ending");
     let begun = clock::ticks();
     home.close().await;
@@ -45,13 +51,17 @@ pub async fn serve(settings: &Settings) -> Result<Exit, Trouble> {
     ended
 }
 
-async fn stay(home: &Home, interrupts: &mut Interrupts, manager: &Manager) -> Result<Exit, Trouble> {
+async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &Manager) -> Result<Exit, Trouble> {
     let (Way::Here(desk), Some(mut breaks)) = (home.way(), home.breaks()) else {
         return Err(Trouble::new("the runs are driven by another process"));
     };
     let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
     desk.arm().await?;
-    let watch = Watch(tokio::spawn(watch_book(desk.clone())));
+    let notice = Notice::of(book);
+    if notice.is_none() {
+        tracing::warn!("the kernel does not tell of changed files: all are looked at again and again");
+    }
+    let watch = Watch(tokio::spawn(watch_book(desk.clone(), notice)));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
@@ -109,15 +119,21 @@ impl Drop for Watch {
     }
 }
 
-/// Looks at the files of the book again and again, and keeps the clock to what they ask for.
-async fn watch_book(desk: Desk) {
-    let mut looks = pulse(LOOK);
+/// Looks at the files of the book when something was heard of them, and now and then all the same; keeps the clock to
+/// what they ask for.
+async fn watch_book(desk: Desk, notice: Option<Notice>) {
     loop {
-        looks.tick().await;
-        let looks = desk.clone();
-        drop(tokio::task::spawn_blocking(move || looks.look_at_book()).await);
-        if let Err(problem) = desk.arm().await {
-            tracing::error!(why = %problem.detail, "the schedules of the book can't be armed; those before it count");
+        // A change counts at the second look that is alike; what is heard meanwhile is looked at again.
+        for _ in 0..LOOKS {
+            let looks = desk.clone();
+            drop(tokio::task::spawn_blocking(move || looks.look_at_book()).await);
+            if let Err(problem) = desk.arm().await {
+                tracing::error!(why = %problem.detail, "the schedules of the book can't be armed; those before it count");
+            }
+            sleep(LOOK).await;
+        }
+        if let Some(notice) = &notice {
+            drop(timeout(UNHEARD, notice.heard()).await);
         }
     }
 }
