@@ -58,11 +58,17 @@ struct Watcher<'a> {
     frames: u32,
 }
 
-/// Watches a run to its end.
+/// Watches a run to its end. Who starts one listens for `interrupts` before that: none may be lost in between.
 ///
 /// # Errors
 /// When the connection to its owner is lost; the run itself goes on.
-pub async fn watch(door: &Door, reply: StartReply, settings: &Settings, show: Show) -> Result<Exit, Trouble> {
+pub async fn watch(
+    door: &Door,
+    reply: StartReply,
+    settings: &Settings,
+    show: Show,
+    interrupts: Interrupts,
+) -> Result<Exit, Trouble> {
     let (stream, style, live) = match show {
         Show::People => (Stream::Data, settings.out, settings.live_out),
         // Two things on one terminal would draw over one another.
@@ -85,7 +91,7 @@ pub async fn watch(door: &Door, reply: StartReply, settings: &Settings, show: Sh
         quiet: 0,
         frames: 0,
     };
-    let seen = watcher.follow().await;
+    let seen = watcher.follow(interrupts).await;
     // However it ended, the cursor is back and the last frame makes room for what stays.
     let clear = watcher.screen.clear();
     watcher.write(&clear);
@@ -95,8 +101,7 @@ pub async fn watch(door: &Door, reply: StartReply, settings: &Settings, show: Sh
 }
 
 impl Watcher<'_> {
-    async fn follow(&mut self) -> Result<(), Trouble> {
-        let mut interrupts = Interrupts::listen()?;
+    async fn follow(&mut self, mut interrupts: Interrupts) -> Result<(), Trouble> {
         let mut events = self.door.events(&self.run).await?;
         let mut frames = frames();
         loop {

@@ -5,6 +5,7 @@ use crate::cli::args::{Plan, Run, What};
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::watch::{Show, watch};
@@ -26,14 +27,17 @@ pub async fn run(args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
 }
 
 async fn start(door: &Door, request: StartRequest, args: &Run, settings: &Settings) -> Result<Exit, Trouble> {
-    let reply = door.start(request).await?;
     if args.detach {
+        let reply = door.start(request).await?;
         door.leave(&reply.run).await?;
         output::line(&reply.run)?;
         return Ok(Exit::Fine);
     }
+    let mut interrupts = Interrupts::listen()?;
+    let reply = interrupts.kept_over(door.start(request)).await?;
     let run = reply.run.clone();
-    let exit = watch(door, reply, settings, if args.json { Show::Json } else { Show::People }).await?;
+    let show = if args.json { Show::Json } else { Show::People };
+    let exit = watch(door, reply, settings, show, interrupts).await?;
     if let (Some(file), true) = (&args.plan_out, exit != Exit::Cancelled) {
         let made = door.plan(&run).await?;
         plan::write(&settings.cwd().join(file), &made)?;
