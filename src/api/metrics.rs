@@ -1,5 +1,6 @@
 //! The page of metrics, in the text format of Prometheus (0.0.4).
 
+use crate::api::present::run_state;
 use crate::model::measure::MetricType;
 use crate::runtime::tally::{Counts, STRETCHES};
 use crate::service::{Gauges, Measured, RunState, Status};
@@ -23,7 +24,7 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     let shown = [RunState::Running, RunState::Waiting, RunState::Queued, RunState::Quarantined];
     let state = |state: RunState| {
         let count = status.runs.iter().filter(|run| run.state == state).count();
-        (vec![("state", word(state).to_owned())], number(count as u64))
+        (vec![("state", run_state(state).word().to_owned())], number(count as u64))
     };
     family(&mut page, "runs", "gauge", "Runs that have not ended", &shown.map(state));
     family(
@@ -156,17 +157,6 @@ fn number(count: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "instants in milliseconds are exact up to 2^53")]
 fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1e3
-}
-
-fn word(state: RunState) -> &'static str {
-    match state {
-        RunState::Queued => "queued",
-        RunState::Running => "running",
-        RunState::Waiting => "waiting",
-        RunState::Stranded => "stranded",
-        RunState::Quarantined => "quarantined",
-        RunState::Ended => "ended",
-    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub fn row(row: service::RunRow) -> RunRow {
     }
 }
 
-fn run_state(state: service::RunState) -> RunState {
+pub(super) fn run_state(state: service::RunState) -> RunState {
     match state {
         service::RunState::Queued => RunState::Queued,
         service::RunState::Running => RunState::Running,

@@ -58,6 +58,21 @@ pub enum RunState {
     Ended,
 }
 
+impl RunState {
+    /// As it is sent and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Stranded => "stranded",
+            Self::Quarantined => "quarantined",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// One run in full: what `show --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunDetail {

@@ -51,7 +51,7 @@ fn page(status: &Standing) -> String {
             "  {} {} {}, since {:.0}{waits}",
             short(&run.run),
             run.runbook,
-            word(run.state),
+            run.state.word(),
             run.started
         );
     }
@@ -76,21 +76,10 @@ fn page(status: &Standing) -> String {
 
 fn counts(runs: &[UnfinishedRun]) -> String {
     let states = [RunState::Running, RunState::Waiting, RunState::Queued, RunState::Stranded, RunState::Quarantined];
-    let counted = states.map(|state| (runs.iter().filter(|run| run.state == state).count(), word(state)));
+    let counted = states.map(|state| (runs.iter().filter(|run| run.state == state).count(), state.word()));
     let said: Vec<String> =
         counted.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     if said.is_empty() { "no run is unfinished\n".into() } else { format!("runs: {}\n", said.join(", ")) }
-}
-
-fn word(state: RunState) -> &'static str {
-    match state {
-        RunState::Queued => "queued",
-        RunState::Running => "running",
-        RunState::Waiting => "waiting",
-        RunState::Stranded => "stranded",
-        RunState::Quarantined => "quarantined",
-        RunState::Ended => "ended",
-    }
 }
 
 /// Files that do not count as they are.
