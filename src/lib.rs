@@ -8,6 +8,7 @@ pub mod base;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+pub mod escalation;
 pub mod expr;
 pub mod keeper;
 pub mod lang;

@@ -232,6 +232,50 @@ impl fmt::Debug for RunId {
 #[error("`{0}` is not a run id: 26 letters and digits, as `stepladder runs` shows them")]
 pub struct BadRunId(pub String);
 
+/// The id of one incident: written as a [`RunId`] is, time first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IncidentId(RunId);
+
+impl IncidentId {
+    /// An id for an incident opened `millis` after the epoch; `chance` supplies the 80 random bits.
+    #[must_use]
+    pub fn new(millis: u64, chance: u128) -> Self {
+        Self(RunId::new(millis, chance))
+    }
+
+    /// The id written as `text`.
+    ///
+    /// # Errors
+    /// The text itself when it is not 26 characters of the alphabet.
+    pub fn parse(text: &str) -> Result<Self, BadRunId> {
+        RunId::parse(text).map(Self)
+    }
+
+    /// When it was opened, to the millisecond.
+    #[must_use]
+    pub fn opened(self) -> jiff::Timestamp {
+        self.0.began()
+    }
+
+    /// The seed of everything that looks random in it: ids of its pages and of the runs it starts.
+    #[must_use]
+    pub fn seed(self) -> u64 {
+        self.0.seed()
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,6 +56,8 @@ limits! {
     MAX_BATCH = 1024 * 1024, "bytes of one batch", "one frame of the journal";
     /// Bytes of output that ride in the event itself.
     INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
+    /// Bytes of the key of an incident.
+    MAX_INCIDENT_KEY = 255, "bytes of the key of an incident", "what PagerDuty allows a dedup key";
     /// Samples that one attempt of one step may store.
     MAX_SAMPLES = 1_000, "samples of one attempt", "a list of disks or of probes, not a table of everything";
     /// Bytes of the samples of one attempt, as they are stored.
