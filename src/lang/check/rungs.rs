@@ -5,6 +5,7 @@ use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::Loaded;
 use crate::model::escalation::{Escalation, Reach};
+use jiff::Timestamp;
 
 /// Checks `escalation.yaml`.
 pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings: &mut Diagnostics) {
@@ -267,7 +268,7 @@ impl Rungs<'_> {
                 levels.flat_map(|level| level.page.iter()).flat_map(|who| members(ladder, who)).collect();
             for person in ladder.contacts.iter().filter(|(id, _)| paged.contains(&id.as_str())) {
                 let (id, contact) = person;
-                for channel in channels.iter().filter(|channel| !contact.addresses.contains_key(channel.as_str())) {
+                for channel in channels.iter().filter(|channel| contact.address(channel.as_str()).is_none()) {
                     if contact.addresses.is_empty() {
                         continue;
                     }
@@ -308,22 +309,17 @@ impl Rungs<'_> {
 
     /// A time of standing in that ends before it begins puts nobody on call.
     fn stand_ins(&self, findings: &mut Diagnostics) {
-        let at = |text: &str| text.parse::<jiff::civil::DateTime>().ok();
-        for (rotation, one) in self
-            .ladder
-            .rotations
-            .iter()
-            .flat_map(|(name, rotation)| rotation.overrides.iter().map(move |it| (name, it)))
-        {
-            if let (Some(from), Some(to)) = (at(&one.from), at(&one.to))
-                && from >= to
-            {
+        for (name, rotation) in &self.ladder.rotations {
+            let shown = |at: Timestamp| rotation.zone.to_datetime(at).strftime("%F %H:%M").to_string();
+            for one in rotation.overrides.iter().filter(|one| one.from >= one.to) {
                 let message = format!(
-                    "`{}` stands in for `{rotation}` until {}, which is not after {}",
-                    one.who, one.to, one.from
+                    "`{}` stands in for `{name}` until {}, which is not after {}",
+                    one.who,
+                    shown(one.to),
+                    shown(one.from)
                 );
                 findings.push(
-                    Diagnostic::error(Code::BadDate, self.below("on_call", &one.to), message)
+                    Diagnostic::error(Code::BadDate, self.below("on_call", &shown(one.to)), message)
                         .help("`to` comes after `from`"),
                 );
             }

@@ -118,7 +118,7 @@ fn person_of(
     }
     level.page.push(name.as_str().to_owned());
     shown.clone_into(&mut level.name);
-    ladder.contacts.insert(name, Contact { name: shown.to_owned(), addresses });
+    ladder.contacts.insert(name, Contact { name: shown.to_owned(), addresses, ..Contact::default() });
 }
 
 fn announcements(ctx: &mut Ctx, fields: &crate::lang::decode::Fields<'_>, ladder: &mut Escalation) {

@@ -11,6 +11,7 @@ pub(super) mod piece;
 mod places;
 mod policy;
 mod reader;
+mod rotations;
 mod runbook;
 mod settings;
 pub(super) mod step;
@@ -101,7 +102,7 @@ fn single(loaded: &mut Loaded, ctx: &mut Ctx, part: Part, root: &Node) {
         Part::Escalation => {
             let ladder = match root.get("escalation_contacts") {
                 Some(_) => contacts::ladder(ctx, root),
-                None => escalation::ladder(ctx, root),
+                None => escalation::ladder(ctx, root, &loaded.book.settings),
             };
             loaded.book.escalation = ladder.or(loaded.book.escalation.take());
         }
