@@ -6,6 +6,7 @@
 //! [`World`]. Every future may be dropped at any time, which stops the work.
 
 mod args;
+pub mod channel;
 mod connect;
 mod dns;
 mod door;
@@ -31,6 +32,7 @@ mod web;
 mod world;
 
 pub use glob::matches as fits;
+pub use notify::addresses;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};
@@ -78,7 +80,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
         Kind::Report => report::perform(&args, world).await,
-        Kind::Notify => notify::notify(&args, world),
+        Kind::Notify => notify::notify(request, &args, world).await,
         Kind::Escalate => Ok(notify::escalate(&args)),
     }
 }

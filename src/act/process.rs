@@ -138,6 +138,13 @@ fn script(args: &Args) -> Result<Vec<String>, Failure> {
     Ok(argv)
 }
 
+/// The key of a step that is the same over its attempts, by which what is done twice is known to be one.
+pub(super) fn key(request: &Request) -> String {
+    let place = request.place.to_string();
+    let key = Digest::of_parts(&[request.run.as_bytes(), place.as_bytes()]).to_string();
+    key[..32].to_owned()
+}
+
 /// The whole environment of a child: ours last, so that nothing the author wrote hides it.
 fn environment(request: &Request, world: &World, filled: &Filled) -> Result<Vec<(String, String)>, Failure> {
     let mut env = world.base_env.clone();
@@ -145,15 +152,13 @@ fn environment(request: &Request, world: &World, filled: &Filled) -> Result<Vec<
         env.retain(|(known, _)| known != name);
         env.push((name.clone(), text.fill(&mut |secret| filled.value(secret))?));
     }
-    let place = request.place.to_string();
-    let key = Digest::of_parts(&[request.run.as_bytes(), place.as_bytes()]).to_string();
     for (name, value) in [
         ("RUN_ID", request.run.clone()),
         ("RUN_DIR", world.run_dir.display().to_string()),
         ("STEP_ID", request.place.step().to_string()),
         ("ATTEMPT", request.attempt.to_string()),
         ("BOOK_DIR", world.book_dir.display().to_string()),
-        ("STEPLADDER_KEY", key[..32].to_owned()),
+        ("STEPLADDER_KEY", key(request)),
     ] {
         env.retain(|(known, _)| known != name);
         env.push((name.into(), value));

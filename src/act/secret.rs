@@ -4,7 +4,7 @@
 //! request is performed and forgotten with it.
 
 use crate::act::secret::file::read_names;
-use crate::base::arg::{Landing, SEALED_INPUT, SecretRef};
+use crate::base::arg::{Arg, Landing, SEALED_INPUT, SecretRef};
 use crate::model::book::SecretSource;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
@@ -78,6 +78,20 @@ impl Secrets {
             Some(seal) => seal.open(sealed),
             None => self.environment.get(name).cloned().ok_or_else(|| "this process was not given it".to_owned()),
         }
+    }
+
+    /// The values of every secret that settings name.
+    pub(super) async fn gather_for(&self, settings: &Arg) -> Result<Filled, Failure> {
+        let mut names = BTreeSet::new();
+        settings.each_secret(&mut |secret| {
+            names.insert(secret.name.clone());
+        });
+        let mut filled = Filled::default();
+        for name in names {
+            let value = self.one(&name).await?;
+            filled.insert(&name, value);
+        }
+        Ok(filled)
     }
 
     /// Whether a secret is there to be read; its value is not kept.
@@ -178,7 +192,10 @@ fn landed(value: &str, secret: &SecretRef) -> Result<String, Failure> {
             text.push(c);
             text
         }),
-        Landing::Url | Landing::UrlPart => percent(value),
+        Landing::UrlPart => percent(value),
+        // A whole URL: it is parsed where it is used, and a blank would only be found to be one there.
+        Landing::Url if value.trim().contains(char::is_whitespace) => return bad("is no URL: it has a blank in it"),
+        Landing::Url => value.trim().into(),
         Landing::Html => value
             .replace('&', "&amp;")
             .replace('<', "&lt;")
@@ -215,7 +232,6 @@ pub(super) fn percent(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::arg::Arg;
     use crate::base::value::json;
     use std::os::unix::fs::PermissionsExt;
 

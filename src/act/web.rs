@@ -234,7 +234,7 @@ pub(super) fn wrong_status(subject: &str, answer: &Answer, expected: &str, world
 }
 
 /// Seconds, or an HTTP date.
-fn retry_after(text: &str, now: jiff::Timestamp) -> Option<u64> {
+pub(super) fn retry_after(text: &str, now: jiff::Timestamp) -> Option<u64> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();

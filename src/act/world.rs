@@ -1,8 +1,10 @@
 //! What a performer may know of the place it works in.
 
+use crate::act::channel::Posted;
 use crate::act::secret::Secrets;
 use crate::base::level::Level;
 use crate::model::book::Settings;
+use crate::model::escalation::Escalation;
 use crate::model::kind::Kind;
 use crate::model::perform::Request;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ pub struct World {
     pub run_dir: PathBuf,
     /// `stepladder.yaml`.
     pub settings: Arc<Settings>,
+    /// `escalation.yaml`: the people that messages are for.
+    pub ladder: Arc<Escalation>,
     /// Where secrets come from.
     pub secrets: Secrets,
     /// What every child has in its environment beside the engine's names: PATH, HOME, LANG.
@@ -44,6 +48,8 @@ pub struct World {
     pub ticks: fn() -> Duration,
     /// The terminal.
     pub say: Say,
+    /// What was posted where, for channels that can change what they have sent.
+    pub posted: Posted,
 }
 
 impl World {

@@ -12,6 +12,7 @@ pub mod driver;
 pub mod index;
 pub mod keeper;
 pub mod owner;
+pub mod pager;
 pub mod perform;
 pub mod plan;
 pub mod pump;

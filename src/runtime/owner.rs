@@ -1,7 +1,9 @@
 //! The owner: whoever holds the data directory's lock, drives its runs, and answers for them.
 
+use crate::act::channel::Posted;
 use crate::act::{Say, Seal, Secrets, World};
 use crate::model::book::Settings;
+use crate::model::escalation::Escalation;
 use crate::runtime::clock;
 use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
@@ -33,6 +35,8 @@ pub struct Config {
     pub data: PathBuf,
     /// `stepladder.yaml`, decoded.
     pub settings: Arc<Settings>,
+    /// `escalation.yaml`; empty where the book has none.
+    pub ladder: Arc<Escalation>,
     /// `stepladder.yaml`, as written.
     pub settings_text: Arc<str>,
     /// How long finished runs are kept.
@@ -144,16 +148,20 @@ pub fn secrets(config: &Config) -> Secrets {
     }
 }
 
-fn world(config: &Config) -> World {
+/// The place in which this owner performs steps and sends messages.
+#[must_use]
+pub fn world(config: &Config) -> World {
     let base_env = BASE_ENV.iter().filter_map(|name| Some(((*name).to_owned(), config.env.get(*name)?.clone())));
     World {
         book_dir: config.book_dir.clone(),
         run_dir: config.data.join("runs"),
         settings: Arc::clone(&config.settings),
+        ladder: Arc::clone(&config.ladder),
         secrets: secrets(config),
         base_env: base_env.collect(),
         now: clock::now(),
         ticks: clock::ticks,
         say: Arc::clone(&config.say),
+        posted: Posted::default(),
     }
 }

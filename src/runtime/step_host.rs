@@ -64,11 +64,14 @@ impl Order {
             book_dir: self.book_dir.clone(),
             run_dir: self.run_dir.clone(),
             settings: Arc::new(lang::load(&file).book.settings),
+            // `notify`, the only kind that asks for people, is never performed here.
+            ladder: Arc::default(),
             secrets,
             base_env: self.base_env.clone(),
             now: clock::now(),
             ticks: clock::ticks,
             say: Arc::new(|_| false),
+            posted: act::channel::Posted::default(),
         }
     }
 }

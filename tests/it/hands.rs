@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+use stepladder::act::channel::Posted;
 use stepladder::act::{Secrets, World};
 use stepladder::base::address::Place;
 use stepladder::base::arg::Arg;
@@ -33,11 +34,13 @@ fn hands(dir: &std::path::Path) -> (Hands, Receiver<Message>) {
         book_dir: dir.into(),
         run_dir: dir.join("runs"),
         settings: Arc::new(lang::load(&[]).book.settings),
+        ladder: Arc::default(),
         secrets: Secrets::default(),
         base_env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         now: clock::now(),
         ticks: clock::ticks,
         say: Arc::new(|_| false),
+        posted: Posted::default(),
     };
     let (sender, inbox) = channel();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_stepladder"));

@@ -32,6 +32,12 @@ impl Filled {
         self.0.values().flat_map(|value| variants(value)).collect()
     }
 
+    /// A text without any of the values.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        hidden(text, &self.masks())
+    }
+
     /// The reply without any of the values.
     #[must_use]
     pub fn mask(&self, reply: Reply) -> Reply {
@@ -39,13 +45,7 @@ impl Filled {
             return reply;
         }
         let masks = self.masks();
-        let clean = |text: &str| !masks.iter().any(|mask| text.contains(mask.as_str()));
-        let hide = |text: &str| match Masker::new(&masks) {
-            // Nearly every text is clean, and a matcher is dear to make.
-            _ if clean(text) => text.to_owned(),
-            Ok(mut masker) => String::from_utf8_lossy(&masker.mask(text.as_bytes())).into_owned(),
-            Err(why) => format!("(hidden: {why})"),
-        };
+        let hide = |text: &str| hidden(text, &masks);
         match reply {
             Reply::Done { output, findings } => Reply::Done {
                 output: each(&output, &hide),
@@ -62,6 +62,18 @@ impl Filled {
             Reply::Stopped { output } => Reply::Stopped { output: each(&output, &hide) },
             Reply::Lost { known } => Reply::Lost { known: hide(&known) },
         }
+    }
+}
+
+/// A text without any of the masks.
+fn hidden(text: &str, masks: &[String]) -> String {
+    // Nearly every text is clean, and a matcher is dear to make.
+    if !masks.iter().any(|mask| text.contains(mask.as_str())) {
+        return text.to_owned();
+    }
+    match Masker::new(masks) {
+        Ok(mut masker) => String::from_utf8_lossy(&masker.mask(text.as_bytes())).into_owned(),
+        Err(why) => format!("(hidden: {why})"),
     }
 }
 

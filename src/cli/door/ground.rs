@@ -1,5 +1,6 @@
 //! The ground a home stands on: which data directory, what for, and how its runs are reached from there.
 
+use crate::act::World;
 use crate::api::Desk;
 use crate::api::socket;
 use crate::base::span::Span;
@@ -173,6 +174,11 @@ fn last_good(book: &Path) -> Result<Loaded, Trouble> {
     Ok(lang::load(&texts.into_iter().collect::<Vec<_>>()))
 }
 
+/// The place in which messages are sent without an owner: to test the ways to people.
+pub(super) fn world(settings: &Settings, book: &Path) -> Result<World, Trouble> {
+    config(settings, book, Purpose::Look).map(|(config, _)| owner::world(&config))
+}
+
 fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files), Trouble> {
     let loaded = if purpose == Purpose::Serve { Arc::new(last_good(book)?) } else { settings.memo.load(book)?.loaded };
     let text =
@@ -187,6 +193,7 @@ fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config,
         data: book_dir.join(&loaded.book.settings.data),
         book_dir: book_dir.clone(),
         settings: Arc::new(loaded.book.settings.clone()),
+        ladder: Arc::new(loaded.book.escalation.clone().unwrap_or_default()),
         settings_text: text.unwrap_or_else(|| "".into()),
         env: settings.env.clone(),
         program,

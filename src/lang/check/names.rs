@@ -6,6 +6,7 @@ use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Problem, ProblemKind, Read, Type, Types};
 use crate::lang::{Formula, Loaded, Mention};
+use crate::model::channel::GATEWAY_NAMES;
 use crate::model::step::StepKind;
 
 /// Checks all mentions of one runbook.
@@ -61,10 +62,17 @@ fn unknown_root_field(outline: &Outline, mention: &Mention, problem: &Problem) -
 /// Checks what stands in the files of the whole book.
 pub(super) fn check_book(mention: &Mention, findings: &mut Diagnostics) {
     let mut types = Types::new();
-    for root in ["run", "incident", "trigger", "alert"] {
-        types.insert(root.into(), Type::Any);
+    if mention.key == "channels" {
+        // `channels.NAME.gateway.…`: only a gateway is told what to send by templates.
+        if mention.path.split(['.', '[']).nth(2) == Some("gateway") {
+            types.extend(GATEWAY_NAMES.iter().map(|name| ((*name).into(), Type::Text)));
+        }
+    } else {
+        for root in ["run", "incident", "trigger", "alert"] {
+            types.insert(root.into(), Type::Any);
+        }
+        types.insert("level".into(), Type::Level);
     }
-    types.insert("level".into(), Type::Level);
     let problems = match &mention.what {
         Formula::Expr(expr) => expr.check(&types, &Type::Any),
         Formula::Template(template) => template.check(&types),

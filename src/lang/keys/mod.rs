@@ -4,6 +4,7 @@
 //! (`docs/decisions/0011-one-table-of-language-keys.md`).
 
 pub(crate) mod alerts;
+pub(crate) mod channel;
 pub(crate) mod escalation;
 pub(crate) mod flow;
 pub(crate) mod runbook;

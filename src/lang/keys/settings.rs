@@ -1,10 +1,9 @@
 //! The keys of `stepladder.yaml`.
 
 use crate::base::arg::Landing;
+use crate::lang::keys::channel::CHANNEL;
 use crate::lang::keys::syntax;
 use crate::model::shape::{Key, Shape, key, required};
-
-const PLAIN: Shape = Shape::Text(Landing::Plain);
 
 const SECRETS: &[Key] = &[
     key("env", Shape::Record(&[]), "The environment of the owner."),
@@ -18,27 +17,6 @@ const SECRETS: &[Key] = &[
         "What opens the `age` file: a file (mode 0600), or `$NAME` of a variable that holds the key. \
          `$STEPLADDER_AGE_KEY`, else `~/.config/stepladder/age.txt`, unless said.",
     ),
-];
-
-/// The keys of one channel: its provider, or what the provider needs.
-const CHANNEL: &[Key] = &[
-    key("webhook", Shape::Text(Landing::Url), "An incoming webhook (Slack and the like)."),
-    key("smtp", PLAIN, "A mail server, `host:port`."),
-    key(
-        "twilio",
-        Shape::Record(&[
-            required("account", PLAIN, "The account."),
-            required("token", PLAIN, "The token."),
-            required("from", PLAIN, "The sender's number."),
-        ]),
-        "SMS by Twilio.",
-    ),
-    key("file", PLAIN, "A file that messages are appended to, relative to the book."),
-    key("terminal", Shape::Bool, "The terminal of whoever runs it."),
-    key("tls", Shape::Choice(&["starttls", "tls", "none"]), "How the mail server is spoken to. starttls unless said."),
-    key("username", PLAIN, "The user of the mail server."),
-    key("password", PLAIN, "The password of the mail server."),
-    key("from", Shape::Text(Landing::Header), "The sender."),
 ];
 
 /// The keys of `stepladder.yaml`.

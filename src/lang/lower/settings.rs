@@ -10,14 +10,12 @@ use crate::lang::lower::triggers::plain;
 use crate::lang::yaml::Node;
 use crate::model::book::{SecretSource, Settings};
 use crate::model::calendar::Calendar;
+use crate::model::channel::Provider;
 use crate::model::ics;
 use crate::model::param::Param;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The providers a channel may have, of which it has one.
-const PROVIDERS: &[&str] = &["webhook", "smtp", "twilio", "file", "terminal"];
 
 /// The settings; the default for whatever is wrong.
 pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Settings {
@@ -117,7 +115,7 @@ fn named<'f>(ctx: &mut Ctx, fields: &'f Fields<'_>, key: &str) -> Vec<(Name, &'f
 
 fn one_provider(ctx: &mut Ctx, fields: &Fields<'_>) {
     for (key, node) in fields.node("channels").and_then(Node::pairs).unwrap_or_default() {
-        let written: Vec<_> = PROVIDERS.iter().filter(|provider| node.get(provider).is_some()).collect();
+        let written: Vec<_> = Provider::ALL.iter().map(|it| it.key()).filter(|key| node.get(key).is_some()).collect();
         let name = key.name().unwrap_or_default();
         match written.as_slice() {
             [_] => {}
@@ -125,7 +123,7 @@ fn one_provider(ctx: &mut Ctx, fields: &Fields<'_>) {
                 Code::KindCount,
                 key.spot,
                 format!("the channel `{name}` has no provider"),
-                format!("add one of {}", PROVIDERS.join(", ")),
+                format!("add one of {}", Provider::ALL.iter().map(|it| it.key()).collect::<Vec<_>>().join(", ")),
             ),
             [first, second, ..] => {
                 ctx.findings.push(Diagnostic::error(

@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stepladder::act::channel::Posted;
 use stepladder::act::{Captured, ProcessExit, Secrets, World, command, perform, reply};
 use stepladder::base::address::Place;
 use stepladder::base::arg::{Arg, Landing, Piece, SecretRef, Text};
@@ -58,6 +59,7 @@ impl Stage {
             book_dir: self.book.path().into(),
             run_dir: self.book.path().join("run"),
             settings: Arc::new(settings),
+            ladder: Arc::default(),
             secrets: Secrets {
                 sources: vec![SecretSource::Env],
                 environment: BTreeMap::from([("TOKEN".into(), "hunter2-hunter2".into())]),
@@ -72,6 +74,7 @@ impl Stage {
                 said.lock().unwrap().push(announcement.message.clone());
                 true
             }),
+            posted: Posted::default(),
         }
     }
 }

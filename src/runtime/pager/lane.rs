@@ -1,0 +1,248 @@
+//! The way of one channel: its queue, its limits, its tries.
+
+use crate::base::digest::Digest;
+use crate::base::ids::Name;
+use crate::model::message::Sent;
+use crate::runtime::clock;
+use crate::runtime::pager::breaker::{Breaker, Verdict};
+use crate::runtime::pager::queue::{Queue, Waiting};
+use crate::runtime::pager::{AttemptNote, Job, PageKey, ProviderState, Shared};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The most urgent pages: never held back by a limit of our own, always tried.
+const MOST_URGENT: u8 = 1;
+
+/// How long a page is tried again and again, from when it was handed over: the most urgent shorter, so that the next
+/// address has its turn.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(300)];
+
+/// The first wait between two tries, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// The way of one channel.
+#[derive(Default)]
+pub(super) struct Lane {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    trying: BTreeSet<PageKey>,
+    in_flight: usize,
+    breaker: Breaker,
+    /// Nothing is sent before: the provider asked for it.
+    paused: Option<Instant>,
+    /// The instants of the last minute at which a page was let through, where there is a limit.
+    minute: Vec<Instant>,
+    last_error: Option<String>,
+    sent: u64,
+    failed: u64,
+    tries: u64,
+}
+
+/// What a lane does next.
+enum Next {
+    /// Tries this page.
+    Try(Waiting),
+    /// Gives this page up without a try.
+    GiveUp(Waiting, Sent),
+    /// Waits until something changes, or that instant.
+    Wait(Option<Instant>),
+}
+
+impl Lane {
+    pub(super) fn put(&self, job: Job) {
+        let patience = PATIENCE[usize::from(job.urgency != MOST_URGENT)];
+        let until = Instant::now() + patience;
+        self.state().queue.put(Waiting { job, until, notes: Vec::new() });
+        self.wake();
+    }
+
+    pub(super) fn withdraw(&self, key: &PageKey) {
+        let mut state = self.state();
+        let tried = state.trying.contains(key);
+        state.queue.withdraw(key, tried);
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it is.
+    pub(super) fn look(&self, channel: Name) -> ProviderState {
+        let (state, now) = (self.state(), Instant::now());
+        ProviderState {
+            channel,
+            queued: state.queue.len(),
+            in_flight: state.in_flight,
+            breaker: state.breaker.word(),
+            paused: state.paused.filter(|until| *until > now).map(|until| until - now),
+            last_error: state.last_error.clone(),
+            sent: state.sent,
+            failed: state.failed,
+            tries: state.tries,
+        }
+    }
+
+    /// Lets pages through, for ever.
+    pub(super) async fn run(self: Arc<Self>, channel: Name, shared: Arc<Shared>) {
+        loop {
+            let limits = shared.limits(&channel);
+            let next = self.state().next(limits, Instant::now());
+            match next {
+                Next::Try(waiting) => {
+                    let (lane, shared, handle) = (Arc::clone(&self), Arc::clone(&shared), shared.handle.clone());
+                    drop(handle.spawn(async move { lane.attempt(waiting, &shared).await }));
+                }
+                Next::GiveUp(waiting, sent) => (shared.settled)(waiting.job.key, sent, waiting.notes),
+                Next::Wait(None) => self.wake.notified().await,
+                Next::Wait(Some(at)) => drop(tokio::time::timeout_at(at, self.wake.notified()).await),
+            }
+        }
+    }
+
+    /// One try of one page, which is asked right before whether it is still wanted.
+    async fn attempt(self: Arc<Self>, mut waiting: Waiting, shared: &Shared) {
+        let (at, begun) = (clock::now(), Instant::now());
+        let Some(message) = (waiting.job.compose)() else {
+            self.state().not_tried(&waiting.job.key, begun);
+            self.wake();
+            return;
+        };
+        let sent = (shared.send)(message, waiting.job.address.clone()).await;
+        let now = Instant::now();
+        waiting.notes.push(AttemptNote { at, took: now - begun, sent: sent.clone() });
+        let over = self.state().ended(waiting, sent, now);
+        self.wake();
+        if let Some((waiting, sent)) = over {
+            (shared.settled)(waiting.job.key, sent, waiting.notes);
+        }
+    }
+}
+
+impl State {
+    /// What is to be done now.
+    fn next(&mut self, (at_once, per_minute): (usize, Option<u64>), now: Instant) -> Next {
+        self.queue.bring_due(now);
+        let due = self.queue.next_due();
+        let Some(urgency) = self.queue.urgency() else { return Next::Wait(due) };
+        let urgent = urgency == MOST_URGENT;
+        if let Some(until) = self.paused.filter(|until| *until > now) {
+            return self.while_paused(until, due);
+        }
+        if self.in_flight >= at_once {
+            return Next::Wait(due);
+        }
+        if let Some(at) = self.held_back(per_minute, now).filter(|_| !urgent) {
+            return Next::Wait(Some(due.map_or(at, |due| due.min(at))));
+        }
+        let verdict = self.breaker.ask(urgent, now);
+        let Some(waiting) = self.queue.take() else { return Next::Wait(due) };
+        if verdict == Verdict::Fail {
+            self.failed += 1;
+            let why = self.last_error.as_deref().unwrap_or("it did not answer");
+            let reason = format!("not tried: its provider fails again and again ({why})");
+            return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+        }
+        self.in_flight += 1;
+        self.tries += 1;
+        self.trying.insert(waiting.job.key.clone());
+        if per_minute.is_some() {
+            self.minute.push(now);
+        }
+        Next::Try(waiting)
+    }
+
+    /// Nothing is sent now. A page whose time ends before is given up at once, so that another way is tried.
+    fn while_paused(&mut self, until: Instant, due: Option<Instant>) -> Next {
+        while let Some(waiting) = self.queue.take() {
+            if waiting.until < until {
+                self.failed += 1;
+                let why = self.last_error.as_deref().unwrap_or("too many requests");
+                let reason = format!("not tried in time: its provider wants nothing for a while ({why})");
+                return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+            }
+            self.queue.put_later(until, waiting);
+        }
+        Next::Wait(Some(due.map_or(until, |due| due.min(until))))
+    }
+
+    /// When there is room again under a limit of pages a minute; `None` where there is now.
+    fn held_back(&mut self, per_minute: Option<u64>, now: Instant) -> Option<Instant> {
+        let most = usize::try_from(per_minute?).unwrap_or(usize::MAX);
+        let minute = Duration::from_secs(60);
+        self.minute.retain(|at| *at + minute > now);
+        let oldest = self.minute.len().checked_sub(most).and_then(|index| self.minute.get(index))?;
+        Some(*oldest + minute)
+    }
+
+    /// A page is not being tried any more.
+    fn left(&mut self, key: &PageKey) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.trying.remove(key);
+        self.queue.was_withdrawn(key);
+    }
+
+    /// A page was not wanted any more: if it was to tell whether the provider works, the next one does.
+    fn not_tried(&mut self, key: &PageKey, now: Instant) {
+        self.left(key);
+        self.breaker.untold(now);
+    }
+
+    /// What a try comes to: the page and its end, or nothing where it is tried again.
+    fn ended(&mut self, waiting: Waiting, sent: Sent, now: Instant) -> Option<(Waiting, Sent)> {
+        let withdrawn = self.queue.was_withdrawn(&waiting.job.key);
+        self.left(&waiting.job.key);
+        let (reason, after) = match &sent {
+            Sent::Accepted { .. } | Sent::Delivered { .. } => {
+                self.breaker.answered();
+                self.sent += 1;
+                return Some((waiting, sent));
+            }
+            Sent::Refused { reason } => {
+                self.breaker.answered();
+                self.last_error = Some(reason.clone());
+                self.failed += 1;
+                return Some((waiting, sent));
+            }
+            Sent::Later { reason, after } => (reason.clone(), *after),
+        };
+        self.last_error = Some(reason);
+        match after {
+            // It works, and is asked too much: everything of this channel waits, and nothing of another.
+            Some(millis) => {
+                self.breaker.answered();
+                let until = now + Duration::from_millis(millis);
+                self.paused = Some(self.paused.map_or(until, |known| known.max(until)));
+            }
+            None => self.breaker.failed(now),
+        }
+        let wait = after.map_or_else(|| backoff(&waiting), Duration::from_millis);
+        if withdrawn || !self.breaker.works() || now + wait > waiting.until {
+            self.failed += 1;
+            return Some((waiting, sent));
+        }
+        self.queue.put_later(now + wait, waiting);
+        None
+    }
+}
+
+/// How long until the next try: doubled each time, up to the longest, and half of it by lot. The lot comes from the
+/// page's key, so that it is the same whoever draws it.
+fn backoff(waiting: &Waiting) -> Duration {
+    let tries = waiting.notes.len();
+    let doubled = 1_u32 << tries.saturating_sub(1).min(10);
+    let whole = BACKOFF.0.saturating_mul(doubled).min(BACKOFF.1);
+    let lot = Digest::of_parts(&[waiting.job.key.0.as_bytes(), &tries.to_le_bytes()]).seed() % 1_000;
+    whole / 2 + whole.mul_f64(f64::from(u32::try_from(lot).unwrap_or_default()) / 2_000.0)
+}
