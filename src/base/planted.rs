@@ -63,6 +63,16 @@ bugs! {
     KeepsGroup = 7, "a cancelled run keeps its group for ever", "simulator";
     /// A mutex is given back before each next attempt.
     MutexPerAttempt = 7, "a mutex is given back between attempts", "simulator";
+    /// Turns of a level come though somebody has taken the incident.
+    PagesTaken = 8, "people are paged about what somebody has taken", "incidents";
+    /// Unsent pages stay ordered after an answer.
+    KeepsPages = 8, "a page is sent after the acknowledgement that stops it", "incidents";
+    /// A failed address has its whole wait all the same.
+    WaitsAfterFailure = 9, "the next address waits though the one before it failed", "incidents";
+    /// A level of which nobody can be reached is not passed.
+    StaysUnreachable = 9, "nobody of a level can be reached, and the next is not told", "incidents";
+    /// Trouble told of again is not counted.
+    LosesCount = 10, "trouble that is told of again is not counted", "incidents";
     /// The encodings of a secret are not masked.
     PlainMask = 11, "an encoded secret passes the mask", "canary";
     /// A secret that falls across two chunks is not masked.
@@ -85,6 +95,8 @@ bugs! {
     NoSweep = 17, "the sweep passes over a lost attempt", "simulator";
     /// A due instant is forgotten.
     ForgetsDue = 17, "a due instant is forgotten, and no sweep looks", "simulator";
+    /// A response has no end.
+    NeverStops = 18, "a response that takes too long is not stopped", "incidents";
     /// A called run is no deeper than its caller.
     NoDepth = 18, "runs that call one another never end", "simulator";
 }

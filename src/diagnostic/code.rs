@@ -102,4 +102,11 @@ codes! {
     NoAddress = "SL0703", "a person without an address for a channel";
     RouteOrder = "SL0704", "routes of which the last does not match everything";
     BadPhone = "SL0705", "a telephone number that cannot be dialled";
+    EmptyLevel = "SL0706", "a level with nobody on it at some time of the next 90 days";
+    NeverUsed = "SL0707", "a route, rule or channel of the ladder whose turn never comes";
+    OneProvider = "SL0708", "a ladder that reaches everybody through one provider";
+    TurnsShift = "SL0709", "members of a rotation that change where its `since` does not";
+    QuietTooLong = "SL0710", "quiet hours in which nobody is told in time";
+    StandInTwice = "SL0711", "two people who stand in at the same time";
+    TwoLadders = "SL0712", "two files that are both the ladder";
 }

@@ -4,6 +4,8 @@ use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId};
 use crate::base::level::{Level, Outcome};
+use crate::base::span::Span;
+use crate::model::message::Address;
 use crate::model::trouble::{Source, Trouble};
 use jiff::Timestamp;
 
@@ -55,6 +57,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The run of a response takes too long, or has become pointless: it is being cancelled.
+    Stopping {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
     /// The run of a response has ended, or will never start.
     Responded {
         /// The run.
@@ -88,6 +97,8 @@ pub enum Event {
         level: u32,
         /// Which, from 1.
         number: u32,
+        /// Who is told how and after how long, as it was when the round began: what is still to come is planned here.
+        turns: Vec<Turn>,
     },
     /// A message is to be sent; it starts once this is durable (invariants 1 and 8).
     Paged(Box<Page>),
@@ -218,7 +229,22 @@ pub enum Event {
         how: Ending,
         /// In a line.
         reason: String,
+        /// The key under which it was the open one, so that the event alone says which key is free again.
+        key: String,
     },
+}
+
+/// One address in a round, and when it has its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The person; `None` = an address alone.
+    pub who: Option<Name>,
+    /// How long after the beginning of the round; earlier where every address of the person before it has failed.
+    pub after: Span,
+    /// Where.
+    pub address: Address,
+    /// What is said.
+    pub what: What,
 }
 
 /// How an incident begins.
@@ -337,4 +363,28 @@ pub enum Ending {
     Mended,
     /// A `resolve` step of a run.
     Step,
+}
+
+impl Clock {
+    /// The word stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Escalation => "escalation",
+        }
+    }
+}
+
+impl Ending {
+    /// The word stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Cleared => "cleared",
+            Self::Mended => "mended",
+            Self::Step => "step",
+        }
+    }
 }

@@ -4,7 +4,22 @@
 //! it; [`state`] is the closed table of what may follow what. Every wait is an absolute instant that follows from the state,
 //! so whoever comes back after a pause knows what is due and how late it is.
 //!
+//! `climb` is what the time does, `respond` the runbooks of level 1, `tell` rounds and pages, `people` what persons want;
+//! `ladder` reads the policy for all of them. [`words`] makes a page readable, [`report`] tells the whole afterwards.
+//!
 //! Knows no clock, no journal, no channel: who is on call, where they are reached and what else is going on is asked through
 //! [`Known`](decide::Known).
 
+mod climb;
+pub mod decide;
 pub mod event;
+pub(crate) mod evolve;
+mod ladder;
+mod people;
+pub mod project;
+pub mod report;
+mod respond;
+pub mod state;
+mod tell;
+pub mod text;
+pub mod words;

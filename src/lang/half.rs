@@ -16,6 +16,15 @@ pub(super) fn codes(file: &str) -> &'static [Code] {
     }
 }
 
+/// Whether a file may be the ladder, and before which others it is.
+pub(super) fn ladder_rank(file: &str) -> Option<u8> {
+    match file.rsplit('/').next().unwrap_or(file) {
+        "escalation.yaml" | "escalation.yml" => Some(0),
+        "incident_contacts.yaml" | "incident_contacts.yml" => Some(1),
+        _ => None,
+    }
+}
+
 /// The findings, with one for each file and code in the place of those that can't be judged. `half` names the file that
 /// was not read whole, by code.
 pub(super) fn judged(findings: &Diagnostics, sources: &Sources, half: &BTreeMap<Code, String>) -> Diagnostics {

@@ -81,7 +81,8 @@ pub fn manual() -> String {
         }
         if file.name == "escalation" {
             text.push_str(
-                "\n### incident_contacts.yaml\n\nAnother spelling of the ladder, loaded where it is found.\n",
+                "\n### incident_contacts.yaml\n\nAnother spelling of the ladder, loaded where there is no escalation.yaml: `docs/escalation.md` \
+                 says what it means.\n",
             );
             rows(&mut text, CONTACTS_FILE);
         }

@@ -19,6 +19,8 @@ mod yaml;
 use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Sources, Spot};
 use crate::model::book::Book;
+use crate::model::escalation::Escalation;
+use jiff::Timestamp;
 pub use lower::piece::Piece;
 pub use mention::{Formula, Mention, TextSpot};
 pub use spots::Spots;
@@ -53,6 +55,27 @@ pub fn load(files: &[(String, Arc<str>)]) -> Loaded {
     let checking = reading.join(pieces);
     let found = (0..checking.count()).map(|index| checking.check(index)).collect();
     checking.finish(found)
+}
+
+/// What will be wrong with the ladder of a book in the 90 days after an instant: times at which a level has nobody, and
+/// quiet hours in which nobody is told. It is not in [`Loaded::findings`], for it depends on the time.
+#[must_use]
+pub fn ahead(loaded: &Loaded, now: Timestamp) -> Diagnostics {
+    check::ahead(loaded, now)
+}
+
+/// The text of the file that is the ladder of a book.
+#[must_use]
+pub fn ladder_text(files: &BTreeMap<String, Arc<str>>) -> Option<&Arc<str>> {
+    let named = files.iter().filter_map(|(name, text)| Some((half::ladder_rank(name)?, name, text)));
+    named.min().map(|(_, _, text)| text)
+}
+
+/// What is wrong with the change from one ladder to another, found in the later book: members that change the turns of
+/// everybody, because `since` is the same as before.
+#[must_use]
+pub fn reshuffled(before: &Escalation, loaded: &Loaded) -> Diagnostics {
+    check::reshuffled(before, loaded)
 }
 
 /// A file of a book that could not be read.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 
 /// Days and stretches of time.
@@ -36,5 +37,16 @@ impl Calendar {
         let recent = self.hours[..begun].iter().rev();
         let mut recent = recent.take_while(|(from, _)| at.as_second() - from.as_second() <= self.longest);
         self.days.contains(&day) || recent.any(|(_, to)| at < *to)
+    }
+
+    /// The instants in a stretch of time at which [`Self::has`] may change: days begin and end in that zone.
+    #[must_use]
+    pub fn edges(&self, from: Timestamp, to: Timestamp, zone: &TimeZone) -> Vec<Timestamp> {
+        let (first, last) = (zone.to_datetime(from).date(), zone.to_datetime(to).date());
+        let around = first.yesterday().unwrap_or(first)..=last;
+        let days = self.days.range(around).flat_map(|day| [Some(*day), day.tomorrow().ok()]).flatten();
+        let days = days.filter_map(|day| zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok());
+        let hours = self.hours.iter().flat_map(|(from, to)| [*from, *to]);
+        days.chain(hours).filter(|at| (from..to).contains(at)).collect()
     }
 }

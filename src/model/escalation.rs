@@ -2,7 +2,12 @@
 
 use crate::base::ids::Name;
 use crate::base::span::Span;
+use crate::model::calendar::Calendar;
+use jiff::Timestamp;
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// `escalation.yaml`.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +18,7 @@ pub struct Escalation {
     pub levels: BTreeMap<u32, LadderLevel>,
     /// People.
     pub contacts: BTreeMap<Name, Contact>,
-    /// Names of rotations with their members.
+    /// Names of rotations with their members, in the order of their turns; how they take them is in `rotations`.
     pub on_call: BTreeMap<Name, Vec<Name>>,
     /// Broadcast sets by name: channel addresses such as `slack:#incidents`.
     pub announce: BTreeMap<String, Vec<String>>,
@@ -27,30 +32,71 @@ pub struct Escalation {
     pub routes: Vec<Route>,
 }
 
-/// How the members of a rotation take turns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How the members of a rotation take turns: by local times of its zone, whatever the clocks do.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
     /// The zone of its times.
-    pub timezone: Option<String>,
-    /// The day from which they do, `2026-11-23`.
-    pub since: Option<String>,
-    /// `daily`, `weekly` or `never`.
-    pub rotate: String,
-    /// When it goes round, `mon 09:00`.
-    pub handoff: Option<String>,
+    pub zone: TimeZone,
+    /// The day from which they do; nobody is on call before. Counted from a fixed Monday where it is not said.
+    pub since: Option<Date>,
+    /// How long a turn is by the calendar, in hours: 24 is a day, however long that day is. `None`: it never goes round.
+    pub turn: Option<u32>,
+    /// The weekday on which it goes round, where turns are whole weeks.
+    pub weekday: Option<Weekday>,
+    /// The time of day at which it goes round.
+    pub handoff: Time,
+    /// When somebody is on call at all; empty is always.
+    pub hours: Vec<Window>,
     /// Who stands in.
     pub overrides: Vec<Override>,
+    /// Who is on call on holidays.
+    pub holidays: Option<Holidays>,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+            since: None,
+            turn: Some(7 * 24),
+            weekday: None,
+            handoff: Time::constant(9, 0, 0, 0),
+            hours: Vec::new(),
+            overrides: Vec::new(),
+            holidays: None,
+        }
+    }
 }
 
 /// Somebody stands in for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// From this local time.
-    pub from: String,
-    /// To this local time.
-    pub to: String,
+    /// From this instant.
+    pub from: Timestamp,
+    /// To this instant, which is not in it.
+    pub to: Timestamp,
     /// Who.
     pub who: Name,
+}
+
+/// Who is on call on the days of calendars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holidays {
+    /// The calendars of `stepladder.yaml`, by name.
+    pub calendars: Vec<(Name, Arc<Calendar>)>,
+    /// A contact, or a rotation as in `on_call.weekend`.
+    pub who: String,
+}
+
+/// A stretch of each day, or of some weekdays, by local time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// When it begins.
+    pub from: Time,
+    /// When it ends: on the next day where that is not after its beginning.
+    pub to: Time,
+    /// The days on which it begins; empty is every day.
+    pub days: Vec<Weekday>,
 }
 
 /// Where incidents go.
@@ -136,4 +182,48 @@ pub struct Contact {
     pub name: String,
     /// Address by channel name.
     pub addresses: BTreeMap<String, String>,
+    /// How they want to be reached, in the place of a severity's `reach`.
+    pub rules: Vec<ContactRule>,
+    /// When they are left alone.
+    pub quiet: Vec<Quiet>,
+}
+
+impl Contact {
+    /// Their address on a channel; `sms` and `voice` are the telephone's unless they have their own.
+    #[must_use]
+    pub fn address(&self, channel: &str) -> Option<&str> {
+        let own = self.addresses.get(channel);
+        let phone = || self.addresses.get("phone").filter(|_| matches!(channel, "sms" | "voice"));
+        own.or_else(phone).map(String::as_str)
+    }
+}
+
+/// One of a person's own rules: so long after the page, by these channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRule {
+    /// From the page on.
+    pub after: Span,
+    /// The channels, all at once.
+    pub by: Vec<Name>,
+    /// The severities it is for; empty is every one.
+    pub severities: Vec<String>,
+}
+
+impl ContactRule {
+    /// Whether it is for that severity.
+    #[must_use]
+    pub fn is_for(&self, severity: &str) -> bool {
+        self.severities.is_empty() || self.severities.iter().any(|known| known == severity)
+    }
+}
+
+/// When a person is not paged: what comes then waits for the end of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quiet {
+    /// The zone of its times.
+    pub zone: TimeZone,
+    /// The hours.
+    pub window: Window,
+    /// The severities that wait.
+    pub severities: Vec<String>,
 }

@@ -1,12 +1,13 @@
 //! The documents tell the truth: generated tables are current, and every YAML block goes through the checker.
 
+use crate::check::load;
 use crate::rust_text::{files, root};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use stepladder::base::ids::Name;
 use stepladder::base::limits;
 use stepladder::diagnostic::{Code, Severity};
-use stepladder::lang::{self, Loaded};
+use stepladder::lang::Loaded;
 
 /// Compares a generated page with the one that is kept; `UPDATE=1` keeps the new one.
 #[expect(clippy::disallowed_methods, reason = "UPDATE is how a person tells a test to rewrite its golden text")]
@@ -55,7 +56,7 @@ fn told(loaded: &Loaded) -> Vec<String> {
 
 #[test]
 fn the_book_of_this_repository_has_nothing_wrong() {
-    let loaded = lang::load(&book());
+    let loaded = load(&book());
     let told = told(&loaded);
     assert!(told.is_empty(), "{}", told.join("\n"));
     let names: Vec<String> = loaded.book.runbooks.keys().map(ToString::to_string).collect();
@@ -133,7 +134,7 @@ fn yaml_in_the_documents_passes_the_checker() {
     for (path, page) in pages.chain([readme]) {
         for (_, line, block) in blocks(&page) {
             seen += 1;
-            let loaded = lang::load(&with(&block));
+            let loaded = load(&with(&block));
             // A step that is shown by itself may name steps, inputs and runbooks of its surroundings.
             let around = [Code::UnknownStep, Code::TemplateName, Code::UnknownRunbook];
             let excerpt = loaded.book.files.keys().any(|name| name.as_str() == "excerpt");
@@ -157,7 +158,7 @@ fn the_pages_of_codes_show_what_they_say() {
     let unread = [Code::NoBook, Code::UnreadableFile];
     for code in Code::ALL.iter().filter(|code| !unread.contains(code)) {
         for (heading, line, block) in blocks(code.page()) {
-            let loaded = lang::load(&with(&block));
+            let loaded = load(&with(&block));
             let found = loaded.findings.sorted().into_iter().any(|finding| finding.code == *code);
             if found != (heading == "Wrong") {
                 wrong.push(format!("docs/codes/{}.md:{line} ({heading}): {:?}", code.as_str(), told(&loaded)));

@@ -27,6 +27,7 @@ mod lang;
 mod main_job;
 mod mutation;
 mod noise;
+mod oncall;
 mod order;
 mod owner;
 mod pinned;

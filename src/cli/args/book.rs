@@ -55,6 +55,23 @@ pub struct Next {
     pub json: bool,
 }
 
+/// `oncall`
+#[derive(Debug, Clone, Args)]
+pub struct Oncall {
+    /// Only this rotation, or this contact; every rotation where it is left out
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// At this time instead of now: a local time of the book's zone, or an instant such as 2026-12-31T08:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// The shifts of so many days instead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub days: Option<u16>,
+    /// Print JSON, a line for each rotation or shift
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `why`
 #[derive(Debug, Clone, Args)]
 pub struct Why {

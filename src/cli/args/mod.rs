@@ -7,7 +7,7 @@ mod runs;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Schema, Why,
+    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
@@ -102,6 +102,9 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder next                              of every runbook\n  stepladder next backup --count 30\n  stepladder next backup --at '2026-10-24 12:00'    round a change of the clock"
     )]
     Next(Next),
+    /// Show who is on call, until when, who is next, and how they are reached
+    #[command(after_long_help = ONCALL_EXAMPLES)]
+    Oncall(Oncall),
     /// Say what became of an instant at which something was due
     #[command(
         after_long_help = "Examples:\n  stepladder why backup '2026-11-24 02:30'\n  stepladder why backup 2026-11-24T01:30Z --json"
@@ -234,6 +237,15 @@ const CHECK_EXAMPLES: &str = "Examples:
   stepladder explain SL0101                 what a code means
 
 Exit codes: 0 nothing is wrong, 1 warnings under --strict, 3 errors.";
+
+const ONCALL_EXAMPLES: &str = "Examples:
+  stepladder oncall                                  of every rotation, now
+  stepladder oncall platform --days 30               its shifts
+  stepladder oncall ivanova --days 30                the shifts of one person
+  stepladder oncall --at '2026-12-31 23:00' --json
+
+From the files of the book as they are; nobody has to be running.
+Exit codes: 0 somebody is on call in each, 1 in one of them nobody is.";
 
 const DOCTOR_EXAMPLES: &str = "Examples:
   stepladder doctor                         look; runs go on meanwhile

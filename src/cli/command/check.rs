@@ -4,16 +4,20 @@ use crate::cli::args::{Check, CheckFormat};
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::{output, shelf};
+use crate::cli::{door, output, shelf};
 use crate::diagnostic::render::{github, json, people, sarif};
 use crate::diagnostic::{Diagnostics, Sources};
+use crate::lang::{self, Loaded};
+use crate::runtime::clock;
 use std::path::Path;
 
 /// Checks the book; shows what is wrong in all of it or in some files.
 pub fn run(args: &Check, settings: &Settings) -> Result<Exit, Trouble> {
     let book = settings.book()?;
     let wanted = wanted(args, settings, &book)?;
-    let loaded = shelf::load(&book)?;
+    let mut loaded = shelf::load(&book)?;
+    loaded.findings.append(lang::ahead(&loaded, clock::now()));
+    against_accepted(&book, &mut loaded, settings);
     for name in &wanted {
         if !loaded.sources.iter().any(|(_, source)| source.name == *name) {
             return Err(Trouble::new(format!("`{name}` is not a file that a book has"))
@@ -41,6 +45,22 @@ pub fn run(args: &Check, settings: &Settings) -> Result<Exit, Trouble> {
         (0, _) => Exit::Fine,
         (_, _) => Exit::NotStarted,
     })
+}
+
+/// Adds what is wrong with the ladder beside the one that was accepted last, where that is known.
+fn against_accepted(book: &Path, loaded: &mut Loaded, settings: &Settings) {
+    let rotations = loaded.book.escalation.as_ref().is_some_and(|ladder| !ladder.on_call.is_empty());
+    let data = book.join(&loaded.book.settings.data);
+    if !rotations || !data.is_dir() {
+        return;
+    }
+    let found = super::wait(async { Ok(door::accepted(settings, book, &data).await) });
+    let Ok(Some(texts)) = found else { return };
+    let files: Vec<_> = texts.into_iter().collect();
+    if let Some(before) = &lang::load(&files).book.escalation {
+        let shifted = lang::reshuffled(before, loaded);
+        loaded.findings.append(shifted);
+    }
 }
 
 fn wanted(args: &Check, settings: &Settings, book: &Path) -> Result<Vec<String>, Trouble> {

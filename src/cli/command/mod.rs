@@ -16,6 +16,7 @@ pub mod logs;
 pub mod man;
 pub mod new;
 pub mod next;
+pub mod oncall;
 pub mod orient;
 pub mod reload;
 pub mod retry;
@@ -45,6 +46,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Check(args)) => check::run(&args, settings),
         Some(Command::List(args)) => list::run(&args, settings),
         Some(Command::Next(args)) => next::run(&args, settings),
+        Some(Command::Oncall(args)) => oncall::run(&args, settings),
         Some(Command::Graph(args)) => graph::run(&args, settings),
         Some(Command::Explain(args)) => explain::run(&args, settings),
         Some(Command::Init(_)) => init::run(settings),
@@ -76,7 +78,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
 }
 
 /// Runs a command that waits for things.
-fn wait(command: impl Future<Output = Result<Exit, Trouble>>) -> Result<Exit, Trouble> {
+fn wait<T>(command: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|reason| Trouble::new(format!("cannot start: {reason}")))?;
     let ended = runtime.block_on(command);

@@ -20,6 +20,7 @@ macro_rules! asked {
     };
 }
 
+mod accepted;
 mod ground;
 mod home;
 mod lasting;
@@ -44,6 +45,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+pub use accepted::accepted;
 pub use lasting::drive;
 pub use serving::serve;
 

@@ -8,18 +8,22 @@ mod cron;
 mod idle;
 mod inputs;
 mod ladder;
+mod levels;
 mod measures;
 mod names;
 mod near;
+mod never;
 mod order;
 mod outline;
 mod outputs;
 mod outside;
+mod reaching;
 mod rungs;
 mod scope;
 mod secrets;
 mod settings;
 mod triggers;
+mod turns;
 mod urls;
 mod when;
 
@@ -27,8 +31,10 @@ use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Diagnostics, Spot};
 use crate::lang::{Loaded, Mention};
 pub(super) use ladder::severity;
+pub(super) use levels::ahead;
 use outline::Outline;
 use std::collections::{BTreeMap, BTreeSet};
+pub(super) use turns::reshuffled;
 
 /// The mentions of each runbook, as indexes into those of the book.
 pub(super) fn by_runbook(loaded: &Loaded) -> BTreeMap<Name, Vec<usize>> {

@@ -4,20 +4,18 @@ use super::settings::word;
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::Loaded;
-use crate::model::escalation::{Escalation, Reach};
+use crate::model::escalation::Escalation;
 
 /// Checks `escalation.yaml`.
 pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings: &mut Diagnostics) {
-    let rungs = Rungs { loaded, ladder, file };
+    let rungs = Rungs::new(loaded, ladder, file);
     rungs.whole(findings);
     rungs.people(findings);
     rungs.runbooks(findings);
     rungs.routes(findings);
     rungs.severities(findings);
-    rungs.reach(findings);
     rungs.phones(findings);
     rungs.announcements(findings);
-    rungs.stand_ins(findings);
 }
 
 /// Whether a name in a list of people is somebody. `on_call.owner` is whoever owns the runbook.
@@ -29,15 +27,21 @@ pub(super) fn somebody(ladder: &Escalation, text: &str) -> bool {
     }
 }
 
-struct Rungs<'a> {
-    loaded: &'a Loaded,
-    ladder: &'a Escalation,
+/// A ladder and the file it is written in.
+pub(super) struct Rungs<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) ladder: &'a Escalation,
     file: FileId,
 }
 
-impl Rungs<'_> {
+impl<'a> Rungs<'a> {
+    /// The ladder of that file.
+    pub(super) fn new(loaded: &'a Loaded, ladder: &'a Escalation, file: FileId) -> Self {
+        Self { loaded, ladder, file }
+    }
+
     /// The start of the file, for what is missing from it.
-    fn top(&self) -> Spot {
+    pub(super) fn top(&self) -> Spot {
         let text = &self.loaded.sources.get(self.file).text;
         let skipped =
             text.lines().take_while(|line| line.trim().is_empty() || line.starts_with('#')).map(|line| line.len() + 1);
@@ -47,12 +51,20 @@ impl Rungs<'_> {
     }
 
     /// Where a word of the file stands for the first time, as a word.
-    fn at(&self, text: &str) -> Spot {
+    pub(super) fn at(&self, text: &str) -> Spot {
         word(&self.loaded.sources, self.file, text, 0).unwrap_or_else(|| self.top())
     }
 
+    /// Where a word stands for the nth time behind a key, from 0.
+    pub(super) fn nth(&self, key: &str, text: &str, nth: usize) -> Spot {
+        let from = word(&self.loaded.sources, self.file, key, 0);
+        let next = |from: &Spot| word(&self.loaded.sources, self.file, text, from.end);
+        let found = std::iter::successors(from.as_ref().and_then(next), next).nth(nth);
+        found.or(from).unwrap_or_else(|| self.top())
+    }
+
     /// Where it stands behind another word: a name below its key.
-    fn below(&self, key: &str, text: &str) -> Spot {
+    pub(super) fn below(&self, key: &str, text: &str) -> Spot {
         let from = word(&self.loaded.sources, self.file, key, 0).map_or(0, |spot| spot.end);
         word(&self.loaded.sources, self.file, text, from).unwrap_or_else(|| self.at(text))
     }
@@ -244,56 +256,6 @@ impl Rungs<'_> {
         }
     }
 
-    /// Whoever a severity pages has an address on the channels it pages by.
-    fn reach(&self, findings: &mut Diagnostics) {
-        let ladder = self.ladder;
-        for (name, severity) in &ladder.severities {
-            let channels = match &severity.reach {
-                Some(Reach::AtOnce(channels) | Reach::InTurn(channels, _)) => channels.as_slice(),
-                None => continue,
-            };
-            if channels.is_empty() {
-                findings.push(
-                    Diagnostic::error(
-                        Code::NobodyTold,
-                        self.below("severities", name),
-                        format!("`{name}` reaches people by no channel at all"),
-                    )
-                    .help("name one: `reach: { at_once: [email] }`, or leave `reach` out"),
-                );
-            }
-            let levels = severity.climb.keys().filter_map(|level| ladder.levels.get(level));
-            let paged: Vec<&str> =
-                levels.flat_map(|level| level.page.iter()).flat_map(|who| members(ladder, who)).collect();
-            for person in ladder.contacts.iter().filter(|(id, _)| paged.contains(&id.as_str())) {
-                let (id, contact) = person;
-                for channel in channels.iter().filter(|channel| !contact.addresses.contains_key(channel.as_str())) {
-                    if contact.addresses.is_empty() {
-                        continue;
-                    }
-                    findings.push(
-                        Diagnostic::error(
-                            Code::NoAddress,
-                            self.below("contacts", id.as_str()),
-                            format!("`{name}` reaches people by `{channel}`, and `{id}` has no address there"),
-                        )
-                        .help(format!("give `{id}` a `{channel}`, or take `{channel}` out of `reach`")),
-                    );
-                }
-            }
-        }
-        for (id, _) in ladder.contacts.iter().filter(|(_, contact)| contact.addresses.is_empty()) {
-            findings.push(
-                Diagnostic::error(
-                    Code::NoAddress,
-                    self.below("contacts", id.as_str()),
-                    format!("`{id}` has no address on any channel"),
-                )
-                .help("give at least one: `phone`, `email` or `slack`"),
-            );
-        }
-    }
-
     /// Broadcasts go over channels that are there. A book that declares none sends nothing yet.
     fn announcements(&self, findings: &mut Diagnostics) {
         if self.loaded.book.settings.channels.is_empty() {
@@ -302,30 +264,6 @@ impl Rungs<'_> {
         for address in self.ladder.announce.values().flatten() {
             if let Some(finding) = super::ladder::channel(self.loaded, address, self.below("announce", address)) {
                 findings.push(finding);
-            }
-        }
-    }
-
-    /// A time of standing in that ends before it begins puts nobody on call.
-    fn stand_ins(&self, findings: &mut Diagnostics) {
-        let at = |text: &str| text.parse::<jiff::civil::DateTime>().ok();
-        for (rotation, one) in self
-            .ladder
-            .rotations
-            .iter()
-            .flat_map(|(name, rotation)| rotation.overrides.iter().map(move |it| (name, it)))
-        {
-            if let (Some(from), Some(to)) = (at(&one.from), at(&one.to))
-                && from >= to
-            {
-                let message = format!(
-                    "`{}` stands in for `{rotation}` until {}, which is not after {}",
-                    one.who, one.to, one.from
-                );
-                findings.push(
-                    Diagnostic::error(Code::BadDate, self.below("on_call", &one.to), message)
-                        .help("`to` comes after `from`"),
-                );
             }
         }
     }
@@ -349,14 +287,13 @@ impl Rungs<'_> {
     }
 }
 
-/// The people a name in `page` stands for; the owner's rotation is any of them.
-fn members<'a>(ladder: &'a Escalation, who: &'a str) -> Vec<&'a str> {
-    match who.strip_prefix("on_call.") {
-        Some("owner") => ladder.on_call.values().flatten().map(Name::as_str).collect(),
-        Some(rotation) => {
-            let found = ladder.on_call.iter().find(|(name, _)| name.as_str() == rotation);
-            found.into_iter().flat_map(|(_, members)| members).map(Name::as_str).collect()
-        }
-        None => vec![who],
-    }
+/// The people a name in `page` stands for at one time or another; the owner's rotation is any of them.
+pub(super) fn members<'a>(ladder: &'a Escalation, who: &'a str) -> Vec<&'a str> {
+    let Some(rotation) = who.strip_prefix("on_call.") else { return vec![who] };
+    let wanted = |name: &Name| rotation == "owner" || name.as_str() == rotation;
+    let members = ladder.on_call.iter().filter(|(name, _)| wanted(name)).flat_map(|(_, members)| members);
+    let rotations = || ladder.rotations.iter().filter(|(name, _)| wanted(name)).map(|(_, rotation)| rotation);
+    let stand_ins = rotations().flat_map(|rotation| &rotation.overrides).map(|one| one.who.as_str());
+    let holidays = rotations().filter_map(|rotation| Some(rotation.holidays.as_ref()?.who.as_str()));
+    members.map(Name::as_str).chain(stand_ins).chain(holidays.filter(|who| !who.contains('.'))).collect()
 }

@@ -12,9 +12,12 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
     if let Some(found) = written.and_then(|spot| zone(&settings.timezone, spot)) {
         findings.push(found);
     }
-    let ladder_file = file(loaded, "escalation.yaml").or_else(|| file(loaded, "incident_contacts.yaml"));
-    if let (Some(ladder), Some(file)) = (&loaded.book.escalation, ladder_file) {
+    if let (Some(ladder), Some(file)) = (&loaded.book.escalation, ladder_file(loaded)) {
         super::rungs::check(loaded, ladder, file, findings);
+        super::reaching::check(loaded, ladder, file, findings);
+        super::never::check(loaded, ladder, file, findings);
+        super::turns::check(loaded, ladder, file, findings);
+        super::levels::check(loaded, ladder, file, findings);
     }
 }
 
@@ -42,6 +45,19 @@ pub(super) fn says(loaded: &Loaded, key: &str) -> bool {
     let settings = file(loaded, "stepladder.yaml").map(|file| &loaded.sources.get(file).text);
     settings
         .is_some_and(|text| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))))
+}
+
+/// The file that the ladder is written in.
+pub(super) fn ladder_file(loaded: &Loaded) -> Option<FileId> {
+    ladder_files(loaded).into_iter().next()
+}
+
+/// The files that may be the ladder; the first of them is.
+pub(super) fn ladder_files(loaded: &Loaded) -> Vec<FileId> {
+    let rank = crate::lang::half::ladder_rank;
+    let mut found: Vec<_> = loaded.sources.iter().filter_map(|(id, source)| Some((rank(&source.name)?, id))).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, id)| id).collect()
 }
 
 fn file(loaded: &Loaded, name: &str) -> Option<FileId> {

@@ -45,15 +45,63 @@ pub(crate) const CONTACT: &[Key] = &[
     key("email", Shape::Verbatim, "Mail address."),
     key("slack", Shape::Verbatim, "Slack handle."),
     key("sms", Shape::Verbatim, "Number for messages; the phone's unless said."),
+    key("voice", Shape::Verbatim, "Number for calls; the phone's unless said."),
+    key("telegram", Shape::Verbatim, "Chat at Telegram."),
+    key("ntfy", Shape::Verbatim, "Topic at ntfy."),
+    key("mattermost", Shape::Verbatim, "Mattermost handle."),
+    key("teams", Shape::Verbatim, "Address at Microsoft Teams."),
+    key("addresses", Shape::Map(&Shape::Verbatim), "Addresses on channels of other names."),
+    key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of their quiet hours; the ladder's unless said."),
+    key("rules", Shape::Many(&Shape::Record(CONTACT_RULE)), "How they want to be reached, in the place of `reach`."),
+    key(
+        "quiet",
+        Shape::Many(&Shape::Record(QUIET)),
+        "When they are left alone: what comes then waits for the end of it.",
+    ),
 ];
+
+/// The keys of a contact's own rule.
+pub(crate) const CONTACT_RULE: &[Key] = &[
+    key("after", Shape::Duration, "So long after the page. At once unless said."),
+    required("by", Shape::Many(&Shape::Name), "Channels, all at once."),
+    key("severities", Shape::Many(&Shape::Verbatim), "The severities it is for. Every one unless said."),
+];
+
+/// The keys of quiet hours.
+pub(crate) const QUIET: &[Key] = &[
+    required("from", Shape::Syntax(&syntax::TIME), "When they begin."),
+    required("to", Shape::Syntax(&syntax::TIME), "When they end; on the next day where that is not later."),
+    key("days", Shape::Many(&Shape::Choice(DAYS)), "The days on which they begin. Every day unless said."),
+    required("severities", Shape::Many(&Shape::Verbatim), "The severities that wait."),
+];
+
+/// The keys of the hours of a rotation.
+pub(crate) const HOURS: &[Key] = &[
+    required("from", Shape::Syntax(&syntax::TIME), "When they begin."),
+    required("to", Shape::Syntax(&syntax::TIME), "When they end; on the next day where that is not later."),
+    key("days", Shape::Many(&Shape::Choice(DAYS)), "The days on which they begin. Every day unless said."),
+];
+
+/// The days of the week, from Monday.
+pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// The keys of a rotation.
 pub(crate) const ON_CALL: &[Key] = &[
-    key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of its times."),
-    key("since", Shape::Syntax(&syntax::DATE), "The day from which the members take turns."),
+    key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of its times; the ladder's unless said."),
+    key(
+        "since",
+        Shape::Syntax(&syntax::DATE),
+        "The day from which the members take turns; the first of them begins. Nobody is on call before.",
+    ),
     key("rotate", Shape::Choice(&["daily", "weekly", "never"]), "How often it goes round. weekly unless said."),
-    key("handoff", Shape::Syntax(&syntax::HANDOFF), "When it goes round: `mon 09:00`."),
+    key("every", Shape::Duration, "How often it goes round, where neither daily nor weekly fits: `3d`, `2w`, `12h`."),
+    key(
+        "handoff",
+        Shape::Syntax(&syntax::HANDOFF),
+        "When it goes round, by the clocks of its zone: `mon 09:00`, or `09:00`. 09:00 unless said.",
+    ),
     required("members", Shape::List(&Shape::Name), "Contacts, in order."),
+    key("hours", Shape::Many(&Shape::Record(HOURS)), "When anybody is on call at all. Always unless said."),
     key(
         "overrides",
         Shape::List(&Shape::Record(&[
@@ -62,6 +110,14 @@ pub(crate) const ON_CALL: &[Key] = &[
             required("who", Shape::Name, "The contact."),
         ])),
         "Who stands in, and when.",
+    ),
+    key(
+        "on_holidays",
+        Shape::Record(&[
+            required("calendar", Shape::Many(&Shape::Name), "Calendars of stepladder.yaml."),
+            required("who", Shape::Verbatim, "A contact, or a rotation: `on_call.weekend`."),
+        ]),
+        "Who is on call on the days of a calendar, in the place of whose turn it is.",
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::base::span::Span;
 use crate::diagnostic::Code;
+use crate::lang::keys::escalation::DAYS;
 use crate::model::measure::Band;
 use crate::model::shape::Syntax;
 
@@ -22,7 +23,7 @@ pub(crate) const DATE_TIME: Syntax =
 pub(crate) const DATE: Syntax = Syntax { name: "a date", example: "2026-12-31", code: Code::BadDate, test: date };
 /// A time of day.
 pub(crate) const TIME: Syntax = Syntax { name: "a time of day", example: "07:00", code: Code::BadDate, test: time };
-/// A day of the week and a time.
+/// A day of the week and a time, or a time alone.
 pub(crate) const HANDOFF: Syntax =
     Syntax { name: "a weekday and a time", example: "mon 09:00", code: Code::BadDate, test: handoff };
 /// A wait or a range of waits.
@@ -77,12 +78,11 @@ fn time(text: &str) -> Result<(), String> {
 }
 
 fn handoff(text: &str) -> Result<(), String> {
-    let (day, at) = text.split_once(' ').unwrap_or((text, ""));
-    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    if days.contains(&day) && time(at.trim()).is_ok() {
+    let (day, at) = text.split_once(' ').map_or((None, text), |(day, at)| (Some(day), at));
+    if day.is_none_or(|day| DAYS.contains(&day)) && time(at.trim()).is_ok() {
         Ok(())
     } else {
-        Err(format!("`{text}` is not a weekday and a time: write it like mon 09:00"))
+        Err(format!("`{text}` is not a weekday and a time: write it like mon 09:00, or 09:00"))
     }
 }
 

@@ -7,17 +7,17 @@ use crate::diagnostic::Code;
 use crate::lang::decode::{Ctx, Fields, name_trouble};
 use crate::lang::keys::escalation::ESCALATION;
 use crate::lang::lower::policy::{pairs, span, text};
+use crate::lang::lower::rotations;
 use crate::lang::lower::runbook::labels;
 use crate::lang::yaml::Node;
-use crate::model::escalation::{Contact, Escalation, LadderLevel, Override, Reach, Rotation, Route, Severity, Unless};
+use crate::model::book::Settings;
+use crate::model::escalation::{Escalation, LadderLevel, Reach, Route, Severity, Unless};
 use crate::model::param::Param;
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
-/// The channels a contact's keys are addresses of; `phone` is a number, not a channel.
-const ADDRESSES: &[&str] = &["phone", "email", "slack", "sms"];
-
 /// The ladder, as much of it as is right.
-pub(super) fn ladder(ctx: &mut Ctx, root: &Node) -> Option<Escalation> {
+pub(super) fn ladder(ctx: &mut Ctx, root: &Node, settings: &Settings) -> Option<Escalation> {
     if root.pairs().is_none() {
         let message = format!("escalation.yaml must be a map, not {}", root.is_a());
         ctx.error_help(
@@ -29,6 +29,8 @@ pub(super) fn ladder(ctx: &mut Ctx, root: &Node) -> Option<Escalation> {
         return None;
     }
     let fields = ctx.fields(root, ESCALATION, Some("escalation.yaml"));
+    let zone = fields.string("timezone").unwrap_or_else(|| settings.timezone.clone());
+    let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
     let severities =
         fields.map("severities").iter().map(|(name, param)| (name.clone(), severity(ctx, &fields, name, param)));
     let severities = severities.collect();
@@ -40,23 +42,30 @@ pub(super) fn ladder(ctx: &mut Ctx, root: &Node) -> Option<Escalation> {
     Some(Escalation {
         severities,
         levels,
-        contacts: named(ctx, &fields, "contacts", contact),
-        on_call: named(ctx, &fields, "on_call", |param| names(param.get("members"))),
+        contacts: rotations::contacts(ctx, &fields, &zone),
+        on_call: named(ctx, &fields, "on_call", |_, _, param| names(param.get("members"))),
         announce: fields.map("announce").iter().map(|(name, list)| (name.clone(), texts(Some(list)))).collect(),
         catch_all: fields.texts("catch_all"),
         timezone: fields.string("timezone"),
-        rotations: named(ctx, &fields, "on_call", rotation),
+        rotations: rotations::rotations(ctx, &fields, &zone, settings),
         routes: routes(&fields),
     })
 }
 
 /// A map whose keys are names; the others are reported.
-fn named<T>(ctx: &mut Ctx, fields: &Fields<'_>, key: &str, make: impl Fn(&Param) -> T) -> BTreeMap<Name, T> {
+pub(super) fn named<T>(
+    ctx: &mut Ctx,
+    fields: &Fields<'_>,
+    key: &str,
+    make: impl Fn(&mut Ctx, Option<&Node>, &Param) -> T,
+) -> BTreeMap<Name, T> {
     let mut found = BTreeMap::new();
     for (text, param) in fields.map(key) {
         match Name::parse(text) {
             Ok(name) => {
-                found.insert(name, make(param));
+                let node = fields.node(key).and_then(|node| node.get(text));
+                let one = make(ctx, node, param);
+                found.insert(name, one);
             }
             Err(bad) => {
                 if let Some((key, _)) = fields.node(key).and_then(|node| node.entry(text)) {
@@ -127,38 +136,6 @@ fn level(param: &Param) -> LadderLevel {
     }
 }
 
-fn contact(param: &Param) -> Contact {
-    let address = |channel: &&str| Some(((*channel).to_owned(), string(param, channel)?));
-    let mut addresses: BTreeMap<String, String> = ADDRESSES.iter().filter_map(address).collect();
-    if let (None, Some(phone)) = (addresses.get("sms"), addresses.get("phone").cloned()) {
-        addresses.insert("sms".into(), phone);
-    }
-    Contact { name: string(param, "name").unwrap_or_default(), addresses }
-}
-
-fn rotation(param: &Param) -> Rotation {
-    let overrides = match param.get("overrides") {
-        Some(Param::List(list)) => list
-            .iter()
-            .filter_map(|one| {
-                Some(Override {
-                    from: string(one, "from")?,
-                    to: string(one, "to")?,
-                    who: Name::parse(&string(one, "who")?).ok()?,
-                })
-            })
-            .collect(),
-        Some(Param::Value(_) | Param::Text(_) | Param::Expr(_) | Param::Map(_)) | None => Vec::new(),
-    };
-    Rotation {
-        timezone: string(param, "timezone"),
-        since: string(param, "since"),
-        rotate: string(param, "rotate").unwrap_or_else(|| "weekly".into()),
-        handoff: string(param, "handoff"),
-        overrides,
-    }
-}
-
 fn routes(fields: &Fields<'_>) -> Vec<Route> {
     let Some(Param::List(list)) = fields.param("routes") else { return Vec::new() };
     let name = |param: &Param, key: &str| Name::parse(&string(param, key)?).ok();
@@ -172,17 +149,20 @@ fn routes(fields: &Fields<'_>) -> Vec<Route> {
     list.iter().map(route).collect()
 }
 
-fn string(param: &Param, key: &str) -> Option<String> {
+/// The text of a key of a map.
+pub(super) fn string(param: &Param, key: &str) -> Option<String> {
     param.get(key).and_then(text).map(str::to_owned)
 }
 
-fn texts(param: Option<&Param>) -> Vec<String> {
+/// The texts of a list.
+pub(super) fn texts(param: Option<&Param>) -> Vec<String> {
     match param {
         Some(Param::List(list)) => list.iter().filter_map(text).map(str::to_owned).collect(),
         Some(Param::Value(_) | Param::Text(_) | Param::Expr(_) | Param::Map(_)) | None => Vec::new(),
     }
 }
 
-fn names(param: Option<&Param>) -> Vec<Name> {
+/// The names of a list; what is none was reported.
+pub(super) fn names(param: Option<&Param>) -> Vec<Name> {
     texts(param).iter().filter_map(|name| Name::parse(name).ok()).collect()
 }

@@ -11,6 +11,7 @@ pub(super) mod piece;
 mod places;
 mod policy;
 mod reader;
+mod rotations;
 mod runbook;
 mod settings;
 pub(super) mod step;
@@ -100,10 +101,13 @@ fn single(loaded: &mut Loaded, ctx: &mut Ctx, part: Part, root: &Node) {
         Part::Alerts => loaded.book.alerts = alerts::alerts(ctx, root, loaded),
         Part::Escalation => {
             let ladder = match root.get("escalation_contacts") {
-                Some(_) => contacts::ladder(ctx, root),
-                None => escalation::ladder(ctx, root),
+                Some(_) => contacts::ladder(ctx, root, &loaded.book.settings),
+                None => escalation::ladder(ctx, root, &loaded.book.settings),
             };
-            loaded.book.escalation = ladder.or(loaded.book.escalation.take());
+            // Of two files, `escalation.yaml` is the ladder, in whatever order they come; `check` says so.
+            let first = loaded.book.escalation.take();
+            let guide = root.get("escalation_contacts").is_some();
+            loaded.book.escalation = if guide { first.or(ladder) } else { ladder.or(first) };
         }
         Part::Runbook | Part::Test | Part::Calendar => {}
     }

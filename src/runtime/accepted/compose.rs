@@ -1,8 +1,9 @@
 //! Which texts of a book are taken: the present ones, but of what does not pass its checks the last that did.
 
 use crate::diagnostic::Severity;
-use crate::lang::{self, Unread};
+use crate::lang::{self, Loaded, Unread};
 use crate::runtime::shelf::Texts;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,8 +35,9 @@ pub struct Composed {
 }
 
 /// Puts a book together. `wrong` are files that were taken although something is wrong with them: it lies elsewhere.
+/// `now` is when: a ladder in the place of another one has to hold for the next 90 days.
 #[must_use]
-pub fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found) -> Composed {
+pub fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, now: Timestamp) -> Composed {
     let mut all = Composed { texts: found.texts, refused: BTreeMap::new() };
     for file in found.unread {
         all.give_back(before, &file.name, vec![format!("{}: {}; {}", file.name, file.message, file.help)]);
@@ -45,7 +47,7 @@ pub fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found) -> Compos
     }
     // Each round gives at least one file back, so there is an end.
     loop {
-        let errors = errors(&all.texts);
+        let errors = lines(&against(before, &all.texts, now));
         let is_new = |texts: &Texts, name: &str| texts.get(name) != before.get(name);
         let own: Vec<String> = errors.keys().filter(|name| is_new(&all.texts, name)).cloned().collect();
         if !own.is_empty() {
@@ -89,8 +91,32 @@ fn is_shared(name: &str) -> bool {
 
 /// What is wrong with each file, as lines.
 pub(super) fn errors(texts: &Texts) -> BTreeMap<String, Vec<String>> {
+    lines(&load(texts))
+}
+
+fn load(texts: &Texts) -> Loaded {
     let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-    let loaded = lang::load(&files);
+    lang::load(&files)
+}
+
+/// The book of those texts, with what is wrong with its ladder in the place of the one before.
+fn against(before: &Texts, texts: &Texts, now: Timestamp) -> Loaded {
+    let mut loaded = load(texts);
+    let shared = |texts: &Texts| -> Texts {
+        texts.iter().filter(|(name, _)| is_shared(name)).map(|(name, text)| (name.clone(), Arc::clone(text))).collect()
+    };
+    if lang::ladder_text(before) == lang::ladder_text(texts) {
+        return loaded;
+    }
+    if let Some(earlier) = load(&shared(before)).book.escalation {
+        let (shifted, ahead) = (lang::reshuffled(&earlier, &loaded), lang::ahead(&loaded, now));
+        loaded.findings.append(shifted);
+        loaded.findings.append(ahead);
+    }
+    loaded
+}
+
+fn lines(loaded: &Loaded) -> BTreeMap<String, Vec<String>> {
     let mut errors: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for finding in loaded.findings.sorted().into_iter().filter(|finding| finding.severity == Severity::Error) {
         let name = &loaded.sources.get(finding.spot.file).name;
@@ -121,7 +147,8 @@ mod tests {
     fn shown(before: &[(&str, &str)], now: &[(&str, &str)], wrong: &[&str]) -> String {
         let wrong = wrong.iter().map(|name| (*name).to_owned()).collect();
         let found = Found { texts: texts(now), unread: Vec::new() };
-        let Composed { texts: taken, refused } = compose(&texts(before), &wrong, found);
+        let Composed { texts: taken, refused } =
+            compose(&texts(before), &wrong, found, Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(500_000));
         let old = texts(before);
         let taken: Vec<String> = taken
             .iter()
@@ -129,6 +156,33 @@ mod tests {
             .collect();
         let refused: Vec<String> = refused.into_keys().collect();
         format!("{} | {}", taken.join(", "), refused.join(", "))
+    }
+
+    const LADDER: &str = "severities: { P1: { respond_within: 15m, climb: { 1: 0m } } }
+levels: { 1: { name: On call, page: [on_call.owner] } }
+contacts: { a: { name: A, email: a@b.c }, b: { name: B, email: b@b.c } }
+on_call: { platform: { since: 2026-11-23, members: [a, b] } }
+routes: [ { match: {}, severity: P1, owner: platform } ]
+catch_all: [a]
+";
+
+    #[test]
+    fn a_ladder_whose_turns_would_shift_or_that_has_a_gap_is_not_taken() {
+        let (s, l) = (BOOK_FILE, "escalation.yaml");
+        let shifted = LADDER.replace("[a, b]", "[b, a]");
+        let counted = shifted.replace("2026-11-23", "2026-11-30");
+        let later = shifted.replace("2026-11-23", "2027-02-01");
+        let renamed = LADDER.replace("name: B", "name: C");
+        for (now, want) in [
+            (shifted.as_str(), "escalation.yaml, stepladder.yaml | escalation.yaml"),
+            (&counted, "escalation.yaml new, stepladder.yaml | "),
+            (&later, "escalation.yaml, stepladder.yaml | escalation.yaml"),
+            (&renamed, "escalation.yaml new, stepladder.yaml | "),
+        ] {
+            assert_eq!(shown(&[(s, ""), (l, LADDER)], &[(s, ""), (l, now)], &[]), want, "{now}");
+        }
+        // Where there was none before, a gap is better than no ladder at all.
+        assert_eq!(shown(&[(s, "")], &[(s, ""), (l, &later)], &[]), "escalation.yaml new, stepladder.yaml | ");
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Accepted {
             .map(|(name, _)| name.clone())
             .collect();
         let present = found.texts.clone();
-        let Composed { texts, refused } = compose(&before.texts, &wrong, found);
+        let Composed { texts, refused } = compose(&before.texts, &wrong, found, now);
         let changed = differing(&before.texts, &texts);
         let refused = since(refused, &before, (&texts, &present), now);
         tell(&before, &changed, &refused);

@@ -8,6 +8,7 @@ mod access;
 mod book;
 mod group;
 mod held;
+mod incident;
 mod schedule;
 mod v1;
 
@@ -15,6 +16,7 @@ pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode
 pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
+pub use incident::{decode_incident, encode_incident};
 pub use schedule::{decode_schedule, encode_schedule};
 
 use crate::base::digest::Digest;
