@@ -177,11 +177,11 @@ fn text(message: &Message) -> String {
         message.at
     );
     for (name, value) in form::others(message) {
-        let _ = write!(text, "{name}: {value}\n");
+        let _ = writeln!(text, "{name}: {value}");
     }
     text.push_str("\nPlease check the system dashboard for more details.\n");
     if let Some(link) = &message.link {
-        let _ = write!(text, "{link}\n");
+        let _ = writeln!(text, "{link}");
     }
     for action in &message.actions {
         if let Some(link) = &action.link {
@@ -202,12 +202,12 @@ fn html(message: &Message) -> String {
     let others = form::others(message).map(|(name, value)| (name.as_str(), value.clone()));
     for (name, value) in facts.into_iter().chain(others) {
         let (name, value) = (escaped(name), escaped(&value));
-        let _ = write!(rows, "<tr><th align=\"left\">{name}</th><td>{value}</td></tr>\n");
+        let _ = writeln!(rows, "<tr><th align=\"left\">{name}</th><td>{value}</td></tr>");
     }
     let mut links = String::new();
     let actions = message.actions.iter().filter_map(|action| Some((action.label.as_str(), action.link.as_deref()?)));
     for (label, link) in actions.chain(message.link.as_deref().map(|link| ("Details", link))) {
-        let _ = write!(links, "<p><a href=\"{}\">{}</a></p>\n", escaped(link), escaped(label));
+        let _ = writeln!(links, "<p><a href=\"{}\">{}</a></p>", escaped(link), escaped(label));
     }
     format!(
         "<!doctype html>\n<html><body>\n<h2 style=\"border-left: 6px solid {}; padding-left: 8px\">{}</h2>\n\

@@ -1,6 +1,7 @@
 //! What may be typed: clap and nothing else.
 
 mod book;
+mod contacts;
 mod daemon;
 mod runs;
 mod store;
@@ -8,6 +9,7 @@ mod store;
 pub use book::{
     Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema, Why,
 };
+pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
@@ -159,6 +161,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder token create grafana --role viewer\n  stepladder token list\n  stepladder token revoke grafana"
     )]
     Token(Token),
+    /// List people and the ways to them, and test the ways
+    #[command(
+        after_long_help = "Examples:\n  stepladder contacts                       who is reached how\n  stepladder contacts test ivanova          a marked message by each of her ways\n  stepladder contacts test slack:#alerts --yes\n\nExit codes of `test`: 0 every way took it, 2 one did not."
+    )]
+    Contacts(Contacts),
     /// Examine the data directory: is everything kept as it was written?
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),

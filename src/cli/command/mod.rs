@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+pub mod contacts;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
@@ -67,6 +68,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Reload(args)) => wait(reload::run(&args, settings)),
         Some(Command::Diff(args)) => wait(diff::run(&args, settings)),
         Some(Command::Token(args)) => wait(token::run(&args, settings)),
+        Some(Command::Contacts(args)) => wait(contacts::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),

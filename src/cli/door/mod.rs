@@ -29,6 +29,7 @@ mod serving;
 mod standing;
 mod store;
 
+use crate::act::World;
 use crate::api;
 use crate::api::wire::{
     AnswerRequest, CancelRequest, LedgerRow, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
@@ -47,6 +48,14 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 pub use accepted::accepted;
 pub use lasting::drive;
 pub use serving::serve;
+
+/// The place in which messages are sent without any run: to test the ways to people.
+///
+/// # Errors
+/// When there is no book, or it can't be read.
+pub fn world(settings: &Settings) -> Result<World, Trouble> {
+    ground::world(settings, &settings.book()?)
+}
 
 /// What the door is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
