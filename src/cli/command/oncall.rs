@@ -1,6 +1,7 @@
 //! `oncall`: who is on call, until when, who is next, why, and how they are reached. From the book alone.
 
 use crate::base::ids::Name;
+use crate::base::span::Span;
 use crate::cli::args::Oncall;
 use crate::cli::command::next::{Day, instant};
 use crate::cli::exit::Exit;
@@ -18,6 +19,7 @@ use crate::runtime::clock;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// How far is looked for the end of a shift, in days: near first.
 const LOOKS: [i64; 3] = [14, 90, 400];
@@ -102,7 +104,7 @@ pub fn run(args: &Oncall, settings: &Settings) -> Result<Exit, Trouble> {
         }
     } else {
         output::data(&table(&rows(ladder, &rotations, at), settings.out))?;
-        output::data(&people(ladder, &rotations, person, at, settings, &zone)?)?;
+        output::data(&people(ladder, &rotations, person, at, settings, &zone))?;
     }
     let empty = person.is_none() && rotations.iter().any(|name| who(ladder, name.as_str(), at).is_err());
     Ok(if empty { Exit::Warning } else { Exit::Fine })
@@ -175,7 +177,9 @@ fn reason(duty: &Result<Duty, Nobody>) -> String {
     match duty {
         Ok(Duty { why: Why::Holiday(calendar), .. }) => format!("holiday: {calendar}"),
         Ok(duty) => duty.why.word().to_owned(),
-        Err(nobody) => nobody.to_string(),
+        Err(Nobody::OutsideHours(_)) => "outside of its `hours`".into(),
+        Err(Nobody::NotYet(_)) => "its `since` has not come".into(),
+        Err(nobody @ (Nobody::NoRotation(_) | Nobody::NoMembers(_))) => nobody.to_string(),
     }
 }
 
@@ -206,7 +210,7 @@ fn ways(ladder: &Escalation, contact: &Name, at: Timestamp) -> Vec<Way> {
     let way = |severity: &String| {
         let Plan { steps, quiet_until } = reach(ladder, contact, severity, at);
         let step = |step: crate::model::reach::PlanStep| Step {
-            after: step.after.to_string(),
+            after: if step.after == Span::ZERO { "0s".into() } else { step.after.to_string() },
             channel: step.channel.to_string(),
             address: step.address,
         };
@@ -244,7 +248,7 @@ fn people(
     at: Timestamp,
     settings: &Settings,
     zone: &TimeZone,
-) -> Result<String, Trouble> {
+) -> String {
     let on_call = rotations.iter().filter_map(|name| who(ladder, name.as_str(), at).ok()).map(|duty| duty.who);
     let names: std::collections::BTreeSet<Name> = match person {
         Some(person) => [person.clone()].into(),
@@ -267,9 +271,9 @@ fn people(
                 vec![Cell::new(&format!("  {}", severities.join(", ")), Tone::Dim), Cell::new(way, Tone::Plain)]
             })
             .collect();
-        text.push_str(&format!("\n{name}, {}\n{}", contact.name, table(&cells, settings.out)));
+        let _ = write!(text, "\n{name}, {}\n{}", contact.name, table(&cells, settings.out));
     }
-    Ok(text)
+    text
 }
 
 fn shown(way: &Way, zone: &TimeZone) -> String {

@@ -55,6 +55,15 @@ impl<'a> Rungs<'a> {
         word(&self.loaded.sources, self.file, text, 0).unwrap_or_else(|| self.top())
     }
 
+    /// Where the last of several words stands, each behind the one before it.
+    pub(super) fn behind(&self, words: &[&str]) -> Spot {
+        let mut spot = None::<Spot>;
+        for text in words {
+            spot = word(&self.loaded.sources, self.file, text, spot.map_or(0, |spot| spot.end)).or(spot);
+        }
+        spot.unwrap_or_else(|| self.top())
+    }
+
     /// Where a word stands for the nth time behind a key, from 0.
     pub(super) fn nth(&self, key: &str, text: &str, nth: usize) -> Spot {
         let from = word(&self.loaded.sources, self.file, key, 0);
