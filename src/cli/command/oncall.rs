@@ -14,7 +14,7 @@ use crate::diagnostic::closest;
 use crate::lang::Loaded;
 use crate::model::escalation::Escalation;
 use crate::model::oncall::{Duty, Nobody, Shift, Why, shifts, who};
-use crate::model::reach::{Plan, reach};
+use crate::model::reach::{Plan, PlanStep, reach};
 use crate::runtime::clock;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +65,9 @@ struct Way {
 
 #[derive(Debug, Serialize)]
 struct Step {
+    /// From when the person may be paged on.
+    #[serde(skip)]
+    wait: Span,
     after: String,
     channel: String,
     address: String,
@@ -209,7 +212,10 @@ fn row(ladder: &Escalation, rotation: &Name, at: Timestamp) -> Row {
 fn ways(ladder: &Escalation, contact: &Name, at: Timestamp) -> Vec<Way> {
     let way = |severity: &String| {
         let Plan { steps, quiet_until } = reach(ladder, contact, severity, at);
-        let step = |step: crate::model::reach::PlanStep| Step {
+        let quiet = quiet_until.map_or(0, |until| until.as_millisecond() - at.as_millisecond());
+        let quiet = u64::try_from(quiet).unwrap_or_default();
+        let step = |step: PlanStep| Step {
+            wait: Span::from_millis(step.after.millis().saturating_sub(quiet)),
             after: if step.after == Span::ZERO { "0s".into() } else { step.after.to_string() },
             channel: step.channel.to_string(),
             address: step.address,
@@ -276,19 +282,19 @@ fn people(
     text
 }
 
+/// A way in words: what goes out together, and how long after the page, or after the quiet hours.
 fn shown(way: &Way, zone: &TimeZone) -> String {
-    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    let mut parts: Vec<(Span, Vec<String>)> = Vec::new();
     for step in &way.steps {
         let by = format!("{} {}", step.channel, step.address);
-        match parts.last_mut().filter(|(after, _)| *after == step.after) {
+        match parts.last_mut().filter(|(wait, _)| *wait == step.wait) {
             Some((_, list)) => list.push(by),
-            None => parts.push((step.after.clone(), vec![by])),
+            None => parts.push((step.wait, vec![by])),
         }
     }
-    let first = parts.first().map(|(after, _)| after.clone());
-    let told = parts.iter().map(|(after, list)| {
+    let told = parts.iter().map(|(wait, list)| {
         let list = list.join(", ");
-        if way.quiet_until.is_some() || Some(after) != first.as_ref() { format!("after {after} {list}") } else { list }
+        if *wait == Span::ZERO { list } else { format!("after {wait} {list}") }
     });
     let told: Vec<String> = told.collect();
     let quiet = way.quiet_until.map(|until| format!("quiet until {}: ", local(until, zone))).unwrap_or_default();
