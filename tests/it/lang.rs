@@ -145,44 +145,174 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
 }
 
 /// Section 5.3 of the operations guide, as it is printed there.
-const GUIDE: &str = "escalation_contacts:
+/// The file of the guide's chapter 5.3, letter by letter.
+const GUIDE: &str = r##"# config/incident_contacts.yaml
+escalation_contacts:
   level_1:
-    - type: \"automated\"
-      action: \"run_diagnostics\"
+    - type: "automated"
+      action: "run_diagnostics"
+      
   level_2:
-    - name: \"On-call Engineer\"
-      phone: \"+1-555-0123\"
-      email: \"oncall@company.com\"
-      slack: \"@oncall-engineer\"
+    - name: "On-call Engineer"
+      phone: "+1-555-0123"
+      email: "oncall@company.com"
+      slack: "@oncall-engineer"
+      
   level_3:
-    - name: \"Senior Engineer\"
-      phone: \"+1-555-0456\"
-      email: \"senior@company.com\"
-      slack: \"@senior-engineer\"
+    - name: "Senior Engineer"
+      phone: "+1-555-0456"
+      email: "senior@company.com"
+      slack: "@senior-engineer"
+      
+  level_4:
+    - name: "Engineering Manager"
+      phone: "+1-555-0789"
+      email: "manager@company.com"
+      slack: "@eng-manager"
+
 notification_channels:
   critical:
-    - slack: \"#incidents\"
-    - email: \"team@company.com\"
-    - sms: \"+1-555-ALERT\"
+    - slack: "#incidents"
+    - email: "team@company.com"
+    - sms: "+1-555-ALERT"
+    
+  high:
+    - slack: "#alerts"
+    - email: "oncall@company.com"
+    
+  medium:
+    - slack: "#monitoring"
+    
   low:
-    - email: \"logs@company.com\"
-";
+    - email: "logs@company.com"
+"##;
 
 #[test]
 fn the_guides_contacts_load_unchanged() {
-    let loaded = read(&[("config/incident_contacts.yaml", GUIDE)]);
-    assert!(!loaded.findings.has_errors(), "{:#?}", told(&loaded));
-    assert!(
-        told(&loaded).iter().any(|line| line.contains("SL0105"))
-            && told(&loaded).iter().any(|line| line.contains("SL0705"))
+    let loaded = read(&[("stepladder.yaml", WATCHED), ("config/incident_contacts.yaml", GUIDE)]);
+    assert_eq!(
+        told(&loaded),
+        [
+            "5:15 SL0105 nothing says which runbook `run_diagnostics` is",
+            "29:12 SL0705 `+1-555-ALERT` cannot be dialled: it has letters",
+        ]
     );
+    assert!(!loaded.findings.has_errors());
     let ladder = loaded.book.escalation.unwrap();
-    assert_eq!(ladder.levels[&2].page, ["on-call-engineer"]);
-    assert_eq!(ladder.announce["critical"], ["slack:#incidents", "email:team@company.com"]);
-    assert_eq!(ladder.severities["P1"].climb[&3], Span::from_secs(3_600));
-    let meant = format!("{GUIDE}actions: {{ run_diagnostics: diagnose-livekit }}\n");
-    let ladder = read(&[("incident_contacts.yaml", &meant)]).book.escalation.unwrap();
-    assert_eq!(ladder.levels[&1].tries.iter().map(Name::as_str).collect::<Vec<_>>(), ["diagnose-livekit"]);
+    let levels: Vec<_> =
+        ladder.levels.iter().map(|(number, level)| (*number, level.name.as_str(), level.page.clone())).collect();
+    assert_eq!(
+        levels,
+        [
+            (2, "On-call engineer", vec!["on-call-engineer".to_owned()]),
+            (3, "Senior engineer", vec!["senior-engineer".to_owned()]),
+            (4, "Management", vec!["engineering-manager".to_owned()]),
+        ],
+        "a level whose only action nothing explains is none"
+    );
+    assert_eq!(ladder.levels[&4].duties, ["Customer communication", "Resource allocation", "Post-incident review"]);
+    assert_eq!((ladder.levels[&3].unless, ladder.levels[&4].unless), (Unless::Acknowledged, Unless::Resolved));
+    let manager = &ladder.contacts[&Name::parse("engineering-manager").unwrap()];
+    let channels = ["phone", "email", "slack", "sms", "voice"];
+    assert_eq!(
+        channels.map(|channel| manager.address(channel).unwrap()),
+        ["+1-555-0789", "manager@company.com", "@eng-manager", "+1-555-0789", "+1-555-0789"]
+    );
+    let sets: Vec<_> = ladder.announce.iter().map(|(name, set)| format!("{name}: {}", set.join(" "))).collect();
+    assert_eq!(
+        sets,
+        [
+            "critical: slack:#incidents email:team@company.com",
+            "high: slack:#alerts email:oncall@company.com",
+            "low: email:logs@company.com",
+            "medium: slack:#monitoring",
+        ]
+    );
+    assert_eq!(ladder.catch_all, ["engineering-manager"]);
+}
+
+const WATCHED: &str = "dead_man: { url: \"https://watcher.example/ping\", every: 1m }\n";
+
+#[test]
+fn the_guides_contacts_mean_the_guides_matrix() {
+    let meant = format!("{GUIDE}\nactions: {{ run_diagnostics: diagnose-livekit }}\n");
+    let runbook = "runbook: diagnose-livekit\nsteps: [ { id: look, shell: uptime } ]\n";
+    let files = [
+        ("stepladder.yaml", WATCHED),
+        ("config/incident_contacts.yaml", meant.as_str()),
+        ("runbooks/diagnose-livekit.yaml", runbook),
+    ];
+    let loaded = read(&files);
+    assert_eq!(told(&loaded), ["29:12 SL0705 `+1-555-ALERT` cannot be dialled: it has letters"]);
+    let ladder = loaded.book.escalation.unwrap();
+    let first = &ladder.levels[&1];
+    assert_eq!(first.gather.iter().map(Name::as_str).collect::<Vec<_>>(), ["diagnose-livekit"]);
+    assert!(first.tries.is_empty() && first.page.is_empty());
+    assert_eq!((first.name.as_str(), first.limit), ("Automated response", Some(Span::from_secs(900))));
+    let row = |(name, severity): (&String, &stepladder::model::escalation::Severity)| {
+        let climb: Vec<_> =
+            severity.climb.iter().map(|(level, at)| format!("{level} {}", at.millis() / 60_000)).collect();
+        let (how, by) = match severity.reach.as_ref().unwrap() {
+            Reach::AtOnce(by) => ("at once", by),
+            Reach::InTurn(by, _) => ("in turn", by),
+        };
+        let by: Vec<_> = by.iter().map(Name::as_str).collect();
+        let within = severity.respond_within.unwrap();
+        format!("{name} {}: {within}; {}; {how} {}", severity.title, climb.join(", "), by.join(" "))
+    };
+    // That a number can't be dialled takes the text message from the announcement, and not from the people.
+    assert_eq!(
+        ladder.severities.iter().map(row).collect::<Vec<_>>(),
+        [
+            "P1 Critical: 15m; 1 0, 2 15, 3 60, 4 120; at once slack email sms",
+            "P2 High: 1h; 1 0, 2 15, 3 120, 4 240; at once slack email",
+            "P3 Medium: 4h; 1 0, 2 15, 3 480; in turn slack",
+            "P4 Low: 1d; 1 0, 2 15, 3 2880; in turn email",
+        ]
+    );
+    let routed = |label: &str| {
+        let labels = [("severity".to_owned(), label.to_owned())].into();
+        stepladder::model::oncall::route(&ladder, &labels).unwrap().severity.clone().unwrap()
+    };
+    assert_eq!(["critical", "high", "warning", "low", "other"].map(routed), ["P1", "P2", "P3", "P4", "P3"]);
+}
+
+#[test]
+fn contacts_of_one_name_are_told_apart_and_one_person_is_one_contact() {
+    let text = "escalation_contacts:
+  level_2:
+    - { name: Дежурный, phone: \"+7-495-000-0001\" }
+    - { name: Дежурный, phone: \"+7-495-000-0002\" }
+    - { name: Duty, email: a@b.c }
+  level_3:
+    - { name: Duty, email: a@b.c }
+    - { name: Duty, email: d@b.c }
+    - { action: mend }
+actions: { mend: mend }
+";
+    let ladder = read(&[("incident_contacts.yaml", text)]).book.escalation.unwrap();
+    assert_eq!(ladder.levels[&2].page, ["level-2", "level-2-2", "duty"]);
+    assert_eq!(ladder.levels[&3].page, ["duty", "duty-2"]);
+    assert_eq!(ladder.levels[&3].tries.iter().map(Name::as_str).collect::<Vec<_>>(), ["mend"]);
+    assert_eq!(ladder.contacts.len(), 4);
+}
+
+#[test]
+fn of_two_ladders_escalation_yaml_is_obeyed() {
+    let own = "severities: { P1: { respond_within: 15m, climb: { 1: 0m } } }
+levels: { 1: { name: On call, page: [ann] } }
+contacts: { ann: { name: Ann, phone: \"+1-555-0123\" } }
+routes: [ { match: {}, severity: P1 } ]
+catch_all: [ann]
+";
+    for files in [
+        [("config/incident_contacts.yaml", GUIDE), ("escalation.yaml", own)],
+        [("escalation.yaml", own), ("config/incident_contacts.yaml", GUIDE)],
+    ] {
+        let loaded = read(&files);
+        assert_eq!(loaded.book.escalation.as_ref().unwrap().contacts.len(), 1);
+        assert!(told(&loaded).iter().any(|line| line.contains("SL0712")), "{:?}", told(&loaded));
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Who is on call: turns over every change of a clock, stretches against an oracle that asks all the time, and how people
 //! are reached.
 
+use crate::owner::{Home, text};
+use crate::serve::Daemon;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -45,7 +47,8 @@ fn changing() -> Vec<(TimeZone, Vec<Timestamp>)> {
     let mut found = Vec::new();
     for name in jiff::tz::db().available() {
         let zone = TimeZone::get(name.as_str()).unwrap();
-        let changes: Vec<_> = zone.following(from).take_while(|change| change.timestamp() < to).collect();
+        let same = zone.clone();
+        let changes: Vec<_> = same.following(from).take_while(|change| change.timestamp() < to).collect();
         let sort: Vec<_> = changes.iter().map(|it| (it.timestamp(), it.offset().seconds())).collect();
         if !changes.is_empty() && seen.insert((zone.to_offset(from).seconds(), sort)) {
             found.push((zone, changes.iter().map(jiff::tz::TimeZoneTransition::timestamp).collect()));
@@ -248,12 +251,12 @@ fn an_override_comes_before_a_holiday_and_a_holiday_before_the_turn() {
     });
     for (instant, want) in [
         ("2026-12-31T23:59:59Z", ("ann", Why::Rotation)),
-        ("2027-01-01T00:00:00Z", ("ann", Why::Holiday(name("off")))),
-        ("2027-01-01T09:59:59Z", ("dan", Why::Holiday(name("off")))),
+        ("2027-01-01T00:00:00Z", ("dan", Why::Holiday(name("off")))),
+        ("2027-01-01T09:59:59Z", ("ann", Why::Holiday(name("off")))),
         ("2027-01-01T10:00:00Z", ("cyd", Why::Override)),
         ("2027-01-01T12:00:00Z", ("bob", Why::Override)),
         ("2027-01-01T13:00:00Z", ("cyd", Why::Override)),
-        ("2027-01-01T14:00:00Z", ("dan", Why::Holiday(name("off")))),
+        ("2027-01-01T14:00:00Z", ("ann", Why::Holiday(name("off")))),
         ("2027-01-02T00:00:00Z", ("ann", Why::Rotation)),
     ] {
         let duty = who(&ladder, "ops", at(instant)).unwrap();
@@ -315,16 +318,16 @@ fn people_are_reached_by_their_own_rules_or_as_the_severity_says_and_not_in_quie
     let (noon, night, saturday) =
         ("2026-12-02T12:00:00+03:00", "2026-12-02T23:30:00+03:00", "2026-12-05T06:00:00+03:00");
     for (contact, severity, instant, want) in [
-        ("ann", "P1", noon, "0s slack @ann, 0s email ann@company.com, 0s sms +1-555-0123"),
-        ("ann", "P2", noon, "0s slack @ann, 5m voice +1-555-0123, 10m email ann@company.com"),
+        ("ann", "P1", noon, "0ms slack @ann, 0ms email ann@company.com, 0ms sms +1-555-0123"),
+        ("ann", "P2", noon, "0ms slack @ann, 5m voice +1-555-0123, 10m email ann@company.com"),
         // No `reach`: every address; the telephone's number is that of its messages.
-        ("ann", "P4", noon, "0s email ann@company.com, 0s slack @ann, 0s sms +1-555-0123"),
+        ("ann", "P4", noon, "0ms email ann@company.com, 0ms slack @ann, 0ms sms +1-555-0123"),
         // A channel on which they have no address is left out, and the others keep their time.
-        ("bob", "P1", noon, "0s signal +1-555-0999, 1m sms +1-555-0124, 5m sms +1-555-0124, 5m voice +1-555-0124"),
-        ("bob", "P3", noon, "0s signal +1-555-0999, 5m sms +1-555-0124, 5m voice +1-555-0124"),
-        ("cyd", "P3", noon, "0s email cyd@company.com"),
+        ("bob", "P1", noon, "0ms signal +1-555-0999, 1m sms +1-555-0124, 5m sms +1-555-0124, 5m voice +1-555-0124"),
+        ("bob", "P3", noon, "0ms signal +1-555-0999, 5m sms +1-555-0124, 5m voice +1-555-0124"),
+        ("cyd", "P3", noon, "0ms email cyd@company.com"),
         // Quiet hours are for the severities they name; what comes then waits for the end of them.
-        ("bob", "P1", night, "0s signal +1-555-0999, 1m sms +1-555-0124, 5m sms +1-555-0124, 5m voice +1-555-0124"),
+        ("bob", "P1", night, "0ms signal +1-555-0999, 1m sms +1-555-0124, 5m sms +1-555-0124, 5m voice +1-555-0124"),
         (
             "bob",
             "P4",
@@ -417,4 +420,36 @@ fn members_change_with_a_new_day_to_count_from() {
         let found = reshuffled(&before, &read(text));
         assert_eq!(found.iter().map(Name::as_str).collect::<Vec<_>>(), want, "{text}");
     }
+}
+
+#[test]
+fn members_that_change_without_a_new_day_are_refused_by_the_daemon_and_by_check() {
+    let home = Home::new(&[("say", "steps: [ { id: a, shell: 'true' } ]\n")]);
+    let good = "severities: { P1: { respond_within: 15m, climb: { 1: 0m } } }
+levels: { 1: { name: On call, page: [on_call.owner] } }
+contacts: { ann: { name: Ann, email: ann@company.com }, bob: { name: Bob, email: bob@company.com } }
+on_call: { ops: { since: 2020-01-06, members: [ann, bob] } }
+routes: [ { match: {}, severity: P1, owner: ops } ]
+catch_all: [ann]
+";
+    let write = |text: &str| std::fs::write(home.path("escalation.yaml"), text).unwrap();
+    let checked = || {
+        let out = home.run(&["check"]);
+        (out.status.code(), text(&out.stdout).contains("SL0709"))
+    };
+    write(good);
+    assert_eq!(checked(), (Some(0), false));
+    let daemon = Daemon::start(&home);
+    assert_eq!(checked(), (Some(0), false));
+    write(&good.replace("[ann, bob]", "[bob, ann]"));
+    assert_eq!(checked(), (Some(3), true), "the daemon knows the ladder before it");
+    home.run(&["reload"]);
+    let status: serde_json::Value = serde_json::from_slice(&home.run(&["status", "--json"]).stdout).unwrap();
+    let broken = &status["broken"][0];
+    assert_eq!((broken["file"].as_str(), broken["kept"].as_bool()), (Some("escalation.yaml"), Some(true)), "{status}");
+    assert!(broken["findings"].to_string().contains("SL0709"), "{status}");
+    daemon.end(rustix::process::Signal::TERM);
+    assert_eq!(checked(), (Some(3), true), "what was accepted last is known when nobody serves it any more");
+    write(&good.replace("[ann, bob]", "[bob, ann]").replace("2020-01-06", "2020-01-13"));
+    assert_eq!(checked(), (Some(0), false));
 }

@@ -1,6 +1,7 @@
 //! `oncall`: who is on call, until when, who is next, why, and how they are reached. From the book alone.
 
 use crate::base::ids::Name;
+use crate::base::span::Span;
 use crate::cli::args::Oncall;
 use crate::cli::command::next::{Day, instant};
 use crate::cli::exit::Exit;
@@ -13,11 +14,12 @@ use crate::diagnostic::closest;
 use crate::lang::Loaded;
 use crate::model::escalation::Escalation;
 use crate::model::oncall::{Duty, Nobody, Shift, Why, shifts, who};
-use crate::model::reach::{Plan, reach};
+use crate::model::reach::{Plan, PlanStep, reach};
 use crate::runtime::clock;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// How far is looked for the end of a shift, in days: near first.
 const LOOKS: [i64; 3] = [14, 90, 400];
@@ -63,6 +65,9 @@ struct Way {
 
 #[derive(Debug, Serialize)]
 struct Step {
+    /// From when the person may be paged on.
+    #[serde(skip)]
+    wait: Span,
     after: String,
     channel: String,
     address: String,
@@ -102,7 +107,7 @@ pub fn run(args: &Oncall, settings: &Settings) -> Result<Exit, Trouble> {
         }
     } else {
         output::data(&table(&rows(ladder, &rotations, at), settings.out))?;
-        output::data(&people(ladder, &rotations, person, at, settings, &zone)?)?;
+        output::data(&people(ladder, &rotations, person, at, settings, &zone))?;
     }
     let empty = person.is_none() && rotations.iter().any(|name| who(ladder, name.as_str(), at).is_err());
     Ok(if empty { Exit::Warning } else { Exit::Fine })
@@ -175,7 +180,9 @@ fn reason(duty: &Result<Duty, Nobody>) -> String {
     match duty {
         Ok(Duty { why: Why::Holiday(calendar), .. }) => format!("holiday: {calendar}"),
         Ok(duty) => duty.why.word().to_owned(),
-        Err(nobody) => nobody.to_string(),
+        Err(Nobody::OutsideHours(_)) => "outside of its `hours`".into(),
+        Err(Nobody::NotYet(_)) => "its `since` has not come".into(),
+        Err(nobody @ (Nobody::NoRotation(_) | Nobody::NoMembers(_))) => nobody.to_string(),
     }
 }
 
@@ -205,8 +212,11 @@ fn row(ladder: &Escalation, rotation: &Name, at: Timestamp) -> Row {
 fn ways(ladder: &Escalation, contact: &Name, at: Timestamp) -> Vec<Way> {
     let way = |severity: &String| {
         let Plan { steps, quiet_until } = reach(ladder, contact, severity, at);
-        let step = |step: crate::model::reach::PlanStep| Step {
-            after: step.after.to_string(),
+        let quiet = quiet_until.map_or(0, |until| until.as_millisecond() - at.as_millisecond());
+        let quiet = u64::try_from(quiet).unwrap_or_default();
+        let step = |step: PlanStep| Step {
+            wait: Span::from_millis(step.after.millis().saturating_sub(quiet)),
+            after: if step.after == Span::ZERO { "0s".into() } else { step.after.to_string() },
             channel: step.channel.to_string(),
             address: step.address,
         };
@@ -244,7 +254,7 @@ fn people(
     at: Timestamp,
     settings: &Settings,
     zone: &TimeZone,
-) -> Result<String, Trouble> {
+) -> String {
     let on_call = rotations.iter().filter_map(|name| who(ladder, name.as_str(), at).ok()).map(|duty| duty.who);
     let names: std::collections::BTreeSet<Name> = match person {
         Some(person) => [person.clone()].into(),
@@ -267,24 +277,24 @@ fn people(
                 vec![Cell::new(&format!("  {}", severities.join(", ")), Tone::Dim), Cell::new(way, Tone::Plain)]
             })
             .collect();
-        text.push_str(&format!("\n{name}, {}\n{}", contact.name, table(&cells, settings.out)));
+        let _ = write!(text, "\n{name}, {}\n{}", contact.name, table(&cells, settings.out));
     }
-    Ok(text)
+    text
 }
 
+/// A way in words: what goes out together, and how long after the page, or after the quiet hours.
 fn shown(way: &Way, zone: &TimeZone) -> String {
-    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    let mut parts: Vec<(Span, Vec<String>)> = Vec::new();
     for step in &way.steps {
         let by = format!("{} {}", step.channel, step.address);
-        match parts.last_mut().filter(|(after, _)| *after == step.after) {
+        match parts.last_mut().filter(|(wait, _)| *wait == step.wait) {
             Some((_, list)) => list.push(by),
-            None => parts.push((step.after.clone(), vec![by])),
+            None => parts.push((step.wait, vec![by])),
         }
     }
-    let first = parts.first().map(|(after, _)| after.clone());
-    let told = parts.iter().map(|(after, list)| {
+    let told = parts.iter().map(|(wait, list)| {
         let list = list.join(", ");
-        if way.quiet_until.is_some() || Some(after) != first.as_ref() { format!("after {after} {list}") } else { list }
+        if *wait == Span::ZERO { list } else { format!("after {wait} {list}") }
     });
     let told: Vec<String> = told.collect();
     let quiet = way.quiet_until.map(|until| format!("quiet until {}: ", local(until, zone))).unwrap_or_default();

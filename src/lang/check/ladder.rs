@@ -66,7 +66,8 @@ pub(in crate::lang) fn severity(loaded: &Loaded, name: &str, spot: Spot, finding
     );
 }
 
-fn literal(param: &Param) -> Option<&str> {
+/// The text of a parameter, where nothing is put into it.
+pub(super) fn literal(param: &Param) -> Option<&str> {
     match param {
         Param::Value(value) => value.as_str(),
         Param::Text(template) => template.literal(),

@@ -191,7 +191,7 @@ fn late(
                 shown(until, &zone)
             );
             findings.push(
-                Diagnostic::error(Code::QuietTooLong, rungs.below(who.as_str(), "quiet"), message)
+                Diagnostic::error(Code::QuietTooLong, rungs.behind(&["contacts", who.as_str(), "quiet"]), message)
                     .help(format!("take `{name}` out of their `severities`, announce it, or give it more time")),
             );
             return;

@@ -2,10 +2,11 @@
 //! a channel in turn that comes later than the next level.
 
 use super::rungs::{Rungs, members};
+use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId};
 use crate::lang::Loaded;
-use crate::model::escalation::{Escalation, Reach};
+use crate::model::escalation::{Contact, Escalation, Reach, Route};
 
 /// Checks whether every part of the ladder can come to be used.
 pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings: &mut Diagnostics) {
@@ -20,7 +21,7 @@ fn routes(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
     let routes = &rungs.ladder.routes;
     for (index, route) in routes.iter().enumerate() {
         // One that matches everything, and does not stand last, has been told of by the rule about their order.
-        let wider = |other: &&crate::model::escalation::Route| {
+        let wider = |other: &&Route| {
             !other.matches.is_empty()
                 && other.matches.iter().all(|(label, value)| route.matches.get(label) == Some(value))
         };
@@ -78,25 +79,29 @@ fn rules(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
     }
 }
 
+/// A channel in turn that a person is never reached by.
 fn turns(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
     for (name, severity) in &rungs.ladder.severities {
         let Some(Reach::InTurn(channels, wait)) = &severity.reach else { continue };
-        let people =
-            rungs.ladder.contacts.iter().filter(|(_, contact)| !contact.rules.iter().any(|it| it.is_for(name)));
-        let of: Vec<_> = people
-            .flat_map(|(id, _)| windows(rungs.ladder, id.as_str()))
-            .filter(|(severity, _)| severity == name)
-            .map(|(_, window)| window)
-            .collect();
         for (turn, channel) in (0..).zip(channels) {
             let after = Span::from_millis(wait.millis().saturating_mul(turn));
-            let Some(longest) = too_late(after, &of) else { continue };
+            let cut = |(id, contact): (&'_ Name, &'_ Contact)| {
+                let windows = windows(rungs.ladder, id.as_str()).into_iter().filter(|(of, _)| of == name);
+                let windows: Vec<_> = windows.map(|(_, window)| window).collect();
+                let own = contact.rules.iter().any(|rule| rule.is_for(name));
+                too_late(after, &windows).filter(|_| !own).map(|longest| (id.clone(), longest))
+            };
+            let Some((id, longest)) = rungs.ladder.contacts.iter().find_map(cut) else { continue };
             let message = format!(
-                "`{name}` would reach people by `{channel}` after {after}, and after {longest} the next level is paged"
+                "`{name}` never reaches `{id}` by `{channel}`: it would after {after}, and after {longest} the next level is paged"
             );
             findings.push(
-                Diagnostic::warning(Code::NeverUsed, rungs.below("severities", name), message)
-                    .help("let `wait` be shorter, or use the channels `at_once`"),
+                Diagnostic::warning(
+                    Code::NeverUsed,
+                    rungs.behind(&["severities", name, "reach", channel.as_str()]),
+                    message,
+                )
+                .help("let `wait` be shorter, or use the channels `at_once`"),
             );
         }
     }

@@ -83,7 +83,7 @@ fn addresses(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
 fn rules(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
     for (id, contact) in &rungs.ladder.contacts {
         for channel in contact.rules.iter().flat_map(|rule| &rule.by) {
-            declared(rungs, channel, rungs.below("rules", channel.as_str()), findings);
+            declared(rungs, channel, rungs.behind(&["contacts", id.as_str(), "rules", channel.as_str()]), findings);
             if contact.address(channel.as_str()).is_none() && !contact.addresses.is_empty() {
                 findings.push(
                     Diagnostic::error(
@@ -113,7 +113,12 @@ fn words(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
     for (id, contact) in &rungs.ladder.contacts {
         let rules = contact.rules.iter().flat_map(|rule| &rule.severities);
         for severity in rules.chain(contact.quiet.iter().flat_map(|quiet| &quiet.severities)) {
-            super::ladder::severity(rungs.loaded, severity, rungs.below(id.as_str(), severity), findings);
+            super::ladder::severity(
+                rungs.loaded,
+                severity,
+                rungs.behind(&["contacts", id.as_str(), "severities", severity]),
+                findings,
+            );
         }
     }
 }
@@ -126,7 +131,7 @@ fn quiet(rungs: &Rungs<'_>, findings: &mut Diagnostics) {
         for (id, _) in paged(rungs.ladder, name).into_iter().filter(|(_, contact)| for_ever(contact, name, noon)) {
             let message = format!("the quiet hours of `{id}` never end for `{name}`, by which they are paged");
             findings.push(
-                Diagnostic::error(Code::QuietTooLong, rungs.below(id.as_str(), "quiet"), message)
+                Diagnostic::error(Code::QuietTooLong, rungs.behind(&["contacts", id.as_str(), "quiet"]), message)
                     .help(format!("let them end, or take `{name}` out of their `severities`")),
             );
         }
@@ -164,7 +169,7 @@ fn provider(loaded: &Loaded, channel: &Name) -> String {
     let settings = loaded.book.settings.channels.get(channel);
     let text = |keys: &[&str]| {
         let found = keys.iter().try_fold(settings?, |param, key| param.get(key))?;
-        found.value()?.as_str().map(str::to_owned)
+        super::ladder::literal(found).map(str::to_owned)
     };
     if let Some(account) = text(&["twilio", "account"]) {
         return format!("the Twilio account `{account}`");

@@ -55,6 +55,21 @@ impl<'a> Rungs<'a> {
         word(&self.loaded.sources, self.file, text, 0).unwrap_or_else(|| self.top())
     }
 
+    /// Whether the rotations could not be read: what is wrong with them has been told, and that they are missing is not.
+    fn unread(&self) -> bool {
+        let text = &self.loaded.sources.get(self.file).text;
+        self.ladder.on_call.is_empty() && text.lines().any(|line| line.starts_with("on_call:"))
+    }
+
+    /// Where the last of several words stands, each behind the one before it.
+    pub(super) fn behind(&self, words: &[&str]) -> Spot {
+        let mut spot = None::<Spot>;
+        for text in words {
+            spot = word(&self.loaded.sources, self.file, text, spot.map_or(0, |spot| spot.end)).or(spot);
+        }
+        spot.unwrap_or_else(|| self.top())
+    }
+
     /// Where a word stands for the nth time behind a key, from 0.
     pub(super) fn nth(&self, key: &str, text: &str, nth: usize) -> Spot {
         let from = word(&self.loaded.sources, self.file, key, 0);
@@ -95,7 +110,8 @@ impl<'a> Rungs<'a> {
         let lists = ladder.levels.iter().map(|(number, level)| (format!("level {number}"), "levels", &level.page));
         let lists = lists.chain([("`catch_all`".to_owned(), "catch_all", &ladder.catch_all)]);
         for (place, key, names) in lists {
-            for name in names.iter().filter(|name| !somebody(ladder, name)) {
+            let judged = |name: &&String| !self.unread() || !name.starts_with("on_call.");
+            for name in names.iter().filter(judged).filter(|name| !somebody(ladder, name)) {
                 findings.push(
                     Diagnostic::error(
                         Code::UnknownContact,
@@ -154,7 +170,8 @@ impl<'a> Rungs<'a> {
             );
         }
         for route in routes {
-            if let Some(owner) = route.owner.as_ref().filter(|owner| !self.ladder.on_call.contains_key(*owner)) {
+            let missing = |owner: &&Name| !self.ladder.on_call.contains_key(*owner) && !self.unread();
+            if let Some(owner) = route.owner.as_ref().filter(missing) {
                 findings.push(
                     Diagnostic::error(
                         Code::UnknownContact,

@@ -47,7 +47,7 @@ pub(crate) const CONTACT: &[Key] = &[
     key("sms", Shape::Verbatim, "Number for messages; the phone's unless said."),
     key("voice", Shape::Verbatim, "Number for calls; the phone's unless said."),
     key("telegram", Shape::Verbatim, "Chat at Telegram."),
-    key("ntfy", Shape::Verbatim, "Topic at ntfy."),
+    key("ntfy", Shape::Verbatim, "What they listen to at ntfy."),
     key("mattermost", Shape::Verbatim, "Mattermost handle."),
     key("teams", Shape::Verbatim, "Address at Microsoft Teams."),
     key("addresses", Shape::Map(&Shape::Verbatim), "Addresses on channels of other names."),

@@ -97,13 +97,17 @@ pub(super) fn ladder(ctx: &mut Ctx, root: &Node, settings: &Settings) -> Option<
         };
         let mut level = empty_level(number);
         let Param::List(people) = people else { continue };
+        let mut unexplained = false;
         for (person, node) in people.iter().zip(node.items().unwrap_or_default()) {
             match person.get("action").and_then(text) {
-                Some(action) => action_of(ctx, action, actions, node, &mut level),
+                Some(action) => unexplained |= !action_of(ctx, action, actions, node, &mut level),
                 None => person_of(ctx, person, node, number, &mut level, &mut ladder),
             }
         }
-        ladder.levels.insert(number, level);
+        // An action that nothing explains has been told of; there is no level of that alone.
+        if !(unexplained && level.page.is_empty() && level.gather.is_empty() && level.tries.is_empty()) {
+            ladder.levels.insert(number, level);
+        }
     }
     let channels = announcements(ctx, &fields, &mut ladder);
     for row in MATRIX {
@@ -160,9 +164,12 @@ fn routes() -> Vec<Route> {
     by_word.chain([Route { severity: Some("P3".into()), ..Route::default() }]).collect()
 }
 
-fn action_of(ctx: &mut Ctx, action: &str, actions: &[(String, Param)], node: &Node, level: &mut LadderLevel) {
+/// Puts the runbook that an action means on its level. `false` where nothing says which that is.
+fn action_of(ctx: &mut Ctx, action: &str, actions: &[(String, Param)], node: &Node, level: &mut LadderLevel) -> bool {
     let meant = actions.iter().find(|(word, _)| word == action).and_then(|(_, name)| text(name));
-    if let Some(runbook) = meant.and_then(|name| Name::parse(name).ok()) {
+    let meant = meant.and_then(|name| Name::parse(name).ok());
+    let known = meant.is_some();
+    if let Some(runbook) = meant {
         if GATHERS.contains(&action) { level.gather.push(runbook) } else { level.tries.push(runbook) }
     } else {
         let spot = node.get("action").map_or(node.spot, |action| action.spot);
@@ -170,6 +177,7 @@ fn action_of(ctx: &mut Ctx, action: &str, actions: &[(String, Param)], node: &No
             Diagnostic::warning(Code::UnknownRunbook, spot, format!("nothing says which runbook `{action}` is"));
         ctx.findings.push(finding.help(format!("add `actions: {{ {action}: NAME }}` at the end of the file")));
     }
+    known
 }
 
 fn person_of(
