@@ -124,26 +124,33 @@ impl Incident {
                 let (actor, who, note, level) = (actor.clone(), who.clone(), note.clone(), self.level);
                 self.ack = Some(Ack { actor, who, at, level, active: at, note });
                 self.snooze = None;
-                self.hold(at)
+                self.hold(at);
+                Some(())
             }
             Event::Snoozed { actor, until, reason } => {
                 let (actor, reason, until, level) = (actor.clone(), reason.clone(), *until, self.level);
                 (until > at).then(|| self.snooze = Some(Snooze { actor, at, until, level, reason }))?;
-                self.hold(at)
+                self.hold(at);
+                Some(())
             }
             Event::Unacknowledged { .. } => self.release(at),
             Event::Lapsed => self.snooze.is_none().then_some(()).and_then(|()| self.release(at)),
             Event::Woke => self.snooze.is_some().then_some(()).and_then(|()| self.release(at)),
             Event::Assigned { actor, to } => {
                 self.owner = Some(to.clone());
-                self.active(at, actor)
+                self.active(at, actor);
+                Some(())
             }
             Event::SeverityChanged { actor, to, .. } => self.severity_changed(at, actor, to),
             Event::Classified { actor, kind } => {
                 self.kind = Some(kind.clone());
-                self.active(at, actor)
+                self.active(at, actor);
+                Some(())
             }
-            Event::Noted { actor, .. } => self.active(at, actor),
+            Event::Noted { actor, .. } => {
+                self.active(at, actor);
+                Some(())
+            }
             Event::Duty { actor, level, index, done } => self.duty(at, actor, (*level, *index), *done),
             Event::Muted { silence, until } => self.muted(at, silence, *until),
             Event::Unmuted { .. } => self.unmuted(at),
@@ -240,10 +247,9 @@ impl Incident {
     }
 
     /// A person has it: nothing is being climbed.
-    fn hold(&mut self, at: Timestamp) -> Option<()> {
+    fn hold(&mut self, at: Timestamp) {
         (self.resumed, self.exhausted) = (None, None);
         self.responded = self.responded.or(Some(at));
-        Some(())
     }
 
     /// It is nobody's any more, and goes up again from the level that had been answered.
@@ -255,11 +261,10 @@ impl Incident {
     }
 
     /// What a person does about it keeps an acknowledgement alive, whoever gave that.
-    fn active(&mut self, at: Timestamp, actor: &Actor) -> Option<()> {
+    fn active(&mut self, at: Timestamp, actor: &Actor) {
         if let Some(ack) = self.ack.as_mut().filter(|_| actor.via != Via::Engine) {
             ack.active = at;
         }
-        Some(())
     }
 
     fn severity_changed(&mut self, at: Timestamp, actor: &Actor, to: &str) -> Option<()> {
@@ -272,18 +277,21 @@ impl Incident {
         }
         to.clone_into(&mut self.severity);
         self.severity_is_set |= actor.via != Via::Engine;
-        self.active(at, actor)
+        self.active(at, actor);
+        Some(())
     }
 
     fn duty(&mut self, at: Timestamp, actor: &Actor, key: (u32, u32), done: bool) -> Option<()> {
         if self.checklist.contains_key(&key) == done {
             return None;
         }
-        match done {
-            true => drop(self.checklist.insert(key, (actor.clone(), at))),
-            false => drop(self.checklist.remove(&key)),
+        if done {
+            self.checklist.insert(key, (actor.clone(), at));
+        } else {
+            self.checklist.remove(&key);
         }
-        self.active(at, actor)
+        self.active(at, actor);
+        Some(())
     }
 
     fn muted(&mut self, at: Timestamp, silence: &str, until: Timestamp) -> Option<()> {
@@ -313,11 +321,10 @@ impl Incident {
 }
 
 /// Whether two tell of one trouble: the run, the instant and the attempt differ each time.
-#[must_use]
-pub fn is_same(one: &Source, other: &Source) -> bool {
+pub(crate) fn is_same(one: &Source, other: &Source) -> bool {
     match (one, other) {
-        (Source::Run { runbook: one, .. }, Source::Run { runbook: other, .. }) => one == other,
-        (Source::Step { runbook: one, .. }, Source::Step { runbook: other, .. }) => one == other,
+        (Source::Run { runbook: one, .. }, Source::Run { runbook: other, .. })
+        | (Source::Step { runbook: one, .. }, Source::Step { runbook: other, .. }) => one == other,
         (
             Source::Deadline { runbook: one, trigger: first, .. },
             Source::Deadline { runbook: other, trigger: second, .. },
@@ -328,8 +335,7 @@ pub fn is_same(one: &Source, other: &Source) -> bool {
 }
 
 /// The name of an event's kind.
-#[must_use]
-pub fn word(event: &Event) -> &'static str {
+pub(crate) fn word(event: &Event) -> &'static str {
     match event {
         Event::Opened(_) => "opened",
         Event::Again { .. } => "again",
