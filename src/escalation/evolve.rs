@@ -1,8 +1,8 @@
 //! What may follow what in an incident: the closed table (invariant 2), whole.
 
 use crate::base::actor::{Actor, Via};
-use crate::base::ids::RunId;
-use crate::escalation::event::{Ending, Event, Page, Recorded, Turn, What, Why};
+use crate::base::ids::{Name, RunId};
+use crate::escalation::event::{Ending, Event, Page, PageFate, Part, Recorded, Turn, What, Why};
 use crate::escalation::state::{
     Ack, Ended, IllegalEvent, Incident, Mute, Ordered, Passed, Responded, Response, Resume, Round, Rung, Snooze, Told,
 };
@@ -81,40 +81,23 @@ impl Incident {
             Event::Opened(_) => None,
             Event::Again { source, text, count } => self.again(source, text.as_ref(), *count),
             Event::Cleared { source, reason } => self.cleared(at, source, reason),
-            Event::Responding { run, runbook, part } => {
-                let (run, runbook, part) = (*run, runbook.clone(), *part);
-                let fresh = self.responses.iter().all(|known| known.run != run);
-                fresh.then(|| self.responses.push(Response { run, runbook, part, at, stopping: None, ended: None }))
-            }
+            Event::Responding { run, runbook, part } => self.responding(at, *run, runbook, *part),
             Event::PassedOver { runbook, part, reason } => {
                 self.passed.push(Passed { runbook: runbook.clone(), part: *part, at, reason: reason.clone() });
                 Some(())
             }
-            Event::Stopping { run, reason } => {
-                let response = self.response(*run).filter(|response| response.stopping.is_none())?;
-                response.stopping = Some(reason.clone());
-                Some(())
-            }
+            Event::Stopping { run, reason } => self.stopping(*run, reason),
             Event::Responded { run, outcome, level, text } => {
                 let ended = Responded { at, outcome: *outcome, level: *level, text: text.clone() };
-                self.response(*run)?.ended = Some(ended);
-                Some(())
+                self.response(*run).map(|response| response.ended = Some(ended))
             }
             Event::Climbed { level, why, .. } => self.climb(at, version, *level, *why),
             Event::LevelEmpty { level, .. } => self.rung(*level).map(|rung| rung.empty = true),
             Event::Round { level, number, turns } => self.round(at, *level, *number, turns),
             Event::Paged(page) => self.paged(at, version, page),
-            Event::Settled { page, fate, note } => {
-                let ordered = self.pages.get_mut(page)?;
-                let news = ordered.fate.as_ref().is_none_or(|(before, ..)| before != fate);
-                news.then(|| ordered.fate = Some((*fate, note.clone(), at)))
-            }
+            Event::Settled { page, fate, note } => self.settled(at, *page, *fate, note),
             Event::Unreached { level, who, .. } => self.rung(*level)?.unreached.insert(who.clone()).then_some(()),
-            Event::Undeliverable { level, .. } => {
-                let rung = self.rung(*level)?;
-                rung.undeliverable = Some(rung.round.as_ref()?.number);
-                Some(())
-            }
+            Event::Undeliverable { level, .. } => self.undeliverable(*level),
             Event::Exhausted { .. } => self.exhausted.is_none().then(|| self.exhausted = Some(at)),
             Event::Breached { clock, by } => {
                 let news = self.breaches.iter().all(|(before, ..)| before != clock);
@@ -175,6 +158,30 @@ impl Incident {
         let told = self.sources.iter_mut().find(|told| is_same(&told.source, source))?;
         let news = told.cleared.is_none() && source.can_clear();
         news.then(|| told.cleared = Some((at, reason.to_owned())))
+    }
+
+    fn responding(&mut self, at: Timestamp, run: RunId, runbook: &Name, part: Part) -> Option<()> {
+        let fresh = self.responses.iter().all(|known| known.run != run);
+        let runbook = runbook.clone();
+        fresh.then(|| self.responses.push(Response { run, runbook, part, at, stopping: None, ended: None }))
+    }
+
+    fn stopping(&mut self, run: RunId, reason: &str) -> Option<()> {
+        let response = self.response(run).filter(|response| response.stopping.is_none())?;
+        response.stopping = Some(reason.to_owned());
+        Some(())
+    }
+
+    fn settled(&mut self, at: Timestamp, page: u32, fate: PageFate, note: &str) -> Option<()> {
+        let ordered = self.pages.get_mut(&page)?;
+        let news = ordered.fate.as_ref().is_none_or(|(before, ..)| *before != fate);
+        news.then(|| ordered.fate = Some((fate, note.to_owned(), at)))
+    }
+
+    fn undeliverable(&mut self, level: u32) -> Option<()> {
+        let rung = self.rung(level)?;
+        rung.undeliverable = Some(rung.round.as_ref()?.number);
+        Some(())
     }
 
     /// A response that is going on.
