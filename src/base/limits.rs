@@ -58,6 +58,12 @@ limits! {
     INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
     /// Bytes of the key of an incident.
     MAX_INCIDENT_KEY = 255, "bytes of the key of an incident", "what PagerDuty allows a dedup key";
+    /// Bytes of a text that somebody wrote about an incident, or a run about it left behind.
+    MAX_INCIDENT_TEXT = 8 * 1024, "bytes of one text of an incident", "a page is read at 3 am; the whole is with the run";
+    /// Labels of an incident.
+    MAX_INCIDENT_LABELS = 48, "labels of one incident", "all of them are in its first event, beside its text";
+    /// Addresses of one round of a level.
+    MAX_TURNS = 200, "addresses of one round of a level", "they are planned in one event; more people are a broadcast";
     /// Samples that one attempt of one step may store.
     MAX_SAMPLES = 1_000, "samples of one attempt", "a list of disks or of probes, not a table of everything";
     /// Bytes of the samples of one attempt, as they are stored.

@@ -1,6 +1,7 @@
 //! What the time does to an incident: silences, lapses, levels, rounds, its end.
 
 use crate::base::actor::Actor;
+use crate::base::ids::Name;
 use crate::escalation::decide::Decider;
 use crate::escalation::event::{Clock, Ending, Event, Part, What, Why};
 use crate::escalation::ladder::{IN_TIME, Ladder, after};
@@ -140,10 +141,10 @@ impl Decider<'_> {
         };
         self.push(event)?;
         self.also = who.map(|who| vec![who]);
-        if let Some(level) = answered.filter(|level| *level > 0) {
-            if self.also.is_some() || self.ladder().has_people(level) {
-                self.call.insert(level);
-            }
+        if let Some(level) = answered.filter(|level| *level > 0)
+            && (self.also.is_some() || self.ladder().has_people(level))
+        {
+            self.call.insert(level);
         }
         Ok(())
     }
@@ -216,16 +217,14 @@ impl Decider<'_> {
         let Some(rung) = self.incident.rungs.get(&level).filter(|_| level > 0) else { return Ok(()) };
         let Some(round) = self.ladder().live_round(level, rung).cloned() else { return Ok(()) };
         let (number, seen) = (round.number, rung.undeliverable);
-        let failed = |who: &Option<crate::base::ids::Name>| {
+        let failed = |who: &Option<Name>| {
             round.turns.iter().filter(|(turn, _)| turn.who == *who).all(|(_, page)| self.incident.has_failed(*page))
         };
         let mut lost: Vec<_> = round.turns.iter().filter_map(|(turn, _)| turn.who.clone()).collect();
-        lost.retain(|who| failed(&Some(who.clone())) && !rung.unreached.contains(who));
-        lost.dedup();
+        lost.retain(|who| failed(&Some(who.clone())));
         let all = round.turns.iter().all(|(_, page)| self.incident.has_failed(*page)) && !round.turns.is_empty();
         for who in lost {
-            let reason = "every way to them has failed".to_owned();
-            self.push(Event::Unreached { level, who, reason })?;
+            self.unreached(level, &who, "every way to them has failed".to_owned())?;
         }
         if !all || seen == Some(number) {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::escalation::event::{Clock, Ending, Event, Opened, Page, PageFate, Par
 use crate::escalation::evolve::is_same;
 use crate::escalation::ladder::{IN_TIME, Ladder, routed};
 use crate::escalation::state::{IllegalEvent, Incident};
-use crate::escalation::text::{MAX_LINE, MAX_TEXT, cut};
+use crate::escalation::text::{MAX_LINE, MAX_TEXT, bounded, cut};
 use crate::model::escalation::Escalation;
 use crate::model::message::Address;
 use crate::model::trouble::{Source, Trouble};
@@ -194,12 +194,19 @@ pub struct Decision {
     pub refused: Option<String>,
 }
 
+/// How a person is reached: how long after the beginning of a round, and where.
+pub type Ways = Vec<(Span, Address)>;
+/// Labels of an incident.
+pub type Labels = BTreeMap<String, String>;
+/// What mutes an incident, and until when.
+pub type Silence = (String, Timestamp);
+
 /// What a decision must know of the rest of the world, as it is now.
 pub struct Known<'a> {
     /// The contacts behind `on_call.platform` or a contact's name, in the order in which they are to be told.
     pub who: &'a dyn Fn(&str) -> Vec<Name>,
     /// How a contact is reached for a severity: how long after the beginning of a round, and where.
-    pub reach: &'a dyn Fn(&Name, &str) -> Vec<(Span, Address)>,
+    pub reach: &'a dyn Fn(&Name, &str) -> Ways,
     /// The newest run of that runbook about this key, whoever called it, and when it began.
     pub ran: &'a dyn Fn(&Name) -> Option<(RunId, Timestamp)>,
     /// Whether a runbook could be started now, or why not.
@@ -207,7 +214,7 @@ pub struct Known<'a> {
     /// Who holds what a response waits for, where it waits for a lock.
     pub holder: &'a dyn Fn(RunId) -> Option<String>,
     /// The silence or window that mutes these labels, and until when.
-    pub muted: &'a dyn Fn(&BTreeMap<String, String>) -> Option<(String, Timestamp)>,
+    pub muted: &'a dyn Fn(&Labels) -> Option<Silence>,
 }
 
 /// Decides; the incident is then as it will be once the events are durable.
@@ -294,10 +301,9 @@ impl Decider<'_> {
 
     fn begin(&mut self, opening: Opening) -> Result<(), IllegalEvent> {
         let Opening { id, mut trouble, texts, recurs } = opening;
-        trouble.title = cut(trouble.title, MAX_LINE);
-        trouble.text = cut(trouble.text, MAX_TEXT);
         let routed = routed(self.policy, &trouble);
         trouble.kind = routed.kind;
+        let trouble = bounded(trouble);
         let (severity, owner, first_response) = (routed.severity, routed.owner, routed.first_response);
         self.push(Event::Opened(Box::new(Opened { id, trouble, severity, owner, first_response, texts, recurs })))
     }

@@ -1,8 +1,8 @@
 //! What may follow what in an incident: the closed table (invariant 2), whole.
 
 use crate::base::actor::{Actor, Via};
-use crate::base::ids::RunId;
-use crate::escalation::event::{Ending, Event, Page, Recorded, Turn, What, Why};
+use crate::base::ids::{Name, RunId};
+use crate::escalation::event::{Ending, Event, Page, PageFate, Part, Recorded, Turn, What, Why};
 use crate::escalation::state::{
     Ack, Ended, IllegalEvent, Incident, Mute, Ordered, Passed, Responded, Response, Resume, Round, Rung, Snooze, Told,
 };
@@ -81,40 +81,23 @@ impl Incident {
             Event::Opened(_) => None,
             Event::Again { source, text, count } => self.again(source, text.as_ref(), *count),
             Event::Cleared { source, reason } => self.cleared(at, source, reason),
-            Event::Responding { run, runbook, part } => {
-                let (run, runbook, part) = (*run, runbook.clone(), *part);
-                let fresh = self.responses.iter().all(|known| known.run != run);
-                fresh.then(|| self.responses.push(Response { run, runbook, part, at, stopping: None, ended: None }))
-            }
+            Event::Responding { run, runbook, part } => self.responding(at, *run, runbook, *part),
             Event::PassedOver { runbook, part, reason } => {
                 self.passed.push(Passed { runbook: runbook.clone(), part: *part, at, reason: reason.clone() });
                 Some(())
             }
-            Event::Stopping { run, reason } => {
-                let response = self.response(*run).filter(|response| response.stopping.is_none())?;
-                response.stopping = Some(reason.clone());
-                Some(())
-            }
+            Event::Stopping { run, reason } => self.stopping(*run, reason),
             Event::Responded { run, outcome, level, text } => {
                 let ended = Responded { at, outcome: *outcome, level: *level, text: text.clone() };
-                self.response(*run)?.ended = Some(ended);
-                Some(())
+                self.response(*run).map(|response| response.ended = Some(ended))
             }
             Event::Climbed { level, why, .. } => self.climb(at, version, *level, *why),
             Event::LevelEmpty { level, .. } => self.rung(*level).map(|rung| rung.empty = true),
             Event::Round { level, number, turns } => self.round(at, *level, *number, turns),
             Event::Paged(page) => self.paged(at, version, page),
-            Event::Settled { page, fate, note } => {
-                let ordered = self.pages.get_mut(page)?;
-                let news = ordered.fate.as_ref().is_none_or(|(before, ..)| before != fate);
-                news.then(|| ordered.fate = Some((*fate, note.clone(), at)))
-            }
+            Event::Settled { page, fate, note } => self.settled(at, *page, *fate, note),
             Event::Unreached { level, who, .. } => self.rung(*level)?.unreached.insert(who.clone()).then_some(()),
-            Event::Undeliverable { level, .. } => {
-                let rung = self.rung(*level)?;
-                rung.undeliverable = Some(rung.round.as_ref()?.number);
-                Some(())
-            }
+            Event::Undeliverable { level, .. } => self.undeliverable(*level),
             Event::Exhausted { .. } => self.exhausted.is_none().then(|| self.exhausted = Some(at)),
             Event::Breached { clock, by } => {
                 let news = self.breaches.iter().all(|(before, ..)| before != clock);
@@ -124,26 +107,33 @@ impl Incident {
                 let (actor, who, note, level) = (actor.clone(), who.clone(), note.clone(), self.level);
                 self.ack = Some(Ack { actor, who, at, level, active: at, note });
                 self.snooze = None;
-                self.hold(at)
+                self.hold(at);
+                Some(())
             }
             Event::Snoozed { actor, until, reason } => {
                 let (actor, reason, until, level) = (actor.clone(), reason.clone(), *until, self.level);
                 (until > at).then(|| self.snooze = Some(Snooze { actor, at, until, level, reason }))?;
-                self.hold(at)
+                self.hold(at);
+                Some(())
             }
             Event::Unacknowledged { .. } => self.release(at),
             Event::Lapsed => self.snooze.is_none().then_some(()).and_then(|()| self.release(at)),
             Event::Woke => self.snooze.is_some().then_some(()).and_then(|()| self.release(at)),
             Event::Assigned { actor, to } => {
                 self.owner = Some(to.clone());
-                self.active(at, actor)
+                self.active(at, actor);
+                Some(())
             }
             Event::SeverityChanged { actor, to, .. } => self.severity_changed(at, actor, to),
             Event::Classified { actor, kind } => {
                 self.kind = Some(kind.clone());
-                self.active(at, actor)
+                self.active(at, actor);
+                Some(())
             }
-            Event::Noted { actor, .. } => self.active(at, actor),
+            Event::Noted { actor, .. } => {
+                self.active(at, actor);
+                Some(())
+            }
             Event::Duty { actor, level, index, done } => self.duty(at, actor, (*level, *index), *done),
             Event::Muted { silence, until } => self.muted(at, silence, *until),
             Event::Unmuted { .. } => self.unmuted(at),
@@ -168,6 +158,30 @@ impl Incident {
         let told = self.sources.iter_mut().find(|told| is_same(&told.source, source))?;
         let news = told.cleared.is_none() && source.can_clear();
         news.then(|| told.cleared = Some((at, reason.to_owned())))
+    }
+
+    fn responding(&mut self, at: Timestamp, run: RunId, runbook: &Name, part: Part) -> Option<()> {
+        let fresh = self.responses.iter().all(|known| known.run != run);
+        let runbook = runbook.clone();
+        fresh.then(|| self.responses.push(Response { run, runbook, part, at, stopping: None, ended: None }))
+    }
+
+    fn stopping(&mut self, run: RunId, reason: &str) -> Option<()> {
+        let response = self.response(run).filter(|response| response.stopping.is_none())?;
+        response.stopping = Some(reason.to_owned());
+        Some(())
+    }
+
+    fn settled(&mut self, at: Timestamp, page: u32, fate: PageFate, note: &str) -> Option<()> {
+        let ordered = self.pages.get_mut(&page)?;
+        let news = ordered.fate.as_ref().is_none_or(|(before, ..)| *before != fate);
+        news.then(|| ordered.fate = Some((fate, note.to_owned(), at)))
+    }
+
+    fn undeliverable(&mut self, level: u32) -> Option<()> {
+        let rung = self.rung(level)?;
+        rung.undeliverable = Some(rung.round.as_ref()?.number);
+        Some(())
     }
 
     /// A response that is going on.
@@ -240,10 +254,9 @@ impl Incident {
     }
 
     /// A person has it: nothing is being climbed.
-    fn hold(&mut self, at: Timestamp) -> Option<()> {
+    fn hold(&mut self, at: Timestamp) {
         (self.resumed, self.exhausted) = (None, None);
         self.responded = self.responded.or(Some(at));
-        Some(())
     }
 
     /// It is nobody's any more, and goes up again from the level that had been answered.
@@ -255,11 +268,10 @@ impl Incident {
     }
 
     /// What a person does about it keeps an acknowledgement alive, whoever gave that.
-    fn active(&mut self, at: Timestamp, actor: &Actor) -> Option<()> {
+    fn active(&mut self, at: Timestamp, actor: &Actor) {
         if let Some(ack) = self.ack.as_mut().filter(|_| actor.via != Via::Engine) {
             ack.active = at;
         }
-        Some(())
     }
 
     fn severity_changed(&mut self, at: Timestamp, actor: &Actor, to: &str) -> Option<()> {
@@ -272,18 +284,21 @@ impl Incident {
         }
         to.clone_into(&mut self.severity);
         self.severity_is_set |= actor.via != Via::Engine;
-        self.active(at, actor)
+        self.active(at, actor);
+        Some(())
     }
 
     fn duty(&mut self, at: Timestamp, actor: &Actor, key: (u32, u32), done: bool) -> Option<()> {
         if self.checklist.contains_key(&key) == done {
             return None;
         }
-        match done {
-            true => drop(self.checklist.insert(key, (actor.clone(), at))),
-            false => drop(self.checklist.remove(&key)),
+        if done {
+            self.checklist.insert(key, (actor.clone(), at));
+        } else {
+            self.checklist.remove(&key);
         }
-        self.active(at, actor)
+        self.active(at, actor);
+        Some(())
     }
 
     fn muted(&mut self, at: Timestamp, silence: &str, until: Timestamp) -> Option<()> {
@@ -313,11 +328,10 @@ impl Incident {
 }
 
 /// Whether two tell of one trouble: the run, the instant and the attempt differ each time.
-#[must_use]
-pub fn is_same(one: &Source, other: &Source) -> bool {
+pub(crate) fn is_same(one: &Source, other: &Source) -> bool {
     match (one, other) {
-        (Source::Run { runbook: one, .. }, Source::Run { runbook: other, .. }) => one == other,
-        (Source::Step { runbook: one, .. }, Source::Step { runbook: other, .. }) => one == other,
+        (Source::Run { runbook: one, .. }, Source::Run { runbook: other, .. })
+        | (Source::Step { runbook: one, .. }, Source::Step { runbook: other, .. }) => one == other,
         (
             Source::Deadline { runbook: one, trigger: first, .. },
             Source::Deadline { runbook: other, trigger: second, .. },
@@ -328,8 +342,7 @@ pub fn is_same(one: &Source, other: &Source) -> bool {
 }
 
 /// The name of an event's kind.
-#[must_use]
-pub fn word(event: &Event) -> &'static str {
+pub(crate) fn word(event: &Event) -> &'static str {
     match event {
         Event::Opened(_) => "opened",
         Event::Again { .. } => "again",

@@ -56,7 +56,8 @@ impl<'a> Ladder<'a> {
     }
 
     pub(super) fn lapses(self) -> Span {
-        self.severity().and_then(|severity| severity.ack_lapses).unwrap_or(LAPSES)
+        let lapses = self.severity().and_then(|severity| severity.ack_lapses).unwrap_or(LAPSES);
+        if lapses == Span::ZERO { LAPSES } else { lapses }
     }
 
     /// The addresses of the broadcast set of its severity: `slack:#incidents`.
@@ -209,9 +210,7 @@ impl<'a> Ladder<'a> {
             Clock::Escalation => {
                 let mut people = self.climb().filter(|(_, _, level)| !level.page.is_empty());
                 let (beyond, offset, _) = people.nth(1)?;
-                let unmuted = self.incident.muted_before.as_ref().map_or(self.opened(), |(_, at)| *at);
-                let by = after(unmuted, offset).max(since);
-                (!self.incident.rungs.contains_key(&beyond)).then_some(by)
+                (!self.incident.rungs.contains_key(&beyond)).then_some(after(since, offset))
             }
         }
     }
@@ -232,17 +231,17 @@ pub(super) fn route<'a>(routes: &'a [Route], labels: &BTreeMap<String, String>) 
 pub(super) fn routed(policy: &Escalation, trouble: &Trouble) -> Routed {
     let route = route(&policy.routes, &trouble.labels);
     let special = route.filter(|route| !route.matches.is_empty());
-    fn pick<T: Clone>(special: Option<&Option<T>>, told: &Option<T>, general: Option<&Option<T>>) -> Option<T> {
-        special.cloned().flatten().or_else(|| told.clone()).or_else(|| general.cloned().flatten())
-    }
-    let severity = pick(special.map(|route| &route.severity), &trouble.severity, route.map(|route| &route.severity));
+    let severity = special.and_then(|route| route.severity.clone()).or_else(|| trouble.severity.clone());
+    let severity = severity.or_else(|| route.and_then(|route| route.severity.clone()));
     let known = |severity: &String| policy.severities.is_empty() || policy.severities.contains_key(severity);
     let worst = policy.severities.keys().next().cloned();
     let severity = severity.filter(known).or(worst).unwrap_or_else(|| "P1".to_owned());
+    let kind = special.and_then(|route| route.kind.clone()).or_else(|| trouble.kind.clone());
+    let owner = special.and_then(|route| route.owner.clone()).or_else(|| trouble.owner.clone());
     Routed {
         severity,
-        kind: pick(special.map(|route| &route.kind), &trouble.kind, route.map(|route| &route.kind)),
-        owner: pick(special.map(|route| &route.owner), &trouble.owner, route.map(|route| &route.owner)),
+        kind: kind.or_else(|| route.and_then(|route| route.kind.clone())),
+        owner: owner.or_else(|| route.and_then(|route| route.owner.clone())),
         first_response: route.and_then(|route| route.first_response.clone()),
     }
 }

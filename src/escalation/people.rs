@@ -25,10 +25,10 @@ impl Decider<'_> {
             Input::Acknowledge { actor, who, note, as_of: _ } => self.acknowledge(actor, who, note),
             Input::Unacknowledge { actor, reason } => self.unacknowledge(actor, reason),
             Input::Snooze { actor, until, reason } => self.snooze(actor, until, reason),
-            Input::Assign { actor, to } => self.assign(actor, to),
+            Input::Assign { actor, to } => self.assign(actor, &to),
             Input::Severity { actor, to, reason } => self.severity(actor, to, reason),
             Input::Classify { actor, kind } => self.classify(actor, kind),
-            Input::Escalate { actor, reason, as_of } => self.escalate(actor, reason, as_of),
+            Input::Escalate { actor, reason, as_of } => self.escalate(actor, &reason, as_of),
             Input::Note { actor, text } if text.trim().is_empty() => {
                 self.refuse(&format!("{} wrote nothing down: a note needs a text", actor.id))
             }
@@ -44,6 +44,7 @@ impl Decider<'_> {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands where an event would")]
     fn refuse(&mut self, why: &str) -> Result<(), IllegalEvent> {
         self.done.refused = Some(why.to_owned());
         Ok(())
@@ -84,8 +85,8 @@ impl Decider<'_> {
     }
 
     /// Whoever it is given to is told at once, unless they have taken it themselves.
-    fn assign(&mut self, actor: Actor, to: Name) -> Result<(), IllegalEvent> {
-        let meant = if self.policy.on_call.contains_key(&to) { format!("on_call.{to}") } else { to.to_string() };
+    fn assign(&mut self, actor: Actor, to: &Name) -> Result<(), IllegalEvent> {
+        let meant = if self.policy.on_call.contains_key(to) { format!("on_call.{to}") } else { to.to_string() };
         let people = (self.known.who)(&meant);
         if people.is_empty() {
             return self
@@ -139,7 +140,7 @@ impl Decider<'_> {
     }
 
     /// The next level now, whoever has taken it: who asks for more hands it on.
-    fn escalate(&mut self, actor: Actor, reason: String, as_of: Option<u64>) -> Result<(), IllegalEvent> {
+    fn escalate(&mut self, actor: Actor, reason: &str, as_of: Option<u64>) -> Result<(), IllegalEvent> {
         if as_of.is_some_and(|seen| seen < self.incident.climbed) {
             let why = format!("it has reached level {} since that message was written", self.incident.level);
             return self.refuse(&why);

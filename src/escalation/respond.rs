@@ -7,7 +7,7 @@ use crate::base::planted::{self, Bug};
 use crate::escalation::decide::{Decider, Effect};
 use crate::escalation::event::{Event, Part};
 use crate::escalation::ladder::Ladder;
-use crate::escalation::state::{IllegalEvent, Incident, Response};
+use crate::escalation::state::{IllegalEvent, Incident, Response, Told};
 use crate::escalation::text::{between, first_line};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,7 +27,7 @@ impl Ladder<'_> {
         let tries = self.tries();
         let good = tries.iter().find_map(|name| began(self.incident, name, Part::Try).filter(|known| known.is_good()));
         if let Some(good) = good {
-            let hand = self.incident.sources.iter().any(|told| told.is_by_hand());
+            let hand = self.incident.sources.iter().any(Told::is_by_hand);
             return match hand {
                 true => Verdict::Failed(format!(
                     "{} ended well, but what a person told of only a person ends",

@@ -1,6 +1,7 @@
 //! Who is told: rounds of a level, their pages, broadcasts, and whoever catches all.
 
 use crate::base::ids::Name;
+use crate::base::limits::MAX_TURNS;
 use crate::base::planted::{self, Bug};
 use crate::base::span::Span;
 use crate::escalation::decide::{Decider, Effect};
@@ -102,20 +103,30 @@ impl Decider<'_> {
     }
 
     /// A round begins.
-    pub(super) fn round(&mut self, level: u32, people: People) -> Result<(), IllegalEvent> {
+    pub(super) fn round(&mut self, level: u32, mut people: People) -> Result<(), IllegalEvent> {
+        let beyond = people.turns.split_off(people.turns.len().min(MAX_TURNS));
         let number = self.incident.rungs.get(&level).map_or(0, |rung| rung.rounds) + 1;
         self.push(Event::Round { level, number, turns: people.turns })?;
-        self.without_address(level, &people.nowhere)
+        self.without_address(level, &people.nowhere)?;
+        for who in beyond.into_iter().filter_map(|turn| turn.who) {
+            self.unreached(level, &who, format!("a round has {MAX_TURNS} addresses at most"))?;
+        }
+        Ok(())
     }
 
     fn without_address(&mut self, level: u32, who: &[Name]) -> Result<(), IllegalEvent> {
-        for who in who {
-            if self.incident.rungs.get(&level).is_some_and(|rung| !rung.unreached.contains(who)) {
-                let reason = format!("has no address for {}", self.incident.severity);
-                self.push(Event::Unreached { level, who: who.clone(), reason })?;
+        let reason = format!("has no address for {}", self.incident.severity);
+        who.iter().try_for_each(|who| self.unreached(level, who, reason.clone()))
+    }
+
+    /// Says once of a person of a level that nothing reaches them.
+    pub(super) fn unreached(&mut self, level: u32, who: &Name, reason: String) -> Result<(), IllegalEvent> {
+        match self.incident.rungs.get(&level).filter(|_| level > 0) {
+            Some(rung) if !rung.unreached.contains(who) => {
+                self.push(Event::Unreached { level, who: who.clone(), reason })
             }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// A level has nobody who could be told: the next is entered at once, or whoever catches all is told. Whether another

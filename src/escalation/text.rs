@@ -1,19 +1,34 @@
 //! Texts of an incident: cut to what an event can hold, lengths of time for people.
 
+use crate::base::limits::{MAX_INCIDENT_LABELS, MAX_INCIDENT_TEXT, MAX_LABEL};
+use crate::model::trouble::Trouble;
 use jiff::{SignedDuration, Timestamp};
 
 /// Bytes of a text that somebody wrote or a run left behind.
-pub(super) const MAX_TEXT: usize = 8 * 1024;
+pub(super) const MAX_TEXT: usize = MAX_INCIDENT_TEXT;
 /// Bytes of a line.
 pub(super) const MAX_LINE: usize = 1024;
 
-/// The text, cut to so many bytes with a word about what is missing.
+/// The text without signs that a terminal would obey, cut to so many bytes with a word about what is missing.
 pub(super) fn cut(text: String, most: usize) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let text = if text.contains(obeyed) { text.replace(obeyed, "") } else { text };
     if text.len() <= most {
         return text;
     }
     let end = (0..=most.saturating_sub(40)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+}
+
+/// The trouble, cut to what one event can hold whatever is in it.
+pub(super) fn bounded(mut trouble: Trouble) -> Trouble {
+    trouble.title = cut(trouble.title, MAX_LINE);
+    trouble.text = cut(trouble.text, MAX_TEXT);
+    trouble.kind = trouble.kind.map(|kind| cut(kind, MAX_LABEL));
+    trouble.link = trouble.link.filter(|link| link.len() <= 2 * MAX_LINE);
+    let labels = std::mem::take(&mut trouble.labels).into_iter().take(MAX_INCIDENT_LABELS);
+    trouble.labels = labels.map(|(label, value)| (cut(label, MAX_LABEL / 2), cut(value, MAX_LABEL))).collect();
+    trouble
 }
 
 /// The first line of a text that says something.
@@ -26,8 +41,8 @@ pub(super) fn first_line(text: &str) -> &str {
 pub fn length(duration: SignedDuration) -> String {
     let secs = duration.as_secs().unsigned_abs();
     let parts = [(secs / 86_400, "d"), (secs / 3_600 % 24, "h"), (secs / 60 % 60, "m"), (secs % 60, "s")];
-    let text: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let some = parts.iter().filter(|(count, _)| *count > 0);
+    let text = some.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat();
     if text.is_empty() { "0s".into() } else { text }
 }
 

@@ -19,6 +19,7 @@ use stepladder::escalation::state::Incident;
 use stepladder::escalation::text::length;
 use stepladder::escalation::words::{Links, words};
 use stepladder::model::escalation::Escalation;
+use stepladder::store::codec::{decode_incident, encode_incident};
 
 /// When every script begins.
 fn start() -> Timestamp {
@@ -55,7 +56,7 @@ impl Play {
     /// One input, what it leads to at once, and the fates of the pages it ordered.
     fn take(&mut self, now: Timestamp, input: Input) {
         let mut inputs = std::collections::VecDeque::from([input]);
-        for _ in 0..200 {
+        for _ in 0..1_000 {
             let Some(input) = inputs.pop_front() else {
                 let look = next_look(&self.policy, &self.incident);
                 assert!(look.is_none_or(|look| look > now), "it looks at {look:?}, and it is {now}");
@@ -70,10 +71,7 @@ impl Play {
                 match effect {
                     Effect::Send(page) => {
                         let down = self.down.contains(page.channel.as_str());
-                        let (fate, note) = match down {
-                            true => (PageFate::Failed, "503"),
-                            false => (PageFate::Accepted, ""),
-                        };
+                        let (fate, note) = if down { (PageFate::Failed, "503") } else { (PageFate::Accepted, "") };
                         let number = page.number;
                         self.sent.push(page);
                         inputs.push_back(Input::Settled { page: number, fate, note: note.into() });
@@ -212,7 +210,7 @@ impl Play {
             "no-ladder" => self.policy = Escalation::default(),
             "no-tries" => self.policy.levels.get_mut(&1).unwrap().tries.clear(),
             "level" if more == "automatic" => {
-                self.policy.severities.get_mut(first).unwrap().climb.retain(|level, _| *level == 1)
+                self.policy.severities.get_mut(first).unwrap().climb.retain(|level, _| *level == 1);
             }
             "crash" => {
                 let before = std::mem::replace(&mut self.incident, Incident::replay(&self.events).unwrap());
@@ -250,9 +248,9 @@ impl Play {
             let (time, what) = line.split_once(' ').unwrap();
             let now = start() + SignedDuration::from(span(time));
             if let Some(verb) = what.strip_prefix("words ") {
-                let words = play.words(verb);
-                let _ =
-                    write!(play.text, "{}", words.lines().map(|line| format!("    | {line}\n")).collect::<String>());
+                for line in play.words(verb).lines() {
+                    let _ = writeln!(play.text, "    | {line}");
+                }
                 continue;
             }
             play.until(now);
@@ -305,6 +303,31 @@ fn the_page_about_incidents_tells_what_happens() {
     }
     assert!(wrong.is_empty(), "not in the fixture, or not in that order:\n{}", wrong.join("\n"));
     assert!(seen > 30, "only {seen} lines");
+}
+
+/// A storm of quotes, signs that no terminal should see, labels and people: every event of it can be stored.
+#[test]
+fn whatever_is_told_fits_one_event() {
+    let mut play = Play::new();
+    let people = (0..500).map(|number| name(&format!("person-{number}"))).collect();
+    play.world.on_call.insert("on_call.platform".into(), people);
+    play.policy.levels.get_mut(&1).unwrap().tries.clear();
+    let mut told = trouble(source("run", 1), Some("P1"), &[]);
+    told.title = "\u{1b}[2J\"".repeat(100_000);
+    told.text = "\"\\\u{1}".repeat(100_000);
+    told.labels = (0..500).map(|number| (format!("{number}").repeat(200), "\"".repeat(9_000))).collect();
+    play.take(start(), opening(told.clone(), None));
+    told.source = source("inbound", 1);
+    play.take(start(), Input::Told(Box::new(told)));
+    play.take(start(), Input::Note { actor: person("a"), text: "\"".repeat(100_000) });
+    for recorded in &play.events {
+        let bytes = encode_incident(recorded).unwrap_or_else(|error| panic!("{error:?}: {:?}", line(recorded)));
+        assert_eq!(decode_incident(&bytes).as_ref(), Ok(recorded));
+    }
+    let lost = play.events.iter().filter(|recorded| matches!(recorded.event, Event::Unreached { .. })).count();
+    assert!(lost >= 300, "{lost} people are beyond the longest round, and it says so");
+    let (_, opened) = play.incident.opened.as_ref().unwrap();
+    assert!(!opened.trouble.title.contains('\u{1b}'), "a terminal would obey it");
 }
 
 #[test]

@@ -138,9 +138,8 @@ impl World {
             who: &|text| self.on_call.get(text).cloned().unwrap_or_else(|| contact(text)),
             reach: &reach,
             ran: &|runbook| self.ran.get(runbook).copied(),
-            startable: &|runbook| match self.broken.contains(runbook) {
-                true => Err("there is no such runbook".into()),
-                false => Ok(()),
+            startable: &|runbook| {
+                if self.broken.contains(runbook) { Err("there is no such runbook".into()) } else { Ok(()) }
             },
             holder: &|_| self.holder.clone(),
             muted: &|_| self.mute.clone(),

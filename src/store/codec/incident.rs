@@ -10,11 +10,12 @@ use crate::escalation::event::{Clock, Ending, Event, Opened, Page, PageFate, Par
 use crate::model::message::Address;
 use crate::model::trouble::Trouble;
 use crate::store::codec::CodecError;
-use incident_shape::{Deed, Page1, Shape, Source1, Turn1};
+use deed::Deed;
 use serde::{Deserialize, Serialize};
+use shape::{Page1, Shape, Source1, Turn1};
 
-#[path = "incident_shape.rs"]
-mod incident_shape;
+mod deed;
+mod shape;
 
 /// Version 1 of an incident's event: never edited, only followed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ struct Envelope {
 /// [`CodecError::Unstorable`] where it is larger than an event may be: the machine cuts every text, so this takes labels or
 /// people without measure.
 pub fn encode_incident(recorded: &Recorded) -> Result<Vec<u8>, CodecError> {
-    let envelope = Envelope { v: 1, at: recorded.at.to_string(), incident: shape(&recorded.event) };
+    let envelope = Envelope { v: 1, at: recorded.at.to_string(), incident: shape_of(&recorded.event) };
     let bytes = serde_json::to_vec(&envelope).map_err(|error| CodecError::Unstorable(error.to_string()))?;
     if bytes.len() > MAX_EVENT {
         let most = format!("an event of an incident has {} bytes, and {MAX_EVENT} are allowed", bytes.len());
@@ -53,9 +54,9 @@ pub fn decode_incident(bytes: &[u8]) -> Result<Recorded, CodecError> {
     Ok(Recorded { at: read(&envelope.at)?, event: event(envelope.incident)? })
 }
 
-fn shape(event: &Event) -> Shape {
+fn shape_of(event: &Event) -> Shape {
     match event {
-        Event::Opened(opened) => Shape::Opened(Box::new(incident_shape::Opened1::of(opened))),
+        Event::Opened(opened) => Shape::Opened(Box::new(shape::Opened1::of(opened))),
         Event::Again { source, text, count } => {
             Shape::Again { source: Source1::of(source), text: text.clone(), count: *count }
         }
@@ -103,9 +104,7 @@ fn shape(event: &Event) -> Shape {
         | Event::Classified { actor, .. }
         | Event::Noted { actor, .. }
         | Event::Duty { actor, .. }
-        | Event::Resolved { actor, .. } => {
-            Shape::Said { actor: incident_shape::Actor1::of(actor), deed: Deed::of(event) }
-        }
+        | Event::Resolved { actor, .. } => Shape::Said { actor: shape::Actor1::of(actor), deed: Deed::of(event) },
     }
 }
 
@@ -226,5 +225,4 @@ fn malformed(text: &str) -> CodecError {
 }
 
 #[cfg(test)]
-#[path = "incident_tests.rs"]
 mod tests;

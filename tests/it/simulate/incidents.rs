@@ -5,13 +5,14 @@ use super::chance::Chance;
 use crate::ladder_world::{World, name, opening, person, policy, source, trouble};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use stepladder::base::ids::RunId;
+use stepladder::base::ids::{Name, RunId};
 use stepladder::base::level::{Level, Outcome};
-use stepladder::escalation::decide::{Decision, Effect, Input, next_breach, next_look};
-use stepladder::escalation::event::{Ending, Event, Page, PageFate, Recorded, What};
+use stepladder::escalation::decide::{Decision, Effect, Input, next_look};
+use stepladder::escalation::event::{Ending, Event, Page, PageFate, Recorded};
 use stepladder::escalation::state::Incident;
 use stepladder::escalation::words::{Links, words};
 use stepladder::model::escalation::{Escalation, Unless};
+use stepladder::store::codec::{decode_incident, encode_incident};
 
 const SOURCES: &[&str] = &["run", "HighErrorRate", "inbound", "person", "step"];
 const PEOPLE: &[&str] = &["ivanova", "petrov", "senior", "manager"];
@@ -65,6 +66,7 @@ impl Life {
     }
 
     /// One input: decided twice the same, folded the same, and everything that must hold does.
+    #[expect(clippy::needless_pass_by_value, reason = "an input reaches an incident once")]
     fn take(&mut self, input: Input) -> Result<(), String> {
         let (before, mut other) = (self.incident.clone(), self.incident.clone());
         let decision = self.world.decide(&self.policy, &mut self.incident, input.clone(), self.now)?;
@@ -149,10 +151,17 @@ impl Life {
         self.take(opening(trouble(source(by, 1), Some(severity), &[("component", "api")]), None))
     }
 
+    /// One of these, as a name.
+    fn named(&mut self, of: &[&str]) -> Name {
+        let word: &&str = self.chance.pick(of);
+        name(word)
+    }
+
     /// A person wants something.
     fn person(&mut self) -> Result<(), String> {
-        let actor = person(*self.chance.pick(PEOPLE));
-        let who = Some(name(&actor.id));
+        let who = self.named(PEOPLE);
+        let actor = person(who.as_str());
+        let who = Some(who);
         let reason = "r".to_owned();
         match self.chance.below(10) {
             0 => self.take(Input::Acknowledge { actor, who, note: String::new(), as_of: None }),
@@ -162,7 +171,7 @@ impl Life {
                 self.take(Input::Snooze { actor, until, reason })
             }
             3 => {
-                let to = name(*self.chance.pick(&["ivanova", "petrov", "platform"]));
+                let to = self.named(&["ivanova", "petrov", "platform"]);
                 self.take(Input::Assign { actor, to })
             }
             4 => {
@@ -216,13 +225,13 @@ impl Life {
                 Ok(())
             }
             15 => {
-                let who = name(*self.chance.pick(PEOPLE));
+                let who = self.named(PEOPLE);
                 let people = if self.chance.one_in(3) { vec![] } else { vec![who] };
                 self.world.on_call.insert("on_call.platform".into(), people);
                 Ok(())
             }
             16 => {
-                let who = name(*self.chance.pick(PEOPLE));
+                let who = self.named(PEOPLE);
                 if !self.world.nowhere.remove(&who) {
                     self.world.nowhere.insert(who);
                 }
@@ -241,7 +250,7 @@ impl Life {
             }
             23..=29 => self.send(),
             31 => {
-                let runbook = name(*self.chance.pick(&["auto-recovery", "restart-all", "diagnose"]));
+                let runbook = self.named(&["auto-recovery", "restart-all", "diagnose"]);
                 if self.chance.one_in(2) {
                     self.world.broken.insert(runbook);
                 } else {
@@ -277,6 +286,10 @@ pub(crate) fn play(seed: u64) -> Result<BTreeMap<String, u64>, String> {
     life.crash()?;
     let mut kinds = BTreeMap::new();
     for recorded in &life.events {
+        let bytes = encode_incident(recorded).map_err(|error| format!("2: {error:?}"))?;
+        if decode_incident(&bytes).as_ref() != Ok(recorded) {
+            return Err(format!("2: {:?} does not read back", recorded.event));
+        }
         let kind = format!("{:?}", recorded.event);
         let kind = kind.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
         *kinds.entry(kind).or_default() += 1;

@@ -1,3 +1,5 @@
+//! Every form of every event of an incident, as it is kept for ever.
+
 use super::*;
 use crate::base::actor::Actor;
 use crate::model::trouble::Source;
@@ -6,6 +8,10 @@ use std::path::Path;
 
 fn named(text: &str) -> Name {
     Name::parse(text).expect(text)
+}
+
+fn actor() -> Actor {
+    Actor { id: "ivanova".into(), via: Via::Cli, role: Role::Operator }
 }
 
 fn trouble(source: Source) -> Trouble {
@@ -37,19 +43,9 @@ fn opened(source: Source) -> Event {
 }
 
 fn samples() -> Vec<(&'static str, Event)> {
-    let actor = || Actor { id: "ivanova".into(), via: Via::Cli, role: Role::Operator };
     let at = |text: &str| text.parse::<jiff::Timestamp>().expect(text);
     let until = at("2026-11-24T09:00:00Z");
     let run = RunId::new(1, 2);
-    let page = |who: Option<&str>, what| Page {
-        number: 7,
-        level: 2,
-        who: who.map(named),
-        channel: named("sms"),
-        address: "+1-555-0123".into(),
-        what,
-        round: 3,
-    };
     let turn = |who: Option<&str>, after, what| Turn {
         who: who.map(named),
         after: Span::from_secs(after),
@@ -115,6 +111,23 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("muted", Event::Muted { silence: "window `deploy`".into(), until }),
         ("unmuted", Event::Unmuted { reason: "it is over".into() }),
     ];
+    samples.extend(words());
+    samples
+}
+
+/// The words of outcomes, reasons, fates, messages and endings.
+fn words() -> Vec<(&'static str, Event)> {
+    let run = RunId::new(1, 2);
+    let page = |who: Option<&str>, what| Page {
+        number: 7,
+        level: 2,
+        who: who.map(named),
+        channel: named("sms"),
+        address: "+1-555-0123".into(),
+        what,
+        round: 3,
+    };
+    let mut samples: Vec<(&'static str, Event)> = Vec::new();
     for outcome in Outcome::ALL {
         let name: &'static str = match outcome {
             Outcome::Succeeded => "responded-succeeded",
