@@ -8,7 +8,7 @@ use crate::escalation::respond::Verdict;
 use crate::escalation::state::{IllegalEvent, Incident};
 use crate::escalation::text::{between, length};
 use crate::model::escalation::Escalation;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// When an incident is to be looked at by itself; an open one always has such an instant.
 #[must_use]
@@ -162,6 +162,8 @@ impl Decider<'_> {
         }
         let first = self.done.events.iter().any(|recorded| matches!(recorded.event, Event::Opened(_)));
         if before != self.incident.climbed && !first && self.ladder().has_people(self.incident.level) {
+            // Whoever has to answer comes before whoever wants to know.
+            self.turns()?;
             self.broadcast(What::Climb)?;
         }
         Ok(())
@@ -174,27 +176,31 @@ impl Decider<'_> {
         let here = ladder.responder().is_some_and(|(level, _)| level == self.incident.level);
         let verdict = if here { ladder.verdict(self.now, self.known.holder) } else { Verdict::Open };
         let failed = if let Verdict::Failed(reason) = verdict { Some(reason) } else { None };
-        if let Some(reason) = failed.as_ref().filter(|_| ladder.climbs_early() && self.incident.held().is_none()) {
+        let due = ladder.due(next);
+        let late = due.map_or(SignedDuration::ZERO, |due| self.now.duration_since(due.max(ladder.known_since())));
+        let early = ladder.climbs_early() && self.incident.held().is_none() && late <= IN_TIME;
+        if let Some(reason) = failed.as_ref().filter(|_| early) {
             return Some((next, Why::Early, reason.clone()));
         }
-        let due = ladder.due(next).filter(|due| *due <= self.now)?;
+        let due = due.filter(|due| *due <= self.now)?;
         // What was overdue when the way up began anew is one `repeat` behind those who are told now.
-        let overdue = self.incident.resumed.is_some() && ladder.is_overdue(next);
-        if overdue && self.call.iter().any(|level| ladder.has_people(*level)) {
+        let overdue = ladder.is_overdue(next);
+        let told = self.incident.resumed.as_ref().and_then(|resumed| resumed.told).map(|(level, _)| level);
+        if overdue && self.call.iter().any(|level| ladder.has_people(*level) && told != Some(*level)) {
             return None;
         }
-        let late = self.now.duration_since(due.max(ladder.known_since()));
+        let and = |text: String| failed.map_or(text.clone(), |reason| format!("{text}; {reason}"));
         if late > IN_TIME {
-            let reason = format!("it was due at {due}, {} ago, and nobody drove the incident then", length(late));
-            return Some((next, Why::CaughtUp, reason));
+            let text = format!("it was due at {due}, {} ago, and nobody drove the incident then", length(late));
+            return Some((next, Why::CaughtUp, and(text)));
         }
         let (opened, _) = self.incident.opened.as_ref()?;
         let time = match (overdue, self.incident.raised) {
-            (true, _) => "it has been due since before the incident was held".to_owned(),
+            (true, _) => "it was due while the incident was held or muted".to_owned(),
             (false, Some(raised)) if raised >= due => format!("it is {} since {raised}", self.incident.severity),
             (false, _) => format!("{} after the opening", between(*opened, due)),
         };
-        Some((next, Why::Time, failed.map_or(time.clone(), |reason| format!("{time}; {reason}"))))
+        Some((next, Why::Time, and(time)))
     }
 
     /// A level is entered; its people are told before the decision ends.

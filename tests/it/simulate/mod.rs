@@ -6,6 +6,8 @@
 mod book;
 mod chance;
 mod crash_points;
+mod incident_rules;
+mod incidents;
 mod machine;
 mod planted;
 mod schedules;

@@ -28,6 +28,9 @@ fn harness(name: &str) -> Option<String> {
         "schedules" => {
             (0..200).find_map(|seed| super::schedules::play(seed).err().map(|why| format!("seed {seed}: {why}")))
         }
+        "incidents" => {
+            (0..2_000).find_map(|seed| super::incidents::play(seed).err().map(|why| format!("seed {seed}: {why}")))
+        }
         "oracle of clock changes" => {
             crate::clock_changes::differences(&["Europe/Berlin"], 2).into_iter().next().map(|why| format!("5: {why}"))
         }
@@ -75,7 +78,7 @@ fn worked() -> Duration {
 #[test]
 fn every_planted_bug_is_found() {
     let harnesses: std::collections::BTreeSet<_> = Bug::ALL.iter().map(|bug| bug.harness()).collect();
-    for name in harnesses.into_iter().filter(|name| !["simulator", "schedules"].contains(name)) {
+    for name in harnesses.into_iter().filter(|name| !["simulator", "schedules", "incidents"].contains(name)) {
         assert_eq!(harness(name), None, "{name} is quiet without a bug");
     }
     let mut missed = Vec::new();
@@ -104,7 +107,7 @@ fn every_planted_bug_is_found() {
 /// Every invariant this release has is undone by one bug at least.
 #[test]
 fn every_invariant_has_a_planted_bug() {
-    let bound = [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18];
+    let bound = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
     let without: Vec<u8> =
         bound.into_iter().filter(|number| Bug::ALL.iter().all(|bug| bug.invariant() != *number)).collect();
     assert_eq!(without, [0_u8; 0]);
