@@ -183,11 +183,7 @@ fn our_own_limit_holds_back_everything_but_the_most_urgent() {
         |lane: &Simulated| lane.story.iter().filter(|line| line.ends_with("tried")).cloned().collect::<Vec<_>>();
     assert_eq!(tried(&lane), ["0 p1 tried", "0 p2 tried", "1000 urgent tried"]);
     lane.run_until(70_000);
-    assert_eq!(
-        tried(&lane).last().map(String::as_str),
-        Some("61000 p3 tried"),
-        "two in any minute, the urgent one counted"
-    );
+    assert_eq!(tried(&lane).last().map(String::as_str), Some("60000 p3 tried"), "two in any minute");
 }
 
 /// Waits for something that is about to happen; half a minute is for machines under load.
@@ -208,7 +204,7 @@ async fn a_provider_that_hangs_and_one_that_is_asked_too_much_delay_nobody_else(
     let settled: Settled = Arc::new(move |key, _, notes| {
         heard.lock().expect("done").push(format!("{} after {}", key.0, notes.len()));
     });
-    let send: Send1 = Arc::new(|_, address: Address| {
+    let send: SendOnce = Arc::new(|_, address: Address| {
         Box::pin(async move {
             match address.channel.as_str() {
                 "hangs" => std::future::pending().await,
@@ -236,7 +232,7 @@ async fn a_provider_that_hangs_and_one_that_is_asked_too_much_delay_nobody_else(
 async fn what_is_not_wanted_is_not_sent_and_other_settings_count_at_once() {
     let sent = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&sent);
-    let send: Send1 = Arc::new(move |_, _| {
+    let send: SendOnce = Arc::new(move |_, _| {
         counted.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { accepted() })
     });
