@@ -14,6 +14,7 @@ use crate::base::level::Level;
 use crate::base::value::json;
 use crate::model::escalation::Contact;
 use crate::model::message::{Address, Message, Sent};
+use crate::model::oncall;
 use crate::model::perform::{Failure, Finding, Request};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -118,27 +119,26 @@ fn ways_to(contact: &str, world: &World) -> Vec<Way> {
     ways
 }
 
-/// The people a name stands for.
+/// The people a name stands for now.
 fn people<'a>(contact: &str, world: &'a World) -> Result<Vec<(&'a Name, &'a Contact)>, String> {
     let ladder = &world.ladder;
-    if let Some(rotation) = contact.strip_prefix("on_call.") {
-        let members = ladder.on_call.iter().find(|(name, _)| name.as_str() == rotation).map(|(_, members)| members);
-        let members = members.ok_or_else(|| format!("escalation.yaml has no rotation `{rotation}`"))?;
-        return Ok(members.iter().filter_map(|member| ladder.contacts.get_key_value(member)).collect());
+    let found = oncall::resolve(ladder, contact, None, world.now);
+    if found.is_empty() {
+        return Err(match contact.strip_prefix("on_call.") {
+            Some(rotation) => format!("nobody is on call for `{rotation}` now"),
+            None => format!("escalation.yaml has no contact `{contact}`"),
+        });
     }
-    let found = ladder.contacts.iter().find(|(name, _)| name.as_str() == contact);
-    found.map(|found| vec![found]).ok_or_else(|| format!("escalation.yaml has no contact `{contact}`"))
+    Ok(found.iter().filter_map(|name| ladder.contacts.get_key_value(name)).collect())
 }
 
-/// The addresses of a contact over the channels that the book has; a telephone serves text messages and calls where
-/// there is no other number for them.
+/// The addresses of a contact over the channels that the book has.
 #[must_use]
 pub fn addresses(person: &Contact, world: &World) -> Vec<Address> {
     let channels = world.settings.channels.keys();
     let address = |channel: &Name| {
-        let phone = matches!(channel.as_str(), "sms" | "voice").then(|| person.addresses.get("phone")).flatten();
-        let to = person.addresses.get(channel.as_str()).or(phone)?;
-        Some(Address { channel: channel.clone(), to: to.clone() })
+        let to = person.address(channel.as_str())?.to_owned();
+        Some(Address { channel: channel.clone(), to })
     };
     channels.filter_map(address).collect()
 }

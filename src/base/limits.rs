@@ -102,6 +102,10 @@ limits! {
     MAX_ARTIFACT_DEPTH = 16, "directories within directories looked into for files to keep", "each is held open on the way down";
     /// Names looked at for the files of one attempt.
     MAX_ARTIFACT_NAMES = 10_000, "names looked at for the files of one attempt", "a pattern over a whole tree must end";
+    /// Parts of one text message.
+    MAX_TEXT_PARTS = 3, "parts of one text message", "459 characters, or 201 of other alphabets; more arrive in bits, and nobody reads them at night";
+    /// Threads whose first post is remembered, to be kept up to date.
+    MAX_POSTED = 10_000, "threads whose first post is remembered", "as many incidents as may be open at once";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

@@ -51,7 +51,9 @@ fn changing() -> Vec<(TimeZone, Vec<Timestamp>)> {
         let changes: Vec<_> = same.following(from).take_while(|change| change.timestamp() < to).collect();
         let sort: Vec<_> = changes.iter().map(|it| (it.timestamp(), it.offset().seconds())).collect();
         if !changes.is_empty() && seen.insert((zone.to_offset(from).seconds(), sort)) {
-            found.push((zone, changes.iter().map(jiff::tz::TimeZoneTransition::timestamp).collect()));
+            let times = changes.iter().map(jiff::tz::TimeZoneTransition::timestamp).collect();
+            drop(changes);
+            found.push((zone, times));
         }
     }
     found

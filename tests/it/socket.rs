@@ -55,6 +55,7 @@ impl House {
             book_dir: data.path().into(),
             data: data.path().into(),
             settings: Arc::new(now.loaded.book.settings.clone()),
+            ladder: Arc::default(),
             settings_text: "".into(),
             keeping: stepladder::runtime::retention::Keeping::default(),
             env: env.clone(),

@@ -2,11 +2,9 @@
 //!
 //! It is a convenience and no truth: after a restart the next message of a thread begins a new post.
 
+use crate::base::limits::MAX_POSTED;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// How many threads are remembered.
-const MOST: usize = 10_000;
 
 /// Where the first message of a thread is: by channel, recipient and thread.
 #[derive(Clone, Default)]
@@ -44,7 +42,7 @@ impl Posted {
         }
         memory.order.push_back(key.clone());
         memory.places.insert(key, place);
-        if memory.order.len() > MOST
+        if memory.order.len() > MAX_POSTED
             && let Some(oldest) = memory.order.pop_front()
         {
             memory.places.remove(&oldest);

@@ -1,10 +1,9 @@
 //! A message as a short text: what matters first, in the alphabet of telephones where that is possible.
 
 use crate::act::channel::form;
+use crate::base::limits::MAX_TEXT_PARTS;
 use crate::model::message::{Message, Verb};
 
-/// Parts of one text: more of them arrive in bits, and nobody reads them at night.
-const PARTS: usize = 3;
 /// Characters of a text of one part in the telephones' alphabet, and of each of several.
 const GSM: (usize, usize) = (160, 153);
 /// The same in every other alphabet.
@@ -47,7 +46,7 @@ fn fitted(words: &[String], rest: &[String]) -> String {
     let rest: Vec<String> = rest.iter().map(|word| plain(word)).collect();
     let all = words.iter().chain(&rest).cloned().collect::<Vec<_>>().join("\n");
     let narrow = all.chars().all(|c| places(c).is_some());
-    let room = if narrow { GSM.1 * PARTS } else { WIDE.1 * PARTS };
+    let room = if narrow { GSM.1 * MAX_TEXT_PARTS } else { WIDE.1 * MAX_TEXT_PARTS };
     let length = |text: &str| text.chars().map(|c| taken(c, narrow)).sum::<usize>();
     let (title, answers) = words.split_first().map_or(("", [].as_slice()), |(title, rest)| (title.as_str(), rest));
     let answers: String = answers.iter().map(|answer| format!("\n{answer}")).collect();

@@ -1,5 +1,6 @@
 //! Text messages in Twilio's shape.
 
+use crate::act::channel::inbound::twilio;
 use crate::act::channel::wire::{self, Ask, join, later, refused};
 use crate::act::channel::{Sending, short};
 use crate::base::value::Value;
@@ -68,13 +69,7 @@ pub(super) async fn fate(sending: &Sending<'_>, what: &str, id: &str) -> Option<
     let ask = Ask::post(join(&base, &path), &sending.args, sending.world).method(Method::GET).basic(&account, &token);
     let said = wire::body(&ask.good().await.ok()?);
     let state = said.get("status").and_then(Value::as_str)?;
-    match state {
-        "delivered" | "read" | "completed" => Some(Sent::Delivered { id: Some(id.to_owned()) }),
-        "undelivered" | "failed" | "canceled" | "busy" | "no-answer" => {
-            Some(refused(format!("Twilio says `{state}`{}", code(&said))))
-        }
-        _ => None,
-    }
+    twilio::fate(state, id, &code(&said))
 }
 
 fn code(said: &Value) -> String {

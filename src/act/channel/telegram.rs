@@ -19,6 +19,8 @@ use std::time::Duration;
 const TEXT: usize = 4_000;
 /// Bytes of what a button sends back.
 const TOKEN: usize = 64;
+/// Between two looks where something is wrong: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long one look for replies lasts.
 const LOOK: Duration = Duration::from_secs(50);
 
@@ -124,6 +126,33 @@ pub async fn poll(channel: &str, offset: i64, world: &World) -> Result<(Vec<Repl
     let result = call("getUpdates", &body, LOOK + Duration::from_secs(10), &own, world).await;
     let result = result.map_err(|sent| hidden(sent, &filled))?;
     Ok(telegram::updates(&result, offset))
+}
+
+/// Waits for replies for ever and hands each over, from an offset on; what goes wrong is handed over too, and the next
+/// look waits a while.
+pub async fn listen(
+    channel: &str,
+    offset: i64,
+    world: &World,
+    hear: &mut (dyn FnMut(Result<Reply, Sent>) + Send),
+) -> ! {
+    let (mut offset, mut pause) = (offset, PAUSE.0);
+    loop {
+        let wait = match poll(channel, offset, world).await {
+            Ok((replies, next)) => {
+                replies.into_iter().for_each(|reply| hear(Ok(reply)));
+                (offset, pause) = (next, PAUSE.0);
+                continue;
+            }
+            Err(sent) => {
+                let asked = if let Sent::Later { after: Some(millis), .. } = &sent { Some(*millis) } else { None };
+                hear(Err(sent));
+                asked.map_or(pause, Duration::from_millis)
+            }
+        };
+        tokio::time::sleep(wait).await;
+        pause = pause.saturating_mul(2).min(PAUSE.1);
+    }
 }
 
 /// Tells whoever pressed a button what came of it; a button that is not answered goes on turning.

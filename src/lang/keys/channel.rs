@@ -50,7 +50,6 @@ const GATEWAY: &[Key] = &[
 const TELEGRAM: &[Key] = &[
     required("token", PLAIN, "The bot's token."),
     key("url", URL, "The API. `https://api.telegram.org` unless said."),
-    key("listen", Shape::Bool, "Whether replies and buttons are fetched; no public address is needed."),
 ];
 
 /// A server of ntfy.

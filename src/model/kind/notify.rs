@@ -5,14 +5,18 @@ use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, requi
 
 const DELIVERY: &[Field] = &[
     Field { name: "channel", ty: FieldType::Text, doc: "The channel, as written." },
-    Field { name: "state", ty: FieldType::Text, doc: "`delivered`, `queued` or `not delivered`." },
+    Field {
+        name: "state",
+        ty: FieldType::Text,
+        doc: "`accepted` (the provider has it), `delivered` or `not delivered`.",
+    },
     Field { name: "reason", ty: FieldType::Text, doc: "Why not; empty when it was." },
 ];
 
 /// `notify: { channel: terminal, message: "…" }`.
 pub(super) const NOTIFY: KindSpec = KindSpec {
     name: "notify",
-    doc: "A message to a channel or a contact. Never a failure: what could not be delivered lifts the level to warning. `terminal` and `file:NAME` (a line of JSON appended below `reports/`) need no settings; this release has no other sender, and says so.",
+    doc: "A message to a channel or a contact. Never a failure: what could not be delivered lifts the level to warning. `terminal` and `file:NAME` (a line of JSON appended below `reports/`) need no settings; the others are channels of `stepladder.yaml` (`docs/channels.md`). It sends by itself, each address up to three times in 30 s, all at once; an attempt that is lost with its owner is begun again, under the same key.",
     example: "notify: { channel: terminal, message: \"{{ run.title }}: {{ level }}\" }",
     shape: Shape::Record(&[
         key(
@@ -29,11 +33,15 @@ pub(super) const NOTIFY: KindSpec = KindSpec {
             Shape::Choice(&["ok", "notice", "warning", "critical"]),
             "How it is coloured; `notice` by default.",
         ),
-        key("wait", Shape::Choice(&["queued", "delivered"]), "When the step ends; `queued` by default."),
+        key(
+            "wait",
+            Shape::Choice(&["queued", "delivered"]),
+            "`delivered` tries for up to ten minutes, and asks providers that can tell; `queued` by default.",
+        ),
     ]),
     short: Some("message"),
     output: &[
-        Field { name: "delivered", ty: FieldType::Bool, doc: "Whether every address got it." },
+        Field { name: "delivered", ty: FieldType::Bool, doc: "Whether every address took it." },
         Field {
             name: "deliveries",
             ty: FieldType::List(&FieldType::Record(DELIVERY)),

@@ -58,9 +58,7 @@ enum Next {
 
 impl Lane {
     pub(super) fn put(&self, job: Job) {
-        let patience = PATIENCE[usize::from(job.urgency != MOST_URGENT)];
-        let until = Instant::now() + patience;
-        self.state().queue.put(Waiting { job, until, notes: Vec::new() });
+        self.state().queue.put(waiting(job, Instant::now()));
         self.wake();
     }
 
@@ -237,6 +235,12 @@ impl State {
     }
 }
 
+/// A page as it comes in.
+fn waiting(job: Job, now: Instant) -> Waiting {
+    let patience = PATIENCE[usize::from(job.urgency != MOST_URGENT)];
+    Waiting { job, until: now + patience, notes: Vec::new() }
+}
+
 /// How long until the next try: doubled each time, up to the longest, and half of it by lot. The lot comes from the
 /// page's key, so that it is the same whoever draws it.
 fn backoff(waiting: &Waiting) -> Duration {
@@ -245,4 +249,123 @@ fn backoff(waiting: &Waiting) -> Duration {
     let whole = BACKOFF.0.saturating_mul(doubled).min(BACKOFF.1);
     let lot = Digest::of_parts(&[waiting.job.key.0.as_bytes(), &tries.to_le_bytes()]).seed() % 1_000;
     whole / 2 + whole.mul_f64(f64::from(u32::try_from(lot).unwrap_or_default()) / 2_000.0)
+}
+
+#[cfg(test)]
+pub(super) use simulated::Simulated;
+
+#[cfg(test)]
+mod simulated {
+    //! A lane without tasks: its rules, driven through virtual time.
+
+    use super::*;
+    use crate::model::message::Message;
+
+    /// One lane and its provider.
+    pub(in crate::runtime::pager) struct Simulated {
+        state: State,
+        start: Instant,
+        now: Instant,
+        takes: Duration,
+        answer: Answers,
+        on_the_way: Vec<(Instant, Waiting, Sent)>,
+        /// What may be at once, and in a minute.
+        pub(in crate::runtime::pager) limits: (usize, Option<u64>),
+        /// How many tries there were.
+        pub(in crate::runtime::pager) tried: usize,
+        /// What happened: milliseconds and words.
+        pub(in crate::runtime::pager) story: Vec<String>,
+    }
+
+    type Answers = Box<dyn Fn(&str, usize) -> Sent>;
+
+    impl Simulated {
+        pub(in crate::runtime::pager) fn new(takes: Duration, answer: Answers) -> Self {
+            let start = Instant::now();
+            let (state, on_the_way, story) = (State::default(), Vec::new(), Vec::new());
+            Self { state, start, now: start, takes, answer, on_the_way, limits: (8, None), tried: 0, story }
+        }
+
+        pub(in crate::runtime::pager) fn breaker(&self) -> &'static str {
+            self.state.breaker.word()
+        }
+
+        pub(in crate::runtime::pager) fn put(&mut self, job: Job) {
+            self.state.queue.put(waiting(job, self.now));
+        }
+
+        pub(in crate::runtime::pager) fn withdraw(&mut self, key: &str) {
+            let key = PageKey(key.into());
+            let tried = self.state.trying.contains(&key);
+            self.state.queue.withdraw(&key, tried);
+        }
+
+        /// Lets time go by up to so many milliseconds after the start.
+        pub(in crate::runtime::pager) fn run_until(&mut self, millis: u64) {
+            let end = self.start + Duration::from_millis(millis);
+            loop {
+                let wake = match self.state.next(self.limits, self.now) {
+                    Next::Try(waiting) => {
+                        self.begin(waiting);
+                        continue;
+                    }
+                    Next::GiveUp(waiting, sent) => {
+                        self.tell(&waiting, &sent);
+                        continue;
+                    }
+                    Next::Wait(wake) => wake,
+                };
+                let ends = self.on_the_way.iter().map(|(at, _, _)| *at).min();
+                match wake.into_iter().chain(ends).min().filter(|at| *at <= end) {
+                    Some(at) => self.now = self.now.max(at),
+                    None => break,
+                }
+                self.land();
+            }
+            self.now = end;
+        }
+
+        fn begin(&mut self, waiting: Waiting) {
+            let Some(Message { key, .. }) = (waiting.job.compose)() else {
+                return self.state.not_tried(&waiting.job.key, self.now);
+            };
+            self.tried += 1;
+            self.story.push(format!("{} {key} tried", self.millis()));
+            let sent = (self.answer)(&key, waiting.notes.len() + 1);
+            self.on_the_way.push((self.now + self.takes, waiting, sent));
+            if self.takes.is_zero() {
+                self.land();
+            }
+        }
+
+        /// Whatever was on the way until now is there.
+        fn land(&mut self) {
+            while let Some(index) = self.on_the_way.iter().position(|(at, _, _)| *at <= self.now) {
+                let (_, mut waiting, sent) = self.on_the_way.remove(index);
+                waiting.notes.push(AttemptNote {
+                    at: jiff::Timestamp::UNIX_EPOCH,
+                    took: self.takes,
+                    sent: sent.clone(),
+                });
+                if let Some((waiting, sent)) = self.state.ended(waiting, sent, self.now) {
+                    self.tell(&waiting, &sent);
+                }
+            }
+        }
+
+        fn tell(&mut self, waiting: &Waiting, sent: &Sent) {
+            let word = match sent {
+                Sent::Accepted { .. } => "accepted".to_owned(),
+                Sent::Delivered { .. } => "delivered".to_owned(),
+                Sent::Later { reason, .. } => format!("given up: {reason}"),
+                Sent::Refused { reason } => format!("refused: {reason}"),
+            };
+            let (key, tries) = (&waiting.job.key.0, waiting.notes.len());
+            self.story.push(format!("{} {key} {word} after {tries} tries", self.millis()));
+        }
+
+        fn millis(&self) -> u128 {
+            (self.now - self.start).as_millis()
+        }
+    }
 }

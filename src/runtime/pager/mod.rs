@@ -34,7 +34,7 @@ pub type Compose = Box<dyn Fn() -> Option<Message> + Send + Sync>;
 pub type Settled = Arc<dyn Fn(PageKey, Sent, Vec<AttemptNote>) + Send + Sync>;
 
 /// Tries once to send.
-pub type Send1 = Arc<dyn Fn(Message, Address) -> BoxFuture<'static, Sent> + Send + Sync>;
+pub type SendOnce = Arc<dyn Fn(Message, Address) -> BoxFuture<'static, Sent> + Send + Sync>;
 
 /// A page to be sent.
 pub struct Job {
@@ -94,7 +94,7 @@ pub struct Pager {
 type Current = Arc<Mutex<Arc<Settings>>>;
 
 struct Shared {
-    send: Send1,
+    send: SendOnce,
     settled: Settled,
     handle: tokio::runtime::Handle,
     settings: Current,
@@ -110,7 +110,7 @@ impl Pager {
     pub fn new(world: World, settled: Settled) -> Self {
         let settings: Current = Arc::new(Mutex::new(Arc::clone(&world.settings)));
         let current = Arc::clone(&settings);
-        let send: Send1 = Arc::new(move |message, address| {
+        let send: SendOnce = Arc::new(move |message, address| {
             let settings = Arc::clone(&current.lock().unwrap_or_else(PoisonError::into_inner));
             let secrets = Secrets { sources: settings.secrets.clone(), ..world.secrets.clone() };
             let world = World { now: clock::now(), settings, secrets, ..world.clone() };
@@ -121,11 +121,11 @@ impl Pager {
 
     /// An outbox whose pages are sent by `send`: for tests, and for rehearsals.
     #[must_use]
-    pub fn with(send: Send1, settings: Arc<Settings>, settled: Settled) -> Self {
+    pub fn with(send: SendOnce, settings: Arc<Settings>, settled: Settled) -> Self {
         Self::made(send, Arc::new(Mutex::new(settings)), settled)
     }
 
-    fn made(send: Send1, settings: Current, settled: Settled) -> Self {
+    fn made(send: SendOnce, settings: Current, settled: Settled) -> Self {
         let handle = tokio::runtime::Handle::current();
         Self { shared: Arc::new(Shared { send, settled, handle, settings, lanes: Mutex::default() }) }
     }

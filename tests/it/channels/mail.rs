@@ -149,10 +149,12 @@ async fn what_a_mail_server_refuses_is_said_in_its_words() {
     assert!(!format!("{sent:?}").contains("canary"), "{sent:?}");
 
     // Nobody here vouches for the certificate: nothing is sent, and no password is shown to whoever it is.
-    let mut stranger = server.world("tls: starttls");
+    let (mut stranger, others) = (server.world("tls: starttls"), certificate());
     let settings = format!(
-        "channels:\n  email: {{ smtp: 'localhost:{}', username: bot, password: '{{{{ secrets.SMTP }}}}', from: bot@company.com }}\n",
-        server.port
+        "channels:\n  email: {{ smtp: 'localhost:{}', username: bot, password: '{{{{ secrets.SMTP }}}}', \
+         from: bot@company.com, ca: '{}' }}\n",
+        server.port,
+        others.path().join("tls.pem").display()
     );
     stranger.settings = super::world(&settings, Path::new("/")).settings;
     let sent = send(&message(), &to("oncall@company.com"), &stranger).await;

@@ -69,14 +69,19 @@ pub fn status(body: &[u8]) -> Result<(String, Option<Sent>), String> {
     let id = text("MessageSid").or_else(|| text("CallSid")).ok_or("it names neither a message nor a call")?;
     let state = text("MessageStatus").or_else(|| text("CallStatus")).ok_or("it says no status")?;
     let code = text("ErrorCode").map_or_else(String::new, |code| format!(" (error {code})"));
-    let fate = match state {
-        "delivered" | "read" | "completed" => Some(Sent::Delivered { id: Some(id.into()) }),
+    let fate = fate(state, id, &code);
+    Ok((id.to_owned(), fate))
+}
+
+/// What a state of Twilio's means; `None` for those in between.
+pub(in crate::act::channel) fn fate(state: &str, id: &str, code: &str) -> Option<Sent> {
+    match state {
+        "delivered" | "read" | "completed" => Some(Sent::Delivered { id: Some(id.to_owned()) }),
         "undelivered" | "failed" | "canceled" | "busy" | "no-answer" => {
             Some(Sent::Refused { reason: format!("Twilio says `{state}`{code}") })
         }
         _ => None,
-    };
-    Ok((id.to_owned(), fate))
+    }
 }
 
 #[cfg(test)]
