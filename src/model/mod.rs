@@ -23,4 +23,5 @@ pub mod runbook;
 pub mod schedule;
 pub mod shape;
 pub mod step;
+pub mod test;
 pub mod trigger;

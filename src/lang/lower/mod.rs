@@ -69,9 +69,10 @@ pub(super) fn others(loaded: &mut Loaded) {
         loaded.findings.append(findings);
         let mut documents = stream.documents;
         if part == Part::Test {
+            let zone = loaded.book.settings.timezone.clone();
             for document in documents.iter().filter_map(|document| document.root.as_ref()) {
                 if !document.is_null() {
-                    loaded.book.tests.extend(tests::test(&mut ctx, document));
+                    loaded.book.tests.extend(tests::test(&mut ctx, document, &zone));
                 }
             }
         } else {
