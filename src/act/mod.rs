@@ -12,6 +12,7 @@ mod door;
 mod exposition;
 mod glob;
 mod http;
+mod judge;
 mod logs;
 mod notify;
 mod process;
@@ -31,6 +32,7 @@ mod web;
 mod world;
 
 pub use glob::matches as fits;
+pub use judge::judge;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};

@@ -23,3 +23,4 @@ pub mod shelf;
 pub mod spool;
 pub mod step_host;
 pub mod tally;
+pub mod trial;

@@ -22,10 +22,10 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
         match &test.subject {
             Subject::Runbook(name) => {
                 foreign(test, OF_INCIDENTS, "a test of a runbook", findings);
-                if !calls::unknown(loaded, &name.value, name.spot, findings) {
-                    if let Some(runbook) = loaded.book.runbooks.get(&name.value) {
-                        Checker { loaded, runbook, findings }.test(test);
-                    }
+                if !calls::unknown(loaded, &name.value, name.spot, findings)
+                    && let Some(runbook) = loaded.book.runbooks.get(&name.value)
+                {
+                    Checker { loaded, runbook, findings }.test(test);
                 }
             }
             Subject::Incident(incident) => {
@@ -63,7 +63,8 @@ fn foreign(test: &Test, keys: &[&str], here: &str, findings: &mut Diagnostics) {
 
 fn severity(loaded: &Loaded, incident: &Incident, findings: &mut Diagnostics) {
     let Some(ladder) = &loaded.book.escalation else {
-        let finding = Diagnostic::error(Code::MissingKey, incident.spot, "a test of an incident in a book without a ladder");
+        let finding =
+            Diagnostic::error(Code::MissingKey, incident.spot, "a test of an incident in a book without a ladder");
         return findings.push(finding.help("write `escalation.yaml`, or test a runbook"));
     };
     let Some(severity) = &incident.severity else { return };
@@ -129,7 +130,12 @@ impl<'a> Checker<'a> {
         for (name, _) in &expect.outputs {
             let known: Vec<&str> = self.runbook.outputs.iter().map(|(name, _)| name.as_str()).collect();
             if !known.contains(&name.value.as_str()) {
-                self.unknown(name, format!("`{}` has no output `{}`", self.runbook.name, name.value), &known, "outputs");
+                self.unknown(
+                    name,
+                    format!("`{}` has no output `{}`", self.runbook.name, name.value),
+                    &known,
+                    "outputs",
+                );
             }
         }
     }
@@ -149,7 +155,9 @@ impl<'a> Checker<'a> {
             }
         }
         let is_given = |name: &str| given.inputs.iter().any(|(given, _)| given.value == name);
-        for input in self.runbook.inputs.iter().filter(|input| input.default.is_none() && !is_given(input.name.as_str())) {
+        for input in
+            self.runbook.inputs.iter().filter(|input| input.default.is_none() && !is_given(input.name.as_str()))
+        {
             let message = format!("`{}` needs the input `{}`, which is not given", self.runbook.name, input.name);
             let help = format!("write `given: {{ inputs: {{ {}: … }} }}` (a {})", input.name, input.ty.word());
             self.findings.push(Diagnostic::error(Code::MissingKey, here, message).help(help));
@@ -199,17 +207,17 @@ impl<'a> Checker<'a> {
     fn is_asked(&mut self, name: &Written<String>, step: &Step) -> bool {
         let help = match &step.kind {
             StepKind::Act(_) => return true,
-            StepKind::Remedy(_) => format!("give results to its probe and its remedies: `{0}.until`, `{0}.ID`", name.value),
+            StepKind::Remedy(_) => {
+                format!("give results to its probe and its remedies: `{0}.until`, `{0}.ID`", name.value)
+            }
             StepKind::Wait(crate::model::step::Wait::Probe { .. }) => {
                 format!("give a result to its probe: `{}.until`", name.value)
             }
             StepKind::Steps(_) | StepKind::Watch(_) => "give results to the steps inside it".into(),
             StepKind::Call(_) => format!("the called runbook runs too: give results to its steps: `{}.ID`", name.value),
-            StepKind::Wait(_)
-            | StepKind::Compute(_)
-            | StepKind::Log { .. }
-            | StepKind::Fail(_)
-            | StepKind::Pass(_) => "take it out: it is done as in a run".into(),
+            StepKind::Wait(_) | StepKind::Compute(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
+                "take it out: it is done as in a run".into()
+            }
         };
         let message = format!("`{}` ({}) asks nothing of the world", step.id, step.kind.name());
         self.findings.push(Diagnostic::error(Code::UnknownKey, name.spot, message).help(help));
@@ -219,11 +227,8 @@ impl<'a> Checker<'a> {
     fn output_of(&self, calls: &[crate::base::ids::StepId], step: &Step) -> Type {
         let mut runbook = self.runbook;
         for call in calls {
-            let called = runbook.step(call).and_then(|step| match &step.kind {
-                StepKind::Call(call) => self.loaded.book.runbooks.get(&call.runbook),
-                _ => None,
-            });
-            let Some(called) = called else { return Type::Any };
+            let Some(StepKind::Call(call)) = runbook.step(call).map(|step| &step.kind) else { return Type::Any };
+            let Some(called) = self.loaded.book.runbooks.get(&call.runbook) else { return Type::Any };
             runbook = called;
         }
         outputs::output(self.loaded, &Outline::new(runbook), step)

@@ -119,10 +119,8 @@ pub(crate) const LEVEL_1: &[Key] = &[
 ];
 
 /// Behind `acknowledged:`.
-pub(crate) const ACKNOWLEDGED: &[Key] = &[
-    required("at", Shape::Duration, "How long after the opening."),
-    key("by", Shape::Name, "The contact who does."),
-];
+pub(crate) const ACKNOWLEDGED: &[Key] =
+    &[required("at", Shape::Duration, "How long after the opening."), key("by", Shape::Name, "The contact who does.")];
 
 /// Behind `incident:`.
 pub(crate) const INCIDENT: &[Key] = &[
@@ -206,8 +204,7 @@ pub(crate) const EXPECT: &[Key] = &[
 ];
 
 /// Behind `took:`.
-const BOUNDS: &[Key] =
-    &[key("at_least", Shape::Duration, "Not less."), key("at_most", Shape::Duration, "Not more.")];
+const BOUNDS: &[Key] = &[key("at_least", Shape::Duration, "Not less."), key("at_most", Shape::Duration, "Not more.")];
 
 /// The keys of one test.
 pub(crate) const TEST: &[Key] = &[

@@ -32,16 +32,17 @@ pub(super) fn test(ctx: &mut Ctx, root: &Node, zone: &str) -> Option<Test> {
     }
     expects_something(ctx, &fields, root);
     let subject = match (fields.text("runbook"), fields.node("incident")) {
-        (Some(name), _) => {
-            Name::parse(name).ok().map(|value| Subject::Runbook(Written { value, spot: fields.spot("runbook", root.spot) }))
-        }
+        (Some(name), _) => Name::parse(name)
+            .ok()
+            .map(|value| Subject::Runbook(Written { value, spot: fields.spot("runbook", root.spot) })),
         (None, Some(node)) => Some(Subject::Incident(incident(node, zone))),
         (None, None) => None,
     };
     let given = fields.node("given").map(|node| given(ctx, node, zone)).unwrap_or_default();
     let expect = fields.node("expect").map(expect).unwrap_or_default();
     let good = ctx.findings.counts().0 == before;
-    let test = Test { spot: fields.spot("test", root.spot), title: fields.string("test")?, subject: subject?, given, expect };
+    let test =
+        Test { spot: fields.spot("test", root.spot), title: fields.string("test")?, subject: subject?, given, expect };
     good.then_some(test)
 }
 
@@ -124,8 +125,7 @@ fn acknowledged(ctx: &mut Ctx, node: &Node) -> Option<Acknowledged> {
 fn script(ctx: &mut Ctx, key: &Node, node: &Node) -> Option<Script> {
     let step = written(key)?;
     let items = node.get("items").and_then(Node::pairs).unwrap_or_default();
-    let items: Vec<_> =
-        items.iter().filter_map(|(key, value)| Some((written(key)?, results(ctx, value)))).collect();
+    let items: Vec<_> = items.iter().filter_map(|(key, value)| Some((written(key)?, results(ctx, value)))).collect();
     let only_items = node.pairs().is_some_and(|pairs| pairs.len() == 1) && !items.is_empty();
     let results = if only_items { Vec::new() } else { results(ctx, node) };
     Some(Script { step, results, items })
@@ -222,7 +222,8 @@ fn expect(node: &Node) -> Expect {
     let text = |key: &str| node.get(key).and_then(written);
     let map = |key: &str| node.get(key).and_then(Node::pairs).unwrap_or_default();
     Expect {
-        outcome: text("outcome").and_then(|word| Some(Written { value: Outcome::parse(&word.value)?, spot: word.spot })),
+        outcome: text("outcome")
+            .and_then(|word| Some(Written { value: Outcome::parse(&word.value)?, spot: word.spot })),
         level: text("level").and_then(|word| Some(Written { value: Level::parse(&word.value)?, spot: word.spot })),
         reason: text("reason"),
         failed_step: text("failed_step"),
