@@ -95,6 +95,30 @@ pub struct Given {
     pub keys: Vec<Written<&'static str>>,
 }
 
+impl Given {
+    /// With what `shared` gives besides: name by name, what is written here stays.
+    #[must_use]
+    pub fn over(mut self, shared: &Self) -> Self {
+        fn add<T: Clone>(own: &mut Vec<T>, shared: &[T], name: impl Fn(&T) -> &str) {
+            let new: Vec<T> =
+                shared.iter().filter(|one| !own.iter().any(|other| name(other) == name(one))).cloned().collect();
+            own.extend(new);
+        }
+        add(&mut self.inputs, &shared.inputs, |(name, _)| &name.value);
+        add(&mut self.env, &shared.env, |(name, _)| &name.value);
+        add(&mut self.steps, &shared.steps, |script| &script.step.value);
+        add(&mut self.answers, &shared.answers, |answer| &answer.step.value);
+        add(&mut self.keys, &shared.keys, |key| key.value);
+        for (name, value) in &shared.trigger {
+            self.trigger.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self.at = self.at.or(shared.at);
+        self.cancel = self.cancel.or(shared.cancel);
+        self.crash = self.crash.or(shared.crash);
+        self
+    }
+}
+
 /// When somebody acknowledges an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Acknowledged {

@@ -206,11 +206,26 @@ pub(crate) const EXPECT: &[Key] = &[
 /// Behind `took:`.
 const BOUNDS: &[Key] = &[key("at_least", Shape::Duration, "Not less."), key("at_most", Shape::Duration, "Not more.")];
 
-/// The keys of one test.
+/// Behind `defaults:`.
+pub(crate) const DEFAULTS: &[Key] = &[
+    key("runbook", Shape::Name, "The runbook of tests that name none."),
+    key(
+        "given",
+        Shape::Record(GIVEN),
+        "What is given to each test; what a test gives itself takes its place, name by name.",
+    ),
+];
+
+/// The keys of one test. That `test` and `expect` are there is for `lower` to say: a document of defaults has neither.
 pub(crate) const TEST: &[Key] = &[
-    required("test", Shape::Prose, "What it shows, in a sentence."),
+    key("test", Shape::Prose, "What it shows, in a sentence."),
     key("runbook", Shape::Name, "The runbook it runs."),
     key("incident", Shape::Record(INCIDENT), "The incident it opens."),
     key("given", Shape::Record(GIVEN), "What the world answers."),
-    required("expect", Shape::Record(EXPECT), "What must have come of it; what is not written is not looked at."),
+    key("expect", Shape::Record(EXPECT), "What must have come of it; what is not written is not looked at."),
+    key(
+        "defaults",
+        Shape::Record(DEFAULTS),
+        "A document of its own, above tests of the same file: what is given to each of them.",
+    ),
 ];

@@ -4,7 +4,7 @@ use crate::base::ids::Name;
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::tests::{RESULT_WORDS, TEST};
 use crate::lang::yaml::{Node, NodeKind};
@@ -17,16 +17,58 @@ use crate::model::test::{
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The test of one document; `None` when something is wrong with it, which has been said.
-pub(super) fn test(ctx: &mut Ctx, root: &Node, zone: &str) -> Option<Test> {
-    if root.pairs().is_none() {
-        let help = "begin with `test: WHAT IS TRIED`, a line for each key";
-        ctx.error_help(Code::WrongType, root.spot, format!("a test must be a map, not {}", root.is_a()), help);
-        return None;
+/// What a document gives to the tests below it in its file.
+#[derive(Default)]
+pub(super) struct Defaults {
+    runbook: Option<Written<Name>>,
+    given: Given,
+}
+
+/// The tests of one file.
+pub(super) fn tests(ctx: &mut Ctx, documents: &[&Node], zone: &str) -> Vec<Test> {
+    let mut shared = Defaults::default();
+    let mut tests = Vec::new();
+    for root in documents {
+        if root.pairs().is_none() {
+            let help = "begin with `test: WHAT IS TRIED`, a line for each key";
+            ctx.error_help(Code::WrongType, root.spot, format!("a test must be a map, not {}", root.is_a()), help);
+        } else if root.get("defaults").is_some() {
+            shared = defaults(ctx, root, zone);
+        } else {
+            tests.extend(test(ctx, root, zone, &shared));
+        }
     }
+    tests
+}
+
+fn defaults(ctx: &mut Ctx, root: &Node, zone: &str) -> Defaults {
+    let fields = ctx.fields(root, TEST, Some("a document of defaults"));
+    for other in fields.iter().filter(|field| field.name != "defaults") {
+        let message = format!("`{}` beside `defaults`", other.name);
+        let help = "a document of defaults is nothing else: write `---` and the test below it";
+        ctx.findings.push(Diagnostic::error(Code::UnknownKey, other.key, message).help(help));
+    }
+    let Some(node) = fields.node("defaults") else { return Defaults::default() };
+    let runbook =
+        node.get("runbook").and_then(|name| Some(Written { value: Name::parse(name.name()?).ok()?, spot: name.spot }));
+    Defaults { runbook, given: node.get("given").map(|node| given(ctx, node, zone)).unwrap_or_default() }
+}
+
+/// The test of one document; `None` when something is wrong with it, which has been said.
+fn test(ctx: &mut Ctx, root: &Node, zone: &str, shared: &Defaults) -> Option<Test> {
     let before = ctx.findings.counts().0;
     let fields = ctx.fields(root, TEST, Some("a test"));
-    if fields.has("runbook") == fields.has("incident") {
+    for (key, help) in [
+        ("test", "add `test:` (what it shows, in a sentence)"),
+        ("expect", "add `expect:` (what must have come of it): at least `expect: { outcome: succeeded }`"),
+    ] {
+        if !fields.has(key) {
+            let spot = root.pairs().and_then(|pairs| pairs.first()).map_or(root.spot, |(key, _)| key.spot);
+            ctx.error_help(Code::MissingKey, spot, format!("`{key}` is missing in a test"), help);
+        }
+    }
+    let subjects = usize::from(fields.has("runbook")) + usize::from(fields.has("incident"));
+    if subjects > 1 || (subjects == 0 && shared.runbook.is_none()) {
         let help = "write one: `runbook: NAME` tries a runbook, `incident: { severity: P1 }` the ladder";
         ctx.error_help(Code::MissingKey, root.spot, "a test needs either `runbook` or `incident`", help);
     }
@@ -36,9 +78,10 @@ pub(super) fn test(ctx: &mut Ctx, root: &Node, zone: &str) -> Option<Test> {
             .ok()
             .map(|value| Subject::Runbook(Written { value, spot: fields.spot("runbook", root.spot) })),
         (None, Some(node)) => Some(Subject::Incident(incident(node, zone))),
-        (None, None) => None,
+        (None, None) => shared.runbook.clone().map(Subject::Runbook),
     };
-    let given = fields.node("given").map(|node| given(ctx, node, zone)).unwrap_or_default();
+    let own = fields.node("given").map(|node| given(ctx, node, zone)).unwrap_or_default();
+    let given = if matches!(subject, Some(Subject::Runbook(_))) { own.over(&shared.given) } else { own };
     let expect = fields.node("expect").map(expect).unwrap_or_default();
     let good = ctx.findings.counts().0 == before;
     let test =

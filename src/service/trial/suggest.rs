@@ -6,10 +6,10 @@ use crate::base::value::{Map, Value};
 use crate::lang::{Loaded, Mention};
 use crate::model::kind::Kind;
 use crate::model::runbook::Runbook;
+use crate::model::shape::FieldType;
 use crate::model::step::StepKind;
 use crate::model::test::Test;
 use crate::runtime::trial::NotGiven;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Longest rendered request that is shown, in characters.
@@ -21,14 +21,14 @@ pub(super) fn not_given(loaded: &Loaded, runbook: &Arc<Runbook>, test: &Test, as
     let name: Vec<&str> = calls.iter().chain([step]).map(StepId::as_str).collect();
     let name = name.join(".");
     let item = asked.item.as_ref().map_or(String::new(), |item| format!(" for the item `{item}`"));
-    let message = format!("`{name}`{item} asks the world ({}), and the test gives it no result", asked.kind);
+    let message = format!("`{name}`{item} asks the world ({}), and `given.steps` has no result for it", asked.kind);
     let at = if asked.at.millis() == 0 { "0s".to_owned() } else { asked.at.to_string() };
     let steps = test.given.steps.iter().any(|script| script.step.value == name);
     let line = format!("{name}: {}", result(loaded, runbook, asked));
     let write = match (steps, test.given.steps.is_empty()) {
         (true, _) => "a result for its other items too: `ok: {}` beside `items`".to_owned(),
         (false, true) => format!("given: {{ steps: {{ {line} }} }}"),
-        (false, false) => format!("{line}    below `given.steps`"),
+        (false, false) => line,
     };
     let asks = format!("at {at}, attempt {}: {}", asked.attempt, request(asked));
     let spot = test.given.keys.iter().find(|key| key.value == "steps").map_or(test.spot, |key| key.spot);
@@ -52,26 +52,47 @@ fn result(loaded: &Loaded, runbook: &Arc<Runbook>, asked: &NotGiven) -> String {
         runbook = called;
     }
     let step = &asked.step.1;
-    let mut fields: BTreeSet<&str> = BTreeSet::new();
-    for mention in loaded.mentions.iter().filter(|mention| mention.runbook.as_ref() == Some(&runbook.name)) {
-        fields.extend(mention.what.reads().iter().filter_map(|read| field(mention, &read.path, step)));
-    }
     let table = Kind::parse(&asked.kind).map_or(&[][..], |kind| kind.spec().output);
-    let wanted: Map<String, Value> = table
-        .iter()
-        .filter(|field| fields.contains(field.name))
-        .filter_map(|field| Some((field.name.to_owned(), field.ty.blank()?)))
-        .collect();
-    if wanted.is_empty() { "ok".into() } else { format!("{{ ok: {} }}", flow(&Value::Object(wanted))) }
+    let mut wanted = Value::Object(Map::new());
+    for mention in loaded.mentions.iter().filter(|mention| mention.runbook.as_ref() == Some(&runbook.name)) {
+        for path in mention.what.reads().iter().filter_map(|read| below(mention, &read.path, step)) {
+            add(&mut wanted, path, &FieldType::Record(table));
+        }
+    }
+    let empty = wanted.as_object().is_none_or(Map::is_empty);
+    if empty { "ok".into() } else { format!("{{ ok: {} }}", flow(&wanted)) }
 }
 
-/// The field of this step's output that a path reads, if it does.
-fn field<'m>(mention: &Mention, path: &'m [String], step: &StepId) -> Option<&'m str> {
-    let parts: Vec<&'m str> = path.iter().map(String::as_str).collect();
-    match parts.as_slice() {
-        ["steps", id, "output", field, ..] if *id == step.as_str() => Some(field),
-        ["output", field, ..] if mention.step.as_ref() == Some(step) => Some(field),
+/// The path below this step's output that a path leads to, if it does.
+fn below<'m>(mention: &Mention, path: &'m [String], step: &StepId) -> Option<&'m [String]> {
+    match path {
+        [steps, id, output, rest @ ..] if steps == "steps" && id == step.as_str() && output == "output" => Some(rest),
+        [output, rest @ ..] if output == "output" && mention.step.as_ref() == Some(step) => Some(rest),
         _ => None,
+    }
+}
+
+/// Puts a value that says nothing at the end of a path, with the maps that lead there.
+fn add(wanted: &mut Value, path: &[String], ty: &FieldType) {
+    let (Some((name, rest)), Value::Object(map)) = (path.split_first(), wanted) else { return };
+    let inner = match ty {
+        FieldType::Record(fields) => match fields.iter().find(|field| field.name == name) {
+            Some(field) => &field.ty,
+            None => return,
+        },
+        FieldType::Map(inner) => inner,
+        FieldType::Any => ty,
+        FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text | FieldType::List(_) => return,
+        FieldType::Maybe(_) => return,
+    };
+    let is_map = matches!(inner, FieldType::Record(_) | FieldType::Map(_) | FieldType::Any) && !rest.is_empty();
+    if is_map && name.parse::<u64>().is_err() && !matches!(map.get(name), Some(Value::Object(_))) {
+        map.insert(name.clone(), Value::Object(Map::new()));
+    } else if !map.contains_key(name) {
+        map.extend(inner.blank().map(|blank| (name.clone(), blank)));
+    }
+    if let Some(value) = map.get_mut(name) {
+        add(value, rest, inner);
     }
 }
 
