@@ -71,7 +71,7 @@ fn severity(loaded: &Loaded, incident: &Incident, findings: &mut Diagnostics) {
     let known: Vec<&str> = ladder.severities.keys().map(String::as_str).collect();
     if !known.contains(&severity.value.as_str()) {
         let message = format!("unknown severity `{}`", severity.value);
-        let finding = Diagnostic::error(Code::UnknownContact, severity.spot, message);
+        let finding = Diagnostic::error(Code::UnknownName, severity.spot, message);
         findings.push(finding.help(format!("severities of `escalation.yaml` are {}", known.join(", "))));
     }
 }
@@ -238,8 +238,7 @@ impl<'a> Checker<'a> {
         let How::Ok { output, .. } = &result.how else { return };
         for (name, value) in output {
             let Some(field) = self.field(step, ty, name) else { continue };
-            if let Some(reason) = misfit(&field, value, &name.value) {
-                let help = format!("write {}", field.present());
+            if let Some((reason, help)) = misfit(&field, value, &name.value) {
                 self.findings.push(Diagnostic::error(Code::WrongType, name.spot, reason).help(help));
             }
         }
@@ -272,9 +271,12 @@ fn with_known(finding: Diagnostic, name: &str, known: &[&str], what: &str) -> Di
     }
 }
 
-/// Why a value is none of this type; `at` says where in the output it is.
-fn misfit(ty: &Type, value: &Value, at: &str) -> Option<String> {
-    let wrong = || Some(format!("`{at}` must be {}, not {} (`{}`)", ty.present(), type_name(value), plain(value)));
+/// Why a value is none of this type, and what would be; `at` says where in the output it is.
+fn misfit(ty: &Type, value: &Value, at: &str) -> Option<(String, String)> {
+    let wrong = || {
+        let message = format!("`{at}` must be {}, not {} (`{}`)", ty.present(), type_name(value), plain(value));
+        Some((message, format!("write {}", ty.present())))
+    };
     match (ty.present(), value) {
         (Type::Any, _)
         | (Type::Bool, Value::Bool(_))
@@ -289,7 +291,10 @@ fn misfit(ty: &Type, value: &Value, at: &str) -> Option<String> {
         }
         (Type::Record(fields), Value::Object(map)) => map.iter().find_map(|(key, value)| match fields.get(key) {
             Some(inner) => misfit(inner, value, &format!("{at}.{key}")),
-            None => Some(format!("`{at}` has no `{key}`")),
+            None => {
+                let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+                Some((format!("`{at}` has no `{key}`"), format!("its fields are {}", known.join(", "))))
+            }
         }),
         _ => wrong(),
     }

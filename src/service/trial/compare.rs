@@ -15,18 +15,16 @@ use std::sync::Arc;
 /// Everything that is not as expected, in the order written.
 pub(super) fn misses(loaded: &Loaded, test: &Test, runbook: &Arc<Runbook>, played: &Played) -> Vec<Miss> {
     let all = Compare { loaded, test, runbook, played };
-    match &played.halt {
-        // What was not played to its end is held against nothing: only the reason counts.
-        Some(halt) => all.halted(halt),
-        None => {
-            let mut misses = all.ending();
-            misses.extend(all.steps());
-            misses.extend(all.order());
-            misses.extend(all.words());
-            misses.sort_by_key(|miss| miss.spot);
-            misses
-        }
+    // What was not played to its end is held against nothing: only the reason counts.
+    if let Some(halt) = &played.halt {
+        return all.halted(halt);
     }
+    let mut misses = all.ending();
+    misses.extend(all.steps());
+    misses.extend(all.order());
+    misses.extend(all.words());
+    misses.sort_by_key(|miss| miss.spot);
+    misses
 }
 
 struct Compare<'a> {
@@ -217,10 +215,15 @@ fn messages(what: &str, listed: &Written<Listed<Said>>, spoken: &[&Spoken]) -> V
             let found = || list(&spoken.iter().map(|one| said(one)).collect::<Vec<_>>());
             let is_there = |want: &Written<Said>| spoken.iter().any(|one| is_said(&want.value, one));
             let missing = includes.iter().filter(|want| !is_there(want));
-            let missing = missing.map(|want| miss(want.spot, what, wanted(&want.value), found()));
+            let missing = missing.map(|want| (want, "has nothing like this", "expected"));
             let extra = never.iter().filter(|want| is_there(want));
-            let extra = extra.map(|want| miss(want.spot, what, format!("never {}", wanted(&want.value)), found()));
-            missing.chain(extra).collect()
+            let extra = extra.map(|want| (want, "has what it should never have", "never"));
+            let told = |(want, wrong, word): (&Written<Said>, &str, &'static str)| Miss {
+                spot: want.spot,
+                message: format!("`{what}` {wrong}"),
+                notes: vec![(word, wanted(&want.value)), ("was", found())],
+            };
+            missing.chain(extra).map(told).collect()
         }
     }
 }

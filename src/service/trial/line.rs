@@ -27,7 +27,10 @@ pub struct Line {
 pub(super) fn timeline(played: &Played) -> Vec<Line> {
     let mut lines: Vec<(Timestamp, usize, Line)> = Vec::new();
     for (number, run) in played.runs.iter().enumerate() {
-        for recorded in &run.events {
+        for (index, recorded) in run.events.iter().enumerate() {
+            if run.events.get(index + 1).is_some_and(|next| says_the_same(&recorded.event, &next.event)) {
+                continue;
+            }
             let told = if let Event::Step { place, event } = &recorded.event {
                 step(run, place, event)
             } else {
@@ -39,6 +42,13 @@ pub(super) fn timeline(played: &Played) -> Vec<Line> {
     // Of one instant, what called runs did comes before what came of it in their caller.
     lines.sort_by_key(|(at, number, _)| (*at, std::cmp::Reverse(*number)));
     lines.into_iter().map(|(_, _, line)| line).collect()
+}
+
+/// Whether what comes next is the end of a step by the very failure that this says.
+fn says_the_same(event: &Event, next: &Event) -> bool {
+    let Event::Step { place, event: StepEvent::Attempted { result, .. } } = event else { return false };
+    let Event::Step { place: other, event: StepEvent::Ended(ended) } = next else { return false };
+    place == other && result.failure.is_some() && result.failure == ended.failure
 }
 
 fn line(place: String, word: impl Into<String>, what: impl Into<String>, bad: bool) -> Line {
@@ -76,8 +86,8 @@ fn step(run: &PlayedRun, place: &Place, event: &StepEvent) -> Option<Line> {
         StepEvent::Ended(ended) => Some(end(whole, ended)),
         StepEvent::Attempted { number, result } => {
             let failure = result.failure.as_ref()?;
-            let what = format!("attempt {number} ({}): {}", failure.kind.as_str(), failure.message);
-            Some(line(whole, "failed once", what, true))
+            let what = format!("({}) {}", failure.kind.as_str(), failure.message);
+            Some(line(whole, format!("attempt {number} failed"), what, true))
         }
         StepEvent::Asked { question, .. } => Some(line(whole, "asks", question.clone(), false)),
         StepEvent::Answered { actor, answer } => {

@@ -11,9 +11,12 @@ mod trace;
 pub use coverage::{Branch, Covered, Taken};
 pub use line::Line;
 
+use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::diagnostic::Spot;
 use crate::lang::Loaded;
+use crate::model::runbook::Runbook;
+use crate::model::step::StepKind;
 use crate::model::test::{Subject, Test};
 use crate::runtime::clock;
 use crate::runtime::trial::Trials;
@@ -110,9 +113,14 @@ impl Tests {
             Subject::Incident(_) => {
                 return Some(not_run("tests of incidents are read and checked, and run by a later release"));
             }
-            Subject::Runbook(name) => match self.loaded.book.runbooks.get(&name.value) {
-                Some(runbook) => runbook,
-                None => return Some(not_run(&format!("`{}` does not pass its checks", name.value))),
+            Subject::Runbook(name) => match self.sound(&name.value) {
+                Ok(runbook) => runbook,
+                Err(message) => {
+                    let notes = vec![("help", "`stepladder check` shows what is wrong".to_owned())];
+                    let misses = vec![Miss { spot: name.spot, message, notes }];
+                    let verdict = Verdict::Failed { misses, timeline: Vec::new() };
+                    return Some(tried(verdict, Span::ZERO, BTreeSet::new()));
+                }
             },
         };
         let played = self.trials.play(test, runbook);
@@ -124,6 +132,25 @@ impl Tests {
             Verdict::Failed { misses, timeline: line::timeline(&played) }
         };
         Some(tried(verdict, took, taken))
+    }
+
+    /// A runbook of which everything passes its checks, what it calls included: as at a start, nothing begins otherwise.
+    fn sound(&self, name: &Name) -> Result<&Arc<Runbook>, String> {
+        let runbooks = &self.loaded.book.runbooks;
+        let bad = |name: &Name| format!("`{name}` does not pass its checks");
+        let runbook = runbooks.get(name).ok_or_else(|| bad(name))?;
+        let (mut waiting, mut seen) = (vec![runbook], BTreeSet::new());
+        while let Some(next) = waiting.pop() {
+            if !seen.insert(next.name.clone()) {
+                continue;
+            }
+            for step in next.index.values() {
+                let StepKind::Call(call) = &step.kind else { continue };
+                let called = runbooks.get(&call.runbook);
+                waiting.push(called.ok_or_else(|| format!("it calls {}", bad(&call.runbook)))?);
+            }
+        }
+        Ok(runbook)
     }
 
     /// What can be taken of each runbook and what was; of every runbook, or only of those that `tried` ran.
