@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
                 Some(input) => {
                     if let Err(reason) = input.ty.accept(&value.value) {
                         let message = format!("`{}` of `{}` {reason}", name.value, self.runbook.name);
-                        let help = format!("it is a {}", input.ty.word());
+                        let help = format!("its type is {}", input.ty.word());
                         self.findings.push(Diagnostic::error(Code::WrongType, value.spot, message).help(help));
                     }
                 }
