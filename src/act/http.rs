@@ -8,18 +8,49 @@ use crate::act::verdict::{Done, Verdict, beginning, latency};
 use crate::act::web::{Answer, Body, Call, url, wrong_status};
 use crate::act::world::World;
 use crate::base::limits::MAX_OUTPUT_VALUE;
-use crate::base::value::{Value, json, plain};
+use crate::base::value::{Map, Value, json, plain};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use regex::Regex;
 use reqwest::Method;
+use std::time::Duration;
 
 pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure> {
     let call = call(args)?;
     let subject = call.subject();
     let answer = call.send(args, world).await?;
     let body = body_json(&answer);
-    let output = output(&answer, &body);
+    judged(args, &subject, &answer, body.as_ref(), world)
+}
+
+/// The same for an answer that is given as its output: what was expected of it is looked at all the same.
+pub(super) fn judge(args: &Args, output: Map<String, Value>, took: Duration, world: &World) -> Result<Done, Failure> {
+    let call = call(args)?;
+    let subject = call.subject();
+    let text = |name: &str| output.get(name).map(plain).unwrap_or_default();
+    let body = output.get("json").filter(|body| !body.is_null()).cloned();
+    let written = body.as_ref().filter(|_| text("text").is_empty()).map(ToString::to_string);
+    let latency = output.get("latency_ms").and_then(Value::as_f64).filter(|millis| *millis >= 0.0);
+    let headers = output.get("headers").and_then(Value::as_object).cloned().unwrap_or_default();
+    let url = if text("url").is_empty() { call.url.to_string() } else { text("url") };
+    let answer = Answer {
+        status: output
+            .get("status")
+            .and_then(Value::as_u64)
+            .and_then(|status| u16::try_from(status).ok())
+            .unwrap_or(200),
+        headers: headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), plain(value))).collect(),
+        body: written.unwrap_or_else(|| text("text")).into_bytes(),
+        url,
+        took: latency.map_or(took, |millis| Duration::from_secs_f64(millis / 1_000.0)),
+    };
+    let body = body.or_else(|| body_json(&answer));
+    judged(args, &subject, &answer, body.as_ref(), world)
+}
+
+/// What came back, judged by what is expected of it.
+fn judged(args: &Args, subject: &str, answer: &Answer, body: Option<&Value>, world: &World) -> Result<Done, Failure> {
+    let output = output(answer, body);
     let mut statuses: Vec<Value> = Vec::new();
     let verdict = Verdict::of(args, |entry| {
         let mut problems: Vec<String> = latency(entry, answer.took)?.into_iter().collect();
@@ -28,18 +59,18 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         } else if entry.has("status") && !status_is(&entry.list("status"), answer.status) {
             problems.push(format!("status {}, expected {}", answer.status, listed(&entry.list("status"))));
         }
-        problems.extend(headers(entry, &answer));
-        problems.extend(texts(entry, &answer)?);
-        problems.extend(entry.get("json").map_or_else(Vec::new, |want| json_differences(want, body.as_ref())));
+        problems.extend(headers(entry, answer));
+        problems.extend(texts(entry, answer)?);
+        problems.extend(entry.get("json").map_or_else(Vec::new, |want| json_differences(want, body)));
         Ok(problems)
     })?;
     if statuses.is_empty() {
         statuses.push(json!("2xx"));
     }
     if !status_is(&statuses, answer.status) {
-        return Err(Failure { output, ..wrong_status(&subject, &answer, &listed(&statuses), world) });
+        return Err(Failure { output, ..wrong_status(subject, answer, &listed(&statuses), world) });
     }
-    verdict.end(&subject, output)
+    verdict.end(subject, output)
 }
 
 fn call(args: &Args) -> Result<Call, Failure> {
@@ -74,7 +105,7 @@ fn body_json(answer: &Answer) -> Option<Value> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn output(answer: &Answer, body: &Option<Value>) -> Value {
+fn output(answer: &Answer, body: Option<&Value>) -> Value {
     let text = answer.text();
     let end = (0..=text.len().min(MAX_OUTPUT_VALUE)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     json!({

@@ -13,6 +13,7 @@ mod door;
 mod exposition;
 mod glob;
 mod http;
+mod judge;
 mod logs;
 mod notify;
 mod process;
@@ -33,6 +34,7 @@ mod world;
 
 pub use glob::matches as fits;
 pub use notify::addresses;
+pub use judge::judge;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};

@@ -24,6 +24,7 @@ pub mod spread;
 mod start;
 pub mod systemd;
 pub mod table;
+pub mod trial;
 pub mod trouble;
 pub mod view;
 pub mod watch;

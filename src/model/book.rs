@@ -3,13 +3,14 @@
 use crate::base::ids::{Name, StepId};
 use crate::base::span::Span;
 use crate::base::value::Value;
-use crate::diagnostic::{FileId, Spot};
+use crate::diagnostic::FileId;
 use crate::model::alert::Alert;
 use crate::model::calendar::Calendar;
 use crate::model::escalation::Escalation;
 use crate::model::measure::Threshold;
 use crate::model::param::Param;
 use crate::model::runbook::Runbook;
+use crate::model::test::Test;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,25 +31,6 @@ pub struct Book {
     pub alerts: BTreeMap<String, Alert>,
     /// `tests/*.yaml`.
     pub tests: Vec<Test>,
-}
-
-/// One test of `tests/*.yaml`, as written.
-#[derive(Debug, Clone)]
-pub struct Test {
-    /// Where it is written.
-    pub spot: Spot,
-    /// What it shows.
-    pub title: String,
-    /// The runbook it runs.
-    pub runbook: Option<Name>,
-    /// The incident it opens.
-    pub incident: Option<Value>,
-    /// Inputs of the run.
-    pub inputs: Value,
-    /// What the world answers.
-    pub given: Value,
-    /// What must have come of it.
-    pub expect: Value,
 }
 
 /// `stepladder.yaml`.

@@ -27,6 +27,7 @@ pub mod runbook;
 pub mod schedule;
 pub mod shape;
 pub mod step;
+pub mod test;
 pub mod trigger;
 pub mod trouble;
 pub mod turns;

@@ -4,6 +4,7 @@
 //! texts of editors, `did you mean` and the manual all read these tables; none has a list of its own.
 
 use crate::base::arg::Landing;
+use crate::base::value::{Map, Value};
 use crate::diagnostic::Code;
 
 /// One key of a map that operators write.
@@ -128,6 +129,26 @@ pub enum FieldType {
     Record(&'static [Field]),
     /// May be missing (the checker then asks for a guard).
     Maybe(&'static FieldType),
+}
+
+impl FieldType {
+    /// A value of this type that says nothing: 0, no text, an empty list; none for what may be missing.
+    #[must_use]
+    pub fn blank(&self) -> Option<Value> {
+        match self {
+            Self::Any => Some(Value::Null),
+            Self::Bool => Some(Value::Bool(false)),
+            Self::Int | Self::Number => Some(Value::from(0)),
+            Self::Text => Some(Value::from("")),
+            Self::List(_) => Some(Value::Array(Vec::new())),
+            Self::Map(_) => Some(Value::Object(Map::new())),
+            Self::Record(fields) => {
+                let blanks = fields.iter().filter_map(|field| Some((field.name.to_owned(), field.ty.blank()?)));
+                Some(Value::Object(blanks.collect()))
+            }
+            Self::Maybe(_) => None,
+        }
+    }
 }
 
 /// What a kind does to the world, which decides dry runs, interruption and where it is performed.

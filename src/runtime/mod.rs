@@ -24,3 +24,4 @@ pub mod shelf;
 pub mod spool;
 pub mod step_host;
 pub mod tally;
+pub mod trial;

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 mod end;
 mod keep;
-mod late;
+pub(super) mod late;
 
 /// From TERM to KILL when an attempt is stopped.
 const GRACE: Duration = Duration::from_secs(10);

@@ -21,6 +21,7 @@ mod schedules;
 mod select;
 mod start;
 mod status;
+pub mod trial;
 mod trouble;
 
 pub use access::{Access, Token};

@@ -52,6 +52,7 @@ mod store;
 mod stranded;
 mod tidy;
 mod transitions;
+mod trials;
 mod watched;
 mod why;
 mod wire;

@@ -30,6 +30,29 @@ pub enum CheckFormat {
     Github,
 }
 
+/// `test`
+#[derive(Debug, Clone, Args)]
+pub struct Test {
+    /// Only the tests of these runbooks or files; all where none is named
+    #[arg(value_name = "RUNBOOK|FILE")]
+    pub names: Vec<String>,
+    /// Only tests whose title has this text in it
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub only: Option<String>,
+    /// Show what the tests took of each runbook, and what none of them ever took
+    #[arg(long)]
+    pub coverage: bool,
+    /// Fail where less than so many percent of all branches were taken
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub coverage_min: Option<u8>,
+    /// Print JSON, a line for each test and one for all of them
+    #[arg(long)]
+    pub json: bool,
+    /// Write a JUnit report into this file, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
 /// `list`
 #[derive(Debug, Clone, Args)]
 pub struct List {

@@ -7,7 +7,8 @@ mod runs;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema, Why,
+    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema, Test,
+    Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
@@ -95,6 +96,9 @@ pub enum Command {
     /// Check the book, or some of its files
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Try the tests of the book: offline, in virtual time
+    #[command(after_long_help = TEST_EXAMPLES)]
+    Test(Test),
     /// List the runbooks
     List(List),
     /// Show when triggers are due next, in the zone and in UTC, and why not at other times
@@ -246,6 +250,16 @@ const ONCALL_EXAMPLES: &str = "Examples:
 
 From the files of the book as they are; nobody has to be running.
 Exit codes: 0 somebody is on call in each, 1 in one of them nobody is.";
+
+const TEST_EXAMPLES: &str = "Examples:
+  stepladder test                           every test of the book
+  stepladder test daily-check               the tests of one runbook
+  stepladder test tests/recovery.yaml --only 'dead redis'
+  stepladder test --coverage                and what no test ever took
+  stepladder test --coverage-min 80 --junit report.xml
+
+Nothing is touched: no file, no network, no data directory. Time is virtual.
+Exit codes: 0 every test passed, 1 one did not or too little is covered, 3 a test can't be read.";
 
 const DOCTOR_EXAMPLES: &str = "Examples:
   stepladder doctor                         look; runs go on meanwhile

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const HELLO: &str = include_str!("init/hello.yaml");
+const HELLO_TEST: &str = include_str!("init/hello_test.yaml");
 const THRESHOLDS: &str = include_str!("init/thresholds.yaml");
 const GITIGNORE: &str = "# what stepladder remembers of its runs\n/.stepladder/\n";
 
@@ -22,12 +23,13 @@ pub fn run(settings: &Settings) -> Result<Exit, Trouble> {
     create(&dir.join(BOOK_FILE), &settings_file())?;
     create(&dir.join("thresholds.yaml"), THRESHOLDS)?;
     create(&dir.join("runbooks/hello.yaml"), HELLO)?;
+    create(&dir.join("tests/hello.yaml"), HELLO_TEST)?;
     // A .gitignore that is there is somebody's: it stays as it is.
     if !dir.join(".gitignore").exists() {
         create(&dir.join(".gitignore"), GITIGNORE)?;
     }
     output::aside(&format!("a book is in {}", dir.display()));
-    output::aside("next: `stepladder run hello`, then `stepladder new NAME`");
+    output::aside("next: `stepladder run hello`, `stepladder test`, then `stepladder new NAME`");
     Ok(Exit::Fine)
 }
 

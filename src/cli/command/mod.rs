@@ -28,6 +28,7 @@ pub mod serve;
 pub mod show;
 pub mod status;
 pub mod store;
+pub mod test;
 pub mod token;
 pub mod why;
 
@@ -44,6 +45,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
     match command {
         None => orient::run(settings),
         Some(Command::Check(args)) => check::run(&args, settings),
+        Some(Command::Test(args)) => test::run(&args, settings),
         Some(Command::List(args)) => list::run(&args, settings),
         Some(Command::Next(args)) => next::run(&args, settings),
         Some(Command::Oncall(args)) => oncall::run(&args, settings),

@@ -5,6 +5,7 @@
 mod calls;
 mod choices;
 mod cron;
+mod given;
 mod idle;
 mod inputs;
 mod ladder;
@@ -83,6 +84,7 @@ pub(super) fn book(loaded: &Loaded) -> Diagnostics {
     calls::cycles(loaded, &mut findings);
     settings::check(loaded, &mut findings);
     near::book(loaded, &mut findings);
+    given::check(loaded, &mut findings);
     findings
 }
 

@@ -70,11 +70,10 @@ pub(super) fn others(loaded: &mut Loaded) {
         loaded.findings.append(findings);
         let mut documents = stream.documents;
         if part == Part::Test {
-            for document in documents.iter().filter_map(|document| document.root.as_ref()) {
-                if !document.is_null() {
-                    loaded.book.tests.extend(tests::test(&mut ctx, document));
-                }
-            }
+            let zone = loaded.book.settings.timezone.clone();
+            let roots: Vec<&Node> = documents.iter().filter_map(|document| document.root.as_ref()).collect();
+            let roots: Vec<&Node> = roots.into_iter().filter(|root| !root.is_null()).collect();
+            loaded.book.tests.extend(tests::tests(&mut ctx, &roots, &zone));
         } else {
             one_document(&mut ctx, &mut documents);
             let root = first(&mut ctx, part, documents);

@@ -5,7 +5,7 @@ use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
 
 /// The reply of a request whose time is up.
-pub(super) fn timed_out(request: &Request) -> Reply {
+pub(in crate::runtime) fn timed_out(request: &Request) -> Reply {
     let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
     let whom = match address(&request.params.shown()) {
         Some(at) if at.starts_with(&request.kind) => at,

@@ -1,0 +1,301 @@
+//! Tests speak of steps, inputs, outputs and fields that are there.
+
+use super::outline::Outline;
+use super::{calls, outputs};
+use crate::base::value::{Value, plain, type_name};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
+use crate::expr::Type;
+use crate::lang::Loaded;
+use crate::model::runbook::Runbook;
+use crate::model::step::{Step, StepKind};
+use crate::model::test::{Expect, Given, GivenResult, How, Incident, Listed, Subject, Test, Written, resolve};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Keys of `given` that belong to tests of incidents.
+const OF_INCIDENTS: &[&str] = &["level_1", "acknowledged", "channels"];
+
+/// Checks every test of the book.
+pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
+    titles(loaded, findings);
+    for test in &loaded.book.tests {
+        match &test.subject {
+            Subject::Runbook(name) => {
+                foreign(test, OF_INCIDENTS, "a test of a runbook", findings);
+                if !calls::unknown(loaded, &name.value, name.spot, findings)
+                    && let Some(runbook) = loaded.book.runbooks.get(&name.value)
+                {
+                    Checker { loaded, runbook, findings }.test(test);
+                }
+            }
+            Subject::Incident(incident) => {
+                let own = ["env", "trigger", "inputs", "steps", "answers", "cancel", "crash", "at"];
+                foreign(test, &own, "a test of an incident", findings);
+                severity(loaded, incident, findings);
+                people(loaded, test, findings);
+            }
+        }
+    }
+}
+
+/// Two tests of one title in one file could not be told apart.
+fn titles(loaded: &Loaded, findings: &mut Diagnostics) {
+    let mut seen: BTreeMap<(crate::diagnostic::FileId, &str), Spot> = BTreeMap::new();
+    for test in &loaded.book.tests {
+        match seen.get(&(test.spot.file, test.title.as_str())) {
+            Some(first) => findings.push(
+                Diagnostic::error(Code::DuplicateKey, test.spot, format!("two tests are called `{}`", test.title))
+                    .note(*first, "the first is here")
+                    .help("say what this one shows"),
+            ),
+            None => drop(seen.insert((test.spot.file, &test.title), test.spot)),
+        }
+    }
+}
+
+/// Keys that mean nothing in this sort of test.
+fn foreign(test: &Test, keys: &[&str], here: &str, findings: &mut Diagnostics) {
+    for key in test.given.keys.iter().filter(|key| keys.contains(&key.value)) {
+        let message = format!("`given.{}` means nothing in {here}", key.value);
+        findings.push(Diagnostic::error(Code::UnknownKey, key.spot, message).help("take it out"));
+    }
+}
+
+fn severity(loaded: &Loaded, incident: &Incident, findings: &mut Diagnostics) {
+    let Some(ladder) = &loaded.book.escalation else {
+        let finding =
+            Diagnostic::error(Code::MissingKey, incident.spot, "a test of an incident in a book without a ladder");
+        return findings.push(finding.help("write `escalation.yaml`, or test a runbook"));
+    };
+    let Some(severity) = &incident.severity else { return };
+    let known: Vec<&str> = ladder.severities.keys().map(String::as_str).collect();
+    if !known.contains(&severity.value.as_str()) {
+        let message = format!("unknown severity `{}`", severity.value);
+        let finding = Diagnostic::error(Code::UnknownName, severity.spot, message);
+        findings.push(finding.help(format!("severities of `escalation.yaml` are {}", known.join(", "))));
+    }
+}
+
+/// Contacts that must have been paged are people of the ladder.
+fn people(loaded: &Loaded, test: &Test, findings: &mut Diagnostics) {
+    let Some(ladder) = &loaded.book.escalation else { return };
+    let known: Vec<&str> = ladder.contacts.keys().map(crate::base::ids::Name::as_str).collect();
+    for said in said(&test.expect) {
+        let Some(contact) = said.value.contact.as_deref().filter(|contact| !known.contains(contact)) else { continue };
+        let finding = Diagnostic::error(Code::UnknownContact, said.spot, format!("unknown contact `{contact}`"));
+        let names = format!("contacts of `escalation.yaml` are {}", known.join(", "));
+        findings.push(match crate::diagnostic::closest(contact, known.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(names),
+        });
+    }
+}
+
+fn said(expect: &Expect) -> Vec<&Written<crate::model::test::Said>> {
+    let lists = [&expect.notified, &expect.paged].into_iter().flatten();
+    lists.flat_map(|list| names(&list.value)).collect()
+}
+
+fn names<T>(listed: &Listed<T>) -> Vec<&Written<T>> {
+    match listed {
+        Listed::Exactly(all) => all.iter().collect(),
+        Listed::Partly { includes, never } => includes.iter().chain(never).collect(),
+    }
+}
+
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    runbook: &'a Arc<Runbook>,
+    findings: &'a mut Diagnostics,
+}
+
+impl<'a> Checker<'a> {
+    fn test(&mut self, test: &'a Test) {
+        self.given(&test.given, test.spot);
+        let expect = &test.expect;
+        let ran = expect.ran.iter().flat_map(|ran| names(&ran.value));
+        let steps = expect.steps.iter().map(|step| &step.step);
+        for step in ran.chain(steps).chain(&expect.failed_step) {
+            self.step(step);
+        }
+        for step in &expect.steps {
+            let found = resolve(&self.loaded.book, self.runbook, &step.step.value);
+            if let Ok((path, found)) = found {
+                let ty = self.output_of(&path.0, found);
+                for name in step.output.keys() {
+                    self.field(found, &ty, &Written { value: name.clone(), spot: step.step.spot });
+                }
+            }
+        }
+        for (name, _) in &expect.outputs {
+            let known: Vec<&str> = self.runbook.outputs.iter().map(|(name, _)| name.as_str()).collect();
+            if !known.contains(&name.value.as_str()) {
+                self.unknown(
+                    name,
+                    format!("`{}` has no output `{}`", self.runbook.name, name.value),
+                    &known,
+                    "outputs",
+                );
+            }
+        }
+    }
+
+    fn given(&mut self, given: &'a Given, here: Spot) {
+        let inputs: Vec<&str> = self.runbook.inputs.iter().map(|input| input.name.as_str()).collect();
+        for (name, value) in &given.inputs {
+            match self.runbook.inputs.iter().find(|input| input.name.as_str() == name.value) {
+                None => self.findings.push(calls::unknown_input(self.runbook, &name.value, &inputs, name.spot)),
+                Some(input) => {
+                    if let Err(reason) = input.ty.accept(&value.value) {
+                        let message = format!("`{}` of `{}` {reason}", name.value, self.runbook.name);
+                        let help = format!("its type is {}", input.ty.word());
+                        self.findings.push(Diagnostic::error(Code::WrongType, value.spot, message).help(help));
+                    }
+                }
+            }
+        }
+        let is_given = |name: &str| given.inputs.iter().any(|(given, _)| given.value == name);
+        for input in
+            self.runbook.inputs.iter().filter(|input| input.default.is_none() && !is_given(input.name.as_str()))
+        {
+            let message = format!("`{}` needs the input `{}`, which is not given", self.runbook.name, input.name);
+            let help = format!("write `given: {{ inputs: {{ {}: … }} }}` (a {})", input.name, input.ty.word());
+            self.findings.push(Diagnostic::error(Code::MissingKey, here, message).help(help));
+        }
+        for (name, _) in &given.env {
+            let known: Vec<&str> = self.runbook.env.iter().map(String::as_str).collect();
+            if !known.contains(&name.value.as_str()) {
+                let message = format!("`{}` does not list `{}` in its `env`", self.runbook.name, name.value);
+                self.unknown(name, message, &known, "names");
+            }
+        }
+        for answer in &given.answers {
+            self.step(&answer.step);
+        }
+        for script in &given.steps {
+            let Some((calls, step)) = self.step(&script.step) else { continue };
+            if !self.is_asked(&script.step, step) {
+                continue;
+            }
+            let in_items = script.items.iter().flat_map(|(_, results)| results);
+            let ty = self.output_of(&calls, step);
+            for result in script.results.iter().chain(in_items) {
+                self.result(step, &ty, result);
+            }
+        }
+    }
+
+    /// The step of that name, or a finding.
+    fn step(&mut self, name: &Written<String>) -> Option<(Vec<crate::base::ids::StepId>, &'a Arc<Step>)> {
+        match resolve(&self.loaded.book, self.runbook, &name.value) {
+            Ok(((calls, _), step)) => Some((calls, step)),
+            Err(no) => {
+                let finding = Diagnostic::error(Code::UnknownStep, name.spot, no.message);
+                let near = crate::diagnostic::closest(&no.part, no.known.iter().map(String::as_str));
+                let known = || no.known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                self.findings.push(match near {
+                    Some(near) => finding.help(format!("did you mean `{near}`?")),
+                    None if no.known.is_empty() => finding.help("it has no steps inside it"),
+                    None => finding.help(format!("the steps there are {}", known())),
+                });
+                None
+            }
+        }
+    }
+
+    /// Whether the world is asked anything for this step; where not, a result means nothing.
+    fn is_asked(&mut self, name: &Written<String>, step: &Step) -> bool {
+        let help = match &step.kind {
+            StepKind::Act(_) => return true,
+            StepKind::Remedy(_) => {
+                format!("give results to its probe and its remedies: `{0}.until`, `{0}.ID`", name.value)
+            }
+            StepKind::Wait(crate::model::step::Wait::Probe { .. }) => {
+                format!("give a result to its probe: `{}.until`", name.value)
+            }
+            StepKind::Steps(_) | StepKind::Watch(_) => "give results to the steps inside it".into(),
+            StepKind::Call(_) => format!("the called runbook runs too: give results to its steps: `{}.ID`", name.value),
+            StepKind::Wait(_) | StepKind::Compute(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
+                "take it out: it is done as in a run".into()
+            }
+        };
+        let message = format!("`{}` ({}) asks nothing of the world", step.id, step.kind.name());
+        self.findings.push(Diagnostic::error(Code::UnknownKey, name.spot, message).help(help));
+        false
+    }
+
+    fn output_of(&self, calls: &[crate::base::ids::StepId], step: &Step) -> Type {
+        let mut runbook = self.runbook;
+        for call in calls {
+            let Some(StepKind::Call(call)) = runbook.step(call).map(|step| &step.kind) else { return Type::Any };
+            let Some(called) = self.loaded.book.runbooks.get(&call.runbook) else { return Type::Any };
+            runbook = called;
+        }
+        outputs::output(self.loaded, &Outline::new(runbook), step)
+    }
+
+    fn result(&mut self, step: &Step, ty: &Type, result: &GivenResult) {
+        let How::Ok { output, .. } = &result.how else { return };
+        for (name, value) in output {
+            let Some(field) = self.field(step, ty, name) else { continue };
+            if let Some((reason, help)) = misfit(&field, value, &name.value) {
+                self.findings.push(Diagnostic::error(Code::WrongType, name.spot, reason).help(help));
+            }
+        }
+    }
+
+    /// The type of a field of what a step puts out, or a finding.
+    fn field(&mut self, step: &Step, ty: &Type, name: &Written<String>) -> Option<Type> {
+        let Type::Record(fields) = ty else { return None };
+        let found = fields.get(&name.value).cloned();
+        if found.is_none() {
+            let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+            let message = format!("`{}` ({}) puts out no `{}`", step.id, step.kind.name(), name.value);
+            let finding = Diagnostic::error(Code::UnknownField, name.spot, message);
+            self.findings.push(with_known(finding, &name.value, &known, "fields"));
+        }
+        found
+    }
+
+    fn unknown(&mut self, name: &Written<String>, message: String, known: &[&str], what: &str) {
+        let finding = Diagnostic::error(Code::UnknownName, name.spot, message);
+        self.findings.push(with_known(finding, &name.value, known, what));
+    }
+}
+
+fn with_known(finding: Diagnostic, name: &str, known: &[&str], what: &str) -> Diagnostic {
+    match crate::diagnostic::closest(name, known.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => finding.help("take it out: there are none"),
+        None => finding.help(format!("its {what} are {}", known.join(", "))),
+    }
+}
+
+/// Why a value is none of this type, and what would be; `at` says where in the output it is.
+fn misfit(ty: &Type, value: &Value, at: &str) -> Option<(String, String)> {
+    let wrong = || {
+        let message = format!("`{at}` must be {}, not {} (`{}`)", ty.present(), type_name(value), plain(value));
+        Some((message, format!("write {}", ty.present())))
+    };
+    match (ty.present(), value) {
+        (Type::Any, _)
+        | (Type::Bool, Value::Bool(_))
+        | (Type::Number, Value::Number(_))
+        | (Type::Text | Type::Level, Value::String(_)) => None,
+        (Type::Int, Value::Number(number)) if number.is_i64() || number.is_u64() => None,
+        (Type::List(inner), Value::Array(items)) => {
+            items.iter().enumerate().find_map(|(index, item)| misfit(inner, item, &format!("{at}[{index}]")))
+        }
+        (Type::Map(inner), Value::Object(map)) => {
+            map.iter().find_map(|(key, value)| misfit(inner, value, &format!("{at}.{key}")))
+        }
+        (Type::Record(fields), Value::Object(map)) => map.iter().find_map(|(key, value)| match fields.get(key) {
+            Some(inner) => misfit(inner, value, &format!("{at}.{key}")),
+            None => {
+                let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+                Some((format!("`{at}` has no `{key}`"), format!("its fields are {}", known.join(", "))))
+            }
+        }),
+        _ => wrong(),
+    }
+}
