@@ -11,6 +11,7 @@ mod dns;
 mod door;
 mod exposition;
 mod glob;
+mod hook;
 mod http;
 mod logs;
 mod notify;
@@ -30,7 +31,8 @@ mod verdict;
 mod web;
 mod world;
 
-pub use glob::matches as fits;
+pub use glob::{files, matches as fits};
+pub use hook::Incoming;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};

@@ -96,6 +96,14 @@ limits! {
     MAX_ARTIFACT_DEPTH = 16, "directories within directories looked into for files to keep", "each is held open on the way down";
     /// Names looked at for the files of one attempt.
     MAX_ARTIFACT_NAMES = 10_000, "names looked at for the files of one attempt", "a pattern over a whole tree must end";
+    /// Runs that calls of one trigger may start within a minute.
+    MAX_STARTS = 60, "runs that one trigger starts within a minute when it is called", "one a second is a storm or a loop; the calls past it are kept as rows and said aloud";
+    /// Bytes of what a call gives its run.
+    MAX_CALL = 48 * 1024, "bytes of the inputs that one call from outside gives its run", "they ride in its event until the run begins";
+    /// Bytes of the body of one call.
+    MAX_HOOK_BODY = 1024 * 1024, "bytes of the body of one webhook or alert", "the largest that the services we know send is a fraction of it";
+    /// Files that one trigger watches.
+    MAX_WATCHED_FILES = 10_000, "files that one trigger watches", "each is remembered with what it looked like";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

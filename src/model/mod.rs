@@ -8,6 +8,7 @@ pub mod alert;
 pub mod baseline;
 pub mod book;
 pub mod calendar;
+pub mod called;
 pub mod cron;
 pub mod escalation;
 pub mod graph;

@@ -3,19 +3,24 @@
 //! One run is started at a time: the start and the row of its instant are one batch, and what is due beside it is decided once
 //! that is durable.
 
+mod called;
+
+pub use called::startable;
+
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::limits::{MAX_CATCH_UP, MAX_DUE};
 use crate::base::planted::{self, Bug};
 use crate::model::schedule::{Missed, Overlap};
+use crate::schedule::call::{Accepted, Answer, Call};
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
 use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
 use crate::schedule::state::{IllegalEvent, LastRow, Schedule};
 use crate::schedule::timetable::{Due, Verdict};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How late a start may be and still count as in time: nobody was down, the machine was slow.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(30);
@@ -41,14 +46,31 @@ pub enum Input {
     },
     /// Its runbook does not have it any more.
     Withdraw,
+    /// Something calls for a run.
+    Called(Box<Call>),
+    /// What calls were about is over.
+    Over {
+        /// What.
+        subject: Digest,
+        /// Whether runs about it are cancelled.
+        cancel: bool,
+    },
+    /// The call that must come has come.
+    Beat,
+    /// Files as they are seen, of which nothing comes; `None` = it is gone.
+    Seen(Vec<(String, Option<String>)>),
 }
 
 /// What a decision must know of the rest of the world.
 pub struct Known<'a> {
     /// Runs it started that have not ended.
     pub live: &'a BTreeSet<RunId>,
-    /// Whether a run could be started now.
-    pub ready: &'a dyn Fn() -> Result<(), Obstacle>,
+    /// What those of them are about that are about something.
+    pub of: &'a BTreeMap<RunId, Digest>,
+    /// Whether a run could be started now, for that call where there is one.
+    pub ready: &'a dyn Fn(Option<&Call>) -> Result<(), Obstacle>,
+    /// A call that was accepted with that key, or the last about that subject that started something.
+    pub called: &'a dyn Fn(&Digest) -> Option<Accepted>,
     /// Whether an instant has its row: under another time that had the same id.
     pub has_row: &'a dyn Fn(Nominal) -> bool,
     /// How a run ended: whether well, and when.
@@ -82,6 +104,10 @@ pub struct Decision {
     pub effects: Vec<Effect>,
     /// Instants whose rows must not be there yet.
     pub fresh: Vec<Nominal>,
+    /// The call that the run which starts is for.
+    pub call: Option<Call>,
+    /// What came of the call at hand; an error = it can't be accepted now.
+    pub answer: Option<Result<Answer, Obstacle>>,
 }
 
 /// Decides; the schedule is then as it will be once the events are durable.
@@ -117,12 +143,22 @@ pub fn decide(
                 turn.push(Event::Withdrawn)?;
             }
         }
+        Input::Called(call) => turn.called(*call)?,
+        Input::Over { subject, cancel } => turn.over(subject, cancel)?,
+        Input::Beat => {
+            turn.begin()?;
+            turn.push(Event::Beat)?;
+        }
+        Input::Seen(files) => {
+            turn.begin()?;
+            turn.push(Event::Seen { files })?;
+        }
     }
     turn.flush()?;
     Ok(turn.done)
 }
 
-/// When it is to be looked at by itself.
+/// When it is to be looked at by itself; `is_live` = whatever waits has something in its way.
 #[must_use]
 pub fn next_look(spec: &Spec, schedule: &Schedule, is_live: bool) -> Option<Timestamp> {
     let Some(life) = schedule.life.as_ref().filter(|life| life.times == spec.digest) else {
@@ -135,7 +171,8 @@ pub fn next_look(spec: &Spec, schedule: &Schedule, is_live: bool) -> Option<Time
         let starts = spec.starts(due.at, due.nominal);
         if life.paused.is_some() { starts.checked_add(PAUSED_ROWS).unwrap_or(starts) } else { starts }
     });
-    due.into_iter().chain(schedule.deadlines.iter().map(|open| open.by)).min()
+    let silent = called::silent_at(spec, schedule);
+    due.into_iter().chain(schedule.deadlines.iter().map(|open| open.by)).chain(silent).min()
 }
 
 struct Turn<'a> {
@@ -149,15 +186,21 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn tick(&mut self, resumes: bool) -> Result<(), IllegalEvent> {
+    fn begin(&mut self) -> Result<(), IllegalEvent> {
         let times = self.schedule.life.as_ref().map(|life| life.times);
-        if times != Some(self.spec.digest) {
-            self.push(Event::Began { after: self.now, times: self.spec.digest })?;
+        if times == Some(self.spec.digest) {
+            return Ok(());
         }
+        self.push(Event::Began { after: self.now, times: self.spec.digest })
+    }
+
+    fn tick(&mut self, resumes: bool) -> Result<(), IllegalEvent> {
+        self.begin()?;
         self.deadlines()?;
+        self.silence()?;
         let paused = self.schedule.life.as_ref().is_some_and(|life| life.paused.is_some());
-        if !paused && !self.schedule.waiting.is_empty() && self.known.live.is_empty() {
-            return self.start_waiting();
+        if let Some(first) = startable(self.schedule, self.known.live, self.known.of).filter(|_| !paused) {
+            return self.start_waiting(first);
         }
         let (dues, more) = self.due();
         if paused {
@@ -240,7 +283,7 @@ impl Turn<'_> {
     /// An instant that is to start: whether it did.
     fn fire(&mut self, due: &Due) -> Result<bool, IllegalEvent> {
         let instant = Instant { nominal: due.nominal, at: due.at };
-        if let Err(obstacle) = (self.known.ready)() {
+        if let Err(obstacle) = (self.known.ready)(None) {
             let (fate, why) = obstacle.fate();
             self.settle(due, fate, Some(&why))?;
             return Ok(false);
@@ -278,14 +321,14 @@ impl Turn<'_> {
         let millis = u64::try_from(self.now.as_millisecond()).unwrap_or_default();
         let run = RunId::new(millis, u128::from(key.seed()));
         let deadline = self.spec.deadline(due.at);
+        self.done.call = self.schedule.calls.get(&due.nominal).cloned();
         self.push(Event::Ran { due, run, deadline })?;
         self.done.effects.push(Effect::Start(run, due));
         Ok(())
     }
 
-    fn start_waiting(&mut self) -> Result<(), IllegalEvent> {
-        let Some(first) = self.schedule.waiting.first().copied() else { return Ok(()) };
-        match (self.known.ready)() {
+    fn start_waiting(&mut self, first: Instant) -> Result<(), IllegalEvent> {
+        match (self.known.ready)(self.schedule.calls.get(&first.nominal)) {
             Ok(()) => self.start(first),
             Err(obstacle) => {
                 let (fate, why) = obstacle.fate();

@@ -48,7 +48,9 @@ impl Script {
         for _ in 0..300 {
             let known = Known {
                 live: &self.live,
-                ready: &|| self.obstacle.clone().map_or(Ok(()), Err),
+                of: &BTreeMap::new(),
+                ready: &|_| self.obstacle.clone().map_or(Ok(()), Err),
+                called: &|_| None,
                 has_row: &|_| false,
                 ended: &|run| self.ended.get(&run).copied(),
             };
@@ -90,6 +92,10 @@ impl Script {
         match event {
             Event::Began { .. } => "began".into(),
             Event::Withdrawn => "withdrawn".into(),
+            Event::Called { due, .. } => format!("{}: called", name(due)),
+            Event::Beat => "beat".into(),
+            Event::Silent { by } => format!("SILENT, by {}", self.spec.table.zone.to_datetime(*by)),
+            Event::Seen { files } => format!("seen: {files:?}"),
             Event::Ran { due, deadline, .. } => format!("{}: ran{}", name(due), by(deadline)),
             Event::Queued { due, deadline } => format!("{}: waits{}", name(due), by(deadline)),
             Event::Settled { from, to, count, fate, why, deadline } => {

@@ -1,0 +1,33 @@
+//! What is answered to calls from outside.
+
+use serde::{Deserialize, Serialize};
+
+/// What came of a call: it is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The runbook.
+    pub runbook: String,
+    /// Its trigger.
+    pub trigger: String,
+    /// The instant that the call was given: `stepladder why RUNBOOK INSTANT` says what became of it.
+    pub delivery: String,
+    /// What became of it, in the ledger's word, or `waiting`; not there for a delivery that had come before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<String>,
+    /// Its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Why, where the word does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether it had come before: nothing was done again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// The call that must come has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// The runbooks that wait for it.
+    pub runbooks: Vec<String>,
+}
