@@ -32,7 +32,7 @@ mod web;
 mod world;
 
 pub use glob::{files, matches as fits};
-pub use hook::Incoming;
+pub use hook::{Incoming, unbase64};
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};

@@ -21,6 +21,7 @@ pub mod param;
 pub mod perform;
 pub mod plan;
 pub mod policy;
+pub mod reported;
 pub mod runbook;
 pub mod schedule;
 pub mod shape;

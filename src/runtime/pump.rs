@@ -373,24 +373,6 @@ impl Pump {
             }
         }
     }
-
-    fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
-        if let Some(told) = self.starting.remove(&run) {
-            let _ = told.send(answer);
-        }
-    }
-
-    fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
-        self.answer_start(run, Ok(()));
-        self.tally.told(&events);
-        if events.iter().any(|(_, recorded)| matches!(recorded.event, Event::Ended(_))) {
-            self.run_ended(run);
-        }
-        let Some(followers) = self.followers.get_mut(&run) else { return };
-        for event in events {
-            followers.retain(|feed| feed.send(event.clone()).is_ok());
-        }
-    }
 }
 
 /// Whether the pump goes on.

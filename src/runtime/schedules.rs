@@ -19,7 +19,7 @@ use crate::engine::event::Started;
 use crate::runtime::driver::ScheduleEvents;
 use crate::schedule::call::{Accepted, Call};
 use crate::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look, startable};
-use crate::schedule::event::{Instant, Recorded};
+use crate::schedule::event::{Event, Instant, Recorded};
 use crate::schedule::key::ScheduleId;
 use crate::schedule::nominal::Nominal;
 use crate::schedule::state::{IllegalEvent, Schedule};
@@ -167,6 +167,7 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id).filter(|held| !held.flight) else { return Ok(None) };
         let base = held.state.version;
         let last = held.state.last.clone();
+        let silent = held.state.life.as_ref().is_some_and(|life| life.silent);
         let turn = match held.turn(world, now) {
             Ok(turn) => turn,
             Err(illegal) => {
@@ -186,7 +187,8 @@ impl Schedules {
             return Ok(None);
         }
         held.flight = true;
-        let fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
+        let mut fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
+        fired.back = silent && events.iter().any(|recorded| recorded.event == Event::Beat);
         held.after = After { cancels, fired, told };
         self.set_look(id, None);
         Ok(Some(Planned { row: ScheduleEvents { id: id.clone(), base, events, fresh }, start }))

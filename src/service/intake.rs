@@ -10,6 +10,7 @@ use crate::base::limits::{MAX_CALL, MAX_HOOK_BODY};
 use crate::base::value::{Map, Value};
 use crate::expr::Scope;
 use crate::model::called::Webhook;
+use crate::model::trigger::Trigger;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
 use crate::runtime::schedules::{Armed, Heard};
@@ -126,9 +127,8 @@ impl Service {
             return Err(Trouble::Forbidden { actor: id, role: actor.role, verb: "call", what, least: Role::Operator });
         }
         let all = self.callable()?;
-        let waits = |armed: &&Armed| {
-            armed.trigger().and_then(|trigger| trigger.heartbeat()).is_some_and(|one| one.path.as_str() == path)
-        };
+        let waits =
+            |armed: &&Armed| armed.trigger().and_then(Trigger::heartbeat).is_some_and(|one| one.path.as_str() == path);
         let ids: Vec<ScheduleId> = all.iter().filter(waits).map(|armed| armed.spec.id.clone()).collect();
         if ids.is_empty() {
             return Err(Trouble::NoHook(format!("no runbook has `heartbeat: {{ path: {path} }}`")));
@@ -148,12 +148,12 @@ impl Service {
     /// Every trigger of the book that can be called, as the clock has them.
     pub(super) fn callable(&self) -> Result<Arc<Vec<Armed>>, Trouble> {
         let armed = self.duty.as_ref().and_then(|duty| duty.callable());
-        armed.ok_or(Trouble::NoDaemon)
+        armed.ok_or_else(|| Trouble::Full("the triggers of the book are not obeyed here, or not yet".into()))
     }
 
     fn hook_of(&self, path: &str) -> Result<(Armed, Webhook), Trouble> {
         let all = self.callable()?;
-        let of = |armed: &Armed| armed.trigger().and_then(|trigger| trigger.webhook());
+        let of = |armed: &Armed| armed.trigger().and_then(Trigger::webhook);
         let found =
             all.iter().find_map(|armed| Some((armed.clone(), of(armed).filter(|hook| hook.path.as_str() == path)?)));
         found.ok_or_else(|| Trouble::NoHook(format!("no runbook has `webhook: {{ path: {path} }}`")))

@@ -5,12 +5,14 @@
 //! Knows no HTTP, no terminal.
 
 mod access;
+mod alerts;
 mod answer;
 mod archive;
 mod arm;
 mod audit;
 mod doctor;
 mod duty;
+mod files;
 mod health;
 mod history;
 mod intake;
@@ -25,8 +27,10 @@ mod status;
 mod trouble;
 
 pub use access::{Access, Token};
+pub use alerts::Alerts;
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
+pub use files::Looks;
 pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use intake::Delivered;
@@ -94,6 +98,8 @@ pub struct Service {
     pub once: Arc<Once>,
     /// The tokens, as they were read last.
     pub access: Arc<Access>,
+    /// The alerts of other systems, as they are known.
+    pub alerts: Arc<Alerts>,
     /// The book as a daemon has it; elsewhere each start reads the files.
     pub book: Option<Arc<Accepted>>,
 }

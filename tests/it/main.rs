@@ -47,6 +47,7 @@ mod store;
 mod stranded;
 mod tidy;
 mod transitions;
+mod triggers;
 mod watched;
 mod why;
 mod wire;

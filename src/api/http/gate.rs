@@ -22,7 +22,7 @@ const OPEN_BELOW: (&str, &str) = ("/health/", "/health/detailed");
 /// Paths that only the socket has: they speak of processes and paths of this machine.
 const SOCKET_ONLY: &[&str] = &["/api/v1/owner/", "/api/v1/store/"];
 /// What begins so proves itself in a way of its own.
-const PROVES_ITSELF: &[&str] = &["/hooks/"];
+const PROVES_ITSELF: &[&str] = &["/hooks/", "/alerts/", "/v2/"];
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 

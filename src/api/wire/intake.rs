@@ -1,6 +1,8 @@
 //! What is answered to calls from outside.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What came of a call: it is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +32,38 @@ pub struct Delivery {
 pub struct Beat {
     /// The runbooks that wait for it.
     pub runbooks: Vec<String>,
+}
+
+/// Alerts were taken: they are durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// How many.
+    pub alerts: u64,
+}
+
+/// An alert of another system, as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRow {
+    /// Who tells of it.
+    pub source: String,
+    /// What tells it apart.
+    pub fingerprint: String,
+    /// The group it is in.
+    pub group: String,
+    /// Whether it goes on.
+    pub firing: bool,
+    /// How often it was told since it fires.
+    pub count: u64,
+    /// Since when it fires, or fired.
+    pub since: Timestamp,
+    /// When it was told last.
+    pub last: Timestamp,
+    /// A line for people.
+    pub title: String,
+    /// How bad it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }

@@ -21,7 +21,7 @@ mod store;
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use health::{ComponentHealth, WholeHealth};
-pub use intake::{Beat, Delivery};
+pub use intake::{AlertRow, Beat, Delivery, Taken};
 pub use ledger::{LedgerRow, PauseRequest, Paused, ScheduleRow, WhyRequest};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};

@@ -2,7 +2,7 @@
 //! to be durable, and counts once: its key is in the journal with the first event of its run (invariant 4).
 
 use super::Pump;
-use super::trouble::{Tidings, of_silence};
+use super::trouble::{Tidings, of_silence, silence_key};
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
 use crate::base::value::{Map, Value, json};
@@ -10,7 +10,8 @@ use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED};
 use crate::engine::run::Run;
 use crate::expr::Scope;
 use crate::model::called::Watched;
-use crate::model::trigger::TriggerKind;
+use crate::model::trigger::{Trigger, TriggerKind};
+use crate::model::trouble::Source;
 use crate::runtime::recover;
 use crate::runtime::schedules::{Armed, ledger};
 use crate::schedule::call::Call;
@@ -130,7 +131,7 @@ impl Pump {
     /// The files that a trigger watches, as they are now, each with what tells one state of it from another.
     pub(super) fn files_seen(&mut self, id: &ScheduleId, files: &BTreeMap<String, String>) {
         let Some(armed) = self.schedules.armed(id) else { return };
-        let Some(watched) = armed.trigger().and_then(|trigger| trigger.watched()) else { return };
+        let Some(watched) = armed.trigger().and_then(Trigger::watched) else { return };
         let Some(state) = self.schedules.state(id) else { return };
         let Some(life) = state.life.as_ref() else { return };
         let gone = state.files.keys().filter(|name| !files.contains_key(*name)).map(|name| (name.clone(), None));
@@ -166,6 +167,9 @@ impl Pump {
                 size = 0;
                 self.schedules.ask(id, Input::Seen(std::mem::take(&mut piece)), None);
             }
+        }
+        if first {
+            tracing::info!(schedule = %id, count = files.len(), "the files that are there are known");
         }
         if first || !piece.is_empty() {
             self.schedules.ask(id, Input::Seen(piece), None);
@@ -206,6 +210,15 @@ impl Pump {
         tracing::error!(schedule = %id, %by, "the call that had to come has not come");
         if let Some(heartbeat) = heartbeat {
             self.trouble(&Tidings::Began(Box::new(of_silence(id, &heartbeat, by))));
+        }
+    }
+
+    /// It has come again.
+    pub(super) fn heartbeat_is_back(&self, id: &ScheduleId) {
+        let heartbeat = self.schedules.armed(id).and_then(|armed| armed.trigger()?.heartbeat());
+        if let Some(heartbeat) = heartbeat {
+            let source = Source::Heartbeat { path: heartbeat.path.to_string() };
+            self.trouble(&Tidings::Over { key: silence_key(id), source });
         }
     }
 }

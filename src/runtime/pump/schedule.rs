@@ -162,6 +162,9 @@ impl Pump {
         for nominal in &fired.missed {
             tracing::error!(schedule = %id, %nominal, "the deadline has passed, and its run has not ended well");
         }
+        if fired.back {
+            self.heartbeat_is_back(id);
+        }
         for by in &fired.silent {
             self.heartbeat_missed(id, *by);
         }

@@ -20,6 +20,8 @@ pub struct Fired {
     pub missed: Vec<Nominal>,
     /// Calls that had to come by these instants and did not.
     pub silent: Vec<Timestamp>,
+    /// Whether one that had been missed has come.
+    pub back: bool,
 }
 
 impl Fired {
