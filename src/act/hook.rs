@@ -57,7 +57,8 @@ impl Incoming {
             return Ok(Value::Null);
         }
         match kind {
-            "application/x-www-form-urlencoded" => form(text()?),
+            // What `curl -d` calls a form without being asked is JSON often enough; no form begins so.
+            "application/x-www-form-urlencoded" if !matches!(self.body.first(), Some(b'{' | b'[')) => form(text()?),
             "text/plain" => Ok(Value::String(text()?.to_owned())),
             _ => serde_json::from_slice(&self.body).map_err(|error| format!("the body is not JSON: {error}")),
         }
@@ -292,6 +293,7 @@ mod tests {
         let json = crate::base::value::json!({ "a": 1 });
         assert_eq!(read("application/json; charset=utf-8", "{\"a\":1}"), Ok(json.clone()));
         assert_eq!(read("", "{\"a\":1}"), Ok(json.clone()));
+        assert_eq!(read("application/x-www-form-urlencoded", "{\"a\":1}"), Ok(json.clone()));
         assert_eq!(read("text/plain", "hello"), Ok(Value::String("hello".into())));
         assert_eq!(read("application/json", ""), Ok(Value::Null));
         let form = read("application/x-www-form-urlencoded", "text=a+b%26c&payload=%7B%22a%22%3A1%7D");

@@ -151,7 +151,7 @@ fn a_call_counts_once_however_often_the_daemon_is_killed() {
 const GROUP: &str = "\
 triggers:
   - { id: down, alert: { match: { alertname: Down }, inputs: { host: alert.labels.instance } } }
-inputs: { host: { type: string } }
+inputs: { host: { type: text } }
 steps: [ { id: a, shell: 'echo {{ inputs.host }} >> handled' } ]
 ";
 
@@ -282,7 +282,7 @@ fn a_storm_is_taken_collapsed_and_counted() {
 const BEFORE: &str = "steps: [ { id: a, shell: 'echo >> first' } ]\n";
 const AFTER: &str = "\
 triggers: [ { id: after, run_ended: { runbook: first, outcome: [succeeded], inputs: { of: run.id } } } ]
-inputs: { of: { type: string } }
+inputs: { of: { type: text } }
 steps: [ { id: a, shell: 'echo {{ inputs.of }} >> second' } ]
 ";
 
@@ -368,7 +368,7 @@ fn a_file_that_appears_or_changes_starts_a_run_also_while_nobody_looked() {
 triggers:
   - file: { path: 'in/*.csv', on: [created, changed, removed], inputs: { name: file.path, what: file.change } }
     overlap: { queue: 100 }
-inputs: { name: { type: string }, what: { type: string } }
+inputs: { name: { type: text }, what: { type: text } }
 steps: [ { id: a, shell: 'echo {{ inputs.what }} {{ inputs.name }} >> saw' } ]
 ";
     let home = Home::new(&[("watch", watches)]);

@@ -58,14 +58,15 @@ impl Pump {
     /// Everything that may not have been called yet, though it should have been.
     pub(super) fn call_what_is_owed(&mut self, now: Timestamp) {
         let epoch = self.journal.epoch().to_string();
-        for id in self.callees.startup.take().unwrap_or_default() {
+        // Before the book is obeyed nothing is owed by the start.
+        let startup = self.callees.startup.as_mut().map(std::mem::take).unwrap_or_default();
+        for id in startup {
             let key = Digest::of_parts(&[b"startup", epoch.as_bytes()]);
             if ledger::called(self.journal.as_ref(), &id, &key).is_none() {
                 self.call(&id, key, &Map::new(), None, 0);
                 self.callees.startup.get_or_insert_default().push(id);
             }
         }
-        self.callees.startup.get_or_insert_default();
         let ended: Vec<(Name, Vec<ScheduleId>)> = self.callees.ended.clone().into_iter().collect();
         for (runbook, ids) in ended {
             let since = ids.iter().filter_map(|id| Some(self.schedules.state(id)?.life.as_ref()?.beat)).min();
