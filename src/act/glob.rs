@@ -27,7 +27,8 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// The files a path with `*` and `?` in its names means, sorted; hidden ones only where the pattern says so.
-pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn files(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for part in path.components() {
         let name = part.as_os_str().to_string_lossy().into_owned();

@@ -102,7 +102,7 @@ impl Secrets {
         self.one(name).await.map(drop)
     }
 
-    async fn one(&self, name: &str) -> Result<String, Failure> {
+    pub(super) async fn one(&self, name: &str) -> Result<String, Failure> {
         let mut looked = Vec::new();
         for source in &self.sources {
             match self.look(source, name).await? {

@@ -3,6 +3,7 @@
 
 mod access;
 mod duty;
+mod intake;
 mod schedules;
 mod watched;
 

@@ -50,6 +50,7 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
         &[(vec![], number(counts.attempts))],
     );
     fires(&mut page, counts);
+    calls(&mut page, counts);
     appends(&mut page, counts);
     let refused = [(vec![], number(counts.refused))];
     family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
@@ -74,6 +75,20 @@ fn fires(page: &mut String, counts: &Counts) {
     let missed = [(vec![], number(counts.deadlines_missed))];
     let help = "Deadlines of triggers that passed since the start without a run that ended well";
     family(page, "deadlines_missed_total", "counter", help, &missed);
+}
+
+/// What came from outside.
+fn calls(page: &mut String, counts: &Counts) {
+    let rows = |label: &'static str, counts: &BTreeMap<&'static str, u64>| -> Vec<Row> {
+        counts.iter().map(|(word, count)| (vec![(label, (*word).to_owned())], number(*count))).collect()
+    };
+    family(page, "calls_total", "counter", "Calls of triggers since the start", &rows("kind", &counts.calls));
+    let help = "Calls from outside that were turned away since the start, by why";
+    family(page, "calls_turned_away_total", "counter", help, &rows("why", &counts.turned_away));
+    let help = "Alerts that other systems sent since the start, those told again included";
+    family(page, "alerts_received_total", "counter", help, &[(vec![], number(counts.alerts))]);
+    let help = "Calls that had to come since the start and did not";
+    family(page, "heartbeats_missed_total", "counter", help, &[(vec![], number(counts.heartbeats_missed))]);
 }
 
 /// What was measured: the last sample of each series, unless it is too old to say anything.

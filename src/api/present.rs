@@ -43,7 +43,7 @@ pub(super) fn run_state(state: service::RunState) -> RunState {
 /// How everything stands.
 #[must_use]
 pub fn status(status: service::Status) -> Status {
-    let service::Status { standing, runs, book_since, files, broken, orphans, restart, unobeyed } = status;
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart } = status;
     let owner = standing.map(|standing| OwnerStatus {
         process: standing.process,
         stays: standing.stays,
@@ -69,7 +69,7 @@ pub fn status(status: service::Status) -> Status {
         broken: broken.into_iter().map(file).collect(),
         orphans,
         restart,
-        unobeyed,
+        unobeyed: Vec::new(),
     }
 }
 
@@ -218,6 +218,11 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::NoClock => ("no-clock", 409, "nothing starts by itself"),
         Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
         Trouble::Store(_) => ("store", 500, "the store can't be read"),
+        Trouble::NoHook(_) => ("no-hook", 404, "nobody is called by this path"),
+        Trouble::Unproved(_) => ("unproved", 401, "the caller did not prove who it is"),
+        Trouble::Unreadable(_) => ("unreadable", 400, "the body does not read"),
+        Trouble::TooLarge(_) => ("payload-too-large", 413, "the body is too large"),
+        Trouble::Full(_) => ("not-kept", 503, "it could not be kept: send it again"),
     };
     Problem { kind: kind.into(), title: title.into(), status, detail: trouble.to_string() }
 }

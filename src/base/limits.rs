@@ -106,6 +106,14 @@ limits! {
     MAX_TEXT_PARTS = 3, "parts of one text message", "459 characters, or 201 of other alphabets; more arrive in bits, and nobody reads them at night";
     /// Threads whose first post is remembered, to be kept up to date.
     MAX_POSTED = 10_000, "threads whose first post is remembered", "as many incidents as may be open at once";
+    /// Runs that calls of one trigger may start within a minute.
+    MAX_STARTS = 60, "runs that one trigger starts within a minute when it is called", "one a second is a storm or a loop; the calls past it are kept as rows and said aloud";
+    /// Bytes of what a call gives its run.
+    MAX_CALL = 48 * 1024, "bytes of the inputs that one call from outside gives its run", "they ride in its event until the run begins";
+    /// Bytes of the body of one call.
+    MAX_HOOK_BODY = 1024 * 1024, "bytes of the body of one webhook or alert", "the largest that the services we know send is a fraction of it";
+    /// Files that one trigger watches.
+    MAX_WATCHED_FILES = 10_000, "files that one trigger watches", "each is remembered with what it looked like";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

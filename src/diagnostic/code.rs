@@ -97,6 +97,7 @@ codes! {
     NoDeadMan = "SL0607", "an escalation that nobody would miss";
     FileName = "SL0608", "a runbook in a file of another name";
     NearName = "SL0609", "a word one letter away from one that is used elsewhere";
+    SamePath = "SL0612", "two webhooks with one path";
     NobodyTold = "SL0701", "a severity in which nobody is told in time";
     NoCatchAll = "SL0702", "a ladder without a catch-all";
     NoAddress = "SL0703", "a person without an address for a channel";

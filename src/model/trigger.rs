@@ -1,4 +1,4 @@
-//! What starts a runbook by itself. Parsed and checked; whoever owns the data directory for good obeys it.
+//! What starts a runbook by itself. Parsed and checked; a daemon obeys it. `called` has what is not set off by a clock.
 
 use crate::base::ids::Name;
 use crate::base::span::Span;
@@ -74,11 +74,5 @@ impl TriggerKind {
             Self::File(_) => "file",
             Self::Startup => "startup",
         }
-    }
-
-    /// Whether this release starts anything by it: what a clock sets off.
-    #[must_use]
-    pub fn is_obeyed(&self) -> bool {
-        matches!(self, Self::Cron { .. } | Self::Every(_) | Self::At { .. })
     }
 }

@@ -21,7 +21,7 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 1, series 1, ledger 1";
+const PROJECT_VERSION: &str = "runs 1, series 1, ledger 2";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];

@@ -6,11 +6,15 @@
 //! owner goes on with them.
 
 mod batch;
+mod called;
 mod child;
 mod effect;
 mod refusal;
 mod schedule;
 mod sweep;
+mod trouble;
+
+pub use trouble::Tidings;
 
 use crate::base::address::Place;
 use crate::base::ids::RunId;
@@ -21,10 +25,10 @@ use crate::model::runbook::Runbook;
 use crate::runtime::driver::{Driver, Order, Repair, Suspects};
 use crate::runtime::recall::Recall;
 use crate::runtime::recover;
-use crate::runtime::schedules::{Armed, Schedules};
+use crate::runtime::schedules::{Armed, Heard, Schedules};
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
-use crate::schedule::decide::Input as ScheduleInput;
+use crate::schedule::decide::{Input as ScheduleInput, Obstacle};
 use crate::schedule::key::ScheduleId;
 use crate::store::{AppendError, Batch, Done, Journal, Version};
 use jiff::Timestamp;
@@ -104,7 +108,7 @@ pub enum Message {
         /// What.
         input: ScheduleInput,
         /// The answer.
-        told: oneshot::Sender<Result<(), String>>,
+        told: Heard,
     },
     /// A batch of a schedule alone was taken or not.
     Scheduled {
@@ -113,6 +117,15 @@ pub enum Message {
         /// Whether.
         result: Result<Vec<Version>, AppendError>,
     },
+    /// The files that a trigger watches, as they are now, each with what tells one state of it from another.
+    Files {
+        /// Which.
+        id: ScheduleId,
+        /// All of them.
+        files: BTreeMap<String, String>,
+    },
+    /// Trouble has begun or is over; what told of it is durable.
+    Trouble(Tidings),
     /// No more: drive nothing further. Answered when the last batch is through.
     Stop(oneshot::Sender<()>),
 }
@@ -152,6 +165,7 @@ pub struct Pump {
     tried: Option<Timestamp>,
     /// Why no new run is taken: there is no space.
     full: Option<String>,
+    callees: called::Callees,
     suspects: Suspects,
     swept: Option<Timestamp>,
     /// Everything a sweep had to put right, oldest first.
@@ -195,6 +209,7 @@ impl Pump {
             held: BTreeSet::new(),
             tried: None,
             full: None,
+            callees: called::Callees::default(),
             suspects: Suspects::new(),
             swept: None,
             repairs: Vec::new(),
@@ -318,10 +333,13 @@ impl Pump {
                 let _ = told.send(());
             }
             Message::Schedule { told, .. } if self.stopping.is_some() => {
-                let _ = told.send(Err("the owner is shutting down".into()));
+                told.badly(Obstacle::NoSpace("the owner is shutting down".into()));
             }
             Message::Schedule { id, input, told } => self.ask_schedule(id, input, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
+            Message::Files { .. } if self.stopping.is_some() => {}
+            Message::Files { id, files } => self.files_seen(&id, &files),
+            Message::Trouble(tidings) => self.trouble(&tidings),
             Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();
@@ -353,21 +371,6 @@ impl Pump {
                     self.answer_start(run, Err(reason));
                 }
             }
-        }
-    }
-
-    fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
-        if let Some(told) = self.starting.remove(&run) {
-            let _ = told.send(answer);
-        }
-    }
-
-    fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
-        self.answer_start(run, Ok(()));
-        self.tally.told(&events);
-        let Some(followers) = self.followers.get_mut(&run) else { return };
-        for event in events {
-            followers.retain(|feed| feed.send(event.clone()).is_ok());
         }
     }
 }

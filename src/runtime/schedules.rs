@@ -5,28 +5,33 @@
 
 mod armed;
 mod fired;
+mod heard;
 pub mod ledger;
 
 pub use armed::{Armed, schedule_of};
 pub use fired::Fired;
+pub use heard::{Heard, Told};
 
+use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::base::value::Value;
 use crate::engine::event::Started;
 use crate::runtime::driver::ScheduleEvents;
-use crate::schedule::decide::{Decision, Effect, Input, Known, decide, next_look};
-use crate::schedule::event::Instant;
+use crate::schedule::call::{Accepted, Call};
+use crate::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look, startable};
+use crate::schedule::event::{Event, Instant, Recorded};
 use crate::schedule::key::ScheduleId;
+use crate::schedule::nominal::Nominal;
 use crate::schedule::state::{IllegalEvent, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// When something that changed nothing, or was not taken, is looked at again.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// Who asked for something, and hears of it.
-pub type Told = oneshot::Sender<Result<(), String>>;
+/// Calls that are accepted in one batch at most.
+const TOGETHER: usize = 16;
 
 /// One schedule.
 struct Held {
@@ -36,7 +41,9 @@ struct Held {
     /// Whether a batch of it is on its way.
     flight: bool,
     live: BTreeSet<RunId>,
-    inbox: VecDeque<(Input, Option<Told>)>,
+    /// What those of them are about that are about something.
+    of: BTreeMap<RunId, Digest>,
+    inbox: VecDeque<(Input, Option<Heard>)>,
     /// To be done, and to be told, once the batch is durable.
     after: After,
 }
@@ -46,7 +53,7 @@ struct Held {
 struct After {
     cancels: Vec<RunId>,
     fired: Fired,
-    told: Option<Told>,
+    told: Vec<(Heard, Option<crate::schedule::call::Answer>)>,
 }
 
 /// What comes of a look at a schedule.
@@ -54,8 +61,8 @@ struct After {
 pub struct Planned {
     /// Its events.
     pub row: ScheduleEvents,
-    /// The run that starts with them.
-    pub start: Option<(RunId, Instant)>,
+    /// The run that starts with them, and the call it is for.
+    pub start: Option<(RunId, Instant, Option<Call>)>,
 }
 
 /// All of them.
@@ -81,6 +88,7 @@ impl Schedules {
                     look: None,
                     flight: false,
                     live: self.strays.remove(&id).unwrap_or_default(),
+                    of: BTreeMap::new(),
                     inbox: VecDeque::new(),
                     after: After::default(),
                 };
@@ -139,7 +147,7 @@ impl Schedules {
     }
 
     /// Something for a schedule; it is decided when no batch of it is on its way.
-    pub fn ask(&mut self, id: &ScheduleId, input: Input, told: Option<Told>) {
+    pub fn ask(&mut self, id: &ScheduleId, input: Input, told: Option<Heard>) {
         if let Some(held) = self.all.get_mut(id) {
             held.inbox.push_back((input, told));
             self.plan_look(id);
@@ -159,19 +167,18 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id).filter(|held| !held.flight) else { return Ok(None) };
         let base = held.state.version;
         let last = held.state.last.clone();
-        let (input, told) = held.inbox.pop_front().unwrap_or((Input::Tick, None));
-        let known = Known { live: &held.live, ready: world.ready, has_row: world.has_row, ended: world.ended };
-        let decided = decide(&held.armed.spec, &mut held.state, input, &known, now);
-        let Decision { events, effects, fresh } = match decided {
-            Ok(decision) => decision,
+        let silent = held.state.life.as_ref().is_some_and(|life| life.silent);
+        let turn = match held.turn(world, now) {
+            Ok(turn) => turn,
             Err(illegal) => {
                 self.set_look(id, None);
                 self.all.remove(id);
                 return Err(illegal);
             }
         };
+        let Turn { events, fresh, start, cancels, told } = turn;
         if events.is_empty() {
-            told.map(|told| told.send(Ok(())));
+            told.into_iter().for_each(|(heard, answer)| heard.well(answer));
             self.plan_look(id);
             // An instant in the past that changes nothing is no reason to spin.
             if let Some(look) = self.look(id).filter(|look| *look <= now) {
@@ -179,15 +186,9 @@ impl Schedules {
             }
             return Ok(None);
         }
-        let (mut start, mut cancels) = (None, Vec::new());
-        for effect in effects {
-            match effect {
-                Effect::Start(run, due) => start = Some((run, due)),
-                Effect::Cancel(run) => cancels.push(run),
-            }
-        }
         held.flight = true;
-        let fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
+        let mut fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
+        fired.back = silent && events.iter().any(|recorded| recorded.event == Event::Beat);
         held.after = After { cancels, fired, told };
         self.set_look(id, None);
         Ok(Some(Planned { row: ScheduleEvents { id: id.clone(), base, events, fresh }, start }))
@@ -198,7 +199,7 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id) else { return (Vec::new(), Fired::default()) };
         held.flight = false;
         let After { cancels, fired, told } = std::mem::take(&mut held.after);
-        told.map(|told| told.send(Ok(())));
+        told.into_iter().for_each(|(heard, answer)| heard.well(answer));
         if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
             if let Some(held) = self.all.remove(id) {
                 self.strays.insert(id.clone(), held.live);
@@ -214,8 +215,8 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id) else { return };
         held.flight = false;
         held.state = state;
-        if let Some(told) = std::mem::take(&mut held.after).told {
-            let _ = told.send(Err(why.to_owned()));
+        for (heard, _) in std::mem::take(&mut held.after).told {
+            heard.badly(Obstacle::NoSpace(why.to_owned()));
         }
         self.set_look(id, now.checked_add(SOON).ok());
     }
@@ -225,7 +226,10 @@ impl Schedules {
         let Some(id) = schedule_of(started) else { return };
         self.of_run.insert(started.run, id.clone());
         match self.all.get_mut(&id) {
-            Some(held) => held.live.insert(started.run),
+            Some(held) => {
+                held.of.extend(subject_of(started).map(|subject| (started.run, subject)));
+                held.live.insert(started.run)
+            }
             None => self.strays.entry(id).or_default().insert(started.run),
         };
     }
@@ -235,6 +239,7 @@ impl Schedules {
         let Some(id) = self.of_run.remove(&run) else { return };
         if let Some(held) = self.all.get_mut(&id) {
             held.live.remove(&run);
+            held.of.remove(&run);
             self.plan_look(&id);
         } else if let Some(runs) = self.strays.get_mut(&id) {
             runs.remove(&run);
@@ -253,7 +258,10 @@ impl Schedules {
         let look = match (held.flight, held.inbox.is_empty()) {
             (true, _) => None,
             (false, false) => Some(Timestamp::MIN),
-            (false, true) => next_look(&held.armed.spec, &held.state, !held.live.is_empty()),
+            (false, true) => {
+                let blocked = startable(&held.state, &held.live, &held.of).is_none();
+                next_look(&held.armed.spec, &held.state, blocked)
+            }
         };
         self.set_look(id, look);
     }
@@ -269,12 +277,76 @@ impl Schedules {
     }
 }
 
+/// What comes of everything that is decided together.
+#[derive(Default)]
+struct Turn {
+    events: Vec<Recorded>,
+    fresh: Vec<Nominal>,
+    start: Option<(RunId, Instant, Option<Call>)>,
+    cancels: Vec<RunId>,
+    told: Vec<(Heard, Option<crate::schedule::call::Answer>)>,
+}
+
+impl Held {
+    /// Decides what waits, or that time has passed: one thing, or several calls of which one starts something.
+    fn turn(&mut self, world: &World<'_>, now: Timestamp) -> Result<Turn, IllegalEvent> {
+        let (mut turn, mut keys) = (Turn::default(), BTreeSet::new());
+        for round in 0..TOGETHER {
+            let again = match self.inbox.front() {
+                // Whether it is known can be told once this batch is durable.
+                Some((Input::Called(call), _)) => keys.insert(call.key),
+                Some(_) | None => round == 0,
+            };
+            if !again {
+                break;
+            }
+            let (input, heard) = self.inbox.pop_front().unwrap_or((Input::Tick, None));
+            let called = matches!(input, Input::Called(_));
+            let known = Known {
+                live: &self.live,
+                of: &self.of,
+                ready: world.ready,
+                called: world.called,
+                has_row: world.has_row,
+                ended: world.ended,
+            };
+            let Decision { events, effects, fresh, call, answer } =
+                decide(&self.armed.spec, &mut self.state, input, &known, now)?;
+            turn.events.extend(events);
+            turn.fresh.extend(fresh);
+            for effect in effects {
+                match effect {
+                    Effect::Start(run, due) => turn.start = Some((run, due, call.clone())),
+                    Effect::Cancel(run) => turn.cancels.push(run),
+                }
+            }
+            match (heard, answer) {
+                (Some(heard), Some(Err(obstacle))) => heard.badly(obstacle),
+                (Some(heard), Some(Ok(answer))) => turn.told.push((heard, Some(answer))),
+                (Some(heard), None) => turn.told.push((heard, None)),
+                (None, _) => {}
+            }
+            if !called || turn.start.is_some() {
+                break;
+            }
+        }
+        Ok(turn)
+    }
+}
+
+/// What a run of a call is about.
+fn subject_of(started: &Started) -> Option<Digest> {
+    started.trigger.get("subject").and_then(Value::as_str).and_then(Digest::parse)
+}
+
 /// Whom a decision asks about what the schedules can't know.
 pub struct World<'a> {
-    /// Whether a run could be started now.
-    pub ready: &'a dyn Fn() -> Result<(), crate::schedule::decide::Obstacle>,
+    /// Whether a run could be started now, for that call where there is one.
+    pub ready: &'a dyn Fn(Option<&Call>) -> Result<(), Obstacle>,
+    /// A call that was accepted with that key, or the last about that subject that started something.
+    pub called: &'a dyn Fn(&Digest) -> Option<Accepted>,
     /// Whether an instant has its row.
-    pub has_row: &'a dyn Fn(crate::schedule::nominal::Nominal) -> bool,
+    pub has_row: &'a dyn Fn(Nominal) -> bool,
     /// How a run ended: whether well, and when.
     pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
 }

@@ -33,6 +33,14 @@ pub struct Counts {
     pub late_micros: u64,
     /// Deadlines that have passed without a run that ended well.
     pub deadlines_missed: u64,
+    /// Calls, by the kind of trigger.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Calls from outside that were turned away, by why.
+    pub turned_away: BTreeMap<&'static str, u64>,
+    /// Calls that had to come and did not.
+    pub heartbeats_missed: u64,
+    /// Alerts that other systems sent, those told again included.
+    pub alerts: u64,
 }
 
 /// The counts, shared by who counts and who asks.
@@ -78,6 +86,26 @@ impl Tally {
         let late = fired.late.iter().map(|late| u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
         counts.late_micros = late.fold(counts.late_micros, u64::saturating_add);
         counts.deadlines_missed += fired.missed.len() as u64;
+    }
+
+    /// A trigger of that kind was called.
+    pub fn called(&self, kind: &'static str) {
+        *self.held().calls.entry(kind).or_default() += 1;
+    }
+
+    /// A call from outside was turned away.
+    pub fn turned_away(&self, why: &'static str) {
+        *self.held().turned_away.entry(why).or_default() += 1;
+    }
+
+    /// A call that had to come has not.
+    pub fn heartbeat_missed(&self) {
+        self.held().heartbeats_missed += 1;
+    }
+
+    /// Alerts came.
+    pub fn alerts(&self, count: usize) {
+        self.held().alerts += count as u64;
     }
 
     /// A batch was answered after that long.

@@ -3,7 +3,12 @@
 //! One run is started at a time: the start and the row of its instant are one batch, and what is due beside it is decided once
 //! that is durable.
 
-use crate::base::actor::Actor;
+mod called;
+mod known;
+
+pub use called::startable;
+pub use known::{Decision, Effect, Input, Known, Obstacle};
+
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::limits::{MAX_CATCH_UP, MAX_DUE};
@@ -15,74 +20,11 @@ use crate::schedule::spec::Spec;
 use crate::schedule::state::{IllegalEvent, LastRow, Schedule};
 use crate::schedule::timetable::{Due, Verdict};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
 
 /// How late a start may be and still count as in time: nobody was down, the machine was slow.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(30);
 /// Instants of a paused schedule get their rows together, so often.
 const PAUSED_ROWS: SignedDuration = SignedDuration::from_mins(10);
-
-/// What reaches a schedule.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// The time, or the end of a run it started.
-    Tick,
-    /// Start nothing from now on.
-    Pause {
-        /// Who.
-        actor: Actor,
-        /// Why.
-        reason: String,
-    },
-    /// Go on.
-    Resume {
-        /// Who.
-        actor: Actor,
-    },
-    /// Its runbook does not have it any more.
-    Withdraw,
-}
-
-/// What a decision must know of the rest of the world.
-pub struct Known<'a> {
-    /// Runs it started that have not ended.
-    pub live: &'a BTreeSet<RunId>,
-    /// Whether a run could be started now.
-    pub ready: &'a dyn Fn() -> Result<(), Obstacle>,
-    /// Whether an instant has its row: under another time that had the same id.
-    pub has_row: &'a dyn Fn(Nominal) -> bool,
-    /// How a run ended: whether well, and when.
-    pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
-}
-
-/// Why no run can be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
-    /// There is no space.
-    NoSpace(String),
-    /// It has no first event: an input that does not fit, a text that does not read.
-    Failed(String),
-}
-
-/// What is to be done once the events are durable; a start is in their batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Start this run for that instant.
-    Start(RunId, Instant),
-    /// Cancel a run, to make room for the next.
-    Cancel(RunId),
-}
-
-/// What comes of an input.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Decision {
-    /// What happens.
-    pub events: Vec<Recorded>,
-    /// What is to be done.
-    pub effects: Vec<Effect>,
-    /// Instants whose rows must not be there yet.
-    pub fresh: Vec<Nominal>,
-}
 
 /// Decides; the schedule is then as it will be once the events are durable.
 ///
@@ -117,12 +59,22 @@ pub fn decide(
                 turn.push(Event::Withdrawn)?;
             }
         }
+        Input::Called(call) => turn.called(*call)?,
+        Input::Over { subject, cancel } => turn.over(subject, cancel)?,
+        Input::Beat => {
+            turn.begin()?;
+            turn.push(Event::Beat)?;
+        }
+        Input::Seen(files) => {
+            turn.begin()?;
+            turn.push(Event::Seen { files })?;
+        }
     }
     turn.flush()?;
     Ok(turn.done)
 }
 
-/// When it is to be looked at by itself.
+/// When it is to be looked at by itself; `is_live` = whatever waits has something in its way.
 #[must_use]
 pub fn next_look(spec: &Spec, schedule: &Schedule, is_live: bool) -> Option<Timestamp> {
     let Some(life) = schedule.life.as_ref().filter(|life| life.times == spec.digest) else {
@@ -135,7 +87,8 @@ pub fn next_look(spec: &Spec, schedule: &Schedule, is_live: bool) -> Option<Time
         let starts = spec.starts(due.at, due.nominal);
         if life.paused.is_some() { starts.checked_add(PAUSED_ROWS).unwrap_or(starts) } else { starts }
     });
-    due.into_iter().chain(schedule.deadlines.iter().map(|open| open.by)).min()
+    let silent = called::silent_at(spec, schedule);
+    due.into_iter().chain(schedule.deadlines.iter().map(|open| open.by)).chain(silent).min()
 }
 
 struct Turn<'a> {
@@ -149,15 +102,21 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn tick(&mut self, resumes: bool) -> Result<(), IllegalEvent> {
+    fn begin(&mut self) -> Result<(), IllegalEvent> {
         let times = self.schedule.life.as_ref().map(|life| life.times);
-        if times != Some(self.spec.digest) {
-            self.push(Event::Began { after: self.now, times: self.spec.digest })?;
+        if times == Some(self.spec.digest) {
+            return Ok(());
         }
+        self.push(Event::Began { after: self.now, times: self.spec.digest })
+    }
+
+    fn tick(&mut self, resumes: bool) -> Result<(), IllegalEvent> {
+        self.begin()?;
         self.deadlines()?;
+        self.silence()?;
         let paused = self.schedule.life.as_ref().is_some_and(|life| life.paused.is_some());
-        if !paused && !self.schedule.waiting.is_empty() && self.known.live.is_empty() {
-            return self.start_waiting();
+        if let Some(first) = startable(self.schedule, self.known.live, self.known.of).filter(|_| !paused) {
+            return self.start_waiting(first);
         }
         let (dues, more) = self.due();
         if paused {
@@ -240,7 +199,7 @@ impl Turn<'_> {
     /// An instant that is to start: whether it did.
     fn fire(&mut self, due: &Due) -> Result<bool, IllegalEvent> {
         let instant = Instant { nominal: due.nominal, at: due.at };
-        if let Err(obstacle) = (self.known.ready)() {
+        if let Err(obstacle) = (self.known.ready)(None) {
             let (fate, why) = obstacle.fate();
             self.settle(due, fate, Some(&why))?;
             return Ok(false);
@@ -278,14 +237,14 @@ impl Turn<'_> {
         let millis = u64::try_from(self.now.as_millisecond()).unwrap_or_default();
         let run = RunId::new(millis, u128::from(key.seed()));
         let deadline = self.spec.deadline(due.at);
+        self.done.call = self.schedule.calls.get(&due.nominal).cloned();
         self.push(Event::Ran { due, run, deadline })?;
         self.done.effects.push(Effect::Start(run, due));
         Ok(())
     }
 
-    fn start_waiting(&mut self) -> Result<(), IllegalEvent> {
-        let Some(first) = self.schedule.waiting.first().copied() else { return Ok(()) };
-        match (self.known.ready)() {
+    fn start_waiting(&mut self, first: Instant) -> Result<(), IllegalEvent> {
+        match (self.known.ready)(self.schedule.calls.get(&first.nominal)) {
             Ok(()) => self.start(first),
             Err(obstacle) => {
                 let (fate, why) = obstacle.fate();
@@ -355,15 +314,6 @@ impl Turn<'_> {
         self.schedule.evolve(&recorded)?;
         self.done.events.push(recorded);
         Ok(())
-    }
-}
-
-impl Obstacle {
-    fn fate(self) -> (Fate, String) {
-        match self {
-            Self::NoSpace(why) => (Fate::NoSpace, why),
-            Self::Failed(why) => (Fate::FailedToStart, why),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
+use crate::schedule::call::Call;
 use crate::schedule::nominal::Nominal;
 use jiff::Timestamp;
 
@@ -27,6 +28,25 @@ pub enum Event {
     },
     /// Its runbook does not have it any more.
     Withdrawn,
+    /// Somebody called, and this is the instant of it; what became of that is the next event.
+    Called {
+        /// The instant.
+        due: Instant,
+        /// The call.
+        call: Box<Call>,
+    },
+    /// The call that must come has come.
+    Beat,
+    /// It has not, and was to come by then.
+    Silent {
+        /// By when.
+        by: Timestamp,
+    },
+    /// Files as they were seen: nothing comes of these any more unless they change.
+    Seen {
+        /// Each with what tells one state of it from another; `None` = it is gone.
+        files: Vec<(String, Option<String>)>,
+    },
     /// An instant was due and its run starts, in the same batch; or one that waited starts.
     Ran {
         /// The instant.

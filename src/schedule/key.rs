@@ -35,6 +35,12 @@ impl ScheduleId {
         [self.prefix(), nominal.to_string().into_bytes()].concat()
     }
 
+    /// The key of the row of a call.
+    #[must_use]
+    pub fn call(&self, key: &Digest) -> Vec<u8> {
+        [self.prefix().as_slice(), key.bytes()].concat()
+    }
+
     /// By how much the start of an instant is put off: at most `most`, the same on every node.
     #[must_use]
     pub fn jitter(&self, nominal: Nominal, most: Span) -> Span {

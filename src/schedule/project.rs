@@ -7,6 +7,10 @@ use crate::schedule::key::ScheduleId;
 /// The ledger: due instants and what became of them. Key: [`ScheduleId::row`] of the first instant of the row.
 pub const LEDGER: &str = "ledger";
 
+/// Calls that were accepted. Key: [`ScheduleId::call`] of what makes it one, and of what it was about where it started
+/// something; value: the instant it was given.
+pub const CALLS: &str = "calls";
+
 /// One absolute change of the ledger.
 pub type Put = (&'static str, Vec<u8>, Option<Value>);
 
@@ -35,8 +39,16 @@ pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
             let calendar = if let Fate::SkippedCalendar(calendar) = fate { Some(calendar.as_str()) } else { None };
             row(from, to, *count, fate.word(), json!({ "why": why, "calendar": calendar }))
         }
+        Event::Called { due, call } => [Some(call.key), call.subject]
+            .into_iter()
+            .flatten()
+            .map(|key| (CALLS, id.call(&key), Some(json!(due.nominal.to_string()))))
+            .collect(),
         Event::Began { .. }
         | Event::Withdrawn
+        | Event::Beat
+        | Event::Silent { .. }
+        | Event::Seen { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DeadlineMet(_)

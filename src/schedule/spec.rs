@@ -16,14 +16,14 @@ use jiff::tz::TimeZone;
 /// How old a missed instant may be unless `within` says otherwise.
 const WITHIN: Span = Span::from_secs(3_600);
 
-/// One trigger that a clock sets off.
+/// One trigger: set off by a clock, or by something that calls.
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// Which.
     pub id: ScheduleId,
     /// Which trigger of the runbook, from 0.
     pub index: usize,
-    /// `cron`, `every` or `at`.
+    /// The key it is written with: `cron`, `webhook` …
     pub kind: &'static str,
     /// What its time is made of, as it is shown.
     pub shown: String,
@@ -39,6 +39,10 @@ pub struct Spec {
     pub jitter: Span,
     /// When its run must have ended well.
     pub deadline: Option<Deadline>,
+    /// How often a call must come, and how late it may be.
+    pub heartbeat: Option<(Span, Span)>,
+    /// No second run about the same within this time.
+    pub cooldown: Option<Span>,
     /// What its time is made of: when this changes, the past of another time is not caught up with.
     pub digest: Digest,
 }
@@ -74,15 +78,15 @@ fn spec(runbook: &Runbook, index: usize, trigger: &Trigger, settings: &Settings)
         | TriggerKind::Alert(_)
         | TriggerKind::RunEnded { .. }
         | TriggerKind::File(_)
-        | TriggerKind::Startup => return None,
+        | TriggerKind::Startup => (trigger.kind.word(), called(trigger)?, settings.timezone.as_str(), Times::Called),
     };
-    // What `every` has no clock for: its zone says only which day a calendar means.
-    let named = if kind == "every" { "" } else { zone };
+    // What follows no clock has no zone: it says only which day a calendar or a deadline means.
+    let named = if matches!(times, Times::Every(_) | Times::Called) { "" } else { zone };
     let follows = matches!(&times, Times::Cron(pattern) if pattern.follows_elapsed());
     let dst = policy.dst.unwrap_or(if follows { Dst::Each } else { Dst::Once });
     let calendars = policy.except.iter();
     let except = calendars.filter_map(|name| Some((name.clone(), settings.calendars.get(name)?.clone())));
-    let missed = if kind == "every" { Missed::Skip } else { Missed::Latest };
+    let missed = if matches!(kind, "cron" | "at") { Missed::Latest } else { Missed::Skip };
     Some(Spec {
         id: ScheduleId {
             runbook: runbook.name.clone(),
@@ -90,18 +94,53 @@ fn spec(runbook: &Runbook, index: usize, trigger: &Trigger, settings: &Settings)
         },
         index,
         kind,
-        shown: if kind == "every" { format!("every {expression}") } else { expression.clone() },
+        shown: if matches!(kind, "cron" | "at") {
+            expression.clone()
+        } else {
+            format!("{kind} {expression}").trim_end().into()
+        },
         table: Timetable { times, zone: TimeZone::get(zone).ok()?, dst, except: except.collect() },
         missed: policy.missed.unwrap_or(missed),
         within: policy.within.unwrap_or(WITHIN),
         overlap: policy.overlap,
         jitter: policy.jitter,
         deadline: policy.deadline.clone(),
+        heartbeat: trigger.heartbeat().map(|heartbeat| (heartbeat.every, heartbeat.grace)),
+        cooldown: trigger.alert().and_then(|alert| alert.cooldown),
         digest: Digest::of_parts(&[kind.as_bytes(), expression.as_bytes(), named.as_bytes(), &[dst as u8]]),
     })
 }
 
+/// What a trigger that is called is told apart by: all that says what calls it, and nothing that says what comes of it.
+fn called(trigger: &Trigger) -> Option<String> {
+    Some(match &trigger.kind {
+        TriggerKind::Webhook(_) => trigger.webhook()?.path.to_string(),
+        TriggerKind::Heartbeat(_) => trigger.heartbeat()?.path.to_string(),
+        TriggerKind::Alert(_) => {
+            let alert = trigger.alert()?;
+            let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{}{}", labels.join(","), if alert.per_alert { ", each" } else { "" })
+        }
+        TriggerKind::RunEnded { runbook, outcome } if outcome.is_empty() => runbook.to_string(),
+        TriggerKind::RunEnded { runbook, outcome } => format!("{runbook} {}", outcome.join(", ")),
+        TriggerKind::File(_) => {
+            let watched = trigger.watched()?;
+            let on = [(watched.created, "created"), (watched.changed, "changed"), (watched.removed, "removed")];
+            let on: Vec<&str> = on.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+            format!("{} {}", watched.pattern, on.join(", "))
+        }
+        TriggerKind::Startup => String::new(),
+        TriggerKind::Cron { .. } | TriggerKind::Every(_) | TriggerKind::At { .. } => return None,
+    })
+}
+
 impl Spec {
+    /// Whether a clock sets it off.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.table.times != Times::Called
+    }
+
     /// When a due instant starts: its jitter later.
     #[must_use]
     pub fn starts(&self, at: Timestamp, nominal: Nominal) -> Timestamp {

@@ -3,9 +3,11 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::schedule::call::Call;
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
 use crate::schedule::nominal::Nominal;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// Where a schedule stands.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +22,12 @@ pub struct Schedule {
     pub deadlines: Vec<Open>,
     /// The row that an equal neighbour would join.
     pub last: Option<LastRow>,
+    /// Calls whose runs have not been started.
+    pub calls: BTreeMap<Nominal, Call>,
+    /// When runs of calls were started: those of the last minute.
+    pub starts: Vec<Timestamp>,
+    /// Files as they were seen, each with what tells one state of it from another.
+    pub files: BTreeMap<String, String>,
 }
 
 /// A schedule that is obeyed.
@@ -31,6 +39,12 @@ pub struct Life {
     pub watermark: Timestamp,
     /// Who paused it, when, why.
     pub paused: Option<(Actor, Timestamp, String)>,
+    /// When the call that must come came last, or was waited for first.
+    pub beat: Timestamp,
+    /// Whether it has been missed since.
+    pub silent: bool,
+    /// Whether the files that were there at first have been seen.
+    pub seen: bool,
 }
 
 /// A deadline that is to come.
@@ -111,6 +125,10 @@ impl Schedule {
             Event::Settled { from, .. } => (!waits(from) && !grows(from)).then_some(from.nominal),
             Event::Began { .. }
             | Event::Withdrawn
+            | Event::Called { .. }
+            | Event::Beat
+            | Event::Silent { .. }
+            | Event::Seen { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DeadlineMet(_)
@@ -124,21 +142,42 @@ impl Schedule {
             (Event::Began { after, times }, life) => {
                 let kept = life.take();
                 let watermark = kept.as_ref().map_or(*after, |kept| kept.watermark.max(*after));
-                *life = Some(Life { times: *times, watermark, paused: kept.and_then(|kept| kept.paused) });
+                let paused = kept.and_then(|kept| kept.paused);
+                *life = Some(Life { times: *times, watermark, paused, beat: *after, silent: false, seen: false });
                 self.last = None;
+                self.files.clear();
             }
             (Event::Withdrawn, life @ Some(_)) if self.waiting.is_empty() => {
                 *life = None;
                 self.deadlines.clear();
                 self.last = None;
+                self.files.clear();
+            }
+            (Event::Called { due, call }, Some(life)) => {
+                let early = due.at <= life.watermark || self.calls.contains_key(&due.nominal);
+                (!early).then(|| self.calls.insert(due.nominal, Call::clone(call)))?;
+                self.files = seen(std::mem::take(&mut self.files), call.file.as_slice());
+            }
+            (Event::Beat, Some(life)) => (life.beat, life.silent) = (recorded.at, false),
+            (Event::Silent { .. }, Some(life)) if !life.silent => life.silent = true,
+            (Event::Seen { files }, Some(life)) => {
+                life.seen = true;
+                self.files = seen(std::mem::take(&mut self.files), files);
             }
             (Event::Ran { due, run, deadline }, Some(life)) if life.paused.is_none() => {
-                if self.waiting.first() == Some(due) {
-                    self.waiting.remove(0);
-                } else if due.at < life.watermark || !self.waiting.is_empty() {
+                // A call about something else overtakes those that wait.
+                let called = self.calls.contains_key(&due.nominal);
+                if self.waiting.first() == Some(due) || called && self.waiting.contains(due) {
+                    self.waiting.retain(|waiting| waiting != due);
+                } else if due.at < life.watermark || !self.waiting.is_empty() && !called {
                     return None;
                 }
                 life.watermark = life.watermark.max(due.at);
+                self.calls.remove(&due.nominal);
+                if called {
+                    self.starts.retain(|start| recorded.at.duration_since(*start) < RECENT);
+                    self.starts.push(recorded.at);
+                }
                 match self.deadlines.iter_mut().find(|open| open.nominal == due.nominal) {
                     Some(open) => open.run = Some(*run),
                     None => self.open(due.nominal, Some(*run), *deadline),
@@ -165,6 +204,10 @@ impl Schedule {
             }
             (
                 Event::Withdrawn
+                | Event::Called { .. }
+                | Event::Beat
+                | Event::Silent { .. }
+                | Event::Seen { .. }
                 | Event::Ran { .. }
                 | Event::Queued { .. }
                 | Event::Settled { .. }
@@ -183,6 +226,7 @@ impl Schedule {
         let life = self.life.as_mut()?;
         if row.from == row.to && self.waiting.contains(&row.to) {
             self.waiting.retain(|waiting| *waiting != row.to);
+            self.calls.remove(&row.to.nominal);
             if !row.fate.is_a_miss() {
                 self.deadlines.retain(|open| open.nominal != row.to.nominal);
             }
@@ -197,6 +241,7 @@ impl Schedule {
             return None;
         }
         life.watermark = row.to.at;
+        self.calls.remove(&row.to.nominal);
         self.open(row.to.nominal, None, deadline);
         self.last = Some(row);
         Some(())
@@ -207,12 +252,30 @@ impl Schedule {
     }
 }
 
+/// Files with what was seen of some of them.
+fn seen(mut files: BTreeMap<String, String>, now: &[(String, Option<String>)]) -> BTreeMap<String, String> {
+    for (name, stamp) in now {
+        match stamp {
+            Some(stamp) => drop(files.insert(name.clone(), stamp.clone())),
+            None => drop(files.remove(name)),
+        }
+    }
+    files
+}
+
+/// Starts of calls are counted over this time.
+pub const RECENT: SignedDuration = SignedDuration::from_mins(1);
+
 /// The name of an event's kind.
 #[must_use]
 pub fn word(event: &Event) -> &'static str {
     match event {
         Event::Began { .. } => "began",
         Event::Withdrawn => "withdrawn",
+        Event::Called { .. } => "called",
+        Event::Beat => "beat",
+        Event::Silent { .. } => "silent",
+        Event::Seen { .. } => "seen",
         Event::Ran { .. } => "ran",
         Event::Queued { .. } => "queued",
         Event::Settled { .. } => "settled",

@@ -27,6 +27,8 @@ pub enum Times {
     At(DateTime),
     /// Once, at an instant.
     AtInstant(Timestamp),
+    /// At no time of its own: when something calls.
+    Called,
 }
 
 /// The times of a trigger, its zone, and the days it leaves out.
@@ -75,6 +77,7 @@ impl Timetable {
         let source = match &self.times {
             Times::Cron(pattern) => Source::Cron(Walk::after(pattern, &self.zone, after), None),
             Times::Every(every) => Source::Every(every.millis().max(1), after),
+            Times::Called => Source::One(None),
             Times::At(time) => Source::One(Some(self.at(*time)).filter(|found| found.at > after)),
             Times::AtInstant(at) => {
                 let found = Match { at: *at, nominal: Nominal::Utc(*at), shift: Shift::None };

@@ -4,9 +4,10 @@ use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::runtime::pump::Message;
+use crate::runtime::schedules::Armed;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How long an owner stays.
@@ -26,8 +27,8 @@ pub struct Duty {
     /// Since when this process is here.
     pub since: Timestamp,
     room: Notify,
-    /// The book whose schedules the clock has.
-    armed: Mutex<Option<Digest>>,
+    /// The book whose triggers are obeyed, and those of them that can be called.
+    armed: Mutex<Option<(Digest, Arc<Vec<Armed>>)>>,
 }
 
 impl Duty {
@@ -37,14 +38,20 @@ impl Duty {
         Self { stay, since, room: Notify::new(), armed: Mutex::default() }
     }
 
-    /// Whether the clock has the schedules of that book.
+    /// Whether the triggers of that book are obeyed.
     pub(super) fn has_armed(&self, book: Digest) -> bool {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) == Some(book)
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(armed, _)| *armed == book)
     }
 
-    /// The clock has the schedules of that book.
-    pub(super) fn armed(&self, book: Digest) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
+    /// The triggers of that book are obeyed; these of them can be called.
+    pub(super) fn armed(&self, book: Digest, callable: Vec<Armed>) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some((book, Arc::new(callable)));
+    }
+
+    /// The triggers that can be called; `None` = none is obeyed here.
+    pub(super) fn callable(&self) -> Option<Arc<Vec<Armed>>> {
+        let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.as_ref().map(|(_, callable)| Arc::clone(callable))
     }
 
     /// Returns when another process has asked this one to make room.

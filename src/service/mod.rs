@@ -5,14 +5,17 @@
 //! Knows no HTTP, no terminal.
 
 mod access;
+mod alerts;
 mod answer;
 mod archive;
 mod arm;
 mod audit;
 mod doctor;
 mod duty;
+mod files;
 mod health;
 mod history;
+mod intake;
 mod ledger;
 mod measures;
 mod once;
@@ -25,10 +28,13 @@ pub mod trial;
 mod trouble;
 
 pub use access::{Access, Token};
+pub use alerts::Alerts;
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
+pub use files::Looks;
 pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
+pub use intake::Delivered;
 pub use measures::Measured;
 pub use once::{Keyed, Once};
 pub use schedules::ScheduleRow;
@@ -93,6 +99,8 @@ pub struct Service {
     pub once: Arc<Once>,
     /// The tokens, as they were read last.
     pub access: Arc<Access>,
+    /// The alerts of other systems, as they are known.
+    pub alerts: Arc<Alerts>,
     /// The book as a daemon has it; elsewhere each start reads the files.
     pub book: Option<Arc<Accepted>>,
 }

@@ -4,6 +4,7 @@ use crate::base::actor::Actor;
 use crate::base::ids::Name;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
+use crate::runtime::schedules::Heard;
 use crate::runtime::schedules::ledger::{self, LedgerRow};
 use crate::schedule::decide::Input;
 use crate::schedule::key::ScheduleId;
@@ -115,7 +116,7 @@ impl Service {
                     let known: Vec<&str> = known.iter().map(|id| id.trigger.as_str()).collect();
                     format!("`{runbook}` has no schedule `{trigger}`: it has {}", known.join(", "))
                 }
-                (_, _) => format!("no clock starts `{runbook}`: it has no `cron`, `every` or `at` trigger"),
+                (_, _) => format!("nothing starts `{runbook}` by itself: it has no trigger"),
             }));
         }
         if self.book.is_none() {
@@ -124,7 +125,7 @@ impl Service {
         self.arm().await?;
         for id in &ids {
             let (told, answer) = oneshot::channel();
-            self.send(Message::Schedule { id: id.clone(), input: input(), told })?;
+            self.send(Message::Schedule { id: id.clone(), input: input(), told: Heard::Done(told) })?;
             match answer.await {
                 Ok(Ok(())) => {}
                 Ok(Err(why)) => return Err(Trouble::Input(why)),

@@ -200,7 +200,7 @@ impl Service {
         })
     }
 
-    fn has_space(&self, least: u64) -> Result<(), Trouble> {
+    pub(super) fn has_space(&self, least: u64) -> Result<(), Trouble> {
         match rustix::fs::statvfs(&self.data) {
             Ok(at) if at.f_bavail.saturating_mul(at.f_frsize) < least => {
                 Err(Trouble::NoSpace { free: at.f_bavail.saturating_mul(at.f_frsize), least })

@@ -5,7 +5,6 @@ use crate::base::ids::RunId;
 use crate::engine::run::RunPhase;
 use crate::runtime::accepted::{Accepted, Refused, Stand, Taken};
 use crate::runtime::shelf::Texts;
-use crate::service::arm::unobeyed;
 use crate::service::{RUNNING, RunState, Runs, Service, Stay, Trouble};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,8 +30,6 @@ pub struct Status {
     pub orphans: BTreeMap<String, u64>,
     /// Whether settings have changed that count after a restart.
     pub restart: bool,
-    /// Triggers that this release starts nothing by, each with its runbook.
-    pub unobeyed: Vec<String>,
 }
 
 /// Who drives the runs.
@@ -117,10 +114,8 @@ impl Service {
             gone.for_each(|run| *orphans.entry(run.runbook.clone()).or_default() += 1);
         }
         let (book_since, files) = (stand.since, stand.texts.len() as u64);
-        let book = stand.digest.and_then(|digest| self.shelf.book(self.journal.as_ref(), &digest).ok());
-        let unobeyed = book.map(|book| unobeyed(&book)).unwrap_or_default();
         let (broken, restart) = (broken(&stand), stand.restart());
-        Ok(Status { standing, runs, book_since, files, broken, orphans, restart, unobeyed })
+        Ok(Status { standing, runs, book_since, files, broken, orphans, restart })
     }
 
     /// What is looked up of the machine when somebody asks.

@@ -93,6 +93,21 @@ pub enum Trouble {
     /// The owner ended meanwhile.
     #[error("{0}")]
     Stopped(String),
+    /// Nobody is called by this path.
+    #[error("{0}")]
+    NoHook(String),
+    /// A call from somebody who did not prove who it is.
+    #[error("{0}")]
+    Unproved(String),
+    /// A body that does not read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A body over the limit.
+    #[error("the body has more than {0} bytes, which is the most that is taken")]
+    TooLarge(usize),
+    /// It could not be kept, for which the caller can't be blamed.
+    #[error("{0}")]
+    Full(String),
     /// The store said no.
     #[error("{0}")]
     Store(String),

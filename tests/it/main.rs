@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what was skipped or counted is said")]
 #![expect(clippy::type_complexity, reason = "a table of a simulation is read where it is")]
 
+mod alertmanager;
 mod artifacts;
 mod channels;
 mod check;
@@ -53,6 +54,7 @@ mod stranded;
 mod tidy;
 mod transitions;
 mod trials;
+mod triggers;
 mod watched;
 mod why;
 mod wire;

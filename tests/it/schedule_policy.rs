@@ -2,7 +2,8 @@
 //! the runs that come of them. `UPDATE=1` rewrites them.
 //!
 //! A script begins with the trigger; then a line for each look at the clock: the local time in the zone, and what else
-//! reaches it (`ends well`, `ends badly`, `pause`, `resume`, `withdraw`, `full`, `broken input`, `room`).
+//! reaches it (`ends well`, `ends badly`, `pause`, `resume`, `withdraw`, `full`, `broken input`, `room`, `call KEY`,
+//! `call KEY about SUBJECT`, `over SUBJECT`, `beat`).
 
 use crate::golden::{block, files};
 use jiff::Timestamp;
@@ -11,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use stepladder::base::actor::Actor;
+use stepladder::base::digest::Digest;
 use stepladder::base::ids::RunId;
 use stepladder::lang;
-use stepladder::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look};
+use stepladder::schedule::call::{Accepted, Call};
+use stepladder::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look, startable};
 use stepladder::schedule::event::{Event, Instant};
 use stepladder::schedule::spec::{Spec, specs};
 use stepladder::schedule::state::Schedule;
@@ -30,12 +33,30 @@ fn spec(trigger: &str) -> Spec {
     specs(runbook, &loaded.book.settings).remove(0)
 }
 
+/// `KEY`, `KEY about SUBJECT`, `KEY of an hour ago`, `KEY at depth 16`.
+fn called(what: &str, now: Timestamp) -> Input {
+    let (key, subject) = what.split_once(" about ").map_or((what, None), |(key, subject)| (key, Some(subject)));
+    let (key, depth) = key.split_once(" at depth ").map_or((key, 0), |(key, depth)| (key, depth.parse().unwrap()));
+    let old = key.strip_suffix(" of long ago");
+    Input::Called(Box::new(Call {
+        key: Digest::of(old.unwrap_or(key).as_bytes()),
+        subject: subject.map(|subject| Digest::of(subject.as_bytes())),
+        inputs: serde_json::Map::new(),
+        about: serde_json::Map::new(),
+        at: old.map(|_| now - jiff::SignedDuration::from_mins(61)),
+        depth,
+        file: None,
+    }))
+}
+
 struct Script {
     spec: Spec,
     schedule: Schedule,
     live: BTreeSet<RunId>,
     ended: BTreeMap<RunId, (bool, Timestamp)>,
     names: BTreeMap<RunId, String>,
+    of: BTreeMap<RunId, Digest>,
+    called: BTreeMap<Digest, Accepted>,
     obstacle: Option<Obstacle>,
     text: String,
 }
@@ -48,13 +69,25 @@ impl Script {
         for _ in 0..300 {
             let known = Known {
                 live: &self.live,
-                ready: &|| self.obstacle.clone().map_or(Ok(()), Err),
+                of: &self.of,
+                ready: &|_| self.obstacle.clone().map_or(Ok(()), Err),
+                called: &|key| self.called.get(key).copied(),
                 has_row: &|_| false,
                 ended: &|run| self.ended.get(&run).copied(),
             };
             let next = input.take().unwrap_or(Input::Tick);
-            let Decision { events, effects, .. } = decide(&self.spec, &mut self.schedule, next, &known, now).unwrap();
+            let decided = decide(&self.spec, &mut self.schedule, next, &known, now).unwrap();
+            let Decision { events, effects, call, answer, .. } = decided;
+            match answer {
+                Some(Err(obstacle)) => drop(writeln!(self.text, "    refused: {obstacle:?}")),
+                Some(Ok(answer)) if answer.fate.is_none() => drop(writeln!(self.text, "    it was {}", answer.nominal)),
+                Some(Ok(_)) | None => {}
+            }
             for event in &events {
+                if let Event::Called { due, call } = &event.event {
+                    let accepted = Accepted { nominal: due.nominal, run: None };
+                    self.called.extend([Some(call.key), call.subject].into_iter().flatten().map(|key| (key, accepted)));
+                }
                 let line = self.line(&event.event);
                 let _ = writeln!(self.text, "    {line}");
             }
@@ -62,6 +95,7 @@ impl Script {
                 match effect {
                     Effect::Start(run, due) => {
                         self.live.insert(run);
+                        self.of.extend(call.as_ref().and_then(|call| Some((run, call.subject?))));
                         self.names.insert(run, due.nominal.to_string());
                     }
                     Effect::Cancel(run) => {
@@ -69,7 +103,8 @@ impl Script {
                     }
                 }
             }
-            let more = next_look(&self.spec, &self.schedule, !self.live.is_empty()).is_some_and(|look| look <= now);
+            let blocked = startable(&self.schedule, &self.live, &self.of).is_none();
+            let more = next_look(&self.spec, &self.schedule, blocked).is_some_and(|look| look <= now);
             if events.is_empty() || !more || last {
                 return;
             }
@@ -90,6 +125,10 @@ impl Script {
         match event {
             Event::Began { .. } => "began".into(),
             Event::Withdrawn => "withdrawn".into(),
+            Event::Called { due, .. } => format!("{}: called", name(due)),
+            Event::Beat => "beat".into(),
+            Event::Silent { by } => format!("SILENT, by {}", self.spec.table.zone.to_datetime(*by)),
+            Event::Seen { files } => format!("seen: {files:?}"),
             Event::Ran { due, deadline, .. } => format!("{}: ran{}", name(due), by(deadline)),
             Event::Queued { due, deadline } => format!("{}: waits{}", name(due), by(deadline)),
             Event::Settled { from, to, count, fate, why, deadline } => {
@@ -118,6 +157,8 @@ impl Script {
             live: BTreeSet::new(),
             ended: BTreeMap::new(),
             names: BTreeMap::new(),
+            of: BTreeMap::new(),
+            called: BTreeMap::new(),
             obstacle: None,
             text: String::new(),
         };
@@ -136,6 +177,11 @@ impl Script {
                 "pause" => Input::Pause { actor: Actor::engine("test"), reason: "a test".into() },
                 "resume" => Input::Resume { actor: Actor::engine("test") },
                 "withdraw" => Input::Withdraw,
+                "beat" => Input::Beat,
+                what if what.starts_with("call ") => called(&what[5..], now),
+                what if what.starts_with("over ") => {
+                    Input::Over { subject: Digest::of(&what.as_bytes()[5..]), cancel: false }
+                }
                 "full" => {
                     script.obstacle = Some(Obstacle::NoSpace("no space left".into()));
                     Input::Tick

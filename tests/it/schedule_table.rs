@@ -6,6 +6,7 @@ use std::fmt::Write;
 use stepladder::base::actor::Actor;
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::RunId;
+use stepladder::schedule::call::Call;
 use stepladder::schedule::event::{Event, Fate, Instant, Recorded};
 use stepladder::schedule::nominal::Nominal;
 use stepladder::schedule::state::Schedule;
@@ -22,12 +23,30 @@ fn settled(from: i64, to: i64, count: u64, fate: Fate) -> Event {
     Event::Settled { from: due(from), to: due(to), count, fate, why: None, deadline: None }
 }
 
+fn called(second: i64) -> Event {
+    let call = Call {
+        key: Digest::of(b"k"),
+        subject: None,
+        inputs: serde_json::Map::new(),
+        about: serde_json::Map::new(),
+        at: None,
+        depth: 0,
+        file: Some(("a".into(), Some("1".into()))),
+    };
+    Event::Called { due: due(second), call: Box::new(call) }
+}
+
 /// Every event there is; of those about instants one before the watermark of the states (50), one on it, one after it.
 fn events() -> Vec<(String, Event)> {
     let actor = || Actor::engine("test");
     let mut events = vec![
         ("began".to_owned(), Event::Began { after: at(60), times: Digest::of(b"x") }),
         ("withdrawn".into(), Event::Withdrawn),
+        ("called 50".into(), called(50)),
+        ("called 70".into(), called(70)),
+        ("beat".into(), Event::Beat),
+        ("silent".into(), Event::Silent { by: at(60) }),
+        ("seen".into(), Event::Seen { files: vec![("a".into(), Some("1".into())), ("b".into(), None)] }),
         ("paused".into(), Event::Paused { actor: actor(), reason: "r".into() }),
         ("resumed".into(), Event::Resumed { actor: actor() }),
         ("deadline met".into(), Event::DeadlineMet(due(50).nominal)),
@@ -66,6 +85,9 @@ fn states() -> Vec<(&'static str, Vec<Event>)> {
             ],
         ),
         ("paused", vec![began(), ran(None), paused()]),
+        ("called", vec![began(), ran(None), called(70)]),
+        ("with a call that waits", vec![began(), called(50), Event::Queued { due: due(50), deadline: None }]),
+        ("silent", vec![began(), ran(None), Event::Silent { by: at(20) }]),
         ("withdrawn", vec![began(), ran(None), Event::Withdrawn]),
     ]
 }

@@ -75,6 +75,7 @@ impl House {
             duty: None,
             book: None,
             once: Arc::default(),
+            alerts: Arc::default(),
             tally: Arc::default(),
             access: Arc::default(),
         };

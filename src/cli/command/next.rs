@@ -52,7 +52,8 @@ pub fn run(args: &Next, settings: &Settings) -> Result<Exit, Trouble> {
         Some(one) => vec![one],
         None => loaded.book.runbooks.values().collect(),
     };
-    let all: Vec<Spec> = runbooks.iter().flat_map(|runbook| specs(runbook, &loaded.book.settings)).collect();
+    let all: Vec<Spec> =
+        runbooks.iter().flat_map(|runbook| specs(runbook, &loaded.book.settings)).filter(Spec::is_timed).collect();
     let mut rows: Vec<Row> = all.iter().flat_map(|spec| upcoming(spec, after, args.count)).collect();
     rows.sort_by(|one, other| (one.at, &one.runbook, &one.trigger).cmp(&(other.at, &other.runbook, &other.trigger)));
     let fire = rows.iter().enumerate().filter(|(_, row)| row.fires).map(|(index, _)| index + 1);

@@ -42,7 +42,7 @@ async fn list(door: &Door, json: bool, settings: &Settings) -> Result<(), Troubl
         return Ok(());
     }
     if rows.is_empty() {
-        output::aside("no clock starts anything in this book: no runbook has a `cron`, `every` or `at` trigger");
+        output::aside("nothing starts by itself in this book: no runbook has a trigger");
         return Ok(());
     }
     let head = ["runbook", "trigger", "time", "next", "last"].map(|word| Cell::new(word, Tone::Dim));
@@ -59,6 +59,7 @@ fn line(row: &ScheduleRow) -> Vec<Cell> {
             Cell::new(&format!("paused by {by}{since}{why}"), Tone::Warning)
         }
         (None, Some(next)) => Cell::new(&local(next, &row.zone), Tone::Plain),
+        (None, None) if is_called(row) => Cell::new("when called", Tone::Dim),
         (None, None) => Cell::new("never again", Tone::Dim),
     };
     let last = match &row.last {
@@ -69,10 +70,16 @@ fn line(row: &ScheduleRow) -> Vec<Cell> {
     vec![
         Cell::new(&row.runbook, Tone::Plain),
         Cell::new(&row.trigger, Tone::Plain),
-        Cell::new(&format!("{} {}", row.time, row.zone), Tone::Dim),
+        Cell::new(&if is_called(row) { row.time.clone() } else { format!("{} {}", row.time, row.zone) }, Tone::Dim),
         next,
         Cell::new(&format!("{last}{waits}"), Tone::Dim),
     ]
+}
+
+/// Whether no clock sets it off.
+fn is_called(row: &ScheduleRow) -> bool {
+    let kinds = ["webhook", "heartbeat", "alert", "run_ended", "file", "startup"];
+    row.time.split(' ').next().is_some_and(|word| kinds.contains(&word))
 }
 
 /// As a clock of that zone shows it.

@@ -65,9 +65,6 @@ fn page(status: &Standing) -> String {
     for (runbook, runs) in &status.orphans {
         let _ = writeln!(text, "  runbook `{runbook}` is gone; {runs} of its runs go on with the text they have");
     }
-    for trigger in &status.unobeyed {
-        let _ = writeln!(text, "  {trigger}: this release starts nothing by this trigger");
-    }
     if status.restart {
         text.push_str("  stepladder.yaml has changed: what it says of the daemon itself counts after a restart\n");
     }

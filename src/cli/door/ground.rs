@@ -104,6 +104,7 @@ impl Ground {
             tally,
             once: Arc::default(),
             access: Arc::default(),
+            alerts: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
             data: config.data.clone(),

@@ -1,4 +1,5 @@
-//! Hearing that a file of the book may have changed, so that nobody has to look at all of them again and again.
+//! Hearing that a file of the book, or one that a trigger watches, may have changed, so that nobody has to look at all of
+//! them again and again.
 
 use crate::cli::shelf;
 use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
@@ -15,23 +16,34 @@ const HEARD: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::ONLYDIR);
 
-/// An ear on the directories of a book.
+/// An ear on directories.
 pub(super) struct Notice {
     ear: AsyncFd<OwnedFd>,
-    book: PathBuf,
+    dirs: Box<dyn Fn() -> Vec<PathBuf> + Send + Sync>,
 }
 
 impl Notice {
     /// An ear on that book; `None` where the kernel has none to spare.
     pub(super) fn of(book: &Path) -> Option<Self> {
+        let book = book.to_owned();
+        Self::on(Box::new(move || std::iter::once(book.clone()).chain(shelf::folders(&book)).collect()))
+    }
+
+    /// An ear on those directories; `None` where the kernel has none to spare, or none of them is there.
+    pub(super) fn over(dirs: impl IntoIterator<Item = PathBuf>) -> Option<Self> {
+        let dirs: Vec<PathBuf> = dirs.into_iter().collect();
+        Self::on(Box::new(move || dirs.clone()))
+    }
+
+    fn on(dirs: Box<dyn Fn() -> Vec<PathBuf> + Send + Sync>) -> Option<Self> {
         let ear = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
-        let notice = Self { ear: AsyncFd::new(ear).ok()?, book: book.into() };
+        let notice = Self { ear: AsyncFd::new(ear).ok()?, dirs };
         notice.listen().then_some(notice)
     }
 
     /// Listens to every directory that is there now; whether there is any.
     fn listen(&self) -> bool {
-        let dirs = std::iter::once(self.book.clone()).chain(shelf::folders(&self.book));
+        let dirs = (self.dirs)().into_iter();
         dirs.filter(|dir| add_watch(self.ear.get_ref(), dir, HEARD).is_ok()).count() > 0
     }
 

@@ -11,6 +11,8 @@ use crate::cli::settings::Settings;
 use crate::cli::systemd::Manager;
 use crate::cli::trouble::Trouble;
 use crate::runtime::clock;
+use crate::service::Looks;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
@@ -25,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(400);
 const LOOKS: usize = 3;
 /// Between looks where nothing is heard: of a file on another machine, or in a directory that nobody listens to.
 const UNHEARD: Duration = Duration::from_secs(15);
+/// Between looks at files that triggers watch, where the kernel tells of none.
+const UNTOLD: Duration = Duration::from_secs(2);
 
 /// Serves the book's data directory until a signal ends it. Children go on under the keeper then.
 ///
@@ -62,10 +66,11 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
         tracing::warn!("the kernel does not tell of changed files: all are looked at again and again");
     }
     let watch = Watch(tokio::spawn(watch_book(desk.clone(), notice)));
+    let files = Watch(tokio::spawn(watch_files(desk.clone())));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, http));
+    drop((watch, files, http));
     ended
 }
 
@@ -134,6 +139,41 @@ async fn watch_book(desk: Desk, notice: Option<Notice>) {
         }
         if let Some(notice) = &notice {
             drop(timeout(UNHEARD, notice.heard()).await);
+        }
+    }
+}
+
+/// Looks at the files that triggers watch when something was heard of them, and now and then all the same.
+async fn watch_files(desk: Desk) {
+    let (mut looks, mut dirs, mut said) = (Looks::default(), BTreeSet::new(), false);
+    loop {
+        // What happens while it looks is heard, too.
+        let notice = Notice::over(dirs.clone());
+        // A change counts at the second look that is alike.
+        for _ in 0..LOOKS {
+            let desk = desk.clone();
+            let mut held = std::mem::take(&mut looks);
+            let looked = tokio::task::spawn_blocking(move || {
+                let dirs = desk.look_at_files(&mut held);
+                (held, dirs)
+            });
+            let Ok((held, Ok(found))) = looked.await else { return };
+            (looks, dirs) = (held, found);
+            sleep(LOOK).await;
+        }
+        let deaf = notice.is_none() && !dirs.is_empty();
+        if deaf && said {
+            sleep(UNTOLD).await;
+        } else if let Some(notice) = &notice {
+            drop(timeout(UNHEARD, notice.heard()).await);
+        } else if dirs.is_empty() {
+            sleep(UNTOLD).await;
+        }
+        if deaf && !said && Notice::over(dirs.clone()).is_none() {
+            said = true;
+            tracing::warn!(
+                "the kernel does not tell of changed files: those that triggers watch are looked at again and again"
+            );
         }
     }
 }

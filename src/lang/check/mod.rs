@@ -82,6 +82,7 @@ pub(super) fn book(loaded: &Loaded) -> Diagnostics {
         secrets::check_book(mention, &mut findings);
     }
     calls::cycles(loaded, &mut findings);
+    triggers::paths(loaded, &mut findings);
     settings::check(loaded, &mut findings);
     near::book(loaded, &mut findings);
     given::check(loaded, &mut findings);

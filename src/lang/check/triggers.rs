@@ -2,12 +2,14 @@
 
 use super::outline::Outline;
 use super::{cron, inputs, place};
+use crate::base::ids::Name;
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
 use crate::model::param::Param;
 use crate::model::step::Step;
 use crate::model::trigger::{Trigger, TriggerKind};
+use std::collections::BTreeMap;
 
 /// Checks the triggers of one runbook.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
@@ -166,6 +168,29 @@ impl At<'_> {
         let deadline = self.trigger.policy.deadline.as_ref();
         if let Some(severity) = deadline.and_then(|deadline| deadline.severity.as_deref()) {
             super::ladder::severity(self.loaded, severity, self.spot("deadline.severity"), findings);
+        }
+    }
+}
+
+/// Two webhooks under one path: whoever calls it means one of them.
+pub(super) fn paths(loaded: &Loaded, findings: &mut Diagnostics) {
+    let mut seen: BTreeMap<Name, (&Name, Spot)> = BTreeMap::new();
+    for (runbook, text) in &loaded.book.runbooks {
+        for (index, trigger) in text.triggers.iter().enumerate() {
+            let Some(hook) = trigger.webhook() else { continue };
+            let written = format!("triggers[{index}].webhook.path");
+            let spot = loaded.spots.get(runbook, None, &written).unwrap_or(trigger.spot);
+            if let Some((other, first)) = seen.get(&hook.path) {
+                let message = format!("`{}` is the path of a webhook of `{other}` already", hook.path);
+                let finding = Diagnostic::error(Code::SamePath, spot, message).note(*first, "the other one");
+                findings.push(
+                    finding.help(
+                        "give one of them another path; one call that starts both starts a runbook that calls both",
+                    ),
+                );
+            } else {
+                seen.insert(hook.path, (runbook, spot));
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ const WEBHOOK: &[Key] = &[
 ];
 
 const HEARTBEAT: &[Key] = &[
-    required("path", Shape::Name, "The last part of its URL."),
+    required("path", Shape::Name, "The last part of its URL: `/heartbeats/PATH`."),
     required("every", Shape::Duration, "How often the call must come."),
     key("grace", Shape::Duration, "How late it may be. 0 unless said."),
     key("severity", Shape::Verbatim, "The severity of the incident when it does not come. P3 unless said."),

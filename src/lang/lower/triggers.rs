@@ -79,6 +79,7 @@ impl Reader {
                 TriggerKind::RunEnded { runbook: Name::parse(text(ended.get("runbook")?)?).ok()?, outcome }
             }
             "file" => TriggerKind::File(fields.param(name)?.clone()),
+            "startup" if fields.param(name).and_then(Param::value) == Some(&Value::Bool(false)) => return None,
             "startup" => TriggerKind::Startup,
             _ => return None,
         })

@@ -1,9 +1,9 @@
-//! Effects of runs, let out once the event that orders them is durable.
+//! Effects of runs, let out once the event that orders them is durable, and who hears of it.
 
 use super::Pump;
 use crate::base::ids::RunId;
 use crate::engine::decide::{Effect, Input};
-use crate::engine::event::Parent;
+use crate::engine::event::{Event, Parent, Recorded};
 use crate::runtime::driver::Order;
 use crate::runtime::plan::refusal;
 
@@ -33,6 +33,24 @@ impl Pump {
             }
             // Group effects never leave the driver.
             Effect::Acquire { .. } | Effect::Release { .. } => Vec::new(),
+        }
+    }
+
+    pub(super) fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
+        if let Some(told) = self.starting.remove(&run) {
+            let _ = told.send(answer);
+        }
+    }
+
+    pub(super) fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
+        self.answer_start(run, Ok(()));
+        self.tally.told(&events);
+        if events.iter().any(|(_, recorded)| matches!(recorded.event, Event::Ended(_))) {
+            self.run_ended(run);
+        }
+        let Some(followers) = self.followers.get_mut(&run) else { return };
+        for event in events {
+            followers.retain(|feed| feed.send(event.clone()).is_ok());
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::base::ids::RunId;
 use crate::engine::decide::Input;
 use crate::runtime::driver::ScheduleEvents;
 use crate::runtime::index::schedule_stream;
-use crate::runtime::schedules::{Armed, Planned, Told, World, ledger};
+use crate::runtime::schedules::{Armed, Heard, Planned, World, ledger};
+use crate::schedule::call::Call;
 use crate::schedule::decide::{Input as ScheduleInput, Obstacle};
 use crate::schedule::event::Instant;
 use crate::schedule::key::ScheduleId;
@@ -34,6 +35,7 @@ impl Pump {
     /// These are the schedules of the book: what is new is read from its stream, what is not among them is withdrawn.
     pub(super) fn arm(&mut self, armed: Vec<Armed>, now: Timestamp) {
         let ids: BTreeSet<ScheduleId> = armed.iter().map(|armed| armed.spec.id.clone()).collect();
+        self.arm_callees(&armed);
         for armed in armed {
             let id = armed.spec.id.clone();
             let known = self.schedules.has(&id);
@@ -51,13 +53,14 @@ impl Pump {
                 self.schedules.ask(&id, ScheduleInput::Withdraw, None);
             }
         }
+        self.call_what_is_owed(now);
         self.look_at_schedules(now);
     }
 
     /// Something for a schedule.
-    pub(super) fn ask_schedule(&mut self, id: ScheduleId, input: ScheduleInput, told: Told, now: Timestamp) {
+    pub(super) fn ask_schedule(&mut self, id: ScheduleId, input: ScheduleInput, told: Heard, now: Timestamp) {
         if !self.schedules.has(&id) {
-            let _ = told.send(Err(format!("there is no schedule `{id}`")));
+            told.badly(Obstacle::Failed(format!("there is no schedule `{id}`")));
             return;
         }
         self.schedules.ask(&id, input, Some(told));
@@ -75,12 +78,13 @@ impl Pump {
         let Some(armed) = self.schedules.armed(id) else { return };
         let (full, node, journal) = (self.full.clone(), self.node.clone(), Arc::clone(&self.journal));
         let probe = Instant { nominal: Nominal::Utc(now), at: now };
-        let ready = || match &full {
+        let ready = |call: Option<&Call>| match &full {
             Some(why) => Err(Obstacle::NoSpace(why.clone())),
-            None => armed.first(RunId::new(0, 0), probe, &node, now).map(drop).map_err(Obstacle::Failed),
+            None => armed.first(RunId::new(0, 0), probe, call, &node, now).map(drop).map_err(Obstacle::Failed),
         };
         let world = World {
             ready: &ready,
+            called: &|key| ledger::called(journal.as_ref(), id, key),
             has_row: &|nominal| ledger::has_row(journal.as_ref(), id, nominal),
             ended: &|run| ledger::ended(journal.as_ref(), run),
         };
@@ -96,8 +100,8 @@ impl Pump {
     fn carry_out_schedule(&mut self, armed: &Armed, planned: Planned, now: Timestamp) {
         let Planned { row, start } = planned;
         let id = row.id.clone();
-        let Some((run, due)) = start else { return self.append_schedule(&row) };
-        match armed.first(run, due, &self.node, now) {
+        let Some((run, due, call)) = start else { return self.append_schedule(&row) };
+        match armed.first(run, due, call.as_ref(), &self.node, now) {
             Ok(first) => {
                 let orders = self.driver.start_due(Arc::clone(&armed.book), first, row, now);
                 if orders.is_empty() {
@@ -157,6 +161,12 @@ impl Pump {
         let (cancels, fired) = self.schedules.landed(id);
         for nominal in &fired.missed {
             tracing::error!(schedule = %id, %nominal, "the deadline has passed, and its run has not ended well");
+        }
+        if fired.back {
+            self.heartbeat_is_back(id);
+        }
+        for by in &fired.silent {
+            self.heartbeat_missed(id, *by);
         }
         for (nominal, why) in &fired.failed {
             tracing::error!(schedule = %id, %nominal, why, "what was due could not be started");

@@ -40,5 +40,6 @@ impl Pump {
         self.repairs.extend(repairs);
         self.repairs.drain(..self.repairs.len().saturating_sub(KEPT));
         self.carry_out(orders);
+        self.call_what_is_owed(now);
     }
 }

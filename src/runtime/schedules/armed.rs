@@ -3,13 +3,16 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
-use crate::base::value::{Map, Value, json};
+use crate::base::value::{Map, Value};
 use crate::engine::event::{Recorded, Selection, Started};
 use crate::engine::start::{Ask, start};
+use crate::expr::Scope;
 use crate::model::book::Book;
 use crate::model::param::Param;
 use crate::model::runbook::Runbook;
+use crate::model::trigger::Trigger;
 use crate::runtime::shelf::BUNDLE;
+use crate::schedule::call::Call;
 use crate::schedule::event::Instant;
 use crate::schedule::key::ScheduleId;
 use crate::schedule::spec::{Spec, specs};
@@ -52,14 +55,52 @@ impl Armed {
         book.runbooks.values().flat_map(of).collect()
     }
 
-    /// The first event of the run of an instant.
+    /// Its trigger, as the runbook has it.
+    #[must_use]
+    pub fn trigger(&self) -> Option<&Trigger> {
+        self.book.triggers.get(self.spec.index)
+    }
+
+    /// The inputs of a run, mapped from what came in.
+    ///
+    /// # Errors
+    /// A sentence about the first that can't be had of it.
+    pub fn inputs(&self, came: &Scope) -> Result<Map<String, Value>, String> {
+        let one = |(name, param): &(String, Param)| match param {
+            Param::Expr(expr) => match expr.eval(came) {
+                Ok(value) => Ok((name.clone(), value)),
+                Err(error) => Err(format!("input `{name}` can't be had from `{}`: {error}", expr.source())),
+            },
+            Param::Value(_) | Param::Text(_) | Param::List(_) | Param::Map(_) => Ok((name.clone(), plain(param))),
+        };
+        self.trigger().map(|trigger| trigger.inputs.as_slice()).unwrap_or_default().iter().map(one).collect()
+    }
+
+    /// The first event of the run of an instant, or of a call.
     ///
     /// # Errors
     /// A sentence, when it has none: an input does not fit, a var can't be computed.
-    pub fn first(&self, run: RunId, due: Instant, node: &str, now: Timestamp) -> Result<Recorded, String> {
-        let given = self.book.triggers.get(self.spec.index).map(|trigger| trigger.inputs.as_slice());
-        let inputs: Map<String, Value> =
-            given.unwrap_or_default().iter().map(|(name, param)| (name.clone(), plain(param))).collect();
+    pub fn first(
+        &self,
+        run: RunId,
+        due: Instant,
+        call: Option<&Call>,
+        node: &str,
+        now: Timestamp,
+    ) -> Result<Recorded, String> {
+        let inputs = match call {
+            Some(call) => call.inputs.clone(),
+            None => self.inputs(&Scope::default())?,
+        };
+        let mut trigger = Map::new();
+        trigger.insert("kind".into(), self.spec.kind.into());
+        trigger.insert("id".into(), self.spec.id.trigger.as_str().into());
+        trigger.insert("due".into(), due.at.to_string().into());
+        trigger.insert("nominal".into(), due.nominal.to_string().into());
+        if let Some(call) = call {
+            trigger.extend(call.subject.map(|subject| ("subject".to_owned(), subject.to_string().into())));
+            trigger.extend(call.about.clone());
+        }
         let ask = Ask {
             run,
             texts: self.texts.clone(),
@@ -67,14 +108,9 @@ impl Armed {
             sealed: BTreeMap::new(),
             env: self.env.clone(),
             actor: Actor::engine("schedule"),
-            trigger: json!({
-                "kind": self.spec.kind,
-                "id": self.spec.id.trigger.as_str(),
-                "due": due.at.to_string(),
-                "nominal": due.nominal.to_string(),
-            }),
+            trigger: Value::Object(trigger),
             parent: None,
-            depth: 0,
+            depth: call.map_or(0, |call| call.depth),
             node: node.to_owned(),
             dry: false,
             selection: Selection::default(),

@@ -4,6 +4,7 @@ use crate::schedule::event::{Event, Fate, Recorded};
 use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
 use crate::schedule::state::LastRow;
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// What became of due instants.
@@ -17,6 +18,10 @@ pub struct Fired {
     pub failed: Vec<(Nominal, String)>,
     /// Instants whose deadline has passed.
     pub missed: Vec<Nominal>,
+    /// Calls that had to come by these instants and did not.
+    pub silent: Vec<Timestamp>,
+    /// Whether one that had been missed has come.
+    pub back: bool,
 }
 
 impl Fired {
@@ -43,8 +48,12 @@ impl Fired {
                     }
                 }
                 Event::DeadlineMissed { nominal, .. } => fired.missed.push(*nominal),
+                Event::Silent { by } => fired.silent.push(*by),
                 Event::Began { .. }
                 | Event::Withdrawn
+                | Event::Called { .. }
+                | Event::Beat
+                | Event::Seen { .. }
                 | Event::Queued { .. }
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
@@ -61,7 +70,6 @@ mod tests {
     use crate::lang;
     use crate::schedule::event::Instant;
     use crate::schedule::spec::specs;
-    use jiff::Timestamp;
 
     #[test]
     fn a_row_that_grows_is_counted_once() {

@@ -1,12 +1,14 @@
 //! What the journal holds of schedules: their streams, and the ledger in the index.
 
+use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::engine::project::ENDED;
 use crate::runtime::index::schedule_stream;
+use crate::schedule::call::Accepted;
 use crate::schedule::key::ScheduleId;
 use crate::schedule::nominal::Nominal;
-use crate::schedule::project::LEDGER;
+use crate::schedule::project::{CALLS, LEDGER};
 use crate::schedule::state::Schedule;
 use crate::store::{Journal, ReadError, Row, codec};
 use jiff::Timestamp;
@@ -37,6 +39,18 @@ pub fn known(journal: &dyn Journal) -> Result<Vec<ScheduleId>, ReadError> {
 #[must_use]
 pub fn has_row(journal: &dyn Journal, id: &ScheduleId, nominal: Nominal) -> bool {
     journal.get(&Row { tree: LEDGER, key: id.row(nominal) }).is_ok_and(|row| row.is_some())
+}
+
+/// A call that was accepted with that key, or the last about that subject that started something.
+#[must_use]
+pub fn called(journal: &dyn Journal, id: &ScheduleId, key: &Digest) -> Option<Accepted> {
+    let found = journal.get(&Row { tree: CALLS, key: id.call(key) }).ok()??;
+    let nominal: String = serde_json::from_slice(&found).ok()?;
+    let nominal = Nominal::parse(&nominal)?;
+    let row = journal.get(&Row { tree: LEDGER, key: id.row(nominal) }).ok().flatten();
+    let row: Option<Value> = row.and_then(|row| serde_json::from_slice(&row).ok());
+    let run = row.and_then(|row| RunId::parse(row["run"].as_str()?).ok());
+    Some(Accepted { nominal, run })
 }
 
 /// How a run ended: whether well, and when.

@@ -5,6 +5,7 @@
 //! values go through a callback and leave their hash behind ([`Spill`]).
 
 mod access;
+mod alert;
 mod book;
 mod group;
 mod held;
@@ -13,6 +14,7 @@ mod schedule;
 mod v1;
 
 pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
+pub use alert::{decode_noted, encode_noted};
 pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};

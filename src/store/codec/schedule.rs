@@ -3,6 +3,8 @@
 use crate::base::actor::{Role, Via};
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
+use crate::base::value::{Map, Value};
+use crate::schedule::call::Call;
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
 use crate::schedule::nominal::Nominal;
 use crate::store::codec::CodecError;
@@ -25,6 +27,15 @@ enum Shape {
         times: String,
     },
     Withdrawn,
+    Called(Box<Called>),
+    Beat,
+    Silent {
+        by: String,
+    },
+    Seen {
+        /// Each with what it looked like; `null` = it is gone.
+        files: Vec<(String, Option<String>)>,
+    },
     Ran {
         due: Due,
         run: String,
@@ -67,6 +78,31 @@ enum Shape {
     },
 }
 
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Called {
+    due: Due,
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    inputs: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    about: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    depth: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<(String, Option<String>)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// Nominal instant, instant.
 #[derive(Debug, Serialize, Deserialize)]
 struct Due(String, String);
@@ -106,6 +142,10 @@ fn shape(event: &Event) -> Shape {
     match event {
         Event::Began { after, times } => Shape::Began { after: after.to_string(), times: times.to_string() },
         Event::Withdrawn => Shape::Withdrawn,
+        Event::Called { due, call } => Shape::Called(Box::new(Called::of(due, call))),
+        Event::Beat => Shape::Beat,
+        Event::Silent { by } => Shape::Silent { by: by.to_string() },
+        Event::Seen { files } => Shape::Seen { files: files.clone() },
         Event::Ran { due, run, deadline } => {
             Shape::Ran { due: Due::of(due), run: run.to_string(), deadline: text(deadline) }
         }
@@ -136,6 +176,10 @@ fn event(shape: Shape) -> Result<Event, CodecError> {
             Event::Began { after: read(&after)?, times }
         }
         Shape::Withdrawn => Event::Withdrawn,
+        Shape::Called(called) => called.event()?,
+        Shape::Beat => Event::Beat,
+        Shape::Silent { by } => Event::Silent { by: read(&by)? },
+        Shape::Seen { files } => Event::Seen { files },
         Shape::Ran { due, run, deadline } => {
             Event::Ran { due: due.instant()?, run: run_id(&run)?, deadline: instant(deadline)? }
         }
@@ -159,6 +203,36 @@ fn event(shape: Shape) -> Result<Event, CodecError> {
             Event::DeadlineMissed { nominal: name(&nominal)?, run: run.map(|run| run_id(&run)).transpose()? }
         }
     })
+}
+
+impl Called {
+    fn of(due: &Instant, call: &Call) -> Self {
+        Self {
+            due: Due::of(due),
+            key: call.key.to_string(),
+            subject: call.subject.map(|subject| subject.to_string()),
+            inputs: call.inputs.clone(),
+            about: call.about.clone(),
+            at: call.at.map(|at| at.to_string()),
+            depth: call.depth,
+            file: call.file.clone(),
+        }
+    }
+
+    fn event(self) -> Result<Event, CodecError> {
+        let Self { due, key, subject, inputs, about, at, depth, file } = self;
+        let digest = |text: &str| Digest::parse(text).ok_or_else(|| malformed(text));
+        let call = Call {
+            key: digest(&key)?,
+            subject: subject.as_deref().map(digest).transpose()?,
+            inputs,
+            about,
+            at: at.map(|at| read(&at)).transpose()?,
+            depth,
+            file,
+        };
+        Ok(Event::Called { due: due.instant()?, call: Box::new(call) })
+    }
 }
 
 impl Due {
@@ -222,6 +296,13 @@ mod tests {
             why: why.map(str::to_owned),
             deadline,
         };
+        let called = |subject: Option<Digest>, depth| {
+            let inputs = crate::base::value::json!({ "target": "staging" }).as_object().cloned().unwrap_or_default();
+            let file = subject.map(|_| ("in/a.csv".to_owned(), Some("12 34".to_owned())));
+            let (about, at) = (inputs.clone(), subject.map(|_| due.at));
+            let call = Call { key: Digest::of(b"a delivery"), subject, inputs, about, at, depth, file };
+            Event::Called { due, call: Box::new(call) }
+        };
         vec![
             ("began", Event::Began { after: due.at, times: Digest::of(b"") }),
             ("withdrawn", Event::Withdrawn),
@@ -234,6 +315,11 @@ mod tests {
                 "settled-many",
                 settled(every(0), every(45), 4, Fate::SkippedOverlap, Some("run x was still going"), deadline),
             ),
+            ("called", called(None, 0)),
+            ("called-about", called(Some(Digest::of(b"a group")), 3)),
+            ("beat", Event::Beat),
+            ("silent", Event::Silent { by: due.at }),
+            ("seen", Event::Seen { files: vec![("in/a.csv".into(), Some("12 34".into())), ("in/b.csv".into(), None)] }),
             ("paused", Event::Paused { actor: actor.clone(), reason: "the disk is being changed".into() }),
             ("resumed", Event::Resumed { actor }),
             ("deadline-met", Event::DeadlineMet(due.nominal)),

@@ -21,6 +21,7 @@ use stepladder::model::book::Book;
 use stepladder::model::perform::Reply;
 use stepladder::runtime::pump::{Message, Next, Pump};
 use stepladder::runtime::recover::read_run;
+use stepladder::runtime::schedules::Heard;
 use stepladder::runtime::schedules::{Armed, ledger, schedule_of};
 use stepladder::runtime::shelf::{Shelf, Texts};
 use stepladder::schedule::decide::Input as ScheduleInput;
@@ -215,11 +216,11 @@ impl Sim {
             }
             Deed::Pause(which) => {
                 let input = ScheduleInput::Pause { actor: actor(), reason: "a test".into() };
-                self.take(Message::Schedule { id: self.id(which), input, told });
+                self.take(Message::Schedule { id: self.id(which), input, told: Heard::Done(told) });
             }
             Deed::Resume(which) => {
                 let input = ScheduleInput::Resume { actor: actor() };
-                self.take(Message::Schedule { id: self.id(which), input, told });
+                self.take(Message::Schedule { id: self.id(which), input, told: Heard::Done(told) });
             }
             Deed::Full(long) => self.store.full_until(self.now + long),
         }
@@ -443,6 +444,9 @@ fn rows_are_whole(armed: &Armed, events: &[Recorded], ran: &mut BTreeSet<RunId>)
                 row = Some((first.nominal, *count));
                 watermark = watermark.max(to.at);
                 continue;
+            }
+            Event::Called { .. } | Event::Beat | Event::Silent { .. } | Event::Seen { .. } => {
+                return Err("nothing called".into());
             }
             Event::Paused { .. } | Event::Resumed { .. } | Event::DeadlineMet(_) | Event::DeadlineMissed { .. } => {
                 continue;
