@@ -58,6 +58,7 @@ fn request() -> Request {
         timeout: None,
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
+        rehearsal: false,
     }
 }
 
