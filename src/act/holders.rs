@@ -1,4 +1,5 @@
-//! Who has files open: what a process still writes would be lost with the file, what it reads would not be what is there.
+//! Who has files open: what a process still writes would be lost with the file, what it reads would not be
+//! what is there.
 
 use crate::act::door::Found;
 use std::collections::BTreeSet;

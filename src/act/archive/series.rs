@@ -98,6 +98,19 @@ impl Series<'_> {
         draft.keep(Existing::Replace)
     }
 
+    /// Clears away what killed steps left of this name: unfinished files, checksums of archives that never came.
+    pub(in crate::act) fn clear(&self) -> io::Result<()> {
+        self.door.clear(&format!("{}-", self.name))?;
+        let patterns = Patterns::new(&[format!("{}-*.sha256", self.name)], &[], true).map_err(io::Error::other)?;
+        for sum in self.door.walk(&patterns, &|| false)?.files {
+            let of = sum.path.to_str().and_then(|name| name.strip_suffix(".sha256")).unwrap_or_default();
+            if Archive::parse(&self.name, of).is_some() && self.door.look(Path::new(of))?.is_none() {
+                self.door.remove(&sum)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes an archive, and then what was noted of it.
     pub(in crate::act) fn remove(&self, archive: &Archive, found: &Found) -> io::Result<()> {
         self.door.remove(found)?;

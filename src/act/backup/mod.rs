@@ -152,7 +152,7 @@ impl Order {
         let _held = roots::hold(&door, &self.place.path(), halt)?;
         let series = self.series(&door);
         refuse_half(&door, &self.name)?;
-        door.clear(&format!("{}-", self.name)).map_err(said)?;
+        series.clear().map_err(said)?;
         let archive = series.next(self.now, self.format, sealed).map_err(said)?;
         let parts = Parts::find(self, halt)?;
         let written = self.write(&door, &archive, &parts, halt)?;
@@ -314,8 +314,8 @@ fn refuse_half(door: &Door, name: &str) -> Result<(), Failure> {
         Ok(None) => Ok(()),
         Ok(Some(_)) => {
             let why = format!(
-                "no backup was made: a restore of `{name}` was broken off in the middle. Run the restore again: it puts \
-                 back first what was there before"
+                "no backup was made: a restore of `{name}` was broken off in the middle. Run the restore again: it \
+                 puts back first what was there before"
             );
             Err(Failure::lasting(FailureKind::Other, why))
         }

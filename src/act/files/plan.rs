@@ -122,8 +122,8 @@ impl Plan {
         }
         let share = chosen * 100.0 / all;
         let message = format!(
-            "{chosen} of {all} files below root `{}` would be touched ({share:.0} %), and `at_most` allows {says}: nothing \
-             was. Look with a dry run; if it is right, raise `at_most` for once",
+            "{chosen} of {all} files below root `{}` would be touched ({share:.0} %), and `at_most` allows {says}: \
+             nothing was. Look with a dry run; if it is right, raise `at_most` for once",
             order.root
         );
         Err(Failure::lasting(FailureKind::Expect, message))

@@ -1,4 +1,5 @@
-//! Files that are killed over, swapped for links, written to or damaged: nothing outside is touched, nothing good is lost.
+//! Files that are killed over, swapped for links, written to or damaged: nothing outside is touched,
+//! nothing good is lost.
 
 use super::*;
 use crate::act::door::fault;

@@ -169,8 +169,8 @@ impl Order {
             roots::failure(what, &error)
         };
         let name = self.safety_name();
-        door.clear(&format!("{name}-")).map_err(said)?;
         let series = Series { door, name: name.clone() };
+        series.clear().map_err(said)?;
         let archive = series.next(self.now, Format::Zstd, !self.recipients.is_empty()).map_err(said)?;
         let (parts, absent) = targets.parts(door, &self.place.path(), &archive, halt).map_err(said)?;
         let start = Manifest { name, made: self.now.to_string(), run: self.run.clone(), absent, ..Manifest::default() };
@@ -206,8 +206,8 @@ impl Order {
             }
             Err(worse) => {
                 let message = format!(
-                    "{}. Putting back what was there before failed, too: {}. It is safe in {}; the next restore of `{}` \
-                     puts it back first",
+                    "{}. Putting back what was there before failed, too: {}. It is safe in {}; the next restore of \
+                     `{}` puts it back first",
                     failed.message,
                     worse.message,
                     self.place.path().join(safety).display(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::act::door::fault;
+use crate::base::digest::Digest;
 use crate::model::book::Settings;
 use std::collections::BTreeSet;
 use std::fs;
@@ -104,7 +105,7 @@ impl House {
 }
 
 fn everything() -> Value {
-    json!({ "to": "backups", "name": "all", "sources": { "config": "**", "data": "**" } })
+    json!({ "to": "backups", "name": "all", "sources": { "config": "**", "data": "**" }, "missing": "ok" })
 }
 
 fn from_all() -> Value {
@@ -296,7 +297,7 @@ fn a_hostile_archive_writes_nothing_anywhere() {
     use tar::EntryType::{Block, Directory, Fifo, Link, Regular, Symlink};
     let row = |root: &str, path: &str, content: &str| {
         json!({ "root": root, "path": path, "bytes": content.len(),
-            "sha256": crate::base::digest::Digest::of(content.as_bytes()).to_string(), "mode": "0644", "uid": 0, "gid": 0,
+            "sha256": Digest::of(content.as_bytes()).to_string(), "mode": "0644", "uid": 0, "gid": 0,
             "changed": [0, 0], "database": false })
     };
     let manifest = |rows: Vec<Value>| json!({ "stepladder_backup": 1, "name": "evil", "files": rows });
@@ -378,7 +379,10 @@ fn an_encrypted_archive_opens_with_its_key_alone() {
     house.write("config/a", "other");
     let none = house.restore(1, from_all()).expect_err("no key");
     assert!(none.message.contains("it is encrypted: name a key with `identity`"), "{}", none.message);
-    let with = |key: &age::x25519::Identity| json!({ "from": "backups", "name": "all", "identity": key.to_string().expose_secret(), "encrypt": key.to_public().to_string() });
+    let with = |key: &age::x25519::Identity| {
+        let (secret, public) = (key.to_string(), key.to_public().to_string());
+        json!({ "from": "backups", "name": "all", "identity": secret.expose_secret(), "encrypt": public })
+    };
     let wrong = house.restore(2, with(&other)).expect_err("another key");
     assert!(wrong.message.contains("can't be opened"), "{}", wrong.message);
     let done = house.restore(3, with(&key)).expect("restored");
@@ -398,7 +402,11 @@ fn an_encrypted_archive_opens_with_its_key_alone() {
 /// the old archives or a new one that is good.
 #[test]
 fn a_backup_killed_anywhere_leaves_no_archive_that_is_not_good() {
-    let wish = || json!({ "to": "backups", "name": "all", "sources": { "config": "**", "data": "**" }, "keep": { "last": 1, "at_least": 1 } });
+    let wish = || {
+        let mut wish = everything();
+        wish["keep"] = json!({ "last": 1, "at_least": 1 });
+        wish
+    };
     for changes in 0.. {
         let house = House::new();
         house.write("config/a", "one");
@@ -488,7 +496,7 @@ fn a_restore_that_fails_in_the_middle_puts_everything_back_and_says_so() {
     let mut targets = Targets::find(&order, &chosen.manifest, true, &halt).expect("targets");
     let safety = order.save(&door, &targets, &halt).expect("saved");
     // What is in place afterwards is not what the archive should have had.
-    targets.all[1].row.sum = crate::base::digest::Digest::of(b"something else");
+    targets.all[1].row.sum = Digest::of(b"something else");
     let failure = order.carry_out(&door, &chosen, &targets, &safety, &halt).expect_err("other bytes");
     assert!(failure.message.contains("config/b has other bytes than the archive"), "{}", failure.message);
     assert!(
