@@ -5,22 +5,29 @@
 //! command and back into a reply here; the keeper minds the child. Reads no clock but through
 //! [`World`]. Every future may be dropped at any time, which stops the work.
 
+mod archive;
 mod args;
 pub mod channel;
+mod backup;
 mod connect;
 mod dns;
 mod door;
 mod exposition;
+mod files;
 mod glob;
 mod hook;
+mod holders;
 mod http;
 mod judge;
 mod logs;
 mod notify;
+mod pack;
 mod process;
 mod prometheus;
 mod redis;
 mod report;
+mod restore;
+mod roots;
 mod scrape;
 mod secret;
 mod sql;
@@ -83,6 +90,9 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Scrape => scrape::perform(&args, world).await,
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
+        Kind::Files => files::perform(&args, world, request.rehearsal).await,
+        Kind::Backup => backup::perform(&args, world, &request.run, request.rehearsal).await,
+        Kind::Restore => restore::perform(&args, world, &request.run, request.rehearsal).await,
         Kind::Report => report::perform(&args, world).await,
         Kind::Notify => notify::notify(request, &args, world).await,
         Kind::Escalate => Ok(notify::escalate(&args)),

@@ -2,10 +2,10 @@
 
 use crate::act::args::Args;
 use crate::act::door::{Door, Existing};
+use crate::act::roots;
 use crate::act::verdict::Done;
 use crate::act::world::World;
 use crate::base::digest::Digest;
-use crate::base::ids::Name;
 use crate::base::value::json;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -31,13 +31,7 @@ fn place(args: &Args, world: &World, to: &str) -> Result<(PathBuf, PathBuf), Fai
         let inside = Path::new(to).strip_prefix("reports").unwrap_or(Path::new(to));
         return Ok((world.path("reports"), inside.into()));
     };
-    let name = Name::parse(&root).ok();
-    let directory = name.and_then(|name| world.settings.roots.get(&name));
-    let known = || world.settings.roots.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let known = || if world.settings.roots.is_empty() { "none".into() } else { known() };
-    let missing = || format!("there is no root `{root}` in stepladder.yaml (there are: {})", known());
-    let directory = directory.ok_or_else(|| Failure::lasting(FailureKind::Missing, missing()))?;
-    Ok((world.path(directory), to.into()))
+    Ok((roots::directory(world, &root)?, to.into()))
 }
 
 fn body(args: &Args) -> Result<String, Failure> {

@@ -85,6 +85,7 @@ pub enum Seat {
 #[must_use]
 pub fn seat(request: &Request) -> Seat {
     match Kind::parse(&request.kind) {
+        Some(kind) if request.rehearsal && kind.rehearses() => Seat::Here,
         Some(Kind::Shell | Kind::Exec | Kind::Script) => Seat::Child,
         Some(Kind::Report | Kind::Notify | Kind::Escalate) | None => Seat::Here,
         Some(
@@ -97,7 +98,10 @@ pub fn seat(request: &Request) -> Seat {
             | Kind::Prometheus
             | Kind::Scrape
             | Kind::System
-            | Kind::Logs),
+            | Kind::Logs
+            | Kind::Files
+            | Kind::Backup
+            | Kind::Restore),
         ) if kind.reads(&|key| request.params.get(key).is_some()) => Seat::Here,
         Some(_) => Seat::Host,
     }
@@ -123,6 +127,10 @@ mod tests {
             ("sql", "execute", Seat::Host),
             ("tcp", "send", Seat::Host),
             ("logs", "files", Seat::Here),
+            ("files", "find", Seat::Here),
+            ("files", "remove", Seat::Host),
+            ("backup", "to", Seat::Host),
+            ("restore", "from", Seat::Host),
             ("report", "to", Seat::Here),
             ("notify", "message", Seat::Here),
         ] {
@@ -138,8 +146,12 @@ mod tests {
                 timeout: None,
                 sealed: std::collections::BTreeMap::new(),
                 artifacts: Vec::new(),
+                rehearsal: false,
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
+            let rehearsed = matches!(kind, "files" | "backup" | "restore");
+            let rehearsal = Request { rehearsal: true, ..request };
+            assert_eq!(seat(&rehearsal), if rehearsed { Seat::Here } else { wanted }, "{kind} {key} in a dry run");
         }
     }
 }

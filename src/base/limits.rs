@@ -114,6 +114,14 @@ limits! {
     MAX_HOOK_BODY = 1024 * 1024, "bytes of the body of one webhook or alert", "the largest that the services we know send is a fraction of it";
     /// Files that one trigger watches.
     MAX_WATCHED_FILES = 10_000, "files that one trigger watches", "each is remembered with what it looked like";
+    /// Entries of directories looked at by one `files`, `backup` or `restore`.
+    MAX_TREE = 1_000_000, "entries looked at by one step about files", "a pattern over a whole machine must end";
+    /// Depth of directories that are entered.
+    MAX_DIRECTORIES_DEEP = 64, "directories within directories", "deeper is a loop that somebody mounted";
+    /// Files named in the output of one step.
+    MAX_LISTED = 500, "files named in an output", "all are counted; the rest is what `find` of the shell is for";
+    /// Bytes of the manifest of one backup.
+    MAX_MANIFEST = 64 * 1024 * 1024, "bytes of the manifest of one backup", "a row for each file, a quarter of a million of them";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

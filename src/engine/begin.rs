@@ -158,8 +158,10 @@ impl<'a> Turn<'a> {
             Rehearsal::Print => return self.print_only(place, step, action),
         };
         let number = self.next_try(place);
+        let rehearsal = self.run.started.dry && action.rehearses();
         let request = match self.request(place, step, action, number) {
-            Ok(request) => request,
+            Ok(request) => Request { rehearsal, ..request },
+            Err(_) if rehearsal => return self.print_only(place, step, action),
             Err(error) if self.run.started.dry => {
                 let reason = format!("unknown in a dry run: {error}");
                 return self.end(place, step, ended(Outcome::Skipped, Some(reason)));
@@ -201,6 +203,7 @@ impl<'a> Turn<'a> {
             timeout: self.longest(place, step),
             sealed: self.sealed(),
             artifacts: step.artifacts.clone(),
+            rehearsal: false,
         })
     }
 
@@ -254,6 +257,7 @@ impl<'a> Turn<'a> {
             timeout: self.longest(place, step),
             sealed: self.sealed(),
             artifacts: Vec::new(),
+            rehearsal: false,
         })
     }
 }

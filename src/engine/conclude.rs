@@ -167,7 +167,8 @@ impl<'a> Turn<'a> {
         inner: Level,
     ) -> Result<(), IllegalEvent> {
         let recovered = recovered || self.run.steps.get(place).is_some_and(|run| run.recovering);
-        let (own, reason) = worst(result).map_or((Level::Ok, None), |(level, reason)| (level, Some(reason)));
+        let (own, reason) = worst(result)
+            .map_or_else(|| (Level::Ok, summary(step, &result.output)), |(level, reason)| (level, Some(reason)));
         let least = if recovered { Level::Notice } else { Level::Ok };
         let outcome = if recovered { Outcome::Recovered } else { Outcome::Succeeded };
         let ended = StepEnded { level: own.max(inner).max(least), ..ended(outcome, reason) };
@@ -308,6 +309,12 @@ impl<'a> Turn<'a> {
         }
         Ok(())
     }
+}
+
+/// What a step about files says of itself, in a sentence.
+fn summary(step: &Step, output: &Value) -> Option<String> {
+    step.kind.action().filter(|action| action.rehearses())?;
+    output.get("summary").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Items of a `foreach` recover each by itself; handlers of the whole belong to the whole.

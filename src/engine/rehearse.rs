@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// What a dry run does with a step.
 pub(super) enum Rehearsal<'a> {
-    /// It performs this.
+    /// It performs this: it reads, or it says itself what it would do.
     Perform(&'a Arc<Step>, &'a Action),
     /// It says what would be done.
     Print,
@@ -34,8 +34,8 @@ impl<'a> Turn<'a> {
             (Some(check), _) => {
                 check.kind.action().map_or(Rehearsal::Print, |instead| Rehearsal::Perform(check, instead))
             }
-            (None, true) => Rehearsal::Perform(step, action),
-            (None, false) => Rehearsal::Print,
+            (None, false) if !action.rehearses() => Rehearsal::Print,
+            (None, _) => Rehearsal::Perform(step, action),
         }
     }
 
@@ -65,10 +65,11 @@ impl<'a> Turn<'a> {
         self.end(place, step, StepEnded { planned, ..ended(Outcome::Skipped, reason) })
     }
 
-    /// What a `check:` stands for: the plan lists the step, not what was run instead.
+    /// What a `check:` or a rehearsal stands for: the plan lists the step, not what was run instead.
     pub(super) fn stood_for(&self, place: &Place, step: &Step) -> Option<Planned> {
         let whole = place.last().item.is_none() && step.foreach.is_some();
-        let asked = self.run.started.dry && step.check.is_some() && !whole;
+        let instead = step.check.is_some() || step.kind.action().is_some_and(Action::rehearses);
+        let asked = self.run.started.dry && instead && !whole;
         asked.then(|| self.planned(place, step, "it could not be said what it would do")).flatten()
     }
 

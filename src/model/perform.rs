@@ -38,6 +38,9 @@ pub struct Request {
     /// Patterns of the files kept of it, relative to its working directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Only to say what would be done: nothing may change. Set in dry runs, for kinds that can say it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
 }
 
 /// How an attempt ended.

@@ -185,6 +185,7 @@ mod tests {
             timeout: None,
             sealed: BTreeMap::new(),
             artifacts: Vec::new(),
+            rehearsal: false,
         }
     }
 

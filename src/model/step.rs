@@ -172,6 +172,12 @@ impl Action {
     pub fn reads(&self) -> bool {
         self.kind.reads(&|key| self.params.get(key).is_some())
     }
+
+    /// Whether a dry run asks it what it would do.
+    #[must_use]
+    pub fn rehearses(&self) -> bool {
+        self.kind.rehearses() && !self.reads()
+    }
 }
 
 /// `watch:`

@@ -61,6 +61,7 @@ fn request() -> Request {
         timeout: None,
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
+        rehearsal: false,
     }
 }
 

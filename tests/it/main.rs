@@ -49,6 +49,7 @@ mod shell_values;
 mod sim;
 mod simulate;
 mod socket;
+mod step_files;
 mod store;
 mod stranded;
 mod tidy;

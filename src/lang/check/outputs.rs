@@ -78,6 +78,9 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Sql
         | Kind::Prometheus
         | Kind::System
+        | Kind::Files
+        | Kind::Backup
+        | Kind::Restore
         | Kind::Report
         | Kind::Notify
         | Kind::Escalate => &[],

@@ -3,20 +3,25 @@
 
 use crate::model::shape::{Effects, KindSpec};
 
+mod backup;
 mod dns;
 mod expect;
+mod files;
 mod http;
 mod logs;
 mod notify;
 mod prometheus;
 mod redis;
 mod report;
+mod restore;
 mod scrape;
 mod shell;
 mod sql;
 mod system;
 mod tcp;
 mod tls;
+
+pub use files::parse_share;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident => $spec:expr;)*) => {
@@ -64,6 +69,12 @@ kinds! {
     System => system::SYSTEM;
     /// `logs:` lines of log files.
     Logs => logs::LOGS;
+    /// `files:` files below a named root.
+    Files => files::FILES;
+    /// `backup:` an archive of files and databases.
+    Backup => backup::BACKUP;
+    /// `restore:` such an archive put back.
+    Restore => restore::RESTORE;
     /// `report:` a file for people or programs.
     Report => report::REPORT;
     /// `notify:` a message.
@@ -73,8 +84,7 @@ kinds! {
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] =
-    &["sip", "service", "livekit", "files", "backup", "restore", "resolve", "silence", "approval"];
+pub const LATER: &[&str] = &["sip", "service", "livekit", "resolve", "silence", "approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -98,7 +108,10 @@ impl Kind {
             Self::Tls => &["connect", "file"],
             Self::Sql => &["sqlite", "postgres"],
             Self::Report => &["json", "markdown", "html", "text"],
-            Self::Exec
+            Self::Files => files::ACTIONS,
+            Self::Backup
+            | Self::Restore
+            | Self::Exec
             | Self::Script
             | Self::Tcp
             | Self::Dns
@@ -119,7 +132,10 @@ impl Kind {
             Self::Http => &["headers", "auth", "body", "json", "form"],
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
             Self::Redis | Self::Sql => &["password"],
-            Self::Shell
+            Self::Restore => &["identity"],
+            Self::Files
+            | Self::Backup
+            | Self::Shell
             | Self::Exec
             | Self::Script
             | Self::Tcp
@@ -144,7 +160,10 @@ impl Kind {
                 Self::Redis => has("delete"),
                 Self::Sql => has("execute"),
                 Self::Tcp => has("send"),
-                Self::Shell
+                Self::Files => !["find", "verify"].iter().any(|key| has(key)),
+                Self::Backup
+                | Self::Restore
+                | Self::Shell
                 | Self::Exec
                 | Self::Script
                 | Self::Dns
@@ -157,6 +176,32 @@ impl Kind {
                 | Self::Notify
                 | Self::Escalate => true,
             },
+        }
+    }
+}
+
+impl Kind {
+    /// Whether it can say itself what it would do: a dry run asks it, by a request that is marked as a rehearsal.
+    #[must_use]
+    pub fn rehearses(self) -> bool {
+        match self {
+            Self::Files | Self::Backup | Self::Restore => true,
+            Self::Shell
+            | Self::Exec
+            | Self::Script
+            | Self::Http
+            | Self::Tcp
+            | Self::Dns
+            | Self::Tls
+            | Self::Redis
+            | Self::Sql
+            | Self::Prometheus
+            | Self::Scrape
+            | Self::System
+            | Self::Logs
+            | Self::Report
+            | Self::Notify
+            | Self::Escalate => false,
         }
     }
 }
@@ -198,6 +243,11 @@ mod tests {
             (Kind::Tcp, &["send"][..], false),
             (Kind::Shell, &["sh"][..], false),
             (Kind::Logs, &["files"][..], true),
+            (Kind::Files, &["root", "find"][..], true),
+            (Kind::Files, &["root", "verify"][..], true),
+            (Kind::Files, &["root", "remove"][..], false),
+            (Kind::Backup, &["to"][..], false),
+            (Kind::Restore, &["from"][..], false),
         ] {
             assert_eq!(kind.reads(&keys(written)), reads, "{} {written:?}", kind.name());
         }

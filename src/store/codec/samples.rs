@@ -146,6 +146,7 @@ pub(crate) fn request() -> Request {
         timeout: Some(Span::from_secs(90)),
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
+        rehearsal: false,
     }
 }
 

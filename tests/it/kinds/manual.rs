@@ -105,6 +105,12 @@ fn manual() -> String {
         write!(text, "\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n", spec.name, spec.doc, spec.example).unwrap();
         let effects = match spec.effects {
             Effects::Reads => "It only reads: it runs in a dry run too, and is repeated after an interruption.",
+            Effects::Changes if kind.rehearses() => {
+                "It changes something: a dry run asks it what it would do, and nothing repeats it unasked."
+            }
+            Effects::Depends if kind.rehearses() => {
+                "It reads or changes, as its keys say: a dry run asks it what it would do, and only what reads is repeated."
+            }
             Effects::Changes => "It changes something: a dry run only prints it, and nothing repeats it unasked.",
             Effects::Depends => {
                 "It reads or changes, as its keys say: only what reads runs in a dry run and is repeated."

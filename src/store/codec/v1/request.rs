@@ -29,6 +29,8 @@ pub(super) struct Request {
     sealed: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     artifacts: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rehearsal: bool,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -145,8 +147,20 @@ impl From<Arg> for DomainArg {
 
 impl From<&perform::Request> for Request {
     fn from(request: &perform::Request) -> Self {
-        let perform::Request { run, place, attempt, kind, params, env, workdir, output, timeout, sealed, artifacts } =
-            request;
+        let perform::Request {
+            run,
+            place,
+            attempt,
+            kind,
+            params,
+            env,
+            workdir,
+            output,
+            timeout,
+            sealed,
+            artifacts,
+            ..
+        } = request;
         Self {
             run: run.clone(),
             place: place.to_string(),
@@ -159,6 +173,7 @@ impl From<&perform::Request> for Request {
             timeout_ms: timeout.map(Span::millis),
             sealed: sealed.clone(),
             artifacts: artifacts.clone(),
+            rehearsal: request.rehearsal,
         }
     }
 }
@@ -167,8 +182,20 @@ impl TryFrom<Request> for perform::Request {
     type Error = CodecError;
 
     fn try_from(request: Request) -> Result<Self, CodecError> {
-        let Request { run, place, attempt, kind, params, env, workdir, output, timeout_ms, sealed, artifacts } =
-            request;
+        let Request {
+            run,
+            place,
+            attempt,
+            kind,
+            params,
+            env,
+            workdir,
+            output,
+            timeout_ms,
+            sealed,
+            artifacts,
+            rehearsal,
+        } = request;
         Ok(Self {
             run,
             place: Place::parse(&place).map_err(|bad| CodecError::Malformed(bad.to_string()))?,
@@ -181,6 +208,7 @@ impl TryFrom<Request> for perform::Request {
             timeout: timeout_ms.map(Span::from_millis),
             sealed,
             artifacts,
+            rehearsal,
         })
     }
 }

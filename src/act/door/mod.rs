@@ -8,6 +8,13 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
 
+mod draft;
+pub(super) mod fault;
+mod tree;
+
+pub(super) use draft::{Draft, Looks};
+pub(super) use tree::{Found, Patterns, Seen};
+
 /// A directory below which paths are opened.
 #[derive(Debug)]
 pub(super) struct Door(OwnedFd);
@@ -25,6 +32,86 @@ impl Door {
         std::fs::create_dir_all(directory)?;
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(rustix::fs::openat(CWD, directory, flags, Mode::empty())?))
+    }
+
+    /// The door of a directory that is there.
+    pub(super) fn existing(directory: &Path) -> io::Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::openat(CWD, directory, flags, Mode::empty())?))
+    }
+
+    /// A directory below, through no link and into no other filesystem; the empty path is the door's own.
+    pub(super) fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        Ok(openat2(&self.0, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), strict())?)
+    }
+
+    /// The door of a directory below, which is made if it is not there.
+    pub(super) fn below(&self, path: &Path) -> io::Result<Self> {
+        self.make_directories(path)?;
+        self.directory(path).map(Self)
+    }
+
+    /// The door of a directory below that is there.
+    pub(super) fn inside(&self, path: &Path) -> io::Result<Self> {
+        self.directory(path).map(Self)
+    }
+
+    /// Clears away what killed steps left unfinished, of files whose names begin so, in the directory itself.
+    /// Only for who holds it.
+    pub(super) fn clear(&self, beginning: &str) -> io::Result<()> {
+        let own = self.directory(Path::new(""))?;
+        for entry in rustix::fs::Dir::read_from(&own)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let stale = name.strip_prefix('.').is_some_and(|name| name.starts_with(beginning));
+            if stale && name.contains(draft::TEMPORARY) {
+                fault::point()?;
+                unlinkat(&own, entry.file_name(), AtFlags::empty())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a path is, as [`Door::directory`] resolves: the open directory and the last name.
+    fn place<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a str)> {
+        let name = path.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(no_file)?;
+        Ok((self.directory(path.parent().unwrap_or(Path::new("")))?, name))
+    }
+
+    /// Makes the directories of a path that are not there, each through no link.
+    pub(super) fn make_directories(&self, path: &Path) -> io::Result<()> {
+        let mut made = std::path::PathBuf::new();
+        for part in path.components() {
+            let Component::Normal(name) = part else { return Err(outside()) };
+            let within = self.directory(&made)?;
+            fault::point()?;
+            match mkdirat(&within, name, Mode::from_raw_mode(0o750)) {
+                Ok(()) => fsync(&within)?,
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            made.push(name);
+        }
+        self.directory(&made).map(drop)
+    }
+
+    /// Holds the directory against every other step that asks for it; `None` while one has it. Given back when
+    /// what is returned is dropped, also by kill -9.
+    pub(super) fn lock(&self) -> io::Result<Option<OwnedFd>> {
+        // A descriptor of its own: a lock belongs to the open file, not to the process.
+        let own = self.directory(Path::new(""))?;
+        match rustix::fs::flock(&own, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(own)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many bytes this user may still write there.
+    pub(super) fn free_bytes(&self) -> io::Result<u64> {
+        let room = rustix::fs::fstatvfs(&self.0)?;
+        Ok(room.f_bavail.saturating_mul(room.f_frsize))
     }
 
     /// Writes a whole file, atomically and durably; true if there was one before.
@@ -59,7 +146,6 @@ impl Door {
 
     /// The directory a path is in, made if it is not there, and the last name.
     fn parent<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a str)> {
-        let outside = || io::Error::new(io::ErrorKind::PermissionDenied, "the path leads outside");
         let mut names = Vec::new();
         for component in path.components() {
             match component {
@@ -68,7 +154,7 @@ impl Door {
                 Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(outside()),
             }
         }
-        let name = names.pop().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+        let name = names.pop().ok_or_else(no_file)?;
         let mut directory = self.0.try_clone()?;
         for name in names {
             match mkdirat(&directory, name, Mode::from_raw_mode(0o750)) {
@@ -84,6 +170,19 @@ impl Door {
         }
         Ok((directory, name))
     }
+}
+
+/// Through no link at all, and into nothing that is mounted below.
+fn strict() -> ResolveFlags {
+    ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV
+}
+
+fn outside() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "the path leads outside")
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")
 }
 
 #[cfg(test)]

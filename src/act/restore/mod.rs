@@ -1,0 +1,351 @@
+//! `restore`: an archive checked whole, what is there saved, everything written beside its place, then put into place.
+//!
+//! Before the first file is replaced a mark is set that names the safety backup. Whoever finds the mark later
+//! puts that backup back first: so neither a failure nor kill -9 leaves half of one state and half of another.
+
+mod place;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+use crate::act::archive::{self, Archive, Keys, Manifest, Series};
+use crate::act::args::Args;
+use crate::act::backup::{Place, half_file, keep_archive};
+use crate::act::door::{Door, Existing, Found, Patterns};
+use crate::act::pack::Format;
+use crate::act::restore::targets::Targets;
+use crate::act::roots::{self, Halt};
+use crate::act::verdict::Done;
+use crate::act::world::World;
+use crate::base::ids::Name;
+use crate::base::level::Level;
+use crate::base::limits::MAX_LISTED;
+use crate::base::span::show_size;
+use crate::base::value::{Value, json};
+use crate::model::perform::{Failure, Finding};
+use crate::model::policy::FailureKind;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// Names in the sentence of a dry run.
+const NAMED: usize = 200;
+/// Bytes of the mark.
+const MARK: u64 = 64 * 1024;
+
+/// What is asked for.
+struct Order {
+    place: Place,
+    name: String,
+    /// A file name; the newest good one where there is none.
+    wanted: Option<String>,
+    only: Option<Patterns>,
+    /// Permissions that files get whatever the archive says.
+    modes: Vec<(Patterns, u32)>,
+    keys: Keys,
+    recipients: Vec<String>,
+    roots: BTreeMap<String, PathBuf>,
+    now: jiff::Timestamp,
+    run: String,
+}
+
+/// The archive that is put back.
+struct Chosen {
+    archive: Archive,
+    found: Found,
+    manifest: Manifest,
+    all: Vec<String>,
+    notes: Vec<String>,
+}
+
+pub(super) async fn perform(args: &Args, world: &World, run: &str, rehearsal: bool) -> Result<Done, Failure> {
+    let order = Order::read(args, world, run)?;
+    roots::blocking(move |halt| order.run(rehearsal, halt)).await
+}
+
+impl Order {
+    fn read(args: &Args, world: &World, run: &str) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::lasting(FailureKind::Template, why);
+        let only = args.texts("only");
+        let only = (!only.is_empty()).then(|| Patterns::new(&only, &[], true)).transpose().map_err(wrong)?;
+        let keys = args.text("identity").map(|text| keys(world, &text)).transpose()?.unwrap_or_default();
+        let roots = world.settings.roots.iter().map(|(name, path)| (name.to_string(), world.path(path)));
+        Ok(Self {
+            place: Place::read(args, world, "from")?,
+            name: name(args)?,
+            wanted: args.text("archive").filter(|archive| archive != "latest" && !archive.is_empty()),
+            only,
+            modes: modes(args)?,
+            keys,
+            recipients: args.texts("encrypt"),
+            roots: roots.collect(),
+            now: world.now,
+            run: run.to_owned(),
+        })
+    }
+
+    fn run(&self, rehearsal: bool, halt: &Halt) -> Result<Done, Failure> {
+        let missing = || {
+            let why = format!("there are no archives: {} is not there", self.place.path().display());
+            Failure::lasting(FailureKind::Missing, why)
+        };
+        let door = self.place.there()?.ok_or_else(missing)?;
+        let half = self.half(&door)?;
+        if rehearsal {
+            let mut chosen = self.choose(&door, halt)?;
+            let targets = Targets::find(self, &chosen.manifest, false, halt)?;
+            if let Some(safety) = half {
+                let note = format!("an earlier restore was broken off: {safety} would be put back first");
+                chosen.notes.push(note);
+            }
+            return Ok(Self::done(&chosen, &targets, None));
+        }
+        let _held = roots::hold(&door, &self.place.path(), halt)?;
+        let mut notes = Vec::new();
+        if let Some(safety) = self.half(&door)? {
+            self.put_back(&door, &safety)?;
+            notes.push(format!("an earlier restore was broken off: {safety} was put back first"));
+        }
+        let mut chosen = self.choose(&door, halt)?;
+        chosen.notes.splice(0..0, notes);
+        let targets = Targets::find(self, &chosen.manifest, true, halt)?;
+        let _roots = targets.hold(&self.place.path(), halt)?;
+        targets.refuse_used()?;
+        let safety = self.save(&door, &targets, halt)?;
+        self.carry_out(&door, &chosen, &targets, &safety, halt)?;
+        if chosen.archive.sealed && self.recipients.is_empty() && targets.count() > 0 {
+            chosen.notes.push(format!("{safety} is not encrypted: name recipients with `encrypt`"));
+        }
+        Ok(Self::done(&chosen, &targets, Some(&safety)))
+    }
+
+    /// The newest good archive, or the one that was named.
+    fn choose(&self, door: &Door, halt: &Halt) -> Result<Chosen, Failure> {
+        let said = |error: io::Error| roots::failure(&format!("archives of `{}`", self.name), &error);
+        let series = Series { door, name: self.name.clone() };
+        let list = series.list().map_err(said)?;
+        let all = list.iter().take(MAX_LISTED).map(|(archive, _)| archive.file.clone()).collect();
+        let mut notes = Vec::new();
+        if let Some(file) = &self.wanted {
+            let (archive, found) = self.named(door, file).map_err(said)?;
+            let manifest = archive::verify(door, &found, &archive, &self.keys, halt);
+            let manifest = manifest.map_err(|error| refused(file, &error))?;
+            return Ok(Chosen { archive, found, manifest, all, notes });
+        }
+        for (archive, found) in list {
+            match archive::verify(door, &found, &archive, &self.keys, halt) {
+                Ok(manifest) => return Ok(Chosen { archive, found, manifest, all, notes }),
+                Err(error) if halt.asked() => return Err(said(error)),
+                Err(error) => notes.push(format!("{} is not good: {error}", archive.file)),
+            }
+        }
+        let why = if notes.is_empty() { "there is none".to_owned() } else { notes.join("; ") };
+        let why = format!(
+            "nothing was restored: no good archive of `{}` in {}: {why}",
+            self.name,
+            self.place.path().display()
+        );
+        Err(Failure::lasting(FailureKind::Missing, why))
+    }
+
+    /// An archive by its file name: of this name, or a safety backup of it.
+    fn named(&self, door: &Door, file: &str) -> io::Result<(Archive, Found)> {
+        let safety = Series { door, name: self.safety_name() };
+        if Archive::parse(&safety.name, file).is_some() {
+            return safety.named(file);
+        }
+        Series { door, name: self.name.clone() }.named(file)
+    }
+
+    fn safety_name(&self) -> String {
+        format!("{}-before-restore", self.name)
+    }
+
+    /// What is there now, as an archive that was read back; its file name.
+    fn save(&self, door: &Door, targets: &Targets, halt: &Halt) -> Result<String, Failure> {
+        let said = |error: io::Error| {
+            let what = "nothing was restored: what is there now can't be saved first";
+            roots::failure(what, &error)
+        };
+        let name = self.safety_name();
+        let series = Series { door, name: name.clone() };
+        series.clear().map_err(said)?;
+        let archive = series.next(self.now, Format::Zstd, !self.recipients.is_empty()).map_err(said)?;
+        let (parts, absent) = targets.parts(door, &self.place.path(), &archive, halt).map_err(said)?;
+        let start = Manifest { name, made: self.now.to_string(), run: self.run.clone(), absent, ..Manifest::default() };
+        keep_archive(door, &archive, &self.recipients, &parts, start, halt).map_err(said)?;
+        Ok(archive.file)
+    }
+
+    /// Everything beside its place, then into place. After the mark is set a failure puts the safety backup back.
+    fn carry_out(
+        &self,
+        door: &Door,
+        chosen: &Chosen,
+        targets: &Targets,
+        safety: &str,
+        halt: &Halt,
+    ) -> Result<(), Failure> {
+        let file = &chosen.archive.file;
+        let staged = targets
+            .room()
+            .and_then(|()| targets.stage(door, &chosen.found, &chosen.archive, &self.keys, halt))
+            .and_then(|()| self.mark(door, safety, file));
+        if let Err(error) = staged {
+            targets.discard();
+            return Err(roots::failure(&format!("{file} was not restored, and nothing was replaced"), &error));
+        }
+        let placed = targets.settle(halt).and_then(|()| targets.check(halt));
+        let Err(error) = placed.and_then(|()| self.unmark(door)) else { return Ok(()) };
+        let failed = roots::failure(&format!("{file} was not restored"), &error);
+        match self.put_back(door, safety) {
+            Ok(()) => {
+                let message = format!("{}. What was there before was put back from {safety}", failed.message);
+                Err(Failure { message, ..failed })
+            }
+            Err(worse) => {
+                let message = format!(
+                    "{}. Putting back what was there before failed, too: {}. It is safe in {}; the next restore of \
+                     `{}` puts it back first",
+                    failed.message,
+                    worse.message,
+                    self.place.path().join(safety).display(),
+                    self.name
+                );
+                Err(Failure { message, lasting: true, ..failed })
+            }
+        }
+    }
+
+    /// Makes everything as the safety backup has it, and takes the mark away. What stops the step does not stop this.
+    fn put_back(&self, door: &Door, safety: &str) -> Result<(), Failure> {
+        let halt = Halt::default();
+        let said = |error: io::Error| roots::failure(&format!("{safety} can't be put back"), &error);
+        let (archive, found) = self.named(door, safety).map_err(said)?;
+        let manifest = archive::verify(door, &found, &archive, &self.keys, &halt).map_err(said)?;
+        let everything = Self { only: None, keys: Keys::new(), ..self.like() };
+        let targets = Targets::find(&everything, &manifest, true, &halt)?;
+        targets.stage(door, &found, &archive, &self.keys, &halt).map_err(said)?;
+        targets.settle(&halt).and_then(|()| targets.check(&halt)).map_err(said)?;
+        self.unmark(door).map_err(said)
+    }
+
+    /// The same without its keys, which can't be copied.
+    fn like(&self) -> Self {
+        Self {
+            place: self.place.clone(),
+            name: self.name.clone(),
+            wanted: self.wanted.clone(),
+            only: self.only.clone(),
+            modes: Vec::new(),
+            keys: Keys::new(),
+            recipients: self.recipients.clone(),
+            roots: self.roots.clone(),
+            now: self.now,
+            run: self.run.clone(),
+        }
+    }
+
+    /// The safety backup of a restore that was broken off.
+    fn half(&self, door: &Door) -> Result<Option<String>, Failure> {
+        let said = |error: io::Error| roots::failure("the mark of a broken off restore", &error);
+        let Some(found) = door.look(&half_file(&self.name)).map_err(said)? else { return Ok(None) };
+        let mut text = String::new();
+        let read = door.read(&found).and_then(|file| file.take(MARK).read_to_string(&mut text));
+        read.map_err(said)?;
+        let value: Option<Value> = serde_json::from_str(&text).ok();
+        let safety = value.and_then(|value| Some(value.get("safety")?.as_str()?.to_owned()));
+        safety.map(Some).ok_or_else(|| said(io::Error::other("it can't be read")))
+    }
+
+    fn mark(&self, door: &Door, safety: &str, archive: &str) -> io::Result<()> {
+        let mut draft = door.draft(&half_file(&self.name))?;
+        writeln!(draft.file(), "{}", json!({ "safety": safety, "archive": archive, "run": self.run }))?;
+        draft.keep(Existing::Replace)
+    }
+
+    fn unmark(&self, door: &Door) -> io::Result<()> {
+        match door.look(&half_file(&self.name))? {
+            Some(found) => door.remove(&found),
+            None => Ok(()),
+        }
+    }
+
+    fn done(chosen: &Chosen, targets: &Targets, safety: Option<&str>) -> Done {
+        let (changed, added, same) = (targets.changed(), targets.added(), targets.same());
+        let gone = match targets.gone.len() {
+            0 => String::new(),
+            count => format!(", {count} that were not there then taken away"),
+        };
+        let what = format!("{changed} changed, {added} added, {same} as they are{gone}");
+        let file = &chosen.archive.file;
+        let list: Vec<String> = targets.names();
+        let summary = match safety {
+            Some(safety) => format!("{file} was restored ({what}); what was there before is in {safety}"),
+            None => format!(
+                "would restore {file} of {} ({what}, {}): {}",
+                chosen.manifest.made,
+                show_size(targets.bytes()),
+                list.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        let notes = &chosen.notes;
+        let finding = |message: &String| Finding { level: Level::Warning.as_str().into(), message: message.clone() };
+        let output = json!({
+            "summary": summary,
+            "dry": safety.is_none(),
+            "archive": file,
+            "made": chosen.manifest.made,
+            "files": targets.count(),
+            "changed": changed,
+            "added": added,
+            "bytes": targets.bytes(),
+            "databases": targets.databases(),
+            "safety": safety.unwrap_or_default(),
+            "archives": chosen.all,
+            "list": list.iter().take(MAX_LISTED).collect::<Vec<_>>(),
+            "notes": notes,
+        });
+        Done { output, findings: notes.iter().map(finding).collect() }
+    }
+}
+
+fn refused(file: &str, error: &io::Error) -> Failure {
+    let why = format!("nothing was restored: {file} is not good: {error}");
+    Failure::lasting(FailureKind::Other, why)
+}
+
+/// What archives are called: a name, since files are called after it.
+fn name(args: &Args) -> Result<String, Failure> {
+    let text = args.need("name")?;
+    let wrong = |bad| Failure::lasting(FailureKind::Template, format!("`name: {text}` is no name of archives: {bad}"));
+    Name::parse(&text).map(|name| name.to_string()).map_err(wrong)
+}
+
+fn modes(args: &Args) -> Result<Vec<(Patterns, u32)>, Failure> {
+    let wrong = |why: String| Failure::lasting(FailureKind::Template, why);
+    let mode = |(pattern, digits): (String, String)| {
+        let mode = u32::from_str_radix(&digits, 8).ok().filter(|mode| *mode <= 0o7777);
+        let mode = mode.ok_or_else(|| format!("`modes`: `{digits}` is no mode: write octal digits, \"0600\""))?;
+        Ok((Patterns::new(&[pattern], &[], true)?, mode))
+    };
+    args.pairs("modes").into_iter().map(mode).collect::<Result<_, String>>().map_err(wrong)
+}
+
+/// The keys that a text is, or that are in the file it names.
+fn keys(world: &World, text: &str) -> Result<Keys, Failure> {
+    let lasting = |why: String| Failure::lasting(FailureKind::Missing, why);
+    if text.contains("AGE-SECRET-KEY-") {
+        return archive::keys(text).map_err(|why| lasting(format!("`identity`: {why}")));
+    }
+    let path = world.path(text);
+    let said = |error: io::Error| lasting(format!("`identity` {}: {error}", path.display()));
+    let mode = std::fs::metadata(&path).map_err(said)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let shown = path.display();
+        return Err(lasting(format!("`identity` {shown} may be read by others (mode {mode:04o}): chmod 600 {shown}")));
+    }
+    let read = std::fs::read_to_string(&path).map_err(said)?;
+    archive::keys(&read).map_err(|why| lasting(format!("`identity` {}: {why}", path.display())))
+}
