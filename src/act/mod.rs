@@ -7,16 +7,16 @@
 
 mod archive;
 mod args;
-pub mod channel;
 mod backup;
+pub mod channel;
 mod connect;
 mod dns;
 mod door;
 mod exposition;
 mod files;
 mod glob;
-mod hook;
 mod holders;
+mod hook;
 mod http;
 mod judge;
 mod logs;
@@ -40,10 +40,10 @@ mod verdict;
 mod web;
 mod world;
 
-pub use notify::addresses;
-pub use judge::judge;
 pub use glob::{files, matches as fits};
 pub use hook::{Incoming, unbase64};
+pub use judge::judge;
+pub use notify::addresses;
 pub use process::{Captured, Command, ProcessExit, command, reply, signal_name};
 pub use secret::{Filled, Seal, Secrets};
 pub use world::{Announcement, Say, Seat, World, seat};
@@ -95,7 +95,10 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Restore => restore::perform(&args, world, &request.run, request.rehearsal).await,
         Kind::Report => report::perform(&args, world).await,
         Kind::Notify => notify::notify(request, &args, world).await,
-        Kind::Escalate => Ok(notify::escalate(&args)),
+        Kind::Escalate | Kind::Resolve | Kind::Silence => {
+            let what = format!("`{}` is for whoever drives the run: it knows the incidents", request.kind);
+            Err(Failure::lasting(FailureKind::Start, what))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `notify` and `escalate`: words for people. Neither ever fails.
+//! `notify`: words for people. It never fails.
 //!
 //! A `notify` sends by itself, a few times where that helps; an attempt that is lost with its owner is begun again,
 //! so that a message is sent at least once, always under the same key
@@ -177,12 +177,4 @@ async fn confirmed(message: &Message, to: &Address, id: &str, until: (Duration, 
         tokio::time::sleep(ASKED).await;
     }
     accepted
-}
-
-pub(super) fn escalate(args: &Args) -> Done {
-    let message = args.text("message").unwrap_or_default();
-    let severity = args.text("severity").map_or_else(String::new, |severity| format!(" {severity}"));
-    let note = format!("no incident is opened by this release; it would say{severity}: {message}");
-    let findings = vec![Finding { level: Level::Warning.as_str().into(), message: note }];
-    Done { output: json!({ "opened": false, "incident": "" }), findings }
 }

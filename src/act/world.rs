@@ -87,7 +87,7 @@ pub fn seat(request: &Request) -> Seat {
     match Kind::parse(&request.kind) {
         Some(kind) if request.rehearsal && kind.rehearses() => Seat::Here,
         Some(Kind::Shell | Kind::Exec | Kind::Script) => Seat::Child,
-        Some(Kind::Report | Kind::Notify | Kind::Escalate) | None => Seat::Here,
+        Some(Kind::Report | Kind::Notify | Kind::Escalate | Kind::Resolve | Kind::Silence) | None => Seat::Here,
         Some(
             kind @ (Kind::Http
             | Kind::Tcp

@@ -3,6 +3,7 @@
 
 mod access;
 mod duty;
+mod incidents;
 mod intake;
 mod schedules;
 mod watched;
@@ -90,9 +91,12 @@ impl Desk {
         self.service.answer(run, &place, actor, answer).map_err(told)
     }
 
-    /// Whether this process drives a run that has not ended.
+    /// Whether this process drives a run that has not ended, or an incident that climbs.
     pub async fn drives_any(&self) -> bool {
         let wanted = Runs { dry: true, limit: MAX_RUNS as usize, outcome: vec![RUNNING.into()], ..Runs::default() };
+        if self.service.has_incidents() {
+            return true;
+        }
         for row in self.service.runs(&wanted).unwrap_or_default() {
             // One that was set aside is in the list for good, and nobody drives it.
             if self.service.drives(row.run).await {

@@ -51,6 +51,7 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     );
     fires(&mut page, counts);
     calls(&mut page, counts);
+    incidents(&mut page, counts);
     appends(&mut page, counts);
     let refused = [(vec![], number(counts.refused))];
     family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
@@ -89,6 +90,26 @@ fn calls(page: &mut String, counts: &Counts) {
     family(page, "alerts_received_total", "counter", help, &[(vec![], number(counts.alerts))]);
     let help = "Calls that had to come since the start and did not";
     family(page, "heartbeats_missed_total", "counter", help, &[(vec![], number(counts.heartbeats_missed))]);
+}
+
+/// What became of incidents and pages.
+fn incidents(page: &mut String, counts: &Counts) {
+    let labelled = |label: &'static str, of: &BTreeMap<&'static str, u64>| -> Vec<Row> {
+        of.iter().map(|(word, count)| (vec![(label, (*word).to_owned())], number(*count))).collect()
+    };
+    let opened = counts.incidents_opened.iter();
+    let opened: Vec<Row> =
+        opened.map(|(severity, count)| (vec![("severity", severity.clone())], number(*count))).collect();
+    family(page, "incidents_opened_total", "counter", "Incidents opened since the start, by severity", &opened);
+    let ended = labelled("how", &counts.incidents_ended);
+    family(page, "incidents_ended_total", "counter", "Incidents ended since the start, by how", &ended);
+    let climbs: Vec<Row> =
+        counts.climbs.iter().map(|(level, count)| (vec![("level", level.to_string())], number(*count))).collect();
+    family(page, "incident_levels_total", "counter", "Levels of the ladder entered since the start", &climbs);
+    let pages = labelled("fate", &counts.pages);
+    family(page, "pages_total", "counter", "Messages about incidents since the start, by what became of them", &pages);
+    let breaches = labelled("clock", &counts.breaches);
+    family(page, "breaches_total", "counter", "Promises of the ladder not kept since the start", &breaches);
 }
 
 /// What was measured: the last sample of each series, unless it is too old to say anything.

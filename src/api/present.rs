@@ -1,5 +1,9 @@
 //! The service's plain data in the shapes that are sent, and back.
 
+mod incident;
+
+pub use incident::{incident, incident_row, silence};
+
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
     RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
@@ -205,6 +209,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
     let (kind, status, title) = match trouble {
         Trouble::NoRunbook { .. } => ("no-runbook", 404, "there is no such runbook"),
         Trouble::NoRun(_) => ("no-run", 404, "there is no such run"),
+        Trouble::NoIncident(_) => ("no-incident", 404, "there is no such incident"),
         Trouble::BadRunbook { .. } => ("bad-runbook", 422, "the runbook does not pass its checks"),
         Trouble::Book(_) => ("book", 422, "the book can't be read"),
         Trouble::Input(_) => ("input", 422, "the input is not right"),

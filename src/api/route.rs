@@ -1,5 +1,6 @@
 //! The routes of the API, one line each, and how requests and answers look in HTTP.
 
+mod incidents;
 mod intake;
 mod sent;
 mod watched;
@@ -53,6 +54,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
+        .merge(incidents::routes())
         .merge(watched::routes())
         .merge(intake::routes())
         .fallback(async || Problem::new(404, "no-such-route", "no such route", "there is nothing under this path"))

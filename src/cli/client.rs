@@ -1,5 +1,7 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
+mod incidents;
+
 use crate::api::wire::{
     AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk, OutputRequest,
     OutputStream, PauseRequest, Paused, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, ScheduleRow,

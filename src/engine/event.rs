@@ -3,7 +3,7 @@
 use crate::base::actor::Actor;
 use crate::base::address::{Lane, Place};
 use crate::base::digest::Digest;
-use crate::base::ids::{Name, RunId, StepId};
+use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value};
 use crate::model::perform::{Failure, Finding, Request, Usage};
@@ -291,4 +291,28 @@ pub struct Ended {
     pub reason: String,
     /// Its typed outputs.
     pub outputs: Map<String, Value>,
+    /// What it says to incidents.
+    pub tells: Option<Tells>,
+}
+
+/// What the end of a run says to incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tells {
+    /// An incident had started it: how it went.
+    Response {
+        /// Which.
+        incident: IncidentId,
+    },
+    /// The trouble of that key is not there.
+    Good {
+        /// The runbook's `incident.key`.
+        key: String,
+    },
+    /// It is there.
+    Bad {
+        /// The runbook's `incident.key`.
+        key: String,
+        /// The severity that the runbook asks for; `None` = it asks for none, and something is wrong all the same.
+        severity: Option<String>,
+    },
 }

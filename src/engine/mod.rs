@@ -7,7 +7,7 @@
 //! `start` makes the first event (`redone` says what a repeated run can't take over); `turn` walks the lists; `gate` says whether a step may begin;
 //! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `conclude` retries, recovers and ends;
 //! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
-//! `stages` takes the run from its steps through undo and handlers to its end.
+//! `stages` takes the run from its steps through undo and handlers to its end, and `tells` is what that says to incidents.
 
 mod around;
 mod baseline;
@@ -35,5 +35,6 @@ mod stages;
 pub mod start;
 mod step_table;
 mod steps;
+pub mod tells;
 mod turn;
 mod word;

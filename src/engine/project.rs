@@ -1,9 +1,11 @@
 //! Which rows of the index an event puts and deletes: absolute, pure, total, never an increment.
 
+use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::value::{Value, json};
-use crate::engine::event::{Event, Recorded, Sample, StepEvent};
+use crate::engine::event::{Event, Recorded, Sample, StepEvent, Tells};
 use crate::engine::series::Series;
+use jiff::Timestamp;
 
 /// Runs by id: who, what, when. Key: the id's text.
 pub const STARTED: &str = "run_started";
@@ -13,6 +15,12 @@ pub const ENDED: &str = "run_ended";
 pub const UNFINISHED: &str = "unfinished";
 /// Runs of one runbook. Key: the name, a zero byte, the id's text.
 pub const BY_RUNBOOK: &str = "by_runbook";
+
+/// What incidents have not been told of yet. Key: [`owed_run`], or what another machine calls it.
+pub const OWED: &str = "owed";
+/// Ends of runs that say whether the trouble of a key is there, those of one key together and in the order of time. Key:
+/// [`verdicts_of`], the instant, the run's id. Value: whether it is there.
+pub const VERDICTS: &str = "verdicts";
 
 /// Every series there is. Key: [`Series::key`].
 pub const SERIES: &str = "series";
@@ -53,7 +61,12 @@ pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
                 "reason": ended.reason,
                 "at": recorded.at.to_string(),
             });
-            vec![(ENDED, key.clone(), Some(row)), (UNFINISHED, key, None)]
+            let mut puts = vec![(ENDED, key.clone(), Some(row)), (UNFINISHED, key, None)];
+            if let Some(tells) = &ended.tells {
+                puts.push((OWED, owed_run(run), Some(json!(recorded.at.to_string()))));
+                puts.extend(verdict(run, recorded.at, tells));
+            }
+            puts
         }
         Event::Step { event: StepEvent::Attempted { result, .. }, .. } => (0..)
             .zip(&result.samples)
@@ -66,6 +79,29 @@ pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
         | Event::Entered(_)
         | Event::Step { .. } => Vec::new(),
     }
+}
+
+/// The key of what the end of a run owes to incidents.
+#[must_use]
+pub fn owed_run(run: RunId) -> Vec<u8> {
+    format!("run/{run}").into_bytes()
+}
+
+/// Where the verdicts of a key stand.
+#[must_use]
+pub fn verdicts_of(key: &str) -> Vec<u8> {
+    Digest::of(key.as_bytes()).to_string().as_bytes()[..32].to_vec()
+}
+
+fn verdict(run: RunId, at: Timestamp, tells: &Tells) -> Option<Put> {
+    let (key, bad) = match tells {
+        Tells::Response { .. } => return None,
+        Tells::Good { key } => (key, false),
+        Tells::Bad { key, .. } => (key, true),
+    };
+    let micros = u64::try_from(at.as_microsecond()).unwrap_or_default();
+    let row = [verdicts_of(key).as_slice(), &micros.to_be_bytes(), run.to_string().as_bytes()].concat();
+    Some((VERDICTS, row, Some(json!(bad))))
 }
 
 /// A sample, and that its series is there.

@@ -139,7 +139,7 @@ impl<'a> Builder<'a> {
             "vars" => Some(Value::Object(started.vars.clone())),
             "trigger" => Some(started.trigger.clone()),
             "env" => Some(json!(started.env)),
-            "incident" => Some(Value::Null),
+            "incident" => Some(started.trigger.get("incident").cloned().unwrap_or_default()),
             "run" => Some(self.run_value()),
             "book" => Some(json!({ "timezone": self.book.timezone })),
             "runbook" => Some(json!({ "id": self.book.name.as_str(), "title": self.book.shown() })),

@@ -11,6 +11,7 @@ use crate::engine::event::{Ended, Event, Stage, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::run::{Run, RunPhase, StepPhase, Stop};
 use crate::engine::scope;
+use crate::engine::tells;
 use crate::engine::turn::{Halt, Sum, Turn};
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
@@ -142,13 +143,18 @@ impl Turn<'_> {
         }
         let failed = outcome == Outcome::Failed || bad_undo.is_some();
         let level = if failed { Level::Critical } else { main.level.max(finally.level) };
-        self.finish_run(outcome, level, reason)
+        self.end_run(outcome, level, reason, bad_undo.is_some())
     }
 
     fn finish_run(&mut self, outcome: Outcome, level: Level, reason: String) -> Result<(), IllegalEvent> {
+        self.end_run(outcome, level, reason, false)
+    }
+
+    fn end_run(&mut self, outcome: Outcome, level: Level, reason: String, undone: bool) -> Result<(), IllegalEvent> {
         let outputs = self.outputs();
+        let tells = tells::tells(self.book, self.run, outcome, level, undone);
         let kept = planted::has(Bug::KeepsGroup) && outcome == Outcome::Cancelled;
-        self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs })))?;
+        self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs, tells })))?;
         if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry && !kept) {
             self.order(Effect::Release { group: group.group.clone(), place: None });
         }

@@ -14,6 +14,7 @@ mod climb;
 pub mod decide;
 pub mod event;
 pub(crate) mod evolve;
+pub mod fate;
 mod ladder;
 mod people;
 pub mod project;

@@ -58,6 +58,8 @@ pub struct Settings {
     pub keep_runs: u32,
     /// Retention of finished runs.
     pub keep_age: Span,
+    /// Retention of ended incidents.
+    pub keep_incidents: Span,
     /// New runs are refused below this many free bytes.
     pub min_free: u64,
     /// Everything else as decoded (`http`, `dead_man`), for the daemon.
@@ -78,6 +80,7 @@ impl Default for Settings {
             output_limit: 64 << 20,
             keep_runs: 1_000,
             keep_age: Span::from_secs(400 * 86_400),
+            keep_incidents: Span::from_secs(730 * 86_400),
             min_free: 1 << 30,
             other: BTreeMap::new(),
         }

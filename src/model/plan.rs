@@ -113,7 +113,7 @@ impl Allowed {
 #[must_use]
 pub fn is_judged(request: &Request) -> bool {
     match Kind::parse(&request.kind) {
-        Some(Kind::Notify | Kind::Escalate) => false,
+        Some(Kind::Notify | Kind::Escalate | Kind::Resolve) => false,
         Some(kind) => !kind.reads(&|key| request.params.get(key).is_some()),
         None => true,
     }

@@ -255,6 +255,12 @@ impl Driver {
         self.runs.get(&run).map(|live| &live.run)
     }
 
+    /// The text that a run executes.
+    #[must_use]
+    pub fn book(&self, run: RunId) -> Option<&Arc<Runbook>> {
+        self.runs.get(&run).map(|live| &live.book)
+    }
+
     /// Every run that is held, oldest first.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter().map(|(_, live)| &live.run)

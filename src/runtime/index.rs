@@ -1,7 +1,8 @@
 //! What the index holds of each stream: the injected projection.
 
-use crate::base::ids::RunId;
+use crate::base::ids::{IncidentId, RunId};
 use crate::engine::project;
+use crate::escalation;
 use crate::schedule;
 use crate::schedule::key::ScheduleId;
 use crate::store::{Change, Project, Row, StreamId, Version, codec};
@@ -25,6 +26,18 @@ pub fn schedule_stream(id: &ScheduleId) -> StreamId {
     StreamId::new("schedule", &id.to_string())
 }
 
+/// The stream of an incident.
+#[must_use]
+pub fn incident_stream(id: IncidentId) -> StreamId {
+    StreamId::new("incident", &id.to_string())
+}
+
+/// The stream of what incidents were told of in the month of an instant: `judged/2026-11`.
+#[must_use]
+pub fn judged_stream(at: jiff::Timestamp) -> StreamId {
+    StreamId::new("judged", &at.strftime("%Y-%m").to_string())
+}
+
 /// The projection of every stream there is. An event that does not read puts nothing: its stream is
 /// quarantined when somebody reads it.
 #[must_use]
@@ -33,6 +46,8 @@ pub fn projection() -> Project {
     Arc::new(|stream: &StreamId, version: Version, bytes: &[u8]| match stream.as_str().split_once('/') {
         Some(("run", run)) => run_rows(run, version, bytes),
         Some(("schedule", id)) => schedule_rows(id, bytes),
+        Some(("judged", _)) => judged_rows(bytes),
+        Some(("incident", id)) => incident_rows(id, bytes),
         Some(_) | None => Vec::new(),
     })
 }
@@ -40,6 +55,17 @@ pub fn projection() -> Project {
 fn schedule_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
     let (Some(id), Ok(recorded)) = (ScheduleId::parse(id), codec::decode_schedule(bytes)) else { return Vec::new() };
     schedule::project::project(&id, &recorded).into_iter().map(change).collect()
+}
+
+fn incident_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
+    let (Ok(id), Ok(recorded)) = (IncidentId::parse(id), codec::decode_incident(bytes)) else { return Vec::new() };
+    escalation::project::project(id, &recorded).into_iter().map(change).collect()
+}
+
+/// What incidents have been told of is owed no more.
+fn judged_rows(bytes: &[u8]) -> Vec<Change> {
+    let gone = |key: String| Change { row: Row { tree: project::OWED, key: key.into_bytes() }, value: None };
+    codec::decode_judged(bytes).unwrap_or_default().into_iter().map(gone).collect()
 }
 
 fn run_rows(run: &str, version: Version, bytes: &[u8]) -> Vec<Change> {

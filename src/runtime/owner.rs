@@ -5,8 +5,10 @@ use crate::act::{Say, Seal, Secrets, World};
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
 use crate::runtime::clock;
+use crate::runtime::incidents::board::Board;
 use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
+use crate::runtime::pager::Pager;
 use crate::runtime::perform::Hands;
 use crate::runtime::pump::{Message, Pump};
 use crate::runtime::retention::{Keeping, Retention};
@@ -21,7 +23,7 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 1, series 1, ledger 2";
+const PROJECT_VERSION: &str = "runs 2, series 1, ledger 3, judged 1, incidents 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
@@ -69,6 +71,10 @@ pub struct Owner {
     pub pump: Sender<Message>,
     /// What it counts.
     pub tally: Arc<Tally>,
+    /// What is durable of the incidents it drives.
+    pub board: Arc<Board>,
+    /// Messages about them on their way.
+    pub pager: Pager,
     thread: Option<std::thread::JoinHandle<()>>,
     broken: watch::Receiver<Option<String>>,
     keepers: KeeperClient,
@@ -101,19 +107,23 @@ impl Owner {
         let opened = open(&config.data, false)?;
         let (sender, inbox) = channel();
         let places = (config.data.clone(), config.program.clone());
-        let (hands, keepers) = Hands::new(world(config), Arc::clone(&config.settings_text), places, sender.clone());
+        let board = Arc::new(Board::default());
+        let text = Arc::clone(&config.settings_text);
+        let (hands, keepers) = Hands::new(world(config), text, places, sender.clone(), Arc::clone(&board));
+        let pager = hands.pager();
         let (broke, broken) = watch::channel(None);
         let on_broken = Box::new(move |why: &str| drop(broke.send(Some(why.to_owned()))));
         let node = "local".to_owned();
         let (journal, shelf) = (Arc::clone(&opened.journal), Arc::clone(&opened.shelf));
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
+        let pump = pump.about(Arc::clone(&board), config.env.clone());
         let tally = Arc::clone(&pump.tally);
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
         let retention = Retention::start(opened.disk, config.keeping.clone(), config.data.clone());
         let retention = retention.map_err(|error| OpenError::io(&config.data, &error))?;
         let (journal, shelf, thread) = (opened.journal, opened.shelf, Some(thread));
-        Ok(Self { journal, shelf, pump: sender, tally, thread, broken, keepers, retention })
+        Ok(Self { journal, shelf, pump: sender, tally, board, pager, thread, broken, keepers, retention })
     }
 
     /// Why the journal can't go on, once it can't.

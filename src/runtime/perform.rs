@@ -5,16 +5,20 @@
 
 use crate::act::{self, Filled, Seat, World};
 use crate::base::address::Place;
-use crate::base::ids::RunId;
+use crate::base::ids::{IncidentId, RunId};
 use crate::base::value::Value;
 use crate::engine::decide::Input;
+use crate::escalation::event::Page;
 use crate::keeper::protocol::Spawn;
 use crate::model::perform::{Failure, Reply, Request, Usage};
 use crate::model::policy::FailureKind;
+use crate::runtime::incidents::board::Board;
 use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
+use crate::runtime::pager::Pager;
 use crate::runtime::perform::end::used;
 use crate::runtime::perform::keep::asks_providers;
 use crate::runtime::perform::late::timed_out;
+use crate::runtime::perform::pages::Pages;
 use crate::runtime::pump::{Message, Perform};
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
@@ -27,6 +31,7 @@ use std::time::Duration;
 mod end;
 mod keep;
 pub(super) mod late;
+mod pages;
 
 /// From TERM to KILL when an attempt is stopped.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,6 +52,7 @@ struct Shared {
     program: PathBuf,
     sender: Sender<Message>,
     state: Mutex<State>,
+    pages: Pages,
 }
 
 #[derive(Default)]
@@ -77,9 +83,13 @@ impl Hands {
         settings: Arc<str>,
         (data, program): (PathBuf, PathBuf),
         sender: Sender<Message>,
+        board: Arc<Board>,
     ) -> (Self, KeeperClient) {
         let handle = tokio::runtime::Handle::current();
         let state = Mutex::default();
+        let back = sender.clone();
+        let pager = Pager::new(world.clone(), Arc::new(move |key, sent, _| pages::told(&key, sent, &back)));
+        let pages = Pages::new(pager, board, world.secrets.seal.clone(), &world.settings);
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let shared = Weak::clone(shared);
             let hears = Box::new(move |report| {
@@ -88,10 +98,18 @@ impl Hands {
                 }
             });
             let keeper = KeeperClient::connect_or_launch(&program, &data, hears);
-            Shared { handle, keeper, world, settings, data, program, sender, state }
+            Shared { handle, keeper, world, settings, data, program, sender, state, pages }
         });
         let keeper = shared.keeper.clone();
         (Self { shared }, keeper)
+    }
+}
+
+impl Hands {
+    /// The outbox of messages about incidents.
+    #[must_use]
+    pub fn pager(&self) -> Pager {
+        self.shared.pages.pager()
     }
 }
 
@@ -165,6 +183,14 @@ impl Perform for Hands {
             }
             drop(shared);
         });
+    }
+
+    fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool) {
+        self.shared.pages.send(incident, page, severity, again);
+    }
+
+    fn withdraw(&self, incident: IncidentId, page: u32) {
+        self.shared.pages.withdraw(incident, page);
     }
 
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {

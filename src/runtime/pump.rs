@@ -9,20 +9,31 @@ mod batch;
 mod called;
 mod child;
 mod effect;
+mod incident;
+mod owed;
 mod refusal;
 mod schedule;
+mod speak;
 mod sweep;
 mod trouble;
 
 pub use trouble::Tidings;
 
 use crate::base::address::Place;
-use crate::base::ids::RunId;
+use crate::base::ids::{IncidentId, RunId};
 use crate::engine::decide::Input;
 use crate::engine::event::{Event, Recorded};
+use crate::escalation::decide::Input as IncidentInput;
+use crate::escalation::event::Page;
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
+use crate::model::silence::SilenceEvent;
+use crate::model::trouble::{Source, Trouble};
 use crate::runtime::driver::{Driver, Order, Repair, Suspects};
+use crate::runtime::incidents::board::Board;
+use crate::runtime::incidents::live::Live;
+use crate::runtime::incidents::silences::Silences;
+use crate::runtime::incidents::{Incidents, Told as Listener};
 use crate::runtime::recall::Recall;
 use crate::runtime::recover;
 use crate::runtime::schedules::{Armed, Heard, Schedules};
@@ -48,6 +59,10 @@ pub trait Perform: Send {
     fn kill(&self, run: RunId);
     /// The run is over: what it kept beside its output can go.
     fn gone(&self, run: RunId);
+    /// Send a page of an incident of that severity. `again` = an earlier owner ordered it and may have sent it.
+    fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool);
+    /// Do not start sending a page any more.
+    fn withdraw(&self, incident: IncidentId, page: u32);
     /// Whether somebody is at that attempt; who can't say says yes.
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool;
 }
@@ -126,6 +141,47 @@ pub enum Message {
     },
     /// Trouble has begun or is over; what told of it is durable.
     Trouble(Tidings),
+    /// This is the book whose addresses, rotations and runbooks count for incidents from now on.
+    Book {
+        /// It.
+        live: Live,
+    },
+    /// There is trouble, as somebody tells of it who waits to hear. Answered once it is durable.
+    Tell {
+        /// What.
+        trouble: Box<Trouble>,
+        /// The book to go by where there is no newer one.
+        by: Option<Live>,
+        /// The answer.
+        told: Option<Listener>,
+    },
+    /// Whoever told of the trouble of a key says that it is over.
+    Cleared {
+        /// The key.
+        key: String,
+        /// Who.
+        source: Source,
+        /// In a line.
+        reason: String,
+    },
+    /// Something for an incident. Answered once it is durable.
+    Incident {
+        /// Which.
+        id: IncidentId,
+        /// What.
+        input: IncidentInput,
+        /// The answer.
+        told: Option<Listener>,
+    },
+    /// A batch of an incident was taken or not.
+    IncidentAppended {
+        /// Which.
+        id: IncidentId,
+        /// Whether.
+        result: Result<Vec<Version>, AppendError>,
+    },
+    /// A silence begins or ends; it is durable already.
+    Silence(SilenceEvent),
     /// No more: drive nothing further. Answered when the last batch is through.
     Stop(oneshot::Sender<()>),
 }
@@ -151,6 +207,14 @@ pub struct Pump {
     pub driver: Driver,
     /// What starts some of them.
     pub schedules: Schedules,
+    /// What climbs the ladder.
+    pub incidents: Incidents,
+    /// What is durable of each, for whoever sends its pages.
+    pub board: Arc<Board>,
+    /// The environment that the runbooks about incidents may list names of.
+    pub env: BTreeMap<String, String>,
+    /// Whether `escalate`, `resolve` and `silence` are performed as other steps are: in trials, where no incident is opened.
+    pub performs_words: bool,
     /// What is counted.
     pub tally: Arc<Tally>,
     /// Called once when the journal can't go on.
@@ -168,10 +232,17 @@ pub struct Pump {
     callees: called::Callees,
     suspects: Suspects,
     swept: Option<Timestamp>,
+    /// The book that counts for incidents.
+    live: Option<Live>,
+    silences: Silences,
+    /// What incidents were told and is not written down yet.
+    paid: Vec<owed::Paid>,
     /// Everything a sweep had to put right, oldest first.
     pub repairs: Vec<Repair>,
 }
 
+/// What is said of what comes too late.
+const ENDING: &str = "the owner is shutting down";
 /// The longest the clock is not looked at: steps of it, suspend and a late machine are seen by then.
 const LOOK: Duration = Duration::from_secs(1);
 /// Messages whose batches go to the journal together, beside the first.
@@ -200,6 +271,13 @@ impl Pump {
             node,
             driver,
             schedules: Schedules::default(),
+            incidents: Incidents::default(),
+            board: Arc::default(),
+            env: BTreeMap::new(),
+            performs_words: false,
+            live: None,
+            silences: Silences::default(),
+            paid: Vec::new(),
             tally: Arc::default(),
             broken,
             followers,
@@ -214,6 +292,12 @@ impl Pump {
             swept: None,
             repairs: Vec::new(),
         }
+    }
+
+    /// With that board for its incidents, and the environment their runbooks may list names of.
+    #[must_use]
+    pub fn about(self, board: Arc<Board>, env: BTreeMap<String, String>) -> Self {
+        Self { board, env, ..self }
     }
 
     /// Takes up what an earlier owner left, then pumps until stopped or broken.
@@ -245,7 +329,7 @@ impl Pump {
     /// When something is due by itself.
     #[must_use]
     pub fn next_due(&mut self) -> Option<Timestamp> {
-        [self.driver.next_due(), self.schedules.next_due()].into_iter().flatten().min()
+        [self.driver.next_due(), self.schedules.next_due(), self.incidents.next_due()].into_iter().flatten().min()
     }
 
     /// Takes up what an earlier owner left.
@@ -256,6 +340,12 @@ impl Pump {
             self.schedules.began(&run.started);
         }
         self.carry_out(orders);
+        self.silences = Silences::read(self.journal.as_ref()).unwrap_or_else(|why| {
+            tracing::error!(%why, "the silences can't be read: nothing is muted");
+            Silences::default()
+        });
+        self.restore_incidents(now);
+        self.pay_debts(now);
         self.sweep(now);
         self.send_off();
     }
@@ -268,6 +358,8 @@ impl Pump {
             let orders = self.driver.tick(now);
             self.carry_out(orders);
             self.look_at_schedules(now);
+            self.look_at_incidents(now);
+            self.settle_debts(now, false);
             self.sweep_when_due(now);
             self.send_off();
         } else if self.driver.in_flight() <= self.held.len() {
@@ -294,7 +386,10 @@ impl Pump {
     fn heed(&mut self, message: Message) -> Next {
         let now = (self.clock)();
         match message {
-            Message::Stop(done) => self.stopping = Some(done),
+            Message::Stop(done) => {
+                self.settle_debts(now, true);
+                self.stopping = Some(done);
+            }
             Message::Appended { number, result: Ok(_) } => {
                 self.full = None;
                 let row = self.driver.flight(number).and_then(|flight| Some((flight.run, flight.schedule.clone()?.id)));
@@ -311,7 +406,7 @@ impl Pump {
             }
             Message::Appended { number, result: Err(error) } => return self.refused(number, &error, now),
             Message::Start { told, .. } if self.stopping.is_some() => {
-                let _ = told.send(Err("the owner is shutting down".into()));
+                let _ = told.send(Err(ENDING.into()));
             }
             Message::Start { told, .. } if self.full.is_some() => {
                 let _ = told.send(Err(self.full.clone().unwrap_or_default()));
@@ -333,13 +428,26 @@ impl Pump {
                 let _ = told.send(());
             }
             Message::Schedule { told, .. } if self.stopping.is_some() => {
-                told.badly(Obstacle::NoSpace("the owner is shutting down".into()));
+                told.badly(Obstacle::NoSpace(ENDING.into()));
             }
             Message::Schedule { id, input, told } => self.ask_schedule(id, input, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}
             Message::Files { id, files } => self.files_seen(&id, &files),
-            Message::Trouble(tidings) => self.trouble(&tidings),
+            Message::Trouble(_) if self.stopping.is_some() => {}
+            Message::Trouble(tidings) => self.tidings(tidings, now),
+            Message::Book { live } => self.live = Some(live),
+            Message::Tell { told, .. } if self.stopping.is_some() => {
+                told.into_iter().for_each(|told| told(Err(ENDING.into())))
+            }
+            Message::Tell { trouble, by, told } => self.trouble(*trouble, by, told, now),
+            Message::Cleared { key, source, reason } => drop(self.cleared(&key, source, reason, now)),
+            Message::Incident { told, .. } if self.stopping.is_some() => {
+                told.into_iter().for_each(|told| told(Err(ENDING.into())))
+            }
+            Message::Incident { id, input, told } => self.ask_incident(id, input, told, now),
+            Message::IncidentAppended { id, result } => return self.incident_answered(id, result, now),
+            Message::Silence(event) => self.silence(event, now),
             Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();

@@ -1,7 +1,8 @@
 //! Retention: which finished runs go, and everything of them with them.
 //!
 //! A run goes when it is older than its runbook keeps runs, or when more of that runbook have finished
-//! since than it keeps. Never an unfinished one, and never a child whose caller has not ended. Its stream
+//! since than it keeps. Never an unfinished one, never a child whose caller has not ended, never
+//! one that an unfinished incident was told of by or started. Its stream
 //! and rows go durably first, then what its steps printed, then the room on the disk, then blobs that
 //! nobody names any more. Whatever stops this half way is made good by the next look.
 
@@ -13,7 +14,7 @@ use crate::model::book::Settings;
 use crate::model::runbook::Keep;
 use crate::runtime::append::append;
 use crate::runtime::index::{group_stream, run_stream};
-use crate::runtime::{artifacts, clock, recover, spool};
+use crate::runtime::{artifacts, clock, incidents, recover, spool};
 use crate::store::disk::DiskJournal;
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
 use jiff::Timestamp;
@@ -38,6 +39,7 @@ const GROUP_PAST: usize = 64;
 pub struct Keeping {
     runs: u32,
     age: Span,
+    incidents: Span,
     own: BTreeMap<Name, Keep>,
 }
 
@@ -45,7 +47,7 @@ impl Keeping {
     /// As the settings say, and some runbooks for themselves.
     #[must_use]
     pub fn new(settings: &Settings, own: BTreeMap<Name, Keep>) -> Self {
-        Self { runs: settings.keep_runs, age: settings.keep_age, own }
+        Self { runs: settings.keep_runs, age: settings.keep_age, incidents: settings.keep_incidents, own }
     }
 
     fn of(&self, runbook: &str) -> (u32, Span) {
@@ -60,9 +62,16 @@ impl Keeping {
 /// # Errors
 /// What the journal says; whatever went until then is gone for good.
 pub fn forget_old(journal: &dyn Journal, keeping: &Keeping, now: Timestamp) -> Result<Vec<RunId>, String> {
-    let mut gone = Vec::new();
+    let (mut gone, mut tied) = (Vec::new(), None::<BTreeSet<RunId>>);
     for runbook in runbooks(journal).map_err(|error| error.to_string())? {
-        let old = old_runs(journal, &runbook, keeping.of(&runbook), now).map_err(|error| error.to_string())?;
+        let mut old = old_runs(journal, &runbook, keeping.of(&runbook), now).map_err(|error| error.to_string())?;
+        if !old.is_empty() {
+            let tied = match &tied {
+                Some(tied) => tied,
+                None => tied.insert(incidents::keep::tied(journal)?),
+            };
+            old.retain(|run| !tied.contains(run));
+        }
         for some in old.chunks(TOGETHER) {
             let forgets = some.iter().map(|run| Forget::Whole(run_stream(*run))).collect();
             append(journal, Batch { forgets, ..Batch::default() }).map_err(|error| error.to_string())?;
@@ -70,6 +79,10 @@ pub fn forget_old(journal: &dyn Journal, keeping: &Keeping, now: Timestamp) -> R
         }
     }
     forget_groups(journal)?;
+    let count = incidents::keep::forget(journal, keeping.incidents, now)?;
+    if count > 0 {
+        tracing::info!(count, "incidents that need not be kept any more are gone");
+    }
     Ok(gone)
 }
 

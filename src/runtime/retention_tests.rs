@@ -42,7 +42,12 @@ fn days(journal: &Memory) -> Vec<u64> {
 }
 
 fn keeping(runs: u32, days: u64) -> Keeping {
-    Keeping { runs, age: Span::from_secs(days * 86_400), own: BTreeMap::new() }
+    Keeping {
+        runs,
+        age: Span::from_secs(days * 86_400),
+        incidents: Span::from_secs(730 * 86_400),
+        own: BTreeMap::new(),
+    }
 }
 
 fn on(day: i64) -> Timestamp {

@@ -1,6 +1,7 @@
 //! What an owner counts while it drives: ends of runs and steps, and how long the journal takes. Since its start, in memory.
 
 use crate::engine::event::{Event, Recorded, StepEvent};
+use crate::escalation::event as incident;
 use crate::runtime::schedules::Fired;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,11 +42,39 @@ pub struct Counts {
     pub heartbeats_missed: u64,
     /// Alerts that other systems sent, those told again included.
     pub alerts: u64,
+    /// Incidents that were opened, by severity.
+    pub incidents_opened: BTreeMap<String, u64>,
+    /// Incidents that ended, by how.
+    pub incidents_ended: BTreeMap<&'static str, u64>,
+    /// Levels that were entered, by number.
+    pub climbs: BTreeMap<u32, u64>,
+    /// Pages, by what became of them; `ordered` counts all.
+    pub pages: BTreeMap<&'static str, u64>,
+    /// Promises that were not kept, by which.
+    pub breaches: BTreeMap<&'static str, u64>,
 }
 
 /// The counts, shared by who counts and who asks.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<Counts>);
+
+impl Counts {
+    fn incident(&mut self, event: &incident::Event) {
+        if let incident::Event::Opened(opened) = event {
+            *self.incidents_opened.entry(opened.severity.clone()).or_default() += 1;
+        } else if let incident::Event::Resolved { how, .. } = event {
+            *self.incidents_ended.entry(how.word()).or_default() += 1;
+        } else if let incident::Event::Climbed { level, .. } = event {
+            *self.climbs.entry(*level).or_default() += 1;
+        } else if let incident::Event::Paged(_) = event {
+            *self.pages.entry("ordered").or_default() += 1;
+        } else if let incident::Event::Settled { fate, .. } = event {
+            *self.pages.entry(fate.word()).or_default() += 1;
+        } else if let incident::Event::Breached { clock, .. } = event {
+            *self.breaches.entry(clock.word()).or_default() += 1;
+        }
+    }
+}
 
 impl Tally {
     /// The counts so far.
@@ -76,6 +105,14 @@ impl Tally {
                 | Event::Entered(_)
                 | Event::Step { .. } => {}
             }
+        }
+    }
+
+    /// Events of an incident are durable.
+    pub fn incident(&self, events: &[incident::Recorded]) {
+        let mut counts = self.held();
+        for recorded in events {
+            counts.incident(&recorded.event);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::base::value::{Value, json};
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
 use crate::schedule::key::ScheduleId;
+use crate::schedule::nominal::Nominal;
 
 /// The ledger: due instants and what became of them. Key: [`ScheduleId::row`] of the first instant of the row.
 pub const LEDGER: &str = "ledger";
@@ -10,6 +11,8 @@ pub const LEDGER: &str = "ledger";
 /// Calls that were accepted. Key: [`ScheduleId::call`] of what makes it one, and of what it was about where it started
 /// something; value: the instant it was given.
 pub const CALLS: &str = "calls";
+/// What incidents have not been told of yet, here that a deadline was missed: the same rows as `engine::project` has.
+pub const OWED: &str = "owed";
 
 /// One absolute change of the ledger.
 pub type Put = (&'static str, Vec<u8>, Option<Value>);
@@ -44,6 +47,11 @@ pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
             .flatten()
             .map(|key| (CALLS, id.call(&key), Some(json!(due.nominal.to_string()))))
             .collect(),
+        Event::DeadlineMissed { nominal, run } => {
+            let run = run.map(|run| run.to_string());
+            let row = json!({ "at": recorded.at.to_string(), "nominal": nominal.to_string(), "run": run });
+            vec![(OWED, owed(id, nominal), Some(row))]
+        }
         Event::Began { .. }
         | Event::Withdrawn
         | Event::Beat
@@ -51,9 +59,14 @@ pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
         | Event::Seen { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
-        | Event::DeadlineMet(_)
-        | Event::DeadlineMissed { .. } => Vec::new(),
+        | Event::DeadlineMet(_) => Vec::new(),
     }
+}
+
+/// The key of what a missed deadline owes to incidents.
+#[must_use]
+pub fn owed(id: &ScheduleId, nominal: &Nominal) -> Vec<u8> {
+    format!("deadline/{id}/{nominal}").into_bytes()
 }
 
 /// What stands for the fate of an instant that has none yet: it waits for the run before it.

@@ -45,6 +45,9 @@ pub enum Trouble {
     /// No such run.
     #[error("no run `{0}`: `stepladder runs` shows those there are")]
     NoRun(String),
+    /// No such incident.
+    #[error("no incident `{0}`: `stepladder incidents --all` shows those there are")]
+    NoIncident(String),
     /// Its events can't be trusted.
     #[error("run `{run}` is quarantined: {why}; every other run goes on, `stepladder doctor` says more")]
     Quarantined {

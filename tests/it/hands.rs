@@ -44,7 +44,7 @@ fn hands(dir: &std::path::Path) -> (Hands, Receiver<Message>) {
     };
     let (sender, inbox) = channel();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_stepladder"));
-    let (hands, _) = Hands::new(world, "".into(), (dir.into(), program), sender);
+    let (hands, _) = Hands::new(world, "".into(), (dir.into(), program), sender, Arc::default());
     (hands, inbox)
 }
 

@@ -20,6 +20,7 @@ mod floors;
 mod golden;
 mod hands;
 mod http;
+mod incident;
 mod incident_table;
 mod incidents;
 mod keeper;

@@ -85,6 +85,7 @@ impl Book {
             level: Level::Ok,
             reason: "every step did what it says".into(),
             outputs: Map::new(),
+            tells: None,
         };
         let step = |event| Event::Step { place: Place::parse("count").unwrap(), event };
         let rest = [

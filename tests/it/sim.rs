@@ -9,12 +9,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::address::Place;
-use stepladder::base::ids::{Name, RunId};
+use stepladder::base::ids::{IncidentId, Name, RunId};
 use stepladder::base::span::Span;
 use stepladder::base::value::{Map, Value};
 use stepladder::engine::decide::Input;
 use stepladder::engine::event::{Answer, Event, Recorded, Selection, StepEvent};
 use stepladder::engine::start::{Ask, start};
+use stepladder::escalation::event::Page;
 use stepladder::lang;
 use stepladder::model::book::Book;
 use stepladder::model::perform::{Failure, Finding, Reply, Request};
@@ -67,6 +68,10 @@ impl Perform for World {
     }
     fn kill(&self, _run: RunId) {}
     fn gone(&self, _run: RunId) {}
+    fn page(&self, _: IncidentId, _: &Page, _: &str, _: bool) {}
+
+    fn withdraw(&self, _: IncidentId, _: u32) {}
+
     fn has(&self, _run: RunId, _place: &Place, _attempt: u32) -> bool {
         true
     }

@@ -75,7 +75,6 @@ impl House {
             duty: None,
             book: None,
             once: Arc::default(),
-            alerts: Arc::default(),
             tally: Arc::default(),
             access: Arc::default(),
         };

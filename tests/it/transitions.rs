@@ -119,6 +119,7 @@ fn events() -> Vec<(String, Event)> {
                 level: Level::Ok,
                 reason: "r".into(),
                 outputs: Map::new(),
+                tells: None,
             })),
         ),
     ];

@@ -5,6 +5,7 @@
 
 use crate::base::digest::Digest;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -29,7 +30,11 @@ pub struct Seal {
 struct Key {
     id: String,
     key: LessSafeKey,
+    mac: hmac::Key,
 }
+
+/// Bytes of a signature.
+pub const SIGNATURE: usize = 16;
 
 impl Seal {
     /// The seal of that data directory.
@@ -83,6 +88,30 @@ impl Seal {
         String::from_utf8(opened.to_vec()).map_err(|_| damaged())
     }
 
+    /// The signature of some bytes; makes the key file where there is none.
+    ///
+    /// # Errors
+    /// A sentence, when the key file can't be made or read.
+    pub fn sign(&self, bytes: &[u8]) -> Result<[u8; SIGNATURE], String> {
+        let key = match self.key()? {
+            Some(key) => key,
+            None => self.made()?,
+        };
+        let tag = hmac::sign(&key.mac, bytes);
+        let mut signature = [0; SIGNATURE];
+        signature.copy_from_slice(&tag.as_ref()[..SIGNATURE]);
+        Ok(signature)
+    }
+
+    /// Whether that is the signature of these bytes. Takes as long for a wrong one as for a right one.
+    #[must_use]
+    pub fn is_signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        let Ok(Some(key)) = self.key() else { return false };
+        let tag = hmac::sign(&key.mac, bytes);
+        let differs = tag.as_ref()[..SIGNATURE].iter().zip(signature).fold(0, |differs, (a, b)| differs | (a ^ b));
+        signature.len() == SIGNATURE && differs == 0
+    }
+
     /// The key of the key file; `None` where there is no file.
     fn key(&self) -> Result<Option<Key>, String> {
         let file = self.file.display();
@@ -133,7 +162,8 @@ impl Seal {
 fn key(bytes: &[u8]) -> Result<Key, String> {
     let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| "the key file holds no key".to_owned())?;
     let id = Digest::of_parts(&[b"key id", bytes]).to_string()[..16].to_owned();
-    Ok(Key { id, key: LessSafeKey::new(key) })
+    let mac = Digest::of_parts(&[b"stepladder: a link", bytes]);
+    Ok(Key { id, key: LessSafeKey::new(key), mac: hmac::Key::new(hmac::HMAC_SHA256, mac.to_string().as_bytes()) })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@ mod access;
 mod convert;
 mod event;
 mod health;
+mod incident;
 mod intake;
 mod ledger;
 mod outline;
@@ -21,6 +22,10 @@ mod store;
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use health::{ComponentHealth, WholeHealth};
+pub use incident::{
+    ActRequest, BreachRow, DutyRow, IncidentDetail, IncidentReply, IncidentRow, Moment, OpenRequest, PageRow,
+    ResponseRow, SilenceRequest, SilenceRow,
+};
 pub use intake::{AlertRow, Beat, Delivery, Taken};
 pub use ledger::{LedgerRow, PauseRequest, Paused, ScheduleRow, WhyRequest};
 pub use outline::{Outline, OutlineStep};

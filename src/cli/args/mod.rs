@@ -3,15 +3,17 @@
 mod book;
 mod contacts;
 mod daemon;
+mod incident;
 mod runs;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema, Test,
-    Why,
+    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema,
+    Test, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
+pub use incident::{Ack, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -119,6 +121,23 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder schedule list\n  stepladder schedule pause backup --reason 'disk is being replaced'\n  stepladder schedule resume backup"
     )]
     Schedule(Schedule),
+    /// List incidents: what is wrong, who has it, how far it has climbed
+    Incidents(Incidents),
+    /// Show an incident, open one, hand it on, end it
+    #[command(
+        after_long_help = "Examples:\n  stepladder incident show last\n  stepladder incident open 'SIP trunk is down' --severity P1 --type sip\n  stepladder incident note 7xq2m 'the provider is on it'\n  stepladder incident resolve 7xq2m 'the trunk is back'"
+    )]
+    Incident(Incident),
+    /// Take an incident: whoever was to be told next is not
+    #[command(
+        after_long_help = "Examples:\n  stepladder ack last\n  stepladder ack 7xq2m 'looking at the trunk' --as ivanova"
+    )]
+    Ack(Ack),
+    /// Tell nobody of some troubles for a time
+    #[command(
+        after_long_help = "Examples:\n  stepladder silence add component=sip --for 2h --reason 'new trunk'\n  stepladder silence list\n  stepladder silence end s-1f0c22ab"
+    )]
+    Silence(Silence),
     /// List past runs, or compare the runs of one runbook
     #[command(after_long_help = RUNS_EXAMPLES)]
     Runs(Runs),

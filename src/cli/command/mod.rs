@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
+pub mod incident;
 pub mod init;
 pub mod list;
 pub mod logs;
@@ -26,6 +27,7 @@ pub mod schedule;
 pub mod schema;
 pub mod serve;
 pub mod show;
+pub mod silence;
 pub mod status;
 pub mod store;
 pub mod test;
@@ -65,6 +67,10 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Incidents(args)) => wait(incident::list(&args, settings)),
+        Some(Command::Incident(args)) => wait(incident::run(&args, settings)),
+        Some(Command::Ack(args)) => wait(incident::ack(&args, settings)),
+        Some(Command::Silence(args)) => wait(silence::run(&args, settings)),
         Some(Command::Serve(args)) => wait(serve::run(&args, settings)),
         Some(Command::Status(args)) => wait(status::run(&args, settings)),
         Some(Command::Reload(args)) => wait(reload::run(&args, settings)),

@@ -23,6 +23,7 @@ macro_rules! asked {
 mod accepted;
 mod ground;
 mod home;
+mod incidents;
 mod lasting;
 mod notice;
 mod serving;

@@ -83,7 +83,9 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Restore
         | Kind::Report
         | Kind::Notify
-        | Kind::Escalate => &[],
+        | Kind::Escalate
+        | Kind::Resolve
+        | Kind::Silence => &[],
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
         output_limit: whole(fields.param("output_limit")).unwrap_or(default.output_limit),
         keep_runs: whole(keep("runs")).and_then(|runs| u32::try_from(runs).ok()).unwrap_or(default.keep_runs),
         keep_age: keep("age").and_then(span).unwrap_or(default.keep_age),
+        keep_incidents: keep("incidents").and_then(span).unwrap_or(default.keep_incidents),
         min_free: whole(keep("min_free")).unwrap_or(default.min_free),
         other,
     }

@@ -8,6 +8,7 @@ mod dns;
 mod expect;
 mod files;
 mod http;
+mod incident;
 mod logs;
 mod notify;
 mod prometheus;
@@ -80,11 +81,15 @@ kinds! {
     /// `notify:` a message.
     Notify => notify::NOTIFY;
     /// `escalate:` trouble for the ladder.
-    Escalate => notify::ESCALATE;
+    Escalate => incident::ESCALATE;
+    /// `resolve:` the end of an incident.
+    Resolve => incident::RESOLVE;
+    /// `silence:` nobody is told for a time.
+    Silence => incident::SILENCE;
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["sip", "service", "livekit", "resolve", "silence", "approval"];
+pub const LATER: &[&str] = &["sip", "service", "livekit", "approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -121,7 +126,9 @@ impl Kind {
             | Self::System
             | Self::Logs
             | Self::Notify
-            | Self::Escalate => &[],
+            | Self::Escalate
+            | Self::Resolve
+            | Self::Silence => &[],
         }
     }
 
@@ -145,7 +152,9 @@ impl Kind {
             | Self::Logs
             | Self::Report
             | Self::Notify
-            | Self::Escalate => &[],
+            | Self::Escalate
+            | Self::Resolve
+            | Self::Silence => &[],
         }
     }
 
@@ -174,7 +183,9 @@ impl Kind {
                 | Self::Logs
                 | Self::Report
                 | Self::Notify
-                | Self::Escalate => true,
+                | Self::Escalate
+                | Self::Resolve
+                | Self::Silence => true,
             },
         }
     }

@@ -1,4 +1,4 @@
-//! `notify` and `escalate`: words for people.
+//! `notify`: words for people.
 
 use crate::base::arg::Landing;
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
@@ -47,31 +47,6 @@ pub(super) const NOTIFY: KindSpec = KindSpec {
             ty: FieldType::List(&FieldType::Record(DELIVERY)),
             doc: "One entry for each address.",
         },
-    ],
-    effects: Effects::Changes,
-};
-
-/// `escalate: { severity: P1, message: "…" }`.
-pub(super) const ESCALATE: KindSpec = KindSpec {
-    name: "escalate",
-    doc: "Opens or updates an incident, which climbs the ladder of `escalation.yaml`. This release records it in the run and opens none.",
-    example: "escalate: { severity: P2, message: \"the API does not answer\" }",
-    shape: Shape::Record(&[
-        key(
-            "severity",
-            Shape::Text(Landing::Plain),
-            "A severity of `escalation.yaml`: `P1`; what the routes say by default.",
-        ),
-        required("message", Shape::Text(Landing::Plain), "What is wrong. `escalate: TEXT` is short for this."),
-        key("title", Shape::Text(Landing::Plain), "A heading; the runbook's title by default."),
-        key("key", Shape::Text(Landing::Plain), "One open incident per key; the runbook's `incident.key` by default."),
-        key("type", Shape::Text(Landing::Plain), "The type of incident: `api`, `sip`, …"),
-        key("labels", Shape::Map(&Shape::Text(Landing::Plain)), "Labels for the routes, beside the runbook's."),
-    ]),
-    short: Some("message"),
-    output: &[
-        Field { name: "opened", ty: FieldType::Bool, doc: "Whether an incident was opened." },
-        Field { name: "incident", ty: FieldType::Text, doc: "The incident; empty when none was opened." },
     ],
     effects: Effects::Changes,
 };

@@ -205,21 +205,21 @@ impl Pump {
     }
 
     /// The call that had to come by then has not.
-    pub(super) fn heartbeat_missed(&self, id: &ScheduleId, by: Timestamp) {
+    pub(super) fn heartbeat_missed(&mut self, id: &ScheduleId, by: Timestamp, now: Timestamp) {
         self.tally.heartbeat_missed();
         let heartbeat = self.schedules.armed(id).and_then(|armed| armed.trigger()?.heartbeat());
         tracing::error!(schedule = %id, %by, "the call that had to come has not come");
         if let Some(heartbeat) = heartbeat {
-            self.trouble(&Tidings::Began(Box::new(of_silence(id, &heartbeat, by))));
+            self.tidings(Tidings::Began(Box::new(of_silence(id, &heartbeat, by))), now);
         }
     }
 
     /// It has come again.
-    pub(super) fn heartbeat_is_back(&self, id: &ScheduleId) {
+    pub(super) fn heartbeat_is_back(&mut self, id: &ScheduleId, now: Timestamp) {
         let heartbeat = self.schedules.armed(id).and_then(|armed| armed.trigger()?.heartbeat());
         if let Some(heartbeat) = heartbeat {
             let source = Source::Heartbeat { path: heartbeat.path.to_string() };
-            self.trouble(&Tidings::Over { key: silence_key(id), source });
+            self.tidings(Tidings::Over { key: silence_key(id), source }, now);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Pump;
 use crate::base::ids::RunId;
 use crate::engine::decide::{Effect, Input};
 use crate::engine::event::{Event, Parent, Recorded};
+use crate::model::kind::Kind;
 use crate::runtime::driver::Order;
 use crate::runtime::plan::refusal;
 
@@ -16,7 +17,12 @@ impl Pump {
                 if let Some(failure) = started.and_then(|started| refusal(&self.shelf, journal, started, &request)) {
                     return self.replied(run, request.place, request.attempt, failure);
                 }
-                self.perform.perform(run, *request, deadline, again);
+                match Kind::parse(&request.kind) {
+                    Some(kind @ (Kind::Escalate | Kind::Resolve | Kind::Silence)) if !self.performs_words => {
+                        self.speak(run, kind, &request);
+                    }
+                    Some(_) | None => self.perform.perform(run, *request, deadline, again),
+                }
                 Vec::new()
             }
             Effect::Stop { place, attempt } => {
@@ -47,6 +53,7 @@ impl Pump {
         self.tally.told(&events);
         if events.iter().any(|(_, recorded)| matches!(recorded.event, Event::Ended(_))) {
             self.run_ended(run);
+            self.heed_end(run, &events, (self.clock)());
         }
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {

@@ -159,14 +159,18 @@ impl Pump {
     /// The batch of a schedule is durable.
     pub(super) fn schedule_landed(&mut self, id: &ScheduleId, now: Timestamp) {
         let (cancels, fired) = self.schedules.landed(id);
-        for nominal in &fired.missed {
+        for (nominal, run) in &fired.missed {
             tracing::error!(schedule = %id, %nominal, "the deadline has passed, and its run has not ended well");
+            self.deadline_missed(id, *nominal, *run, false, now);
+        }
+        for nominal in &fired.met {
+            self.deadline_met(id, *nominal, now);
         }
         if fired.back {
-            self.heartbeat_is_back(id);
+            self.heartbeat_is_back(id, now);
         }
         for by in &fired.silent {
-            self.heartbeat_missed(id, *by);
+            self.heartbeat_missed(id, *by, now);
         }
         for (nominal, why) in &fired.failed {
             tracing::error!(schedule = %id, %nominal, why, "what was due could not be started");

@@ -24,6 +24,7 @@ impl Pump {
         self.swept = Some(now);
         let (mut orders, mut repairs) =
             recover::take_up_forgotten(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
+        repairs.extend(self.take_up_forgotten_incidents());
         let journal = self.journal.as_ref();
         let perform = self.perform.as_ref();
         let witness = Witness {
@@ -37,6 +38,8 @@ impl Pump {
         for repair in &repairs {
             tracing::error!(%repair, "the sweep put something right");
         }
+        self.pay_debts(now);
+        self.settle_debts(now, true);
         self.repairs.extend(repairs);
         self.repairs.drain(..self.repairs.len().saturating_sub(KEPT));
         self.carry_out(orders);

@@ -1,6 +1,6 @@
 //! Trouble that is noticed outside of runs: alerts that other systems send, calls that do not come.
 //!
-//! **This is the one place where it is handed on**: whoever drives incidents opens, adds to or clears one here.
+//! Here it is handed on to incidents, which are opened, added to or cleared by it.
 
 use super::Pump;
 use crate::base::span::Span;
@@ -26,14 +26,12 @@ pub enum Tidings {
 
 impl Pump {
     /// Trouble has begun or is over; what told of it is durable.
-    pub(super) fn trouble(&self, tidings: &Tidings) {
+    pub(super) fn tidings(&mut self, tidings: Tidings, now: Timestamp) {
         match tidings {
-            Tidings::Began(trouble) => {
-                let (severity, source) = (trouble.severity.as_deref().unwrap_or("-"), trouble.source.word());
-                tracing::warn!(key = %trouble.key, severity, source, title = %trouble.title, "trouble was heard of");
-            }
+            Tidings::Began(trouble) => self.trouble(*trouble, None, None, now),
             Tidings::Over { key, source } => {
-                tracing::info!(%key, source = source.word(), "trouble is over, says who told of it");
+                let reason = format!("{} says that it is over", source.word());
+                self.cleared(&key, source, reason, now);
             }
         }
     }

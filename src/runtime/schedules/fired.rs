@@ -1,5 +1,6 @@
 //! What the events of one decision come to, for who counts and who reads the log.
 
+use crate::base::ids::RunId;
 use crate::schedule::event::{Event, Fate, Recorded};
 use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
@@ -16,8 +17,10 @@ pub struct Fired {
     pub late: Vec<Duration>,
     /// Instants that could not be started, and why.
     pub failed: Vec<(Nominal, String)>,
-    /// Instants whose deadline has passed.
-    pub missed: Vec<Nominal>,
+    /// Instants whose deadline has passed, with their run.
+    pub missed: Vec<(Nominal, Option<RunId>)>,
+    /// Instants whose run kept its deadline.
+    pub met: Vec<Nominal>,
     /// Calls that had to come by these instants and did not.
     pub silent: Vec<Timestamp>,
     /// Whether one that had been missed has come.
@@ -47,7 +50,8 @@ impl Fired {
                         fired.failed.push((to.nominal, why.clone().unwrap_or_default()));
                     }
                 }
-                Event::DeadlineMissed { nominal, .. } => fired.missed.push(*nominal),
+                Event::DeadlineMissed { nominal, run } => fired.missed.push((*nominal, *run)),
+                Event::DeadlineMet(nominal) => fired.met.push(*nominal),
                 Event::Silent { by } => fired.silent.push(*by),
                 Event::Began { .. }
                 | Event::Withdrawn
@@ -56,8 +60,7 @@ impl Fired {
                 | Event::Seen { .. }
                 | Event::Queued { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. }
-                | Event::DeadlineMet(_) => {}
+                | Event::Resumed { .. } => {}
             }
         }
         fired

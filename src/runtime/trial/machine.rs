@@ -5,7 +5,7 @@ use super::{Halt, NotGiven, Played, PlayedRun, Spoken, Trials, run_of};
 use crate::act::{self, Seat, World};
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::address::Place;
-use crate::base::ids::{RunId, StepId};
+use crate::base::ids::{IncidentId, RunId, StepId};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json, plain};
 use crate::engine::decide::Input;
@@ -13,6 +13,7 @@ use crate::engine::event::{Answer as Word, Event, Recorded, Selection, StepEvent
 use crate::engine::evolve::replay;
 use crate::engine::run::{Run, RunPhase, StepPhase};
 use crate::engine::start::{Ask, start};
+use crate::escalation::event::Page;
 use crate::model::input::InputType;
 use crate::model::perform::{Reply, Request};
 use crate::model::runbook::Runbook;
@@ -56,6 +57,10 @@ impl Perform for Hands {
     fn kill(&self, _run: RunId) {}
 
     fn gone(&self, _run: RunId) {}
+
+    fn page(&self, _incident: IncidentId, _page: &Page, _severity: &str, _again: bool) {}
+
+    fn withdraw(&self, _incident: IncidentId, _page: u32) {}
 
     fn has(&self, _run: RunId, _place: &Place, _attempt: u32) -> bool {
         true
@@ -407,6 +412,7 @@ fn pump(trials: &Trials, journal: &Arc<Memory>, calls: &Calls, clock: &Arc<Atomi
     let journal: Arc<dyn Journal> = Arc::clone(journal) as Arc<dyn Journal>;
     let hands = Box::new(Hands(Arc::clone(calls)));
     let mut pump = Pump::new(journal, Arc::clone(&trials.shelf), hands, sender, "test".into(), Box::new(|_| {}));
+    pump.performs_words = true;
     let clock = Arc::clone(clock);
     pump.clock =
         Arc::new(move || Timestamp::from_millisecond(clock.load(Ordering::SeqCst)).unwrap_or(Timestamp::UNIX_EPOCH));

@@ -10,7 +10,9 @@ mod book;
 mod group;
 mod held;
 mod incident;
+mod judged;
 mod schedule;
+mod silence;
 mod v1;
 
 pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
@@ -19,7 +21,9 @@ pub use book::{decode_acceptance, encode_acceptance};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
 pub use incident::{decode_incident, encode_incident};
+pub use judged::{decode_judged, encode_judged};
 pub use schedule::{decode_schedule, encode_schedule};
+pub use silence::{decode_silence, encode_silence};
 
 use crate::base::digest::Digest;
 use crate::engine::event::Recorded;

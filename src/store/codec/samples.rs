@@ -4,13 +4,13 @@ use crate::base::actor::{Actor, Role, Via};
 use crate::base::address::{Lane, Place};
 use crate::base::arg::{Arg, Landing, Piece, SecretRef, Text};
 use crate::base::digest::Digest;
-use crate::base::ids::{Name, RunId, StepId};
+use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::engine::event::{
     Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Stage, Started, StepEnded,
-    StepEvent,
+    StepEvent, Tells,
 };
 use crate::model::perform::{Failure, Finding, Request, Usage};
 use crate::model::policy::{FailureKind, OutputForm};
@@ -240,8 +240,25 @@ fn words() -> Vec<Event> {
     }
     for outcome in Outcome::ALL {
         for level in Level::ALL {
-            all.push(Event::Ended(Box::new(Ended { outcome, level, reason: "x".into(), outputs: Map::new() })));
+            let ended = Ended { outcome, level, reason: "x".into(), outputs: Map::new(), tells: None };
+            all.push(Event::Ended(Box::new(ended)));
         }
+    }
+    let incident = IncidentId::new(7, 8);
+    for tells in [
+        Tells::Response { incident },
+        Tells::Good { key: "api-watch".into() },
+        Tells::Bad { key: "api-watch".into(), severity: Some("P2".into()) },
+        Tells::Bad { key: "api-watch".into(), severity: None },
+    ] {
+        let ended = Ended {
+            outcome: Outcome::Failed,
+            level: Level::Critical,
+            reason: "x".into(),
+            outputs: Map::new(),
+            tells: Some(tells),
+        };
+        all.push(Event::Ended(Box::new(ended)));
     }
     for output in [OutputForm::Text, OutputForm::Json, OutputForm::Lines, OutputForm::Number] {
         let request = Some(Box::new(Request { output, workdir: None, timeout: None, ..request() }));
@@ -281,6 +298,7 @@ pub(crate) fn all() -> Vec<Recorded> {
         level: Level::Critical,
         reason: "step `restart` failed".into(),
         outputs: object(json!({"helped": false})),
+        tells: None,
     };
     let bare = Started {
         inputs: Map::new(),

@@ -5,8 +5,9 @@ use super::script::ReplyFault;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use stepladder::base::address::Place;
-use stepladder::base::ids::RunId;
+use stepladder::base::ids::{IncidentId, RunId};
 use stepladder::base::value::{Value, json};
+use stepladder::escalation::event::Page;
 use stepladder::model::perform::{Failure, Finding, Reply, Request};
 use stepladder::model::policy::FailureKind;
 use stepladder::runtime::pump::Perform;
@@ -42,6 +43,10 @@ impl Perform for Hands {
     fn kill(&self, _run: RunId) {}
 
     fn gone(&self, _run: RunId) {}
+
+    fn page(&self, _: IncidentId, _: &Page, _: &str, _: bool) {}
+
+    fn withdraw(&self, _: IncidentId, _: u32) {}
 
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {
         self.busy.lock().unwrap().contains(&(run, place.clone(), attempt))

@@ -231,6 +231,24 @@ pub(super) struct Ended {
     pub(super) reason: String,
     #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub(super) outputs: Held<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tells: Option<Tells>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Tells {
+    Response {
+        incident: String,
+    },
+    Good {
+        key: String,
+    },
+    Bad {
+        key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<String>,
+    },
 }
 
 /// Which values are meant.

@@ -7,7 +7,7 @@ use crate::engine::event as domain;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
     Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
-    StepEvent, Usage,
+    StepEvent, Tells, Usage,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -201,12 +201,23 @@ impl From<&domain::StepEnded> for StepEnded {
 
 impl From<&domain::Ended> for Ended {
     fn from(ended: &domain::Ended) -> Self {
-        let domain::Ended { outcome, level, reason, outputs } = ended;
+        let domain::Ended { outcome, level, reason, outputs, tells } = ended;
         Self {
             outcome: outcome.as_str().into(),
             level: level.as_str().into(),
             reason: reason.clone(),
             outputs: Held::Is(outputs.clone()),
+            tells: tells.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&domain::Tells> for Tells {
+    fn from(tells: &domain::Tells) -> Self {
+        match tells {
+            domain::Tells::Response { incident } => Self::Response { incident: incident.to_string() },
+            domain::Tells::Good { key } => Self::Good { key: key.clone() },
+            domain::Tells::Bad { key, severity } => Self::Bad { key: key.clone(), severity: severity.clone() },
         }
     }
 }

@@ -3,13 +3,14 @@
 use crate::base::actor;
 use crate::base::address::{self, Place};
 use crate::base::digest::Digest;
-use crate::base::ids::{Name, RunId, StepId};
+use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::engine::event as domain;
 use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
-    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Usage,
+    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Tells,
+    Usage,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -261,7 +262,22 @@ impl TryFrom<Ended> for domain::Ended {
     type Error = CodecError;
 
     fn try_from(ended: Ended) -> Result<Self, CodecError> {
-        let Ended { outcome: how, level: word, reason, outputs } = ended;
-        Ok(Self { outcome: outcome(&how)?, level: level(&word)?, reason, outputs: outputs.value() })
+        let Ended { outcome: how, level: word, reason, outputs, tells } = ended;
+        let tells = tells.map(TryInto::try_into).transpose()?;
+        Ok(Self { outcome: outcome(&how)?, level: level(&word)?, reason, outputs: outputs.value(), tells })
+    }
+}
+
+impl TryFrom<Tells> for domain::Tells {
+    type Error = CodecError;
+
+    fn try_from(tells: Tells) -> Result<Self, CodecError> {
+        Ok(match tells {
+            Tells::Response { incident } => Self::Response {
+                incident: IncidentId::parse(&incident).map_err(|error| CodecError::Malformed(error.to_string()))?,
+            },
+            Tells::Good { key } => Self::Good { key },
+            Tells::Bad { key, severity } => Self::Bad { key, severity },
+        })
     }
 }

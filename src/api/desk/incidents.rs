@@ -1,0 +1,113 @@
+//! The desk's side for incidents and silences.
+
+use crate::api::desk::{Desk, told};
+use crate::api::present;
+use crate::api::wire::{
+    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, SilenceRequest, SilenceRow,
+};
+use crate::base::actor::Actor;
+use crate::runtime::incidents::Heard;
+use crate::service::{Act, OpenIncident};
+
+/// Incidents in one list at most.
+const MAX_INCIDENTS: u32 = 10_000;
+
+impl Desk {
+    /// Incidents, newest first: those that are not resolved, or `all`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn incidents(&self, all: bool, limit: u32) -> Result<Vec<IncidentRow>, Problem> {
+        let views = self.service.incidents(all, limit.clamp(1, MAX_INCIDENTS) as usize).map_err(told)?;
+        Ok(views.iter().map(present::incident_row).collect())
+    }
+
+    /// One incident: by its id, its beginning or end, its key, or `last`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn incident(&self, text: &str) -> Result<IncidentDetail, Problem> {
+        self.service.incident(text).map(|view| present::incident(&view)).map_err(told)
+    }
+
+    /// Opens one by hand.
+    ///
+    /// # Errors
+    /// When the actor may not, or something in it is not right.
+    pub async fn open_incident(&self, actor: Actor, asked: OpenRequest) -> Result<IncidentReply, Problem> {
+        let OpenRequest { title, text, severity, key, kind, labels, owner } = asked;
+        let wish = OpenIncident { title, text, severity, key, kind, labels, owner };
+        self.service.open_incident(actor, wish).await.map(reply).map_err(told)
+    }
+
+    /// Does something about one: `verb` is the last part of its path.
+    ///
+    /// # Errors
+    /// When the actor may not, there is no such incident or verb, or it can't be done to it.
+    pub async fn act(&self, actor: Actor, text: &str, verb: &str, asked: ActRequest) -> Result<IncidentReply, Problem> {
+        let as_of = asked.as_of;
+        let act = act(verb, asked)?;
+        self.service.act(actor, text, act, as_of).await.map(reply).map_err(told)
+    }
+
+    /// Silences that count now.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn silences(&self) -> Result<Vec<SilenceRow>, Problem> {
+        Ok(self.service.silences().map_err(told)?.into_iter().map(present::silence).collect())
+    }
+
+    /// Mutes troubles with those labels.
+    ///
+    /// # Errors
+    /// When the actor may not, or something in it is not right.
+    pub fn add_silence(&self, actor: Actor, asked: SilenceRequest) -> Result<SilenceRow, Problem> {
+        let SilenceRequest { matches, until, reason } = asked;
+        self.service.add_silence(actor, matches, until, reason).map(present::silence).map_err(told)
+    }
+
+    /// Ends a silence before its time.
+    ///
+    /// # Errors
+    /// When the actor may not, or none of that id counts.
+    pub fn end_silence(&self, actor: Actor, id: &str) -> Result<(), Problem> {
+        self.service.end_silence(actor, id).map_err(told)
+    }
+}
+
+/// The verbs there are, as the last part of a path.
+pub const VERBS: &[&str] =
+    &["ack", "unack", "snooze", "assign", "severity", "classify", "escalate", "note", "duty", "resolve"];
+
+fn act(verb: &str, asked: ActRequest) -> Result<Act, Problem> {
+    let ActRequest { reason, who, until, to, level, number, undone, as_of: _ } = asked;
+    let missing =
+        |field: &str| Problem::new(400, "missing-field", "something is missing", format!("`{field}` is needed"));
+    let to = || to.clone().filter(|to| !to.is_empty()).ok_or_else(|| missing("to"));
+    Ok(match verb {
+        "ack" => Act::Acknowledge { who, note: reason },
+        "unack" => Act::Unacknowledge { reason },
+        "snooze" => Act::Snooze { until: until.ok_or_else(|| missing("until"))?, reason },
+        "assign" => Act::Assign { to: to()? },
+        "severity" => Act::Severity { to: to()?, reason },
+        "classify" => Act::Classify { kind: to()? },
+        "escalate" => Act::Escalate { reason },
+        "note" if reason.trim().is_empty() => return Err(missing("text")),
+        "note" => Act::Note { text: reason },
+        "duty" => Act::Duty {
+            level: level.ok_or_else(|| missing("level"))?,
+            number: number.ok_or_else(|| missing("number"))?,
+            done: !undone,
+        },
+        "resolve" => Act::Resolve { reason },
+        other => {
+            let detail = format!("`{other}` is not done to incidents: {} are", VERBS.join(", "));
+            return Err(Problem::new(404, "no-such-act", "no such act", detail));
+        }
+    })
+}
+
+fn reply(heard: Heard) -> IncidentReply {
+    IncidentReply { incident: heard.incident.to_string(), opened: heard.opened }
+}

@@ -1,0 +1,66 @@
+//! The client's side for incidents and silences.
+
+use crate::api::wire::{
+    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, SilenceRequest, SilenceRow,
+};
+use crate::cli::client::{Client, body, part};
+use crate::cli::trouble::Trouble;
+use hyper::Method;
+
+impl Client {
+    /// Incidents, newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read or the owner does not answer.
+    pub async fn incidents(&self, all: bool, limit: u32) -> Result<Vec<IncidentRow>, Trouble> {
+        self.ask(Method::GET, &format!("/incidents?all={all}&limit={limit}"), Vec::new()).await
+    }
+
+    /// One incident.
+    ///
+    /// # Errors
+    /// As [`Self::incidents`], or when there is none.
+    pub async fn incident(&self, text: &str) -> Result<IncidentDetail, Trouble> {
+        self.ask(Method::GET, &format!("/incidents/{}", part(text)), Vec::new()).await
+    }
+
+    /// Opens one by hand.
+    ///
+    /// # Errors
+    /// Why it was not opened.
+    pub async fn open_incident(&self, asked: &OpenRequest) -> Result<IncidentReply, Trouble> {
+        self.ask(Method::POST, "/incidents", body(asked)).await
+    }
+
+    /// Does something about one.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn act(&self, incident: &str, verb: &str, asked: &ActRequest) -> Result<IncidentReply, Trouble> {
+        self.ask(Method::POST, &format!("/incidents/{}/{verb}", part(incident)), body(asked)).await
+    }
+
+    /// Silences that count now.
+    ///
+    /// # Errors
+    /// As [`Self::incidents`].
+    pub async fn silences(&self) -> Result<Vec<SilenceRow>, Trouble> {
+        self.ask(Method::GET, "/silences", Vec::new()).await
+    }
+
+    /// Mutes troubles with some labels.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn add_silence(&self, asked: &SilenceRequest) -> Result<SilenceRow, Trouble> {
+        self.ask(Method::POST, "/silences", body(asked)).await
+    }
+
+    /// Ends a silence before its time.
+    ///
+    /// # Errors
+    /// When none of that id counts.
+    pub async fn end_silence(&self, id: &str) -> Result<(), Trouble> {
+        self.send(Method::DELETE, &format!("/silences/{}", part(id)), Vec::new()).await.map(drop)
+    }
+}

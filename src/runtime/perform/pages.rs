@@ -1,0 +1,95 @@
+//! Pages of incidents on their way out: what is durable of the incident is asked right before each try.
+
+use crate::act::Seal;
+use crate::base::ids::IncidentId;
+use crate::base::value::Value;
+use crate::escalation::decide::Input;
+use crate::escalation::event::{Page, PageFate};
+use crate::escalation::words::{Links, words};
+use crate::model::book::Settings;
+use crate::model::message::{Address, Sent, Verb};
+use crate::runtime::incidents::board::Board;
+use crate::runtime::incidents::ladder;
+use crate::runtime::links;
+use crate::runtime::pager::{Job, PageKey, Pager};
+use crate::runtime::pump::Message;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+/// Hands pages to the outbox, and tells the pump what became of them.
+#[derive(Clone)]
+pub struct Pages {
+    pager: Pager,
+    board: Arc<Board>,
+    seal: Option<Seal>,
+    public_url: Option<String>,
+}
+
+impl Pages {
+    /// Pages that go out over that outbox.
+    #[must_use]
+    pub fn new(pager: Pager, board: Arc<Board>, seal: Option<Seal>, settings: &Settings) -> Self {
+        let http = settings.other.get("http");
+        let url = http.and_then(|http| http.get("public_url")).and_then(Value::as_str);
+        let public_url = url.map(|url| url.trim_end_matches('/').to_owned());
+        Self { pager, board, seal, public_url }
+    }
+
+    pub(super) fn pager(&self) -> Pager {
+        self.pager.clone()
+    }
+
+    /// Sends a page, as soon as its channel lets it and as long as it is wanted.
+    pub(super) fn send(&self, incident: IncidentId, page: &Page, severity: &str, again: bool) {
+        let (pages, wanted) = (self.clone(), page.clone());
+        let compose = move || {
+            pages.board.begin(incident, &wanted, |shown| {
+                let link = pages.public_url.as_ref().map(|url| format!("{url}/incidents/{incident}"));
+                let act = |verb, _version| pages.act(incident, verb, wanted.number);
+                let links = Links { incident: link, act: &act };
+                let mut message = words(ladder(&shown.book), &shown.state, &wanted, &links);
+                message.perhaps_again = again;
+                message
+            })
+        };
+        let digits: String = severity.chars().filter(char::is_ascii_digit).collect();
+        self.pager.send(Job {
+            key: key(incident, page.number),
+            about: incident.to_string(),
+            address: Address { channel: page.channel.clone(), to: page.address.clone() },
+            urgency: digits.parse().unwrap_or(3),
+            compose: Box::new(compose),
+        });
+    }
+
+    /// Does not start sending a page any more.
+    pub(super) fn withdraw(&self, incident: IncidentId, page: u32) {
+        self.pager.withdraw(&key(incident, page));
+    }
+
+    /// What a button sends back, and the link that shows it.
+    fn act(&self, incident: IncidentId, verb: Verb, page: u32) -> Option<(String, Option<String>)> {
+        let token = links::write(self.seal.as_ref()?, links::Token { incident, verb, page });
+        let token =
+            token.inspect_err(|why| tracing::error!(%why, "pages have no buttons: nothing can be signed")).ok()?;
+        let link = self.public_url.as_ref().map(|url| format!("{url}/act/{token}"));
+        Some((token, link))
+    }
+}
+
+fn key(incident: IncidentId, page: u32) -> PageKey {
+    PageKey(format!("{incident}/{page}"))
+}
+
+/// What the outbox calls with what became of a page.
+pub fn told(key: &PageKey, sent: Sent, sender: &Sender<Message>) {
+    let Some((incident, page)) = key.0.split_once('/') else { return };
+    let (Ok(id), Ok(page)) = (IncidentId::parse(incident), page.parse()) else { return };
+    let (fate, note) = match sent {
+        Sent::Accepted { id } => (PageFate::Accepted, id.unwrap_or_default()),
+        Sent::Delivered { id } => (PageFate::Delivered, id.unwrap_or_default()),
+        Sent::Later { reason, .. } | Sent::Refused { reason } => (PageFate::Failed, reason),
+    };
+    let input = Input::Settled { page, fate, note };
+    let _ = sender.send(Message::Incident { id, input, told: None });
+}

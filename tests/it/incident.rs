@@ -1,0 +1,210 @@
+//! Incidents with the real binary: opened by runs, steps and people; paged over a real channel; held over kills of the owner.
+
+use crate::owner::{Home, kill, text};
+use crate::serve::Daemon;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::process::Output;
+
+/// Everybody is reached by a command that writes down what it is given.
+const SETTINGS: &str = "timezone: UTC\nkeep: { min_free: 1MiB }\n\
+    dead_man: { url: \"http://127.0.0.1:9/\", every: 1h }\n\
+    channels: { log: { exec: { command: [sh, -c, 'cat >> pages; echo >> pages'] } } }\n";
+
+/// A ladder in seconds.
+const LADDER: &str = "\
+severities:
+  P1: { title: Critical, respond_within: 15m, climb: { 1: 0s, 2: 1s, 3: 1h }, climb_early: true, repeat: 1h, ack_lapses: 1h, reach: { at_once: [log] } }
+  P3: { title: Medium, respond_within: 4h, climb: { 1: 0s, 2: 1h }, climb_early: true, repeat: 1h, ack_lapses: 8h, announce: all, reach: { at_once: [log] } }
+levels:
+  1: { name: Machine, try: [mend], limit: 20s, not_again_within: 1h }
+  2: { name: On call, page: [on_call.owner], duties: [Look, Tell] }
+  3: { name: Boss, page: [boss] }
+contacts:
+  anna: { name: Anna, log: anna }
+  boss: { name: Boss, log: boss }
+on_call: { platform: { since: 2026-01-05, rotate: never, members: [anna] } }
+announce: { all: [ 'log:everybody' ] }
+routes: [ { match: {}, severity: P3, owner: platform } ]
+catch_all: [boss]
+";
+
+/// Fails while the file `bad` is there.
+const WATCHED: &str = "triggers: [ { every: 1h } ]\nincident: { open: { failed: P1 } }\n\
+                       steps: [ { id: look, shell: 'test ! -e bad' } ]\n";
+
+struct Site {
+    home: Home,
+}
+
+impl Site {
+    fn new(mend: &str) -> Self {
+        let mend = format!("steps: [ {{ id: mend, shell: '{mend}' }} ]\n");
+        let home = Home::new(&[("watched", WATCHED), ("mend", &mend)]);
+        fs::write(home.path("stepladder.yaml"), SETTINGS).unwrap();
+        fs::write(home.path("escalation.yaml"), LADDER).unwrap();
+        let checked = home.run(&["check"]);
+        assert!(checked.status.code() != Some(3) && !text(&checked.stdout).contains("error"), "{}", said(&checked));
+        Self { home }
+    }
+
+    fn well(&self, args: &[&str]) -> String {
+        let out = self.home.run(args);
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {}", said(&out));
+        text(&out.stdout)
+    }
+
+    fn rows(&self, all: bool) -> Vec<Value> {
+        let args: &[&str] = if all { &["incidents", "--json", "--all"] } else { &["incidents", "--json"] };
+        self.well(args).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn last(&self) -> Value {
+        serde_json::from_str(&self.well(&["incident", "show", "last", "--json"])).unwrap()
+    }
+
+    /// Whom messages went to, with what they were.
+    fn pages(&self) -> Vec<String> {
+        let pages = self.last()["pages"].as_array().unwrap().clone();
+        let word = |page: &Value, key: &str| page[key].as_str().unwrap_or("-").to_owned();
+        pages
+            .iter()
+            .map(|page| format!("{} {} {}", word(page, "address"), word(page, "what"), word(page, "fate")))
+            .collect()
+    }
+
+    /// Messages that the channel was really given.
+    fn sent(&self) -> Vec<Value> {
+        let sent = fs::read_to_string(self.home.path("pages")).unwrap_or_default();
+        sent.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn said(out: &Output) -> String {
+    format!("{}{}", text(&out.stdout), text(&out.stderr))
+}
+
+#[test]
+fn a_failed_run_opens_an_incident_that_climbs_until_somebody_takes_it() {
+    let site = Site::new("exit 1");
+    let daemon = Daemon::start(&site.home);
+    fs::write(site.home.path("bad"), "").unwrap();
+    site.home.run(&["run", "watched"]);
+    site.home.until("anna is paged", || site.sent().iter().any(|page| page.to_string().contains("anna")));
+    let detail = site.last();
+    assert_eq!((detail["row"]["severity"].as_str(), detail["row"]["status"].as_str()), (Some("P1"), Some("triggered")));
+    assert_eq!(detail["responses"][0]["runbook"], "mend");
+    assert_eq!(detail["responses"][0]["outcome"], "failed");
+    site.well(&["ack", "last", "on it", "--as", "anna"]);
+    let row = &site.rows(false)[0];
+    assert_eq!((row["status"].as_str(), row["taken_by"].as_str()), (Some("acknowledged"), Some("anna")));
+    // It is over when the runbook is good again.
+    fs::remove_file(site.home.path("bad")).unwrap();
+    site.well(&["run", "watched"]);
+    site.home.until("it is resolved", || site.rows(false).is_empty());
+    assert_eq!(site.rows(true)[0]["status"], "resolved");
+    drop(daemon);
+}
+
+#[test]
+fn what_level_1_mends_pages_nobody() {
+    let site = Site::new("rm -f bad");
+    let daemon = Daemon::start(&site.home);
+    fs::write(site.home.path("bad"), "").unwrap();
+    site.home.run(&["run", "watched"]);
+    site.home.until("level 1 has tried", || {
+        site.rows(false).first().is_some_and(|_| site.last()["responses"][0]["outcome"] == "succeeded")
+    });
+    // Mended is what the opening runbook says is mended.
+    site.well(&["run", "watched"]);
+    site.home.until("it is resolved", || site.rows(false).is_empty());
+    assert!(site.pages().iter().all(|page| !page.contains("call")), "{:?}", site.pages());
+    drop(daemon);
+}
+
+#[test]
+fn an_incident_outlives_its_owner_and_pages_on() {
+    let site = Site::new("while [ ! -e go ]; do sleep 0.02; done; exit 1");
+    let daemon = Daemon::start(&site.home);
+    fs::write(site.home.path("bad"), "").unwrap();
+    site.home.run(&["run", "watched"]);
+    site.home.until("level 1 is at work", || {
+        site.rows(false).first().is_some_and(|_| site.last()["responses"][0]["run"].is_string())
+    });
+    kill(daemon.id(), Signal::KILL);
+    drop(daemon);
+    fs::write(site.home.path("go"), "").unwrap();
+    let again = Daemon::start(&site.home);
+    site.home.until("anna is paged", || site.sent().iter().any(|page| page.to_string().contains("anna")));
+    let calls = site.pages().into_iter().filter(|page| page.starts_with("anna call")).count();
+    assert_eq!(calls, 1, "{:?}", site.pages());
+    let keys: Vec<String> = site.sent().iter().map(|page| page["key"].to_string()).collect();
+    let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(distinct.len(), site.pages().iter().filter(|page| !page.ends_with("withdrawn")).count(), "{keys:?}");
+    drop(again);
+}
+
+#[test]
+fn what_is_opened_by_hand_is_ended_by_hand() {
+    let site = Site::new("true");
+    let daemon = Daemon::start(&site.home);
+    let id = site.well(&["incident", "open", "The trunk is down", "--label", "component=sip", "--type", "sip"]);
+    let id = id.trim();
+    site.home.until("everybody is told", || site.sent().iter().any(|page| page.to_string().contains("everybody")));
+    site.well(&["incident", "note", id, "the provider knows"]);
+    site.well(&["incident", "severity", id, "P1", "--reason", "it is worse"]);
+    site.home.until("anna is paged", || site.sent().iter().any(|page| page.to_string().contains("anna")));
+    site.well(&["incident", "duty", id, "2", "1"]);
+    let out = site.home.run(&["incident", "severity", id, "P9"]);
+    assert!(said(&out).contains("it has P1, P3"), "{}", said(&out));
+    let again = site.home.run(&["incident", "open", "The trunk is down"]);
+    assert!(said(&again).contains("added to the open incident"), "{}", said(&again));
+    site.well(&["incident", "resolve", id, "the trunk is back"]);
+    assert!(site.rows(false).is_empty());
+    let detail = site.last();
+    assert_eq!(detail["row"]["reason"], "the trunk is back");
+    assert_eq!(detail["duties"][0]["done"], true);
+    let shown = site.well(&["incident", "show", id]);
+    for word in ["The trunk is down", "resolved", "the provider knows", "[x] 2.1 Look", "anna"] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    drop(daemon);
+}
+
+#[test]
+fn steps_escalate_and_resolve_without_a_daemon() {
+    let site = Site::new("true");
+    let book = "steps:\n  - { id: cry, escalate: { severity: P3, key: trunk, message: 'the trunk is down' } }\n  \
+                - { id: told, shell: 'echo {{ steps.cry.output.incident }} > told' }\n";
+    fs::write(site.home.path("runbooks/cry.yaml"), format!("runbook: cry\n{book}")).unwrap();
+    let calm = "runbook: calm\nsteps: [ { id: over, resolve: { key: trunk, reason: 'it is back' } } ]\n";
+    fs::write(site.home.path("runbooks/calm.yaml"), calm).unwrap();
+    site.well(&["run", "cry"]);
+    let told = fs::read_to_string(site.home.path("told")).unwrap();
+    let rows = site.rows(false);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0]["incident"].as_str(), rows[0]["key"].as_str()), (Some(told.trim()), Some("trunk")));
+    // Whoever is left drives it on, and tells everybody.
+    site.home.until("everybody is told", || site.sent().iter().any(|page| page.to_string().contains("everybody")));
+    site.well(&["run", "calm"]);
+    site.home.until("it is resolved", || site.rows(false).is_empty());
+    site.home.until("nobody drives any more", || {
+        site.home.owner().is_none_or(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+    });
+}
+
+#[test]
+fn a_silence_mutes_and_its_end_tells() {
+    let site = Site::new("true");
+    let daemon = Daemon::start(&site.home);
+    let silence = site.well(&["silence", "add", "component=sip*", "--for", "1h", "--reason", "new trunk"]);
+    site.well(&["incident", "open", "Calls fail", "--label", "component=sip-edge"]);
+    assert_eq!(site.rows(false)[0]["status"], "muted");
+    assert!(site.sent().is_empty());
+    assert!(site.well(&["silence", "list"]).contains("new trunk"));
+    site.well(&["silence", "end", silence.trim()]);
+    site.home.until("everybody is told", || site.sent().iter().any(|page| page.to_string().contains("everybody")));
+    assert_eq!(site.rows(false)[0]["status"], "triggered");
+    drop(daemon);
+}
