@@ -134,7 +134,7 @@ async fn no_value_ends_a_header() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_mail_server_refuses_is_said_in_its_words() {
-    let Some(server) = Server::start("starttls") else { return };
+    let Some(mut server) = Server::start("starttls") else { return };
     let world = server.world("tls: starttls");
     let to = |to: &str| address(&format!("email:{to}"));
     let sent = send(&message(), &to("nobody@company.com"), &world).await;
@@ -166,7 +166,8 @@ async fn what_a_mail_server_refuses_is_said_in_its_words() {
     // No TLS where TLS is wanted.
     let sent = send(&message(), &to("oncall@company.com"), &server.world("tls: tls")).await;
     assert!(!matches!(sent, Sent::Accepted { .. } | Sent::Delivered { .. }), "{sent:?}");
-    drop(server);
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
     let sent = send(&message(), &to("oncall@company.com"), &world).await;
     assert!(matches!(&sent, Sent::Later { reason, .. } if reason.contains("Connection refused")), "{sent:?}");
 }
