@@ -92,7 +92,7 @@ pub(crate) const CHANNEL: &[Key] = &[
     key("voice", Shape::Record(VOICE), "Calls by Twilio."),
     key("gateway", Shape::Record(GATEWAY), "Text messages, or anything else, by one HTTP request to any provider."),
     key("telegram", Shape::Record(TELEGRAM), "Telegram by a bot; an address is a chat."),
-    key("ntfy", Shape::Record(NTFY), "ntfy; an address is a topic."),
+    key("ntfy", Shape::Record(NTFY), "ntfy; an address is the name that people subscribe to."),
     key("mattermost", URL, "An incoming webhook of Mattermost."),
     key("teams", URL, "A webhook of Microsoft Teams."),
     key("hook", Shape::Record(HOOK), "A program of your own that takes JSON, signed."),

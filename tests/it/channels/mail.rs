@@ -1,6 +1,6 @@
 //! Mail through a real server with TLS and a login: `smtp.py`, which `.ci/run` installs the library of.
 
-use super::{address, message, refused, world};
+use super::{address, message, world};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -25,11 +25,11 @@ impl Drop for Server {
 }
 
 /// A certificate of this moment: the library that speaks TLS here reads the clock itself.
-fn certificate() -> tempfile::TempDir {
+fn certificate(subject: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-subj", subject, "-addext", "subjectAltName=DNS:localhost"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "tls.pem"])
         .current_dir(dir.path())
         .output()
@@ -47,7 +47,7 @@ impl Server {
             println!("skipped: python3-aiosmtpd is not installed");
             return None;
         }
-        let keys = certificate();
+        let keys = certificate("/CN=localhost");
         let mut process = Command::new("/usr/bin/python3")
             .arg(script)
             .arg(mode)
@@ -134,7 +134,7 @@ async fn no_value_ends_a_header() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_mail_server_refuses_is_said_in_its_words() {
-    let Some(server) = Server::start("starttls") else { return };
+    let Some(mut server) = Server::start("starttls") else { return };
     let world = server.world("tls: starttls");
     let to = |to: &str| address(&format!("email:{to}"));
     let sent = send(&message(), &to("nobody@company.com"), &world).await;
@@ -149,7 +149,7 @@ async fn what_a_mail_server_refuses_is_said_in_its_words() {
     assert!(!format!("{sent:?}").contains("canary"), "{sent:?}");
 
     // Nobody here vouches for the certificate: nothing is sent, and no password is shown to whoever it is.
-    let (mut stranger, others) = (server.world("tls: starttls"), certificate());
+    let (mut stranger, others) = (server.world("tls: starttls"), certificate("/CN=elsewhere"));
     let settings = format!(
         "channels:\n  email: {{ smtp: 'localhost:{}', username: bot, password: '{{{{ secrets.SMTP }}}}', \
          from: bot@company.com, ca: '{}' }}\n",
@@ -158,12 +158,16 @@ async fn what_a_mail_server_refuses_is_said_in_its_words() {
     );
     stranger.settings = super::world(&settings, Path::new("/")).settings;
     let sent = send(&message(), &to("oncall@company.com"), &stranger).await;
-    assert_eq!(sent, refused("the mail server: the certificate is signed by nobody trusted here"));
+    assert!(
+        matches!(&sent, Sent::Refused { reason } if reason.starts_with("the mail server: the certificate")),
+        "{sent:?}"
+    );
 
     // No TLS where TLS is wanted.
     let sent = send(&message(), &to("oncall@company.com"), &server.world("tls: tls")).await;
     assert!(!matches!(sent, Sent::Accepted { .. } | Sent::Delivered { .. }), "{sent:?}");
-    drop(server);
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
     let sent = send(&message(), &to("oncall@company.com"), &world).await;
     assert!(matches!(&sent, Sent::Later { reason, .. } if reason.contains("Connection refused")), "{sent:?}");
 }
