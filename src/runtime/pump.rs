@@ -136,8 +136,10 @@ pub enum Message {
     Files {
         /// Which.
         id: ScheduleId,
-        /// All of them.
+        /// All of which that is known.
         files: BTreeMap<String, String>,
+        /// Those of which it is not known yet.
+        unsettled: BTreeSet<String>,
     },
     /// Trouble has begun or is over; what told of it is durable.
     Trouble(Tidings),
@@ -433,7 +435,7 @@ impl Pump {
             Message::Schedule { id, input, told } => self.ask_schedule(id, input, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}
-            Message::Files { id, files } => self.files_seen(&id, &files),
+            Message::Files { id, files, unsettled } => self.files_seen(&id, &files, &unsettled),
             Message::Trouble(_) if self.stopping.is_some() => {}
             Message::Trouble(tidings) => self.tidings(tidings, now),
             Message::Book { live } => self.live = Some(live),

@@ -153,36 +153,11 @@ impl Schedule {
                 self.last = None;
                 self.files.clear();
             }
-            (Event::Called { due, call }, Some(life)) => {
-                let early = due.at <= life.watermark || self.calls.contains_key(&due.nominal);
-                (!early).then(|| self.calls.insert(due.nominal, Call::clone(call)))?;
-                self.files = seen(std::mem::take(&mut self.files), call.file.as_slice());
-            }
-            (Event::Beat, Some(life)) => (life.beat, life.silent) = (recorded.at, false),
-            (Event::Silent { .. }, Some(life)) if !life.silent => life.silent = true,
-            (Event::Seen { files }, Some(life)) => {
-                life.seen = true;
-                self.files = seen(std::mem::take(&mut self.files), files);
+            (Event::Called { .. } | Event::Beat | Event::Silent { .. } | Event::Seen { .. }, Some(_)) => {
+                self.heard(recorded)?;
             }
             (Event::Ran { due, run, deadline }, Some(life)) if life.paused.is_none() => {
-                // A call about something else overtakes those that wait.
-                let called = self.calls.contains_key(&due.nominal);
-                if self.waiting.first() == Some(due) || called && self.waiting.contains(due) {
-                    self.waiting.retain(|waiting| waiting != due);
-                } else if due.at < life.watermark || !self.waiting.is_empty() && !called {
-                    return None;
-                }
-                life.watermark = life.watermark.max(due.at);
-                self.calls.remove(&due.nominal);
-                if called {
-                    self.starts.retain(|start| recorded.at.duration_since(*start) < RECENT);
-                    self.starts.push(recorded.at);
-                }
-                match self.deadlines.iter_mut().find(|open| open.nominal == due.nominal) {
-                    Some(open) => open.run = Some(*run),
-                    None => self.open(due.nominal, Some(*run), *deadline),
-                }
-                self.last = None;
+                self.ran(due, *run, *deadline, recorded.at)?;
             }
             (Event::Queued { due, deadline }, Some(life)) if life.paused.is_none() && due.at >= life.watermark => {
                 life.watermark = due.at;
@@ -218,6 +193,61 @@ impl Schedule {
                 _,
             ) => return None,
         }
+        Some(())
+    }
+
+    /// Something from outside: a call, the one that must come or its absence, files.
+    fn heard(&mut self, recorded: &Recorded) -> Option<()> {
+        let life = self.life.as_mut()?;
+        match &recorded.event {
+            Event::Called { due, call } => {
+                if due.at <= life.watermark || self.calls.contains_key(&due.nominal) {
+                    return None;
+                }
+                self.calls.insert(due.nominal, Call::clone(call));
+                self.files = seen(std::mem::take(&mut self.files), call.file.as_slice());
+            }
+            Event::Beat => (life.beat, life.silent) = (recorded.at, false),
+            Event::Silent { .. } if !life.silent => life.silent = true,
+            Event::Seen { files } => {
+                life.seen = true;
+                self.files = seen(std::mem::take(&mut self.files), files);
+            }
+            Event::Silent { .. }
+            | Event::Began { .. }
+            | Event::Withdrawn
+            | Event::Ran { .. }
+            | Event::Queued { .. }
+            | Event::Settled { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::DeadlineMet(_)
+            | Event::DeadlineMissed { .. } => return None,
+        }
+        Some(())
+    }
+
+    /// A run starts: for an instant that is due, for one that waited, or for a call.
+    fn ran(&mut self, due: &Instant, run: RunId, deadline: Option<Timestamp>, now: Timestamp) -> Option<()> {
+        let life = self.life.as_mut()?;
+        // A call about something else overtakes those that wait.
+        let called = self.calls.contains_key(&due.nominal);
+        if self.waiting.first() == Some(due) || called && self.waiting.contains(due) {
+            self.waiting.retain(|waiting| waiting != due);
+        } else if due.at < life.watermark || !self.waiting.is_empty() && !called {
+            return None;
+        }
+        life.watermark = life.watermark.max(due.at);
+        self.calls.remove(&due.nominal);
+        if called {
+            self.starts.retain(|start| now.duration_since(*start) < RECENT);
+            self.starts.push(now);
+        }
+        match self.deadlines.iter_mut().find(|open| open.nominal == due.nominal) {
+            Some(open) => open.run = Some(run),
+            None => self.open(due.nominal, Some(run), deadline),
+        }
+        self.last = None;
         Some(())
     }
 

@@ -40,28 +40,38 @@ impl Service {
                 tracing::error!(schedule = %id, count, most = MAX_WATCHED_FILES, "too many files to watch: the first by name are");
             }
             let now: Seen = now.into_iter().take(MAX_WATCHED_FILES).collect();
-            let (before, told) = looks.of.entry(id.clone()).or_default();
-            let steady = steady(&now, before, told);
+            ids.insert(id.clone());
+            // One look says nothing yet of what holds still.
+            let Some((before, told)) = looks.of.get_mut(id) else {
+                looks.of.insert(id.clone(), (now, Seen::new()));
+                continue;
+            };
+            let (steady, unsettled) = steady(&now, before, told);
             *before = now;
             // Told each time: who decides may not have been ready for it, or had no room.
             told.clone_from(&steady);
-            self.send(Message::Files { id: id.clone(), files: steady })?;
-            ids.insert(id.clone());
+            self.send(Message::Files { id: id.clone(), files: steady, unsettled })?;
         }
         looks.of.retain(|id, _| ids.contains(id));
         Ok(dirs)
     }
 }
 
-/// Of each file the state it is known to be in: the one it has had for two looks, else the one that was told.
-fn steady(now: &Seen, before: &Seen, told: &Seen) -> Seen {
-    let names: BTreeSet<&String> = now.keys().chain(told.keys()).collect();
-    let of = |name: &&String| {
-        let (now, before) = (now.get(*name), before.get(*name));
-        let state = if now == before { now } else { told.get(*name) };
-        state.map(|state| ((*name).clone(), state.clone()))
-    };
-    names.iter().filter_map(of).collect()
+/// Of each file the state it is known to be in: the one it has had for two looks, else the one that was told. And those
+/// of which nothing is known yet.
+fn steady(now: &Seen, before: &Seen, told: &Seen) -> (Seen, BTreeSet<String>) {
+    let (mut known, mut unsettled) = (Seen::new(), BTreeSet::new());
+    for name in now.keys().chain(before.keys()).chain(told.keys()) {
+        let state = now.get(name);
+        if state == before.get(name) {
+            known.extend(state.map(|state| (name.clone(), state.clone())));
+        } else if let Some(state) = told.get(name) {
+            known.insert(name.clone(), state.clone());
+        } else {
+            unsettled.insert(name.clone());
+        }
+    }
+    (known, unsettled)
 }
 
 /// The files that a pattern means now, named as it names them.
@@ -94,12 +104,15 @@ mod tests {
     #[test]
     fn what_is_still_being_written_is_not_told_of() {
         let (none, one, two) = (seen(&[]), seen(&[("a", "1")]), seen(&[("a", "2")]));
-        assert_eq!(steady(&one, &none, &none), none, "it has just come");
-        assert_eq!(steady(&one, &one, &none), one, "it holds still");
-        assert_eq!(steady(&two, &one, &one), one, "it changes");
-        assert_eq!(steady(&two, &two, &one), two, "it has changed");
-        assert_eq!(steady(&none, &two, &two), two, "it has just gone: perhaps an editor puts it back");
-        assert_eq!(steady(&none, &none, &two), none, "it is gone");
+        let new = BTreeSet::from(["a".to_owned()]);
+        assert_eq!(steady(&one, &none, &none), (none.clone(), new.clone()), "it has just come");
+        assert_eq!(steady(&one, &one, &none), (one.clone(), BTreeSet::new()), "it holds still");
+        assert_eq!(steady(&two, &one, &none), (none.clone(), new.clone()), "it has never held still");
+        assert_eq!(steady(&none, &one, &none), (none.clone(), new), "nor does one that has just gone");
+        assert_eq!(steady(&two, &one, &one), (one.clone(), BTreeSet::new()), "it changes");
+        assert_eq!(steady(&two, &two, &one), (two.clone(), BTreeSet::new()), "it has changed");
+        assert_eq!(steady(&none, &two, &two), (two.clone(), BTreeSet::new()), "perhaps an editor puts it back");
+        assert_eq!(steady(&none, &none, &two), (none, BTreeSet::new()), "it is gone");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::schedule::decide::Input;
 use crate::schedule::key::ScheduleId;
 use crate::store::Row;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs of a runbook whose ends are looked at again, the newest.
 const LOOKED_BACK: usize = 1_000;
@@ -130,12 +130,18 @@ impl Pump {
     }
 
     /// The files that a trigger watches, as they are now, each with what tells one state of it from another.
-    pub(super) fn files_seen(&mut self, id: &ScheduleId, files: &BTreeMap<String, String>) {
+    pub(super) fn files_seen(
+        &mut self,
+        id: &ScheduleId,
+        files: &BTreeMap<String, String>,
+        unsettled: &BTreeSet<String>,
+    ) {
         let Some(armed) = self.schedules.armed(id) else { return };
         let Some(watched) = armed.trigger().and_then(Trigger::watched) else { return };
         let Some(state) = self.schedules.state(id) else { return };
         let Some(life) = state.life.as_ref() else { return };
-        let gone = state.files.keys().filter(|name| !files.contains_key(*name)).map(|name| (name.clone(), None));
+        let gone = state.files.keys().filter(|name| !files.contains_key(*name) && !unsettled.contains(*name));
+        let gone = gone.map(|name| (name.clone(), None));
         let fresh = files.iter().filter(|(name, stamp)| state.files.get(*name) != Some(*stamp));
         let fresh = fresh.map(|(name, stamp)| (name.clone(), Some(stamp.clone())));
         let changes: Vec<(String, Option<String>)> = gone.chain(fresh).collect();
