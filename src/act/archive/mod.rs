@@ -11,7 +11,7 @@ mod write;
 pub(super) use manifest::{Manifest, Row};
 pub(super) use read::{Keys, Visit, keys, read, verify};
 pub(super) use series::{Archive, Series};
-pub(super) use write::{Content, Part, Written, write};
+pub(super) use write::{Part, Written, write};
 
 /// The last entry of each archive.
 const MANIFEST: &str = "manifest.json";

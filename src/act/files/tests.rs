@@ -283,7 +283,7 @@ fn a_step_killed_anywhere_loses_no_line_and_is_finished_by_the_next() {
                 assert_eq!(after.len(), 2, "{params} after {changes}: {after:?}");
             }
             if !died {
-                assert!(changes > 3, "{params} changed something");
+                assert!(changes >= 2, "{params} changed something");
                 break;
             }
         }
