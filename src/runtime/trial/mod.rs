@@ -4,7 +4,9 @@
 //! Nothing here decides what a run does: that is the machine of every run. Touches no file, no network, no real clock.
 
 mod cast;
+mod hands;
 mod machine;
+mod wait;
 
 use crate::act::{Secrets, World};
 use crate::base::ids::{RunId, StepId};
