@@ -215,8 +215,8 @@ pub struct Pump {
     pub board: Arc<Board>,
     /// The environment that the runbooks about incidents may list names of.
     pub env: BTreeMap<String, String>,
-    /// Whether `escalate`, `resolve` and `silence` are performed as other steps are: in trials, where no incident is opened.
-    pub performs_words: bool,
+    /// Whether no incident is opened, and `escalate`, `resolve` and `silence` are performed as other steps are: in trials.
+    pub without_incidents: bool,
     /// What is counted.
     pub tally: Arc<Tally>,
     /// Called once when the journal can't go on.
@@ -276,7 +276,7 @@ impl Pump {
             incidents: Incidents::default(),
             board: Arc::default(),
             env: BTreeMap::new(),
-            performs_words: false,
+            without_incidents: false,
             live: None,
             silences: Silences::default(),
             paid: Vec::new(),

@@ -206,6 +206,7 @@ fn reason(trouble: &Trouble) -> &'static str {
         | Trouble::BadRunbook { .. }
         | Trouble::Book(_)
         | Trouble::NoRun(_)
+        | Trouble::NoIncident(_)
         | Trouble::Quarantined { .. }
         | Trouble::Ended { .. }
         | Trouble::NoOwner

@@ -124,7 +124,10 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
             "runbook: a\nsteps:\n  - { id: one, shell: ls, timout: 3s }\n  - { id: one, wait: soon }\n",
         ),
         ("runbooks/b.yaml", "runbook: b\nsteps:\n  - { id: fine, shell: ls }\n"),
-        ("tests/t.yaml", "test: one\nrunbook: b\n---\ntest: two\nrunbok: b\n"),
+        (
+            "tests/t.yaml",
+            "test: one\nrunbook: b\nexpect: { level: ok }\n---\ntest: two\nrunbok: b\nexpect: { level: ok }\n",
+        ),
     ]);
     assert_eq!(
         told(&loaded),
@@ -136,8 +139,8 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
             "3:27 SL0002 unknown key `timout` in a step",
             "4:11 SL0102 the id `one` is taken",
             "4:22 SL0501 `soon` is not a length of time: write it like 30s, 5m, 1h30m or 7d (at `wait`)",
-            "4:1 SL0005 a test needs either `runbook` or `incident`",
-            "5:1 SL0002 unknown key `runbok` in a test",
+            "5:1 SL0005 a test needs either `runbook` or `incident`",
+            "6:1 SL0002 unknown key `runbok` in a test",
         ]
     );
     assert_eq!(loaded.book.runbooks.keys().map(Name::as_str).collect::<Vec<_>>(), ["b"]);

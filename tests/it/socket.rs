@@ -69,6 +69,7 @@ impl House {
             pump: Some(owner.pump.clone()),
             files: Arc::new(move || Ok(now.clone())),
             env,
+            alerts: Arc::default(),
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             data: data.path().into(),
             node: "local".into(),

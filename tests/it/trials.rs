@@ -53,7 +53,7 @@ fn tests_go_as_the_golden_texts_say() {
         wrong.extend(in_tests.map(|finding| format!("{name}: {}", finding.message)));
         let session = session(&files);
         let path = root().join(name);
-        let told = people::told(&session, STYLE) + &coverage::told(&session, STYLE);
+        let told = format!("{}{}", people::told(&session, STYLE), coverage::told(&session, STYLE));
         golden(&path.with_extension("out"), &told, &mut wrong);
         for (extension, text) in [("json", json::lines(&session, true)), ("xml", junit::report(&session))] {
             let path = path.with_extension(extension);

@@ -60,6 +60,8 @@ impl House {
             now: jiff::Timestamp::from_second(NOW + self.later.load(Ordering::Relaxed)).expect("time"),
             ticks: || std::time::Duration::ZERO,
             say: Arc::new(|_| false),
+            ladder: Arc::default(),
+            posted: crate::act::channel::Posted::default(),
         };
         Order::read(&Args::from_map(map), &world).expect("order")
     }

@@ -45,6 +45,8 @@ impl House {
             now: jiff::Timestamp::from_second(1_767_323_045 + second).expect("time"),
             ticks: || std::time::Duration::ZERO,
             say: Arc::new(|_| false),
+            ladder: Arc::default(),
+            posted: crate::act::channel::Posted::default(),
         }
     }
 

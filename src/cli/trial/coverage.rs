@@ -9,6 +9,9 @@ use crate::service::trial::Branch;
 /// The coverage of every runbook that was looked at, as text.
 #[must_use]
 pub fn told(session: &Session, style: Style) -> String {
+    if session.covered.is_empty() {
+        return String::new();
+    }
     let mut rows = vec![head(&["coverage", "branches", "", "steps"])];
     for covered in &session.covered {
         let tone = match covered.percent() {
@@ -37,7 +40,7 @@ pub fn told(session: &Session, style: Style) -> String {
     if never.len() > 1 {
         text.push('\n');
         text.push_str(&table(&never, style));
-    } else if !session.covered.is_empty() {
+    } else {
         text.push_str(&Line::new("every branch was taken", Tone::Good).text(style));
         text.push('\n');
     }

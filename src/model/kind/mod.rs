@@ -212,7 +212,9 @@ impl Kind {
             | Self::Logs
             | Self::Report
             | Self::Notify
-            | Self::Escalate => false,
+            | Self::Escalate
+            | Self::Resolve
+            | Self::Silence => false,
         }
     }
 }

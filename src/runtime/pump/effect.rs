@@ -18,7 +18,7 @@ impl Pump {
                     return self.replied(run, request.place, request.attempt, failure);
                 }
                 match Kind::parse(&request.kind) {
-                    Some(kind @ (Kind::Escalate | Kind::Resolve | Kind::Silence)) if !self.performs_words => {
+                    Some(kind @ (Kind::Escalate | Kind::Resolve | Kind::Silence)) if !self.without_incidents => {
                         self.speak(run, kind, &request);
                     }
                     Some(_) | None => self.perform.perform(run, *request, deadline, again),

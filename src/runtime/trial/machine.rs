@@ -1,75 +1,37 @@
 //! One test under way: the pump, its journal, what is on its way to it, and the clock.
 
 use super::cast::{self, Answer, Cast};
+use super::hands::{Call, Calls, Key, pump, taken};
+use super::wait::waits;
 use super::{Halt, NotGiven, Played, PlayedRun, Spoken, Trials, run_of};
 use crate::act::{self, Seat, World};
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::address::Place;
-use crate::base::ids::{IncidentId, RunId, StepId};
+use crate::base::ids::{RunId, StepId};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json, plain};
 use crate::engine::decide::Input;
 use crate::engine::event::{Answer as Word, Event, Recorded, Selection, StepEvent};
 use crate::engine::evolve::replay;
-use crate::engine::run::{Run, RunPhase, StepPhase};
+use crate::engine::run::StepPhase;
 use crate::engine::start::{Ask, start};
-use crate::escalation::event::Page;
 use crate::model::input::InputType;
 use crate::model::perform::{Reply, Request};
 use crate::model::runbook::Runbook;
 use crate::model::test::{Say, StepPath, Test, resolve};
 use crate::runtime::index::projection;
-use crate::runtime::pump::{Message, Perform, Pump};
+use crate::runtime::pump::{Message, Pump};
 use crate::runtime::recover::read_events;
 use crate::store::Journal;
 use crate::store::memory::Memory;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::Receiver;
 
 /// More looks at a run than any that ends needs.
 const MOST_TURNS: u32 = 200_000;
-
-type Key = (RunId, Place, u32);
-
-type Calls = Arc<Mutex<Vec<Call>>>;
-
-/// What the pump asks of the world.
-enum Call {
-    Perform(RunId, Box<Request>, Option<Timestamp>),
-    Stop(Key),
-}
-
-/// Takes note of what the pump asks.
-struct Hands(Calls);
-
-impl Perform for Hands {
-    fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, _again: bool) {
-        note(&self.0, Call::Perform(run, Box::new(request), deadline));
-    }
-
-    fn stop(&self, run: RunId, place: &Place, attempt: u32) {
-        note(&self.0, Call::Stop((run, place.clone(), attempt)));
-    }
-
-    fn kill(&self, _run: RunId) {}
-
-    fn gone(&self, _run: RunId) {}
-
-    fn page(&self, _incident: IncidentId, _page: &Page, _severity: &str, _again: bool) {}
-
-    fn withdraw(&self, _incident: IncidentId, _page: u32) {}
-
-    fn has(&self, _run: RunId, _place: &Place, _attempt: u32) -> bool {
-        true
-    }
-}
-
-fn note(calls: &Calls, call: Call) {
-    calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-}
 
 /// What is on its way.
 enum Due {
@@ -254,7 +216,7 @@ impl<'t> Machine<'t> {
             self.forget_reply(&key);
         }
         self.journal = Arc::new(self.journal.reopened());
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(taken(&self.calls));
         let (pump, inbox) = pump(self.trials, &self.journal, &self.calls, &self.clock);
         (self.pump, self.inbox) = (pump, inbox);
         self.pump.begin();
@@ -264,7 +226,7 @@ impl<'t> Machine<'t> {
     /// Lets everything happen that takes no time.
     fn settle(&mut self) {
         loop {
-            let calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
+            let calls = taken(&self.calls);
             let idle = calls.is_empty();
             for call in calls {
                 match call {
@@ -407,18 +369,6 @@ impl<'t> Machine<'t> {
     }
 }
 
-fn pump(trials: &Trials, journal: &Arc<Memory>, calls: &Calls, clock: &Arc<AtomicI64>) -> (Pump, Receiver<Message>) {
-    let (sender, inbox) = channel();
-    let journal: Arc<dyn Journal> = Arc::clone(journal) as Arc<dyn Journal>;
-    let hands = Box::new(Hands(Arc::clone(calls)));
-    let mut pump = Pump::new(journal, Arc::clone(&trials.shelf), hands, sender, "test".into(), Box::new(|_| {}));
-    pump.performs_words = true;
-    let clock = Arc::clone(clock);
-    pump.clock =
-        Arc::new(move || Timestamp::from_millisecond(clock.load(Ordering::SeqCst)).unwrap_or(Timestamp::UNIX_EPOCH));
-    (pump, inbox)
-}
-
 fn since(from: Timestamp, to: Timestamp) -> Span {
     let passed = to.duration_since(from).max(SignedDuration::ZERO);
     Span::from_millis(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
@@ -436,34 +386,4 @@ fn word(say: Say) -> Word {
         Say::Failed => Word::Failed,
         Say::Again => Word::Again,
     }
-}
-
-/// What a run waits for that will not come by itself.
-fn waits(run: &Run) -> Vec<String> {
-    let mut waits: Vec<String> = run
-        .steps
-        .iter()
-        .filter_map(|(place, step)| match &step.phase {
-            StepPhase::Asked { question, attempt, .. } => {
-                let say = if attempt.is_some() { "again" } else { "go" };
-                let answer = format!("write `given: {{ answers: {{ {}: {say} }} }}`", place.step());
-                Some(format!("`{place}` asks \"{question}\" and nobody answers: {answer}"))
-            }
-            StepPhase::Running(running) if running.request.is_some() => {
-                Some(format!("`{place}` hangs and has no timeout"))
-            }
-            StepPhase::Held { mutex, .. } => Some(format!("`{place}` waits for the mutex `{mutex}`")),
-            StepPhase::Running(_)
-            | StepPhase::Ready
-            | StepPhase::Backoff { .. }
-            | StepPhase::Open(_)
-            | StepPhase::Recovering
-            | StepPhase::Erring
-            | StepPhase::Ended(_) => None,
-        })
-        .collect();
-    if let RunPhase::Queued { group, .. } = &run.phase {
-        waits.push(format!("the run waits for its group `{group}`"));
-    }
-    waits
 }

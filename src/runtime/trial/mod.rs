@@ -4,8 +4,11 @@
 //! Nothing here decides what a run does: that is the machine of every run. Touches no file, no network, no real clock.
 
 mod cast;
+mod hands;
 mod machine;
+mod wait;
 
+use crate::act::channel::Posted;
 use crate::act::{Secrets, World};
 use crate::base::ids::{RunId, StepId};
 use crate::base::span::Span;
@@ -131,6 +134,8 @@ impl Trials {
             now: Timestamp::UNIX_EPOCH,
             ticks: clock::ticks,
             say: Arc::new(|_| true),
+            ladder: Arc::new(book.escalation.clone().unwrap_or_default()),
+            posted: Posted::default(),
         };
         Ok(Self { book, shelf, texts: BTreeMap::from([(BUNDLE.to_owned(), digest)]), world })
     }

@@ -134,7 +134,7 @@ impl Tests {
         Some(tried(verdict, took, taken))
     }
 
-    /// A runbook of which everything passes its checks, what it calls included: as at a start, nothing begins otherwise.
+    /// A runbook of which everything passes its checks, what it calls included: nothing else begins at a start, either.
     fn sound(&self, name: &Name) -> Result<&Arc<Runbook>, String> {
         let runbooks = &self.loaded.book.runbooks;
         let bad = |name: &Name| format!("`{name}` does not pass its checks");
