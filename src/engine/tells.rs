@@ -14,7 +14,7 @@ const BY_DEFAULT: &str = "P3";
 
 /// What this end says; `None` = nothing. `undone` = undoing a step of it failed.
 ///
-/// A run that an incident started reports to that and opens none; a child run leaves it to its caller; a dry run says nothing.
+/// A run that somebody started by hand opens none, for that person sees it, and clears one where it is good. A run that an incident started reports to that and opens none; a child run leaves it to its caller; a dry run says nothing.
 pub(super) fn tells(book: &Runbook, run: &Run, outcome: Outcome, level: Level, undone: bool) -> Option<Tells> {
     let started = &run.started;
     if started.dry || started.parent.is_some() {
@@ -25,7 +25,7 @@ pub(super) fn tells(book: &Runbook, run: &Run, outcome: Outcome, level: Level, u
     }
     let by_hand = matches!(started.trigger.get("kind").and_then(Value::as_str), None | Some("manual" | "retry"));
     let rules = book.incident.open.as_deref();
-    let severity = match rules {
+    let severity = match rules.filter(|_| !by_hand) {
         Some(rules) => {
             let fits = |opens: &Opens| match opens {
                 Opens::Outcome(wanted) => outcome == *wanted,
@@ -38,7 +38,7 @@ pub(super) fn tells(book: &Runbook, run: &Run, outcome: Outcome, level: Level, u
     let key = key(book, run);
     match severity {
         Some(severity) => Some(Tells::Bad { key, severity: Some(severity) }),
-        None if undone => Some(Tells::Bad { key, severity: None }),
+        None if undone && !by_hand => Some(Tells::Bad { key, severity: None }),
         None if matches!(outcome, Outcome::Succeeded | Outcome::Recovered) => {
             let speaks = rules.map_or(!book.triggers.is_empty(), |rules| !rules.is_empty());
             speaks.then_some(Tells::Good { key })

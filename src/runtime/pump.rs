@@ -5,11 +5,13 @@
 //! (`refusal`); a journal that can't go on ends it: the runs are stranded, truthfully, and the next
 //! owner goes on with them.
 
+mod about;
 mod batch;
 mod called;
 mod child;
 mod effect;
 mod incident;
+mod message;
 mod owed;
 mod refusal;
 mod schedule;
@@ -17,176 +19,30 @@ mod speak;
 mod sweep;
 mod trouble;
 
+pub use about::About;
+pub use message::{Feed, Message, Perform};
 pub use trouble::Tidings;
 
-use crate::base::address::Place;
-use crate::base::ids::{IncidentId, RunId};
-use crate::engine::decide::Input;
+use crate::base::ids::RunId;
 use crate::engine::event::{Event, Recorded};
-use crate::escalation::decide::Input as IncidentInput;
-use crate::escalation::event::Page;
-use crate::model::perform::Request;
-use crate::model::runbook::Runbook;
-use crate::model::silence::SilenceEvent;
-use crate::model::trouble::{Source, Trouble};
 use crate::runtime::driver::{Driver, Order, Repair, Suspects};
+use crate::runtime::incidents::Incidents;
 use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::live::Live;
 use crate::runtime::incidents::silences::Silences;
-use crate::runtime::incidents::{Incidents, Told as Listener};
 use crate::runtime::recall::Recall;
 use crate::runtime::recover;
-use crate::runtime::schedules::{Armed, Heard, Schedules};
+use crate::runtime::schedules::Schedules;
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
-use crate::schedule::decide::{Input as ScheduleInput, Obstacle};
-use crate::schedule::key::ScheduleId;
-use crate::store::{AppendError, Batch, Done, Journal, Version};
+use crate::schedule::decide::Obstacle;
+use crate::store::{Batch, Done, Journal};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// The port to the outside world. Each call returns at once; what comes of it arrives as a message.
-pub trait Perform: Send {
-    /// Perform an attempt. `again` = an earlier owner ordered it and may have done it.
-    fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool);
-    /// Stop an attempt; its reply still comes.
-    fn stop(&self, run: RunId, place: &Place, attempt: u32);
-    /// Kill everything that still runs of a run, without grace; replies still come.
-    fn kill(&self, run: RunId);
-    /// The run is over: what it kept beside its output can go.
-    fn gone(&self, run: RunId);
-    /// Send a page of an incident of that severity. `again` = an earlier owner ordered it and may have sent it.
-    fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool);
-    /// Do not start sending a page any more.
-    fn withdraw(&self, incident: IncidentId, page: u32);
-    /// Whether somebody is at that attempt; who can't say says yes.
-    fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool;
-}
-
-/// Events as they become durable, each with its version. Ends after the run's last.
-pub type Feed = mpsc::UnboundedReceiver<(u64, Recorded)>;
-
-/// What reaches the pump.
-pub enum Message {
-    /// Start a run. Answered once its first event is durable.
-    Start {
-        /// By this.
-        book: Arc<Runbook>,
-        /// With these first events: `Started`, and what it takes over.
-        first: Vec<Recorded>,
-        /// The answer.
-        told: oneshot::Sender<Result<(), String>>,
-    },
-    /// Something for a run.
-    Input {
-        /// Which.
-        run: RunId,
-        /// What.
-        input: Input,
-    },
-    /// Kill what still runs of a run.
-    Kill {
-        /// Which.
-        run: RunId,
-    },
-    /// A batch was taken or not.
-    Appended {
-        /// Its number.
-        number: u64,
-        /// Whether.
-        result: Result<Vec<Version>, AppendError>,
-    },
-    /// Somebody wants to see what happens in a run from now on. Answered with whether it is held.
-    Follow {
-        /// Which.
-        run: RunId,
-        /// Where to.
-        feed: mpsc::UnboundedSender<(u64, Recorded)>,
-        /// The answer.
-        held: oneshot::Sender<bool>,
-    },
-    /// These are the schedules of the book, from now on all of them. Answered once each is armed.
-    Arm {
-        /// All of them.
-        armed: Vec<Armed>,
-        /// The answer.
-        told: oneshot::Sender<()>,
-    },
-    /// Something for a schedule. Answered once it is durable.
-    Schedule {
-        /// Which.
-        id: ScheduleId,
-        /// What.
-        input: ScheduleInput,
-        /// The answer.
-        told: Heard,
-    },
-    /// A batch of a schedule alone was taken or not.
-    Scheduled {
-        /// Which.
-        id: ScheduleId,
-        /// Whether.
-        result: Result<Vec<Version>, AppendError>,
-    },
-    /// The files that a trigger watches, as they are now, each with what tells one state of it from another.
-    Files {
-        /// Which.
-        id: ScheduleId,
-        /// All of which that is known.
-        files: BTreeMap<String, String>,
-        /// Those of which it is not known yet.
-        unsettled: BTreeSet<String>,
-    },
-    /// Trouble has begun or is over; what told of it is durable.
-    Trouble(Tidings),
-    /// This is the book whose addresses, rotations and runbooks count for incidents from now on.
-    Book {
-        /// It.
-        live: Live,
-    },
-    /// There is trouble, as somebody tells of it who waits to hear. Answered once it is durable.
-    Tell {
-        /// What.
-        trouble: Box<Trouble>,
-        /// The book to go by where there is no newer one.
-        by: Option<Live>,
-        /// The answer.
-        told: Option<Listener>,
-    },
-    /// Whoever told of the trouble of a key says that it is over.
-    Cleared {
-        /// The key.
-        key: String,
-        /// Who.
-        source: Source,
-        /// In a line.
-        reason: String,
-    },
-    /// Something for an incident. Answered once it is durable.
-    Incident {
-        /// Which.
-        id: IncidentId,
-        /// What.
-        input: IncidentInput,
-        /// The answer.
-        told: Option<Listener>,
-    },
-    /// A batch of an incident was taken or not.
-    IncidentAppended {
-        /// Which.
-        id: IncidentId,
-        /// Whether.
-        result: Result<Vec<Version>, AppendError>,
-    },
-    /// A silence begins or ends; it is durable already.
-    Silence(SilenceEvent),
-    /// No more: drive nothing further. Answered when the last batch is through.
-    Stop(oneshot::Sender<()>),
-}
 
 /// A clock: the machine's, or a simulated one.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -438,18 +294,7 @@ impl Pump {
             Message::Files { id, files, unsettled } => self.files_seen(&id, &files, &unsettled),
             Message::Trouble(_) if self.stopping.is_some() => {}
             Message::Trouble(tidings) => self.tidings(tidings, now),
-            Message::Book { live } => self.live = Some(live),
-            Message::Tell { told, .. } if self.stopping.is_some() => {
-                told.into_iter().for_each(|told| told(Err(ENDING.into())))
-            }
-            Message::Tell { trouble, by, told } => self.trouble(*trouble, by, told, now),
-            Message::Cleared { key, source, reason } => drop(self.cleared(&key, source, reason, now)),
-            Message::Incident { told, .. } if self.stopping.is_some() => {
-                told.into_iter().for_each(|told| told(Err(ENDING.into())))
-            }
-            Message::Incident { id, input, told } => self.ask_incident(id, input, told, now),
-            Message::IncidentAppended { id, result } => return self.incident_answered(id, result, now),
-            Message::Silence(event) => self.silence(event, now),
+            Message::About(about) => return self.about_incidents(about, now),
             Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();

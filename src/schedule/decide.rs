@@ -15,7 +15,6 @@ use crate::base::limits::{MAX_CATCH_UP, MAX_DUE};
 use crate::base::planted::{self, Bug};
 use crate::model::schedule::{Missed, Overlap};
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
-use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
 use crate::schedule::state::{IllegalEvent, LastRow, Schedule};
 use crate::schedule::timetable::{Due, Verdict};

@@ -1,7 +1,7 @@
 //! Triggers: the thread that drives the runs is handed what the book asks for, whenever the book has changed.
 
 use crate::runtime::incidents::live::Live;
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{About, Message};
 use crate::runtime::schedules::Armed;
 use crate::service::{Service, Trouble};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Service {
         }
         let book =
             self.shelf.book(self.journal.as_ref(), &digest).map_err(|error| Trouble::Store(error.to_string()))?;
-        self.send(Message::Book { live: Live { book: Arc::clone(&book), digest } })?;
+        self.send(Message::About(About::Book { live: Live { book: Arc::clone(&book), digest } }))?;
         let armed = Armed::all(&book, digest, &self.env);
         let callable: Vec<Armed> = armed.iter().filter(|armed| !armed.spec.is_timed()).cloned().collect();
         let (count, called) = (armed.len(), callable.len());

@@ -10,7 +10,7 @@ use crate::model::trouble::{Source, Trouble as Tale};
 use crate::runtime::clock;
 use crate::runtime::incidents::live::Live;
 use crate::runtime::incidents::{Heard, Told, ladder, past};
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{About, Message};
 use crate::runtime::shelf::BUNDLE;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
@@ -260,7 +260,7 @@ impl Service {
     /// [`Trouble::Stopped`], [`Trouble::NoOwner`].
     pub async fn tell(&self, trouble: Tale, by: Option<Live>) -> Result<Heard, Trouble> {
         let (told, answer) = told();
-        self.send(Message::Tell { trouble: Box::new(trouble), by, told: Some(told) })?;
+        self.send(Message::About(About::Tell { trouble: Box::new(trouble), by, told: Some(told) }))?;
         heard(answer).await
     }
 
@@ -273,7 +273,7 @@ impl Service {
         let id = self.find_incident(text)?;
         let input = self.input(actor, id, act, as_of)?;
         let (told, answer) = told();
-        self.send(Message::Incident { id, input, told: Some(told) })?;
+        self.send(Message::About(About::Incident { id, input, told: Some(told) }))?;
         heard(answer).await
     }
 

@@ -5,7 +5,7 @@ use crate::model::silence::{Silence, SilenceEvent};
 use crate::runtime::append::append;
 use crate::runtime::clock;
 use crate::runtime::incidents::silences::{Silences, fresh_id, silences_stream};
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{About, Message};
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Guard, codec};
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ impl Service {
         let guards = vec![Guard::Lease(self.journal.epoch())];
         let batch = Batch { appends: vec![(silences_stream(), vec![bytes])], guards, ..Batch::default() };
         append(self.journal.as_ref(), batch).map_err(|error| Trouble::Store(error.to_string()))?;
-        self.send(Message::Silence(event))
+        self.send(Message::About(About::Silence(event)))
     }
 
     fn may_silence(&self, actor: &Actor) -> Result<(), Trouble> {

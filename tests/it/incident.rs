@@ -22,8 +22,8 @@ levels:
   2: { name: On call, page: [on_call.owner], duties: [Look, Tell] }
   3: { name: Boss, page: [boss] }
 contacts:
-  anna: { name: Anna, log: anna }
-  boss: { name: Boss, log: boss }
+  anna: { name: Anna, addresses: { log: anna } }
+  boss: { name: Boss, addresses: { log: boss } }
 on_call: { platform: { since: 2026-01-05, rotate: never, members: [anna] } }
 announce: { all: [ 'log:everybody' ] }
 routes: [ { match: {}, severity: P3, owner: platform } ]
@@ -31,7 +31,7 @@ catch_all: [boss]
 ";
 
 /// Fails while the file `bad` is there.
-const WATCHED: &str = "triggers: [ { every: 1h } ]\nincident: { open: { failed: P1 } }\n\
+const WATCHED: &str = "triggers: [ { every: 1s } ]\nincident: { open: { failed: P1 } }\n\
                        steps: [ { id: look, shell: 'test ! -e bad' } ]\n";
 
 struct Site {
@@ -90,7 +90,6 @@ fn a_failed_run_opens_an_incident_that_climbs_until_somebody_takes_it() {
     let site = Site::new("exit 1");
     let daemon = Daemon::start(&site.home);
     fs::write(site.home.path("bad"), "").unwrap();
-    site.home.run(&["run", "watched"]);
     site.home.until("anna is paged", || site.sent().iter().any(|page| page.to_string().contains("anna")));
     let detail = site.last();
     assert_eq!((detail["row"]["severity"].as_str(), detail["row"]["status"].as_str()), (Some("P1"), Some("triggered")));
@@ -101,7 +100,6 @@ fn a_failed_run_opens_an_incident_that_climbs_until_somebody_takes_it() {
     assert_eq!((row["status"].as_str(), row["taken_by"].as_str()), (Some("acknowledged"), Some("anna")));
     // It is over when the runbook is good again.
     fs::remove_file(site.home.path("bad")).unwrap();
-    site.well(&["run", "watched"]);
     site.home.until("it is resolved", || site.rows(false).is_empty());
     assert_eq!(site.rows(true)[0]["status"], "resolved");
     drop(daemon);
@@ -112,12 +110,10 @@ fn what_level_1_mends_pages_nobody() {
     let site = Site::new("rm -f bad");
     let daemon = Daemon::start(&site.home);
     fs::write(site.home.path("bad"), "").unwrap();
-    site.home.run(&["run", "watched"]);
     site.home.until("level 1 has tried", || {
         site.rows(false).first().is_some_and(|_| site.last()["responses"][0]["outcome"] == "succeeded")
     });
     // Mended is what the opening runbook says is mended.
-    site.well(&["run", "watched"]);
     site.home.until("it is resolved", || site.rows(false).is_empty());
     assert!(site.pages().iter().all(|page| !page.contains("call")), "{:?}", site.pages());
     drop(daemon);
@@ -128,7 +124,6 @@ fn an_incident_outlives_its_owner_and_pages_on() {
     let site = Site::new("while [ ! -e go ]; do sleep 0.02; done; exit 1");
     let daemon = Daemon::start(&site.home);
     fs::write(site.home.path("bad"), "").unwrap();
-    site.home.run(&["run", "watched"]);
     site.home.until("level 1 is at work", || {
         site.rows(false).first().is_some_and(|_| site.last()["responses"][0]["run"].is_string())
     });

@@ -144,7 +144,7 @@ fn every_file_is_read_and_every_mistake_of_all_is_told() {
         ]
     );
     assert_eq!(loaded.book.runbooks.keys().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
-    assert_eq!(loaded.book.tests.len(), 2);
+    assert_eq!(loaded.book.tests.len(), 1, "what is neither a test of a runbook nor of the ladder is none");
 }
 
 /// Section 5.3 of the operations guide, as it is printed there.

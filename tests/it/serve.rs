@@ -340,7 +340,7 @@ fn a_paused_schedule_starts_nothing_and_says_who_and_why() {
     let at = jiff::Timestamp::from_second(paused.as_second() + 1).unwrap();
     let why = well(&home.run(&["why", "tick", &at.to_string()]));
     assert!(why.contains("paused: the schedule was"), "{why}");
-    assert!(said_of(&["schedule", "pause", "plain"]).contains("no clock starts `plain`"));
+    assert!(said_of(&["schedule", "pause", "plain"]).contains("nothing starts `plain` by itself"));
     assert!(said_of(&["schedule", "pause", "tick", "--trigger", "slow"]).contains("it has fast"));
     assert_eq!(home.run(&["schedule", "pause", "tock"]).status.code(), Some(3));
     daemon.end(Signal::TERM);

@@ -59,7 +59,7 @@ async fn what_can_not_be_sent_says_why() {
         ("nowhere", "x", "stepladder.yaml has no channel `nowhere`"),
         ("terminal", "", "nobody is at a terminal of this run"),
         ("mail", "", "`mail` needs somebody to send it to: `mail:ADDRESS`, or `to` of the channel"),
-        ("mail", "nobody", "`nobody`: Missing domain or user"),
+        ("mail", "nobody", "`nobody`: Invalid input"),
         ("sms", "+1-555-ALERT", "`+1-555-ALERT` can't be dialled: digits only, with the country first"),
         ("run", "", "`no-such-command` did not start: No such file or directory (os error 2)"),
     ] {

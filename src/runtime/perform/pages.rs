@@ -12,7 +12,7 @@ use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::ladder;
 use crate::runtime::links;
 use crate::runtime::pager::{Job, PageKey, Pager};
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{About, Message};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -91,5 +91,5 @@ pub fn told(key: &PageKey, sent: Sent, sender: &Sender<Message>) {
         Sent::Later { reason, .. } | Sent::Refused { reason } => (PageFate::Failed, reason),
     };
     let input = Input::Settled { page, fate, note };
-    let _ = sender.send(Message::Incident { id, input, told: None });
+    let _ = sender.send(Message::About(About::Incident { id, input, told: None }));
 }

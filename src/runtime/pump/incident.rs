@@ -1,6 +1,6 @@
 //! Incidents: opened, looked at when something of them is due, their pages and responses let out once that is durable.
 
-use super::{Message, Next, Pump};
+use super::{About, Message, Next, Pump};
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId};
@@ -231,7 +231,7 @@ impl Pump {
             batch.guards.push(Guard::Absent(Row { tree: KEYS, key: key.clone().into_bytes() }));
         }
         let sender = self.sender.clone();
-        let answer = move |result| drop(sender.send(Message::IncidentAppended { id, result }));
+        let answer = move |result| drop(sender.send(Message::About(About::Appended { id, result })));
         match planned.events.iter().map(codec::encode_incident).collect::<Result<_, _>>() {
             Ok(events) => {
                 batch.appends.push((stream, events));

@@ -1,8 +1,7 @@
 //! Steps that speak to incidents: `escalate`, `resolve`, `silence`. They are done here, because here is who knows the
 //! incidents, and answered once what they said is durable.
 
-use super::{Message, Pump};
-use crate::base::actor::Actor;
+use super::{About, Message, Pump};
 use crate::base::arg::Arg;
 use crate::base::ids::{IncidentId, RunId};
 use crate::base::level::Level;
@@ -78,7 +77,7 @@ impl Pump {
         let sender = self.sender.clone();
         let answer = move |result: Result<_, crate::store::AppendError>| match result {
             Ok(_) => {
-                let _ = sender.send(Message::Silence(SilenceEvent::Added(silence)));
+                let _ = sender.send(Message::About(About::Silence(SilenceEvent::Added(silence))));
                 said.done(output, None);
             }
             Err(error) => said.done(output, Some(format!("it could not be written down: {error}"))),

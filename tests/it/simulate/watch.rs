@@ -11,6 +11,7 @@ use stepladder::engine::event::{Answer, Event, StepEvent};
 use stepladder::engine::evolve::{begin, evolve};
 use stepladder::engine::group::Group;
 use stepladder::engine::run::{Run, RunPhase, StepPhase};
+use stepladder::escalation::state::Incident;
 use stepladder::model::book::Book;
 use stepladder::model::perform::Request;
 use stepladder::model::policy::OnInterrupt;
@@ -27,6 +28,7 @@ const ACTORS: [&str; 3] = ["ivanova", "caller", "confirm"];
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) runs: BTreeMap<RunId, Run>,
+    incidents: BTreeMap<String, Incident>,
     groups: BTreeMap<Name, Group>,
     /// Books by the hash of their texts, each with its edition.
     books: BTreeMap<String, (Arc<Book>, u32)>,
@@ -66,6 +68,12 @@ impl Watch {
                 let group = self.groups.entry(Name::parse(name).unwrap()).or_default();
                 group.evolve(&event).map_err(|error| format!("7: the group's stream does not add up: {error}"))
             }
+            Some(("incident", id)) => {
+                let recorded = codec::decode_incident(bytes).map_err(|error| format!("2: {error}"))?;
+                let incident = self.incidents.entry(id.to_owned()).or_default();
+                incident.evolve(&recorded).map_err(|error| format!("2: the incident's stream does not add up: {error}"))
+            }
+            Some(("judged", _)) => codec::decode_judged(bytes).map(drop).map_err(|error| format!("2: {error}")),
             _ => self.commit_run(journal, stream, bytes),
         }
     }

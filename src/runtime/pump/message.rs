@@ -1,0 +1,118 @@
+//! What reaches the pump, and the port through which it reaches the world.
+
+use crate::base::address::Place;
+use crate::base::ids::{IncidentId, RunId};
+use crate::engine::decide::Input;
+use crate::engine::event::Recorded;
+use crate::escalation::event::Page;
+use crate::model::perform::Request;
+use crate::model::runbook::Runbook;
+use crate::runtime::pump::{About, Tidings};
+use crate::runtime::schedules::{Armed, Heard};
+use crate::schedule::decide::Input as ScheduleInput;
+use crate::schedule::key::ScheduleId;
+use crate::store::{AppendError, Version};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// The port to the outside world. Each call returns at once; what comes of it arrives as a message.
+pub trait Perform: Send {
+    /// Perform an attempt. `again` = an earlier owner ordered it and may have done it.
+    fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool);
+    /// Stop an attempt; its reply still comes.
+    fn stop(&self, run: RunId, place: &Place, attempt: u32);
+    /// Kill everything that still runs of a run, without grace; replies still come.
+    fn kill(&self, run: RunId);
+    /// The run is over: what it kept beside its output can go.
+    fn gone(&self, run: RunId);
+    /// Send a page of an incident of that severity. `again` = an earlier owner ordered it and may have sent it.
+    fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool);
+    /// Do not start sending a page any more.
+    fn withdraw(&self, incident: IncidentId, page: u32);
+    /// Whether somebody is at that attempt; who can't say says yes.
+    fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool;
+}
+
+/// Events as they become durable, each with its version. Ends after the run's last.
+pub type Feed = mpsc::UnboundedReceiver<(u64, Recorded)>;
+
+/// What reaches the pump.
+pub enum Message {
+    /// Start a run. Answered once its first event is durable.
+    Start {
+        /// By this.
+        book: Arc<Runbook>,
+        /// With these first events: `Started`, and what it takes over.
+        first: Vec<Recorded>,
+        /// The answer.
+        told: oneshot::Sender<Result<(), String>>,
+    },
+    /// Something for a run.
+    Input {
+        /// Which.
+        run: RunId,
+        /// What.
+        input: Input,
+    },
+    /// Kill what still runs of a run.
+    Kill {
+        /// Which.
+        run: RunId,
+    },
+    /// A batch was taken or not.
+    Appended {
+        /// Its number.
+        number: u64,
+        /// Whether.
+        result: Result<Vec<Version>, AppendError>,
+    },
+    /// Somebody wants to see what happens in a run from now on. Answered with whether it is held.
+    Follow {
+        /// Which.
+        run: RunId,
+        /// Where to.
+        feed: mpsc::UnboundedSender<(u64, Recorded)>,
+        /// The answer.
+        held: oneshot::Sender<bool>,
+    },
+    /// These are the schedules of the book, from now on all of them. Answered once each is armed.
+    Arm {
+        /// All of them.
+        armed: Vec<Armed>,
+        /// The answer.
+        told: oneshot::Sender<()>,
+    },
+    /// Something for a schedule. Answered once it is durable.
+    Schedule {
+        /// Which.
+        id: ScheduleId,
+        /// What.
+        input: ScheduleInput,
+        /// The answer.
+        told: Heard,
+    },
+    /// A batch of a schedule alone was taken or not.
+    Scheduled {
+        /// Which.
+        id: ScheduleId,
+        /// Whether.
+        result: Result<Vec<Version>, AppendError>,
+    },
+    /// The files that a trigger watches, as they are now, each with what tells one state of it from another.
+    Files {
+        /// Which.
+        id: ScheduleId,
+        /// All of which that is known.
+        files: BTreeMap<String, String>,
+        /// Those of which it is not known yet.
+        unsettled: BTreeSet<String>,
+    },
+    /// Trouble has begun or is over; what told of it is durable.
+    Trouble(Tidings),
+    /// Something about incidents.
+    About(About),
+    /// No more: drive nothing further. Answered when the last batch is through.
+    Stop(oneshot::Sender<()>),
+}
