@@ -340,7 +340,7 @@ fn a_call_that_does_not_come_is_noticed_once_and_over_restarts() {
     let heartbeat = |path: &str, every: &str| {
         format!("triggers: [ {{ id: beat, heartbeat: {{ path: {path}, every: {every}, severity: P2 }} }} ]\n{BEFORE}")
     };
-    let site = Site::open(&[("backup", &heartbeat("nightly", "1h")), ("import", &heartbeat("often", "1s"))], "");
+    let site = Site::open(&[("backup", &heartbeat("nightly", "1h")), ("importer", &heartbeat("often", "1s"))], "");
     let (operator, viewer) = (site.token("operator"), site.token("viewer"));
     assert_eq!(site.ask("POST /heartbeats/nightly", &viewer, "").status, 403);
     assert_eq!(site.with("POST /heartbeats/nightly", &[], "").status, 401);
