@@ -2,6 +2,7 @@
 
 mod incidents;
 mod intake;
+mod replies;
 mod sent;
 mod watched;
 
@@ -55,6 +56,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
         .merge(incidents::routes())
+        .merge(replies::routes())
         .merge(watched::routes())
         .merge(intake::routes())
         .fallback(async || Problem::new(404, "no-such-route", "no such route", "there is nothing under this path"))

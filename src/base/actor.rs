@@ -11,6 +11,8 @@ pub enum Via {
     Api,
     /// The engine itself: a timer, recovery, a trigger.
     Engine,
+    /// A link or button of a page, or a reply to one: whoever has it acts, without logging in.
+    Link,
 }
 
 impl Via {
@@ -22,13 +24,14 @@ impl Via {
             Self::Socket => "socket",
             Self::Api => "api",
             Self::Engine => "engine",
+            Self::Link => "link",
         }
     }
 
     /// The door of that word, if it is one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Cli, Self::Socket, Self::Api, Self::Engine].into_iter().find(|via| via.as_str() == text)
+        [Self::Cli, Self::Socket, Self::Api, Self::Engine, Self::Link].into_iter().find(|via| via.as_str() == text)
     }
 }
 

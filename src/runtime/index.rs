@@ -1,5 +1,6 @@
 //! What the index holds of each stream: the injected projection.
 
+use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, RunId};
 use crate::engine::project;
 use crate::escalation;
@@ -38,6 +39,15 @@ pub fn judged_stream(at: jiff::Timestamp) -> StreamId {
     StreamId::new("judged", &at.strftime("%Y-%m").to_string())
 }
 
+/// Links of pages that were used. Key: the hash of their token.
+pub const USED: &str = "used_links";
+
+/// The stream of links that were used in the month of an instant.
+#[must_use]
+pub fn used_stream(at: jiff::Timestamp) -> StreamId {
+    StreamId::new("used", &at.strftime("%Y-%m").to_string())
+}
+
 /// The projection of every stream there is. An event that does not read puts nothing: its stream is
 /// quarantined when somebody reads it.
 #[must_use]
@@ -47,6 +57,7 @@ pub fn projection() -> Project {
         Some(("run", run)) => run_rows(run, version, bytes),
         Some(("schedule", id)) => schedule_rows(id, bytes),
         Some(("judged", _)) => judged_rows(bytes),
+        Some(("used", _)) => used_rows(bytes),
         Some(("incident", id)) => incident_rows(id, bytes),
         Some(_) | None => Vec::new(),
     })
@@ -60,6 +71,15 @@ fn schedule_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
 fn incident_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
     let (Ok(id), Ok(recorded)) = (IncidentId::parse(id), codec::decode_incident(bytes)) else { return Vec::new() };
     escalation::project::project(id, &recorded).into_iter().map(change).collect()
+}
+
+/// A link that was used is used for good.
+fn used_rows(bytes: &[u8]) -> Vec<Change> {
+    let row = |token: Digest| Row { tree: USED, key: token.to_string().into_bytes() };
+    codec::decode_used(bytes)
+        .into_iter()
+        .map(|token| Change { row: row(token), value: Some(b"true".to_vec()) })
+        .collect()
 }
 
 /// What incidents have been told of is owed no more.

@@ -6,6 +6,7 @@ use crate::escalation::decide::Input;
 use crate::escalation::event::{Ending, Opened, Recorded};
 use crate::escalation::state::Incident;
 use crate::model::book::Book;
+use crate::model::message::Verb;
 use crate::model::trouble::{Source, Trouble as Tale};
 use crate::runtime::clock;
 use crate::runtime::incidents::live::Live;
@@ -357,6 +358,25 @@ impl Service {
         let name = name.strip_prefix("on_call.").unwrap_or(name);
         let rotation = ladder(book).on_call.keys().find(|known| known.as_str() == name);
         rotation.cloned().map_or_else(|| self.knows_contact(book, name), Ok)
+    }
+}
+
+/// What a button of that verb says.
+#[must_use]
+pub fn verb_label(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Acknowledge => "Acknowledge",
+        Verb::Escalate => "Escalate",
+        Verb::Resolve => "Resolve",
+    }
+}
+
+/// What whoever pressed a button hears.
+pub(super) fn heard_sentence(verb: Verb, person: &str) -> String {
+    match verb {
+        Verb::Acknowledge => format!("It is yours, {person}: nobody else is called meanwhile."),
+        Verb::Escalate => "The next level is called now.".to_owned(),
+        Verb::Resolve => "It is over.".to_owned(),
     }
 }
 

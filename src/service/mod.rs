@@ -21,6 +21,7 @@ mod ledger;
 mod measures;
 mod once;
 mod plan;
+mod replies;
 mod schedules;
 mod select;
 mod silences;
@@ -36,16 +37,18 @@ pub use duty::{Duty, Stay};
 pub use files::Looks;
 pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
+pub use incidents::verb_label;
 pub use incidents::{Act, IncidentView, OpenIncident};
 pub use intake::Delivered;
 pub use measures::Measured;
 pub use once::{Keyed, Once};
+pub use replies::{Offer, Posted};
 pub use schedules::ScheduleRow;
 pub use start::StartRun;
 pub use status::{Broken, Gauges, Standing, Status, Unfinished};
 pub use trouble::Trouble;
 
-use crate::act::Secrets;
+use crate::act::{Secrets, World};
 use crate::base::actor::{Actor, Role};
 use crate::base::ids::RunId;
 use crate::engine::decide::Input;
@@ -90,6 +93,8 @@ pub struct Service {
     pub env: BTreeMap<String, String>,
     /// Where the secrets of the book are.
     pub secrets: Arc<Secrets>,
+    /// The place from which messages are sent, and to which answers to them come.
+    pub world: Arc<World>,
     /// The data directory.
     pub data: PathBuf,
     /// This node.

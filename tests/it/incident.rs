@@ -10,7 +10,7 @@ use std::process::Output;
 /// Everybody is reached by a command that writes down what it is given.
 const SETTINGS: &str = "timezone: UTC\nkeep: { min_free: 1MiB }\n\
     dead_man: { url: \"http://127.0.0.1:9/\", every: 1h }\n\
-    channels: { log: { exec: { command: [sh, -c, 'cat >> pages; echo >> pages'] } } }\n";
+    channels: { log: { exec: { command: [sh, -c, 'printf \"%s\\n\" \"$(cat)\" >> pages'] } } }\n";
 
 /// A ladder in seconds.
 const LADDER: &str = "\
@@ -202,4 +202,48 @@ fn a_silence_mutes_and_its_end_tells() {
     site.home.until("everybody is told", || site.sent().iter().any(|page| page.to_string().contains("everybody")));
     assert_eq!(site.rows(false)[0]["status"], "triggered");
     drop(daemon);
+}
+
+#[test]
+fn a_link_shows_to_who_looks_and_acts_once_for_who_presses() {
+    let site = Site::new("exit 1");
+    fs::write(site.home.path("bad"), "").unwrap();
+    let Site { home } = site;
+    let door = crate::http::Site::over(home, ", public_url: \"https://steps.example\"");
+    let sent = |door: &crate::http::Site| fs::read_to_string(door.home.path("pages")).unwrap_or_default();
+    door.home.until("anna is paged", || sent(&door).contains("/act/"));
+    let text = sent(&door);
+    let token = text.split("https://steps.example/act/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    // A scanner of mail that follows the link changes nothing.
+    for _ in 0..2 {
+        let page = door.with(&format!("GET /act/{token}"), &[], "");
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(
+            page.body.contains("<form method=\"post\">") && page.head.contains("content-security-policy"),
+            "{page:?}"
+        );
+    }
+    let status = |door: &crate::http::Site| {
+        let shown = text_of(&door.home.run(&["incident", "show", "last", "--json"]));
+        let detail: Value = serde_json::from_str(&shown).unwrap();
+        (detail["row"]["status"].as_str().unwrap().to_owned(), detail["row"]["taken_by"].as_str().map(str::to_owned))
+    };
+    assert_eq!(status(&door).0, "triggered");
+    let pressed = door.with(&format!("POST /act/{token}"), &[], "");
+    assert_eq!(pressed.status, 200, "{pressed:?}");
+    assert_eq!(status(&door), ("acknowledged".to_owned(), Some("anna".to_owned())));
+    let again = door.with(&format!("POST /act/{token}"), &[], "");
+    assert!(again.status == 422 && again.body.contains("this link was used before"), "{again:?}");
+    let mut forged = token.clone();
+    forged.replace_range(forged.len() - 1.., if forged.ends_with('0') { "1" } else { "0" });
+    for (line, status) in [(format!("POST /act/{forged}"), 401), ("POST /act/x".to_owned(), 401)] {
+        let refused = door.with(&line, &[], "");
+        assert_eq!(refused.status, status, "{refused:?}");
+    }
+    let slack = door.with("POST /replies/log", &[], "payload=%7B%7D");
+    assert_eq!(slack.status, 404, "a channel that takes no answers: {slack:?}");
+}
+
+fn text_of(out: &Output) -> String {
+    text(&out.stdout)
 }

@@ -71,6 +71,7 @@ impl House {
             env,
             alerts: Arc::default(),
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
+            world: Arc::new(stepladder::runtime::owner::world(&config)),
             data: data.path().into(),
             node: "local".into(),
             duty: None,

@@ -1,5 +1,6 @@
 //! The desk's side for incidents and silences.
 
+use crate::act::channel::{answer_telegram, listen_telegram};
 use crate::api::desk::{Desk, told};
 use crate::api::present;
 use crate::api::wire::{
@@ -7,7 +8,7 @@ use crate::api::wire::{
 };
 use crate::base::actor::Actor;
 use crate::runtime::incidents::Heard;
-use crate::service::{Act, OpenIncident};
+use crate::service::{Act, Offer, OpenIncident, Posted};
 
 /// Incidents in one list at most.
 const MAX_INCIDENTS: u32 = 10_000;
@@ -48,6 +49,45 @@ impl Desk {
         let as_of = asked.as_of;
         let act = act(verb, asked)?;
         self.service.act(actor, text, act, as_of).await.map(reply).map_err(told)
+    }
+
+    /// What the link of a page offers.
+    ///
+    /// # Errors
+    /// When it is not one of ours.
+    pub fn offer(&self, token: &str) -> Result<Offer, Problem> {
+        self.service.offer(token).map_err(told)
+    }
+
+    /// Does what the link of a page offers, once.
+    ///
+    /// # Errors
+    /// When it is not one of ours, was used, or can't be done any more.
+    pub async fn take_offer(&self, token: &str) -> Result<String, Problem> {
+        self.service.take_offer(token, None).await.map_err(told)
+    }
+
+    /// What a provider posts for somebody who answered a page; `url` of it is the path, to which the public address is added.
+    ///
+    /// # Errors
+    /// When it does not prove itself, or the channel takes no answers.
+    pub async fn posted(&self, channel: &str, posted: Posted) -> Result<String, Problem> {
+        let http = self.service.world.settings.other.get("http");
+        let public = http.and_then(|http| http.get("public_url")).and_then(|url| url.as_str()).unwrap_or_default();
+        let url = format!("{}{}", public.trim_end_matches('/'), posted.url);
+        self.service.posted(channel, &Posted { url, ..posted }).await.map_err(told)
+    }
+
+    /// Listens at every channel whose answers are fetched, for ever: Telegram needs no public address.
+    pub async fn listen_for_replies(&self) {
+        let channels = self.service.world.settings.channels.iter();
+        let listens = |(name, param): (&crate::base::ids::Name, &crate::model::param::Param)| {
+            let telegram = param.get("telegram")?;
+            let wanted = telegram.get("listen").and_then(|listen| listen.value()).and_then(|value| value.as_bool());
+            (wanted == Some(true)).then(|| name.to_string())
+        };
+        let all: Vec<_> = channels.filter_map(listens).map(|name| listen_at(self.clone(), name)).collect();
+        futures_util::future::join_all(all).await;
     }
 
     /// Silences that count now.
@@ -110,4 +150,36 @@ fn act(verb: &str, asked: ActRequest) -> Result<Act, Problem> {
 
 fn reply(heard: Heard) -> IncidentReply {
     IncidentReply { incident: heard.incident.to_string(), opened: heard.opened }
+}
+
+/// Listens at one channel for ever, and answers whoever pressed something.
+async fn listen_at(desk: Desk, channel: String) {
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let (name, world) = (channel.clone(), std::sync::Arc::clone(&desk.service.world));
+    let listening = async {
+        let mut hear = |reply| drop(sender.send(reply));
+        listen_telegram(&name, 0, &world, &mut hear).await;
+    };
+    let answering = async {
+        while let Some(reply) = heard.recv().await {
+            let reply = match reply {
+                Ok(reply) => reply,
+                Err(sent) => {
+                    tracing::warn!(channel, ?sent, "answers can't be fetched; it is tried again");
+                    continue;
+                }
+            };
+            let said = match desk.service.hear_reply(&reply).await {
+                Ok(said) => said,
+                Err(trouble) => trouble.to_string(),
+            };
+            tracing::info!(channel, who = reply.who, said, "somebody answered a page");
+            if let Some(query) = &reply.answer
+                && let Err(sent) = answer_telegram(&channel, query, &said, &desk.service.world).await
+            {
+                tracing::warn!(channel, ?sent, "whoever answered could not be told what came of it");
+            }
+        }
+    };
+    futures_util::future::join(listening, answering).await;
 }

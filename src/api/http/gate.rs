@@ -22,7 +22,7 @@ const OPEN_BELOW: (&str, &str) = ("/health/", "/health/detailed");
 /// Paths that only the socket has: they speak of processes and paths of this machine.
 const SOCKET_ONLY: &[&str] = &["/api/v1/owner/", "/api/v1/store/"];
 /// What begins so proves itself in a way of its own.
-const PROVES_ITSELF: &[&str] = &["/hooks/", "/alerts/", "/v2/"];
+const PROVES_ITSELF: &[&str] = &["/hooks/", "/alerts/", "/v2/", "/act/", "/replies/"];
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -135,7 +135,7 @@ fn may_change(method: &Method) -> bool {
 /// A refusal that no route of ours has worded, as a problem.
 fn said(response: Response) -> Response {
     let status = response.status();
-    let ours = ["application/problem+json", "application/json"];
+    let ours = ["application/problem+json", "application/json", "text/html; charset=utf-8"];
     let worded = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| ours.iter().any(|one| kind == one));
     if worded || !(status.is_client_error() || status.is_server_error()) {
         return response;

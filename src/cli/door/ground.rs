@@ -107,6 +107,7 @@ impl Ground {
             alerts: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
+            world: Arc::new(owner::world(config)),
             data: config.data.clone(),
             node: "local".into(),
             duty: Some(Arc::clone(&self.duty)),

@@ -67,10 +67,12 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     }
     let watch = Watch(tokio::spawn(watch_book(desk.clone(), notice)));
     let files = Watch(tokio::spawn(watch_files(desk.clone())));
+    let listener = desk.clone();
+    let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, http));
+    drop((watch, files, replies, http));
     ended
 }
 

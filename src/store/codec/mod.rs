@@ -13,6 +13,7 @@ mod incident;
 mod judged;
 mod schedule;
 mod silence;
+mod used;
 mod v1;
 
 pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
@@ -24,6 +25,7 @@ pub use incident::{decode_incident, encode_incident};
 pub use judged::{decode_judged, encode_judged};
 pub use schedule::{decode_schedule, encode_schedule};
 pub use silence::{decode_silence, encode_silence};
+pub use used::{decode_used, encode_used};
 
 use crate::base::digest::Digest;
 use crate::engine::event::Recorded;

@@ -1,0 +1,116 @@
+//! What people answer to a page without logging in: links that show and then ask, and what providers post for them.
+
+use crate::api::desk::Desk;
+use crate::api::route::Answered;
+use crate::api::wire::Problem;
+use crate::service::{Offer, Posted};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+
+/// Bytes of what a provider posts.
+const MAX_REPLY: usize = 64 * 1024;
+
+pub(super) fn routes() -> Router<Desk> {
+    Router::new()
+        .route("/act/{token}", get(show).post(press))
+        .route("/replies/{channel}", post(posted))
+        .layer(DefaultBodyLimit::max(MAX_REPLY))
+}
+
+/// Shows what the link would do, and asks: a scanner of mail that follows every link does nothing by it.
+async fn show(State(desk): State<Desk>, Path(token): Path<String>) -> Response {
+    match desk.offer(&token) {
+        Ok(offer) => page(StatusCode::OK, &asks(&offer)),
+        Err(problem) => wrong(&problem),
+    }
+}
+
+async fn press(State(desk): State<Desk>, Path(token): Path<String>) -> Response {
+    match desk.take_offer(&token).await {
+        Ok(said) => page(StatusCode::OK, &format!("<h1>Done</h1><p>{}</p>", escaped(&said))),
+        Err(problem) => wrong(&problem),
+    }
+}
+
+async fn posted(
+    State(desk): State<Desk>,
+    Path(channel): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answered {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let signature = if headers.contains_key("x-slack-signature") { "x-slack-signature" } else { "x-twilio-signature" };
+    let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let posted = Posted {
+        url: path,
+        timestamp: text("x-slack-request-timestamp"),
+        signature: text(signature),
+        body: body.to_vec(),
+    };
+    let said = match desk.posted(&channel, posted).await {
+        Ok(said) => said,
+        // Who wrote what can't be done hears why, over the same way; the provider has done its part.
+        Err(problem) if problem.status == 422 => problem.detail,
+        Err(problem) => return Err(problem),
+    };
+    if signature == "x-twilio-signature" {
+        let words = escaped(&said);
+        let twiml =
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Message>{words}</Message></Response>");
+        return Ok(([(header::CONTENT_TYPE, "text/xml")], twiml).into_response());
+    }
+    Ok((StatusCode::OK, said).into_response())
+}
+
+fn asks(offer: &Offer) -> String {
+    let Offer { view, verb, page, closed } = offer;
+    let trouble = &view.opening.trouble;
+    let who = page.who.as_ref().map(|who| format!("<p>For {}.</p>", escaped(who.as_str()))).unwrap_or_default();
+    let asks = match closed {
+        Some(why) => format!("<p><strong>{}</strong></p>", escaped(why)),
+        None => format!("<form method=\"post\"><button>{}</button></form>", crate::service::verb_label(*verb)),
+    };
+    format!(
+        "<h1>{} {}</h1><p>{}</p><pre>{}</pre>{who}{asks}",
+        escaped(&view.state.severity),
+        escaped(&trouble.title),
+        escaped(view.state.status().word()),
+        escaped(&trouble.text),
+    )
+}
+
+fn wrong(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+    page(status, &format!("<h1>Not done</h1><p>{}</p>", escaped(&problem.detail)))
+}
+
+fn page(status: StatusCode, body: &str) -> Response {
+    const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+        <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" content=\"noindex\">\
+        <title>stepladder</title><style>body{font:1.1rem sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
+        button{font-size:1.3rem;padding:.7rem 1.5rem}pre{white-space:pre-wrap}</style>";
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::REFERRER_POLICY, "no-referrer")];
+    (status, headers, Html(format!("{HEAD}{body}</html>"))).into_response()
+}
+
+/// Text in a page: nothing in it is markup.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

@@ -1,0 +1,194 @@
+//! What people answer to a page without logging in: a link, a button, a text message. A link shows first and acts once.
+
+use crate::act::Seal;
+use crate::act::channel::{Reply, Said, own_setting, slack_inbound, twilio_inbound};
+use crate::base::actor::{Actor, Role, Via};
+use crate::base::digest::Digest;
+use crate::base::ids::IncidentId;
+use crate::escalation::event::Page;
+use crate::model::channel::Provider;
+use crate::model::message::Verb;
+use crate::runtime::append::append;
+use crate::runtime::clock;
+use crate::runtime::index::{USED, used_stream};
+use crate::runtime::links::{self, GOOD_FOR, Token};
+use crate::service::incidents::heard_sentence;
+use crate::service::{Act, IncidentView, Service, Trouble};
+use crate::store::{AppendError, Batch, Guard, Row, codec};
+
+/// What a link offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The incident.
+    pub view: IncidentView,
+    /// What is to be done.
+    pub verb: Verb,
+    /// The page the link stood in.
+    pub page: Page,
+    /// Why it can't be done any more; `None` = it can.
+    pub closed: Option<String>,
+}
+
+/// What a provider posts, as far as it proves itself by it.
+#[derive(Debug, Clone, Default)]
+pub struct Posted {
+    /// The whole public address it was posted to.
+    pub url: String,
+    /// `X-Slack-Request-Timestamp`.
+    pub timestamp: String,
+    /// `X-Slack-Signature` or `X-Twilio-Signature`.
+    pub signature: String,
+    /// The body, as it came.
+    pub body: Vec<u8>,
+}
+
+impl Service {
+    /// What the link of that token offers. Changes nothing, so that whoever only looks acts on nothing.
+    ///
+    /// # Errors
+    /// [`Trouble::Unproved`] where the token is not ours.
+    pub fn offer(&self, text: &str) -> Result<Offer, Trouble> {
+        let Token { incident, verb, page } = links::read(&Seal::of(&self.data), text)
+            .ok_or_else(|| Trouble::Unproved("this link is not one of ours, or was cut off".into()))?;
+        let view = self.incident(&incident.to_string())?;
+        let ordered = view.state.pages.get(&page).cloned();
+        let ordered = ordered.ok_or_else(|| Trouble::Unproved("this link belongs to no page".into()))?;
+        let closed = if view.state.ending.is_some() {
+            Some("the incident is over: there is nothing to do any more".to_owned())
+        } else if clock::now().duration_since(ordered.at) > GOOD_FOR {
+            Some("this link is older than a week".to_owned())
+        } else if self.was_used(text)? {
+            Some("this link was used before".to_owned())
+        } else {
+            None
+        };
+        Ok(Offer { view, verb, page: ordered.page, closed })
+    }
+
+    /// Does what a link offers, once. `by` = who pressed it, where the provider says so.
+    ///
+    /// # Errors
+    /// [`Trouble::Input`] with a sentence for whoever pressed it.
+    pub async fn take_offer(&self, text: &str, by: Option<&str>) -> Result<String, Trouble> {
+        let offer = self.offer(text)?;
+        if let Some(why) = offer.closed {
+            return Err(Trouble::Input(why));
+        }
+        let id = offer.view.opening.id;
+        let as_of = offer.view.state.pages.get(&offer.page.number).map(|ordered| ordered.version);
+        self.use_up(text)?;
+        let who = offer.page.who.as_ref().map(ToString::to_string);
+        let address = || format!("{}:{}", offer.page.channel, offer.page.address);
+        let person = by.map(str::to_owned).or_else(|| who.clone()).unwrap_or_else(address);
+        self.press(id, offer.verb, person, who, as_of).await
+    }
+
+    async fn press(
+        &self,
+        id: IncidentId,
+        verb: Verb,
+        person: String,
+        who: Option<String>,
+        as_of: Option<u64>,
+    ) -> Result<String, Trouble> {
+        let actor = Actor { id: person.clone(), via: Via::Link, role: Role::Operator };
+        let act = match verb {
+            Verb::Acknowledge => Act::Acknowledge { who, note: String::new() },
+            Verb::Escalate => Act::Escalate { reason: format!("{person} wants the next level") },
+            Verb::Resolve => Act::Resolve { reason: format!("{person} says that it is over") },
+        };
+        self.act(actor, &id.to_string(), act, as_of).await?;
+        Ok(heard_sentence(verb, &person))
+    }
+
+    fn was_used(&self, text: &str) -> Result<bool, Trouble> {
+        let row = self.journal.get(&used_row(text)).map_err(|error| Trouble::Store(error.to_string()))?;
+        Ok(row.is_some())
+    }
+
+    /// From here on the link is used, whatever comes of it.
+    fn use_up(&self, text: &str) -> Result<(), Trouble> {
+        let now = clock::now();
+        let bytes = codec::encode_used(now, &Digest::of(text.trim().as_bytes()));
+        let bytes = bytes.map_err(|error| Trouble::Store(error.to_string()))?;
+        let guards = vec![Guard::Lease(self.journal.epoch()), Guard::Absent(used_row(text))];
+        let batch = Batch { appends: vec![(used_stream(now), vec![bytes])], guards, ..Batch::default() };
+        append(self.journal.as_ref(), batch).map_err(|error| {
+            let used = matches!(error, AppendError::Conflict(_));
+            if used { Trouble::Input("this link was used before".into()) } else { Trouble::Store(error.to_string()) }
+        })
+    }
+
+    /// What a provider posts for somebody who answered a page, over that channel: verified, then done. The sentence is for
+    /// whoever answered.
+    ///
+    /// # Errors
+    /// [`Trouble::Unproved`] where it is not from the provider; [`Trouble::NoHook`] where the channel takes no answers.
+    pub async fn posted(&self, channel: &str, posted: &Posted) -> Result<String, Trouble> {
+        let world = self.world.as_ref();
+        let unproved = |why: String| Trouble::Unproved(why);
+        let setting = async |key: &str| own_setting(channel, key, world).await.ok().flatten();
+        let reply = match crate::act::channel::provider(channel, world) {
+            Some(Provider::Slack) => {
+                let secret = setting("signing_secret").await;
+                let secret = secret.ok_or_else(|| Trouble::NoHook(format!("replies/{channel}")))?;
+                let Posted { timestamp, signature, body, .. } = posted;
+                slack_inbound::verify(&secret, timestamp, signature, body, clock::now()).map_err(unproved)?;
+                slack_inbound::interaction(body).map_err(Trouble::Unreadable)?
+            }
+            Some(provider @ (Provider::Twilio | Provider::Voice)) => {
+                let token = setting("token").await;
+                let token = token.ok_or_else(|| Trouble::NoHook(format!("replies/{channel}")))?;
+                twilio_inbound::verify(&token, &posted.url, &posted.body, &posted.signature).map_err(unproved)?;
+                let read = if provider == Provider::Voice {
+                    twilio_inbound::key(&posted.url, &posted.body)
+                } else {
+                    twilio_inbound::text(&posted.body)
+                };
+                read.map_err(Trouble::Unreadable)?
+            }
+            Some(_) | None => return Err(Trouble::NoHook(format!("replies/{channel}"))),
+        };
+        self.hear_reply(&reply).await
+    }
+
+    /// Does what somebody answered. The sentence is for them.
+    ///
+    /// # Errors
+    /// [`Trouble`], with a sentence for them.
+    pub async fn hear_reply(&self, reply: &Reply) -> Result<String, Trouble> {
+        match &reply.said {
+            Said::Token(token) => self.take_offer(token, Some(&reply.who)).await,
+            Said::Text(text) => self.hear_text(&reply.who, text).await,
+        }
+    }
+
+    /// `ack`, `escalate` or `resolve`, alone for the newest incident that this address was paged about, or with its id.
+    async fn hear_text(&self, from: &str, text: &str) -> Result<String, Trouble> {
+        let mut words = text.split_whitespace();
+        let verb = match words.next().map(str::to_lowercase).as_deref() {
+            Some("ack" | "a" | "4" | "ok" | "yes") => Verb::Acknowledge,
+            Some("escalate" | "e" | "5") => Verb::Escalate,
+            Some("resolve" | "resolved" | "r" | "6") => Verb::Resolve,
+            Some(_) | None => return Err(Trouble::Input("write ack, escalate or resolve".into())),
+        };
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let mine = |view: &IncidentView| {
+            let pages = view.state.pages.values().rev();
+            let page = pages.map(|ordered| &ordered.page).find(|page| digits(&page.address) == digits(from));
+            page.map(|page| (view.opening.id, page.who.as_ref().map(ToString::to_string)))
+        };
+        let found = match words.next() {
+            Some(id) => mine(&self.incident(id)?),
+            None => self.incidents(false, usize::MAX)?.iter().find_map(mine),
+        };
+        let none = || Trouble::Input("no open incident was sent to this number".into());
+        let (id, who) = found.ok_or_else(none)?;
+        let person = who.clone().unwrap_or_else(|| from.to_owned());
+        self.press(id, verb, person, who, None).await
+    }
+}
+
+fn used_row(text: &str) -> Row {
+    Row { tree: USED, key: Digest::of(text.trim().as_bytes()).to_string().into_bytes() }
+}
