@@ -2,8 +2,9 @@
 
 use crate::api::present::run_state;
 use crate::model::measure::MetricType;
+use crate::runtime::pager::ProviderState;
 use crate::runtime::tally::{Counts, STRETCHES};
-use crate::service::{Gauges, Measured, RunState, Status};
+use crate::service::{Gauges, Measured, Paging, RunState, Status};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -110,6 +111,35 @@ fn incidents(page: &mut String, counts: &Counts) {
     family(page, "pages_total", "counter", "Messages about incidents since the start, by what became of them", &pages);
     let breaches = labelled("clock", &counts.breaches);
     family(page, "breaches_total", "counter", "Promises of the ladder not kept since the start", &breaches);
+}
+
+/// Incidents that are open, and the channels over which people are told.
+#[must_use]
+pub fn paging(paging: &Paging) -> String {
+    let mut page = String::new();
+    let mut open: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
+    for shown in paging.board.all().iter().filter(|shown| shown.state.ending.is_none()) {
+        *open.entry((shown.state.severity.clone(), shown.state.status().word())).or_default() += 1;
+    }
+    let open: Vec<Row> = open
+        .into_iter()
+        .map(|((severity, status), count)| (vec![("severity", severity), ("status", status.to_owned())], number(count)))
+        .collect();
+    family(&mut page, "incidents_open", "gauge", "Incidents that are not resolved", &open);
+    let channels = paging.pager.look();
+    let rows = |figure: &dyn Fn(&ProviderState) -> f64| -> Vec<Row> {
+        channels.iter().map(|state| (vec![("channel", state.channel.to_string())], figure(state))).collect()
+    };
+    let queued = rows(&|state| number((state.queued + state.in_flight) as u64));
+    family(&mut page, "channel_queued", "gauge", "Messages that wait for their channel", &queued);
+    let open = rows(&|state| if state.breaker == "closed" { 0.0 } else { 1.0 });
+    let help = "Whether a channel fails at once, because its provider has failed again and again";
+    family(&mut page, "channel_broken", "gauge", help, &open);
+    let sent = rows(&|state| number(state.sent));
+    family(&mut page, "channel_sent_total", "counter", "Messages that a channel took since the start", &sent);
+    let failed = rows(&|state| number(state.failed));
+    family(&mut page, "channel_failed_total", "counter", "Messages given up on a channel since the start", &failed);
+    page
 }
 
 /// What was measured: the last sample of each series, unless it is too old to say anything.

@@ -1,8 +1,10 @@
 //! The service's plain data in the shapes that are sent, and back.
 
 mod incident;
+mod report;
 
 pub use incident::{incident, incident_row, silence};
+pub use report::{escaped, html, markdown};
 
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,

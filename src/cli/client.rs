@@ -252,6 +252,13 @@ impl Client {
         })
     }
 
+    /// An answer that is no JSON.
+    async fn text(&self, path: &str) -> Result<String, Trouble> {
+        let response = self.send(Method::GET, path, Vec::new()).await?;
+        let bytes = response.into_body().collect().await.map_err(|error| self.silent(&error))?.to_bytes();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response<Incoming>, Trouble> {
         let stream = keeper::socket(&self.data, |path| std::os::unix::net::UnixStream::connect(path));
         let stream = stream.and_then(|stream| stream.set_nonblocking(true).map(|()| stream));

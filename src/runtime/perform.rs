@@ -10,6 +10,7 @@ use crate::base::value::Value;
 use crate::engine::decide::Input;
 use crate::escalation::event::Page;
 use crate::keeper::protocol::Spawn;
+use crate::model::book::Settings;
 use crate::model::perform::{Failure, Reply, Request, Usage};
 use crate::model::policy::FailureKind;
 use crate::runtime::incidents::board::Board;
@@ -187,6 +188,10 @@ impl Perform for Hands {
 
     fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool) {
         self.shared.pages.send(incident, page, severity, again);
+    }
+
+    fn settings(&self, settings: &Arc<Settings>) {
+        self.shared.pages.pager().reconfigure(Arc::clone(settings));
     }
 
     fn withdraw(&self, incident: IncidentId, page: u32) {

@@ -4,6 +4,7 @@ use crate::base::actor::{Actor, Role};
 use crate::base::ids::{IncidentId, Name};
 use crate::escalation::decide::Input;
 use crate::escalation::event::{Ending, Opened, Recorded};
+use crate::escalation::report::{Report, report};
 use crate::escalation::state::Incident;
 use crate::model::book::Book;
 use crate::model::message::Verb;
@@ -181,6 +182,17 @@ impl Service {
     /// [`Trouble`] when there is none, or it does not read.
     pub fn incident(&self, text: &str) -> Result<IncidentView, Trouble> {
         self.view(self.find_incident(text)?)
+    }
+
+    /// The figures of an incident, up to now.
+    ///
+    /// # Errors
+    /// [`Trouble::Store`] where its events do not add up.
+    pub fn report(&self, view: &IncidentView) -> Result<Report, Trouble> {
+        let events: Vec<Recorded> = view.events.iter().map(|(_, recorded)| recorded.clone()).collect();
+        let made =
+            report(ladder(&view.book), &events, clock::now()).map_err(|error| Trouble::Store(error.to_string()))?;
+        made.ok_or_else(|| Trouble::NoIncident(view.opening.id.to_string()))
     }
 
     fn view(&self, id: IncidentId) -> Result<IncidentView, Trouble> {

@@ -56,6 +56,8 @@ use crate::engine::run::Run;
 use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::runtime::accepted::Accepted;
+use crate::runtime::incidents::board::Board;
+use crate::runtime::pager::Pager;
 use crate::runtime::pump::Message;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
@@ -65,6 +67,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+
+/// How the incidents that a process drives stand.
+#[derive(Debug, Clone)]
+pub struct Paging {
+    /// What is durable of each.
+    pub board: Arc<Board>,
+    /// Messages on their way.
+    pub pager: Pager,
+}
 
 /// The book as its files are now.
 #[derive(Debug, Clone)]
@@ -93,6 +104,8 @@ pub struct Service {
     pub env: BTreeMap<String, String>,
     /// Where the secrets of the book are.
     pub secrets: Arc<Secrets>,
+    /// What is durable of the incidents that this process drives, and their messages on their way.
+    pub paging: Option<Paging>,
     /// The place from which messages are sent, and to which answers to them come.
     pub world: Arc<World>,
     /// The data directory.

@@ -160,6 +160,13 @@ fn what_is_opened_by_hand_is_ended_by_hand() {
     let detail = site.last();
     assert_eq!(detail["row"]["reason"], "the trunk is back");
     assert_eq!(detail["duties"][0]["done"], true);
+    let report = site.well(&["incident", "report", id]);
+    for word in
+        ["# P1 The trunk is down", "**Time to resolve**", "## Timeline", "- [x] 2 On call: Look", "the provider knows"]
+    {
+        assert!(report.contains(word), "{word}: {report}");
+    }
+    assert!(site.well(&["incident", "report", id, "--html"]).contains("<h1>P1 The trunk is down</h1>"));
     let shown = site.well(&["incident", "show", id]);
     for word in ["The trunk is down", "resolved", "the provider knows", "[x] 2.1 Look", "anna"] {
         assert!(shown.contains(word), "{word}: {shown}");

@@ -18,6 +18,7 @@ use stepladder::engine::start::{Ask, start};
 use stepladder::escalation::event::Page;
 use stepladder::lang;
 use stepladder::model::book::Book;
+use stepladder::model::book::Settings;
 use stepladder::model::perform::{Failure, Finding, Reply, Request};
 use stepladder::model::policy::FailureKind;
 use stepladder::runtime::index::projection;
@@ -69,6 +70,8 @@ impl Perform for World {
     fn kill(&self, _run: RunId) {}
     fn gone(&self, _run: RunId) {}
     fn page(&self, _: IncidentId, _: &Page, _: &str, _: bool) {}
+
+    fn settings(&self, _settings: &Arc<Settings>) {}
 
     fn withdraw(&self, _: IncidentId, _: u32) {}
 

@@ -70,6 +70,7 @@ impl House {
             files: Arc::new(move || Ok(now.clone())),
             env,
             alerts: Arc::default(),
+            paging: None,
             secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
             world: Arc::new(stepladder::runtime::owner::world(&config)),
             data: data.path().into(),

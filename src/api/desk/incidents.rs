@@ -4,7 +4,8 @@ use crate::act::channel::{answer_telegram, listen_telegram};
 use crate::api::desk::{Desk, told};
 use crate::api::present;
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, SilenceRequest, SilenceRow,
+    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, ReportFormat, SilenceRequest,
+    SilenceRow,
 };
 use crate::base::actor::Actor;
 use crate::runtime::incidents::Heard;
@@ -29,6 +30,20 @@ impl Desk {
     /// When there is none.
     pub fn incident(&self, text: &str) -> Result<IncidentDetail, Problem> {
         self.service.incident(text).map(|view| present::incident(&view)).map_err(told)
+    }
+
+    /// The report of one, written out.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn report(&self, text: &str, format: ReportFormat) -> Result<String, Problem> {
+        let view = self.service.incident(text).map_err(told)?;
+        let report = self.service.report(&view).map_err(told)?;
+        let detail = present::incident(&view);
+        Ok(match format {
+            ReportFormat::Markdown => present::markdown(&detail, &report),
+            ReportFormat::Html => present::html(&detail, &report),
+        })
     }
 
     /// Opens one by hand.

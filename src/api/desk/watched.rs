@@ -16,7 +16,8 @@ impl Desk {
         let status = self.service.status().map_err(told)?;
         let own = metrics::own(&status, &self.service.tally.counts(), &self.service.gauges());
         let measured = metrics::measured(&self.service.measured().map_err(told)?, clock::now());
-        Ok([own, measured].concat())
+        let paging = self.service.paging.as_ref().map(metrics::paging).unwrap_or_default();
+        Ok([own, paging, measured].concat())
     }
 
     /// How well everything is that is watched.

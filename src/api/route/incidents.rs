@@ -2,10 +2,10 @@
 
 use crate::api::desk::Desk;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
-use crate::api::wire::{ActRequest, OpenRequest, SilenceRequest};
+use crate::api::wire::{ActRequest, OpenRequest, ReportFormat, SilenceRequest};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -18,6 +18,7 @@ pub(super) fn routes() -> Router<Desk> {
     Router::new()
         .route("/api/v1/incidents", get(incidents).post(open))
         .route("/api/v1/incidents/{incident}", get(incident))
+        .route("/api/v1/incidents/{incident}/report", get(report))
         .route("/api/v1/incidents/{incident}/{verb}", post(act))
         .route("/api/v1/silences", get(silences).post(add_silence))
         .route("/api/v1/silences/{silence}", delete(end_silence))
@@ -37,6 +38,22 @@ async fn incidents(State(desk): State<Desk>, query: AnyQuery<IncidentsQuery>) ->
 
 async fn incident(State(desk): State<Desk>, Path(incident): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.incident(&incident)).await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportQuery {
+    #[serde(default)]
+    format: ReportFormat,
+}
+
+async fn report(State(desk): State<Desk>, Path(incident): Path<String>, query: AnyQuery<ReportQuery>) -> Answered {
+    let format = asked(query)?.format;
+    let text = blocking(move || desk.report(&incident, format)).await?;
+    let kind = match format {
+        ReportFormat::Markdown => "text/markdown; charset=utf-8",
+        ReportFormat::Html => "text/html; charset=utf-8",
+    };
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
 async fn open(State(desk): State<Desk>, from: From, body: Bytes) -> Answered {

@@ -1,6 +1,7 @@
 //! What people answer to a page without logging in: links that show and then ask, and what providers post for them.
 
 use crate::api::desk::Desk;
+use crate::api::present::escaped;
 use crate::api::route::Answered;
 use crate::api::wire::Problem;
 use crate::service::{Offer, Posted};
@@ -97,20 +98,4 @@ fn page(status: StatusCode, body: &str) -> Response {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::REFERRER_POLICY, "no-referrer")];
     (status, headers, Html(format!("{HEAD}{body}</html>"))).into_response()
-}
-
-/// Text in a page: nothing in it is markup.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

@@ -165,6 +165,17 @@ pub struct BreachRow {
     pub by: jiff::Timestamp,
 }
 
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportFormat {
+    /// For people and wikis.
+    #[default]
+    Markdown,
+    /// A page.
+    Html,
+}
+
 /// Open an incident by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

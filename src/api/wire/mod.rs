@@ -24,7 +24,7 @@ pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use health::{ComponentHealth, WholeHealth};
 pub use incident::{
     ActRequest, BreachRow, DutyRow, IncidentDetail, IncidentReply, IncidentRow, Moment, OpenRequest, PageRow,
-    ResponseRow, SilenceRequest, SilenceRow,
+    ReportFormat, ResponseRow, SilenceRequest, SilenceRow,
 };
 pub use intake::{AlertRow, Beat, Delivery, Taken};
 pub use ledger::{LedgerRow, PauseRequest, Paused, ScheduleRow, WhyRequest};

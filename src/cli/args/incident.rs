@@ -43,6 +43,14 @@ pub enum IncidentWhat {
         #[arg(long)]
         json: bool,
     },
+    /// Write the report of one: times to acknowledge and to resolve, levels, gaps, what was tried, the timeline
+    Report {
+        #[command(flatten)]
+        which: Which,
+        /// As a page of HTML, not as Markdown
+        #[arg(long)]
+        html: bool,
+    },
     /// Open one by hand
     Open {
         /// What is wrong, in a line

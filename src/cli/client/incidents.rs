@@ -1,7 +1,7 @@
 //! The client's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, SilenceRequest, SilenceRow,
+    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest, SilenceRow,
 };
 use crate::cli::client::{Client, body, part};
 use crate::cli::trouble::Trouble;
@@ -22,6 +22,18 @@ impl Client {
     /// As [`Self::incidents`], or when there is none.
     pub async fn incident(&self, text: &str) -> Result<IncidentDetail, Trouble> {
         self.ask(Method::GET, &format!("/incidents/{}", part(text)), Vec::new()).await
+    }
+
+    /// The report of one, written out.
+    ///
+    /// # Errors
+    /// As [`Self::incident`].
+    pub async fn report(&self, text: &str, format: ReportFormat) -> Result<String, Trouble> {
+        let word = match format {
+            ReportFormat::Markdown => "markdown",
+            ReportFormat::Html => "html",
+        };
+        self.text(&format!("/incidents/{}/report?format={word}", part(text))).await
     }
 
     /// Opens one by hand.

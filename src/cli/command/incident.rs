@@ -1,6 +1,6 @@
 //! `incidents`, `incident`, `ack`: trouble that people are told of.
 
-use crate::api::wire::{ActRequest, IncidentDetail, IncidentRow, OpenRequest, PageRow};
+use crate::api::wire::{ActRequest, IncidentDetail, IncidentRow, OpenRequest, PageRow, ReportFormat};
 use crate::base::span::Span;
 use crate::cli::args::{Ack, Incident, IncidentWhat, Incidents};
 use crate::cli::command::next::clock_time;
@@ -72,6 +72,12 @@ pub async fn run(args: &Incident, settings: &Settings) -> Result<Exit, Trouble> 
     let plain = ActRequest::default;
     match &args.what {
         IncidentWhat::Show { which, json } => show(&which.incident, *json, settings).await,
+        IncidentWhat::Report { which, html } => {
+            let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+            let format = if *html { ReportFormat::Html } else { ReportFormat::Markdown };
+            output::data(&door.report(&which.incident, format).await?)?;
+            Ok(Exit::Fine)
+        }
         IncidentWhat::Open { title, severity, key, kind, text, labels, owner } => {
             let labels = pairs(labels)?;
             let (title, severity, key, kind) = (title.clone(), severity.clone(), key.clone(), kind.clone());

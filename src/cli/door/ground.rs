@@ -16,7 +16,7 @@ use crate::runtime::accepted::{self, Accepted, Read, Sign};
 use crate::runtime::clock;
 use crate::runtime::owner::{self, Config, Owner};
 use crate::runtime::retention::Keeping;
-use crate::service::{Duty, Files, Service, Stay};
+use crate::service::{Duty, Files, Paging, Service, Stay};
 use crate::store::disk::OpenError;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,7 +89,8 @@ impl Ground {
 
     fn try_to_own(&self) -> Result<(Way, Option<Owned>), OpenError> {
         let config = &self.config;
-        let service = |journal, shelf, pump, book: Option<Arc<Accepted>>, tally| Service {
+        let service = |journal, shelf, pump, book: Option<Arc<Accepted>>, tally, paging| Service {
+            paging,
             journal,
             shelf,
             pump,
@@ -114,12 +115,16 @@ impl Ground {
         };
         if matches!(self.purpose, Purpose::Look | Purpose::Adopt) {
             let opened = owner::open(&config.data, self.purpose == Purpose::Adopt)?;
-            return Ok((Way::Here(Desk::new(service(opened.journal, opened.shelf, None, None, Arc::default()))), None));
+            return Ok((
+                Way::Here(Desk::new(service(opened.journal, opened.shelf, None, None, Arc::default(), None))),
+                None,
+            ));
         }
         let owner = Owner::open(config)?;
         let book = (self.purpose == Purpose::Serve).then(|| self.book(&owner)).transpose()?;
         let (pump, tally) = (Some(owner.pump.clone()), Arc::clone(&owner.tally));
-        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), pump, book, tally);
+        let paging = Some(Paging { board: Arc::clone(&owner.board), pager: owner.pager.clone() });
+        let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), pump, book, tally, paging);
         let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
         let serving = socket::serve(listener, service.clone(), std::future::pending());
         let server = tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! The door's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, SilenceRequest, SilenceRow,
+    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest, SilenceRow,
 };
 use crate::cli::door::home::Way;
 use crate::cli::door::{Door, said};
@@ -22,6 +22,14 @@ impl Door {
     /// When there is none.
     pub async fn incident(&self, text: &str) -> Result<IncidentDetail, Trouble> {
         asked!(self, desk => desk.incident(text), client => client.incident(text).await)
+    }
+
+    /// The report of one, written out.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn report(&self, text: &str, format: ReportFormat) -> Result<String, Trouble> {
+        asked!(self, desk => desk.report(text, format), client => client.report(text, format).await)
     }
 
     /// Opens one by hand.

@@ -35,6 +35,12 @@ impl Board {
         self.held().remove(&id);
     }
 
+    /// Every one.
+    #[must_use]
+    pub fn all(&self) -> Vec<Shown> {
+        self.held().values().cloned().collect()
+    }
+
     /// An incident as it is durable.
     #[must_use]
     pub fn look(&self, id: IncidentId) -> Option<Shown> {

@@ -9,6 +9,7 @@ use crate::runtime::incidents::Told;
 use crate::runtime::incidents::live::Live;
 use crate::store::{AppendError, Version};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Something about incidents.
 pub enum About {
@@ -58,7 +59,10 @@ pub enum About {
 impl Pump {
     pub(super) fn about_incidents(&mut self, about: About, now: Timestamp) -> Next {
         match about {
-            About::Book { live } => self.live = Some(live),
+            About::Book { live } => {
+                self.perform.settings(&Arc::new(live.book.settings.clone()));
+                self.live = Some(live);
+            }
             About::Tell { told, .. } | About::Incident { told, .. } if self.stopping.is_some() => {
                 told.into_iter().for_each(|told| told(Err(ENDING.into())));
             }

@@ -5,6 +5,7 @@ use crate::base::ids::{IncidentId, RunId};
 use crate::engine::decide::Input;
 use crate::engine::event::Recorded;
 use crate::escalation::event::Page;
+use crate::model::book::Settings;
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
 use crate::runtime::pump::{About, Tidings};
@@ -29,6 +30,8 @@ pub trait Perform: Send {
     fn gone(&self, run: RunId);
     /// Send a page of an incident of that severity. `again` = an earlier owner ordered it and may have sent it.
     fn page(&self, incident: IncidentId, page: &Page, severity: &str, again: bool);
+    /// These settings count from now on for the channels that pages go over.
+    fn settings(&self, settings: &Arc<Settings>);
     /// Do not start sending a page any more.
     fn withdraw(&self, incident: IncidentId, page: u32);
     /// Whether somebody is at that attempt; who can't say says yes.

@@ -4,6 +4,7 @@ use super::Trials;
 use crate::base::address::Place;
 use crate::base::ids::{IncidentId, RunId};
 use crate::escalation::event::Page;
+use crate::model::book::Settings;
 use crate::model::perform::Request;
 use crate::runtime::pump::{Message, Perform, Pump};
 use crate::store::Journal;
@@ -42,6 +43,8 @@ impl Perform for Hands {
     fn gone(&self, _run: RunId) {}
 
     fn page(&self, _incident: IncidentId, _page: &Page, _severity: &str, _again: bool) {}
+
+    fn settings(&self, _settings: &Arc<Settings>) {}
 
     fn withdraw(&self, _incident: IncidentId, _page: u32) {}
 

@@ -8,6 +8,7 @@ use stepladder::base::address::Place;
 use stepladder::base::ids::{IncidentId, RunId};
 use stepladder::base::value::{Value, json};
 use stepladder::escalation::event::Page;
+use stepladder::model::book::Settings;
 use stepladder::model::perform::{Failure, Finding, Reply, Request};
 use stepladder::model::policy::FailureKind;
 use stepladder::runtime::pump::Perform;
@@ -45,6 +46,8 @@ impl Perform for Hands {
     fn gone(&self, _run: RunId) {}
 
     fn page(&self, _: IncidentId, _: &Page, _: &str, _: bool) {}
+
+    fn settings(&self, _settings: &Arc<Settings>) {}
 
     fn withdraw(&self, _: IncidentId, _: u32) {}
 
