@@ -17,12 +17,20 @@ mod program;
 #[path = "../voice-system/system/mod.rs"]
 mod system;
 
-/// The book of this repository, as far as the daily check needs it.
-const BOOK: [(&str, &str); 4] = [
+/// The book of this repository, as far as the daily check and the ladder need it.
+const BOOK: [(&str, &str); 12] = [
     ("stepladder.yaml", include_str!("../../stepladder.yaml")),
     ("thresholds.yaml", include_str!("../../thresholds.yaml")),
     ("escalation.yaml", include_str!("../../escalation.yaml")),
     ("runbooks/daily-check.yaml", include_str!("../../runbooks/daily-check.yaml")),
+    ("runbooks/auto-recovery.yaml", include_str!("../../runbooks/auto-recovery.yaml")),
+    ("runbooks/diagnose-livekit.yaml", include_str!("../../runbooks/diagnose-livekit.yaml")),
+    ("runbooks/p1-response.yaml", include_str!("../../runbooks/p1-response.yaml")),
+    ("runbooks/respond-api.yaml", include_str!("../../runbooks/respond-api.yaml")),
+    ("runbooks/respond-authentication.yaml", include_str!("../../runbooks/respond-authentication.yaml")),
+    ("runbooks/respond-performance.yaml", include_str!("../../runbooks/respond-performance.yaml")),
+    ("runbooks/respond-security.yaml", include_str!("../../runbooks/respond-security.yaml")),
+    ("runbooks/respond-sip.yaml", include_str!("../../runbooks/respond-sip.yaml")),
 ];
 
 /// Steps that look at this machine and not at the voice system: what they find is none of the demonstration's doing.

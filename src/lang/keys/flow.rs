@@ -87,7 +87,7 @@ const WAIT: KindSpec = KindSpec {
 const RUNBOOK: KindSpec = KindSpec {
     name: "runbook",
     doc: "Runs another runbook: typed inputs and outputs; level and cancel pass through; it opens no incident of its own.",
-    example: "runbook: { run: auto-recovery, inputs: { target: staging } }",
+    example: "runbook: { run: auto-recovery, inputs: { app_unit: livekit-agent } }",
     shape: Shape::Record(&[
         required("run", Shape::Name, "Its name. `runbook: NAME` is short for this."),
         key("inputs", Shape::Map(&Shape::Any(Landing::Plain)), "Its inputs."),
