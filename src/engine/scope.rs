@@ -114,6 +114,8 @@ impl<'a> Builder<'a> {
                 roots.borrow_mut().insert(root);
             }
         });
+        // Helpers such as `date` go by the book's zone, and no expression names it.
+        roots.borrow_mut().insert("book".to_owned());
         let (roots, steps) = (roots.into_inner(), steps.into_inner());
         let mut scope = Map::new();
         for root in &roots {

@@ -5,6 +5,7 @@
 //! Knows no HTTP, no terminal.
 
 mod access;
+mod acts;
 mod alerts;
 mod answer;
 mod archive;
@@ -31,6 +32,7 @@ pub mod trial;
 mod trouble;
 
 pub use access::{Access, Token};
+pub use acts::Act;
 pub use alerts::Alerts;
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};
@@ -38,7 +40,7 @@ pub use files::Looks;
 pub use health::{Finding, Health};
 pub use history::{Follow, Output, RUNNING, RunRow, RunState, Runs, Stream};
 pub use incidents::verb_label;
-pub use incidents::{Act, IncidentView, OpenIncident};
+pub use incidents::{IncidentView, OpenIncident};
 pub use intake::Delivered;
 pub use measures::Measured;
 pub use once::{Keyed, Once};
