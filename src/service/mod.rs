@@ -5,6 +5,7 @@
 //! Knows no HTTP, no terminal.
 
 mod access;
+mod alarms;
 mod alerts;
 mod answer;
 mod archive;
@@ -30,6 +31,7 @@ pub mod trial;
 mod trouble;
 
 pub use access::{Access, Token};
+pub use alarms::OWN;
 pub use alerts::Alerts;
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};

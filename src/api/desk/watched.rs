@@ -16,7 +16,8 @@ impl Desk {
         let status = self.service.status().map_err(told)?;
         let own = metrics::own(&status, &self.service.tally.counts(), &self.service.gauges());
         let measured = metrics::measured(&self.service.measured().map_err(told)?, clock::now());
-        Ok([own, measured].concat())
+        let alerts = metrics::alerts(&self.service.alert_counts().map_err(told)?);
+        Ok([own, alerts, measured].concat())
     }
 
     /// How well everything is that is watched.
