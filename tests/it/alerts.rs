@@ -65,7 +65,7 @@ fn measured(home: &Home, times: usize) {
 fn an_alert_opens_one_incident_and_ends_it_however_often_the_daemon_is_killed() {
     let site = Site::over(home(), "");
     measured(&site.home, 3);
-    assert_eq!(incidents(&site.home), [json!({}); 0]);
+    assert!(incidents(&site.home).is_empty());
     fs::write(site.home.path("value"), "90").unwrap();
     site.home.until("an incident is open", || incidents(&site.home).len() == 1);
     let incident = &incidents(&site.home)[0];
@@ -102,7 +102,7 @@ fn an_alert_opens_one_incident_and_ends_it_however_often_the_daemon_is_killed() 
     let daemon = Daemon::start(&home);
     home.until("it is resolved", || incidents(&home)[0]["status"] == "resolved");
     assert_eq!(incidents(&home).len(), 1);
-    assert_eq!(lines(&home, &["alerts", "--json"]), [json!({}); 0]);
+    assert!(lines(&home, &["alerts", "--json"]).is_empty());
     assert_eq!(lines(&home, &["alerts", "--all", "--json"])[0]["state"], "over");
 
     // It begins anew.
