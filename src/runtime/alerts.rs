@@ -143,6 +143,75 @@ fn series_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::project::SAMPLES;
+    use crate::lang;
+    use crate::store::memory::Memory;
+    use crate::store::{Batch, Change, Row, StreamId};
+    use std::sync::Arc;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(secs).expect("an instant")
+    }
+
+    /// An index of series: a mount, and its samples as second, value and unit.
+    fn index(series: &[(&str, &[(i64, f64, &str)])]) -> Memory {
+        let name = StepId::parse("used").expect("a name");
+        let mut rows = Vec::new();
+        for (mount, samples) in series {
+            let labels = Labels::from([("mount".to_owned(), (*mount).to_owned())]);
+            let series = Series { name: name.clone(), labels };
+            let mut row = |tree, key, value: String| {
+                rows.push(Change { row: Row { tree, key }, value: Some(value.into_bytes()) });
+            };
+            row(SERIES, series.key(), format!(r#"{{"labels":{{"mount":"{mount}"}}}}"#));
+            for (secs, value, unit) in *samples {
+                let key = [series.key_at(at(*secs)), b"run".to_vec()].concat();
+                row(SAMPLES, key, format!(r#"[{value},"ok","{unit}"]"#));
+            }
+        }
+        let journal = Memory::new(Arc::new(move |_, _, _| rows.clone()));
+        let appends = vec![(StreamId::new("run", "x"), vec![Vec::new()])];
+        journal.append(Batch { appends, ..Batch::default() }, Box::new(|_| {}));
+        journal
+    }
+
+    fn book(alert: &str) -> Book {
+        let files =
+            [("thresholds.yaml", "used: { unit: MiB, labels: [mount] }\n".to_owned()), ("alerts.yaml", alert.into())];
+        lang::load(&files.map(|(name, text)| (name.to_owned(), text.as_str().into()))).book
+    }
+
+    /// What stands, with its value.
+    fn stands(journal: &Memory, book: &Book, told: &[&str], now: i64) -> Vec<String> {
+        let told = told.iter().map(|one| (*one).to_owned()).collect();
+        let found = standings(journal, book, &told, at(now)).expect("it reads");
+        let word = |phase| match phase {
+            Phase::Quiet => "quiet".to_owned(),
+            Phase::Pending { since } => format!("pending since {}", since.as_second()),
+            Phase::Firing => "firing".to_owned(),
+        };
+        found.iter().map(|one| format!("{} {} {:?}", one.fingerprint, word(one.phase), one.value)).collect()
+    }
+
+    #[test]
+    fn each_series_stands_where_its_stored_samples_put_it() {
+        let full = [(600, 2_048.0, "MiB"), (630, 3.0, "GiB"), (690, 3.0, "GiB")];
+        let journal =
+            index(&[("/", &full), ("/var", &[(600, 1.0, "MiB"), (660, 2.5, "GiB")]), ("/old", &[(0, 9_999.0, "MiB")])]);
+        let book = book("Full: { expr: used > 2GiB, for: 1m, severity: P3 }\n");
+        assert_eq!(stands(&journal, &book, &[], 600), [""; 0], "not over it");
+        assert_eq!(stands(&journal, &book, &[], 630), ["Full/mount=/ pending since 630 Some(3072.0)"]);
+        let both = ["Full/mount=/ firing Some(3072.0)", "Full/mount=/var pending since 660 Some(2560.0)"];
+        assert_eq!(stands(&journal, &book, &[], 700), both);
+        // Without samples each stays as it is, for an hour by what is stored and then by what was told.
+        let known = ["Full/mount=/ firing None", "Full/mount=/var firing None"];
+        assert_eq!(stands(&journal, &book, &[], 3_000), known);
+        assert_eq!(stands(&journal, &book, &[], 9_000), [""; 0]);
+        assert_eq!(stands(&journal, &book, &["Full/mount=/"], 9_000), ["Full/mount=/ firing None"]);
+        // A week without samples: it is no series any more.
+        assert_eq!(stands(&journal, &book, &["Full/mount=/"], 700_000), [""; 0]);
+        assert_eq!(next_look(&book, at(601)), SignedDuration::from_secs(14));
+    }
 
     #[test]
     fn labels_that_look_alike_are_told_apart() {

@@ -191,11 +191,58 @@ fn shown(book: &Book, when: &Condition, value: f64) -> String {
     }
 }
 
+/// Says in the log what was told.
 fn said(noted: &Noted) {
     let (alert, since) = (&noted.alert.fingerprint, noted.since);
     if noted.alert.firing {
         tracing::warn!(alert, title = noted.alert.title, text = noted.alert.text, "an alert fires");
     } else {
         tracing::info!(alert, %since, "an alert is over");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3_600).expect("an instant")
+    }
+
+    fn standing(mount: &str, phase: Phase) -> Standing {
+        let labels = BTreeMap::from([("mount".to_owned(), mount.to_owned())]);
+        let fingerprint = crate::runtime::alerts::fingerprint("Full", &labels);
+        Standing { name: "Full".into(), fingerprint, labels, phase, value: Some(91.25) }
+    }
+
+    fn noted(alert: Reported, hours: i64) -> (String, Noted) {
+        let (at, source, since) = (at(hours), OWN.to_owned(), at(hours));
+        (alert.fingerprint.clone(), Noted { at, source, alert, count: 1, since, group_since: since })
+    }
+
+    #[test]
+    fn each_change_is_told_once_with_what_people_need() {
+        let alerts = "Full:\n  expr: avg(used, 5m) > 90%\n  for: 1m\n  severity: P2\n  title: Disk full\n  \
+                      description: Clean up.\n  labels: { component: disk }\n";
+        let files = [("thresholds.yaml", "used: { unit: '%', labels: [mount] }\n"), ("alerts.yaml", alerts)];
+        let book = crate::lang::load(&files.map(|(name, text)| (name.to_owned(), text.into()))).book;
+        let found = [standing("/", Phase::Firing), standing("/var", Phase::Pending { since: at(0) })];
+        let (changed, reminders) = changes(&book, &found, &BTreeMap::new(), at(1));
+        assert!(reminders.is_empty() && changed.len() == 1, "what is pending is told to nobody: {changed:?}");
+        let one = &changed[0];
+        assert_eq!((one.title.as_str(), one.group.as_str()), ("Disk full (mount=/)", "Full"));
+        assert_eq!(one.text, "`avg(used, 5m) > 90%` holds for 1m: avg of used is 91.25 %.\n\nClean up.");
+        let labels: Vec<String> = one.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(labels, ["alertname=Full", "component=disk", "mount=/", "severity=P2"]);
+
+        let known = BTreeMap::from([noted(one.clone(), 1)]);
+        assert_eq!(changes(&book, &found, &known, at(2)), (vec![], vec![]), "told is told");
+        assert_eq!(changes(&book, &found, &known, at(25)), (vec![], vec![one.clone()]), "and written down each day");
+        let over = Reported { firing: false, ..one.clone() };
+        assert_eq!(changes(&book, &found[1..], &known, at(2)), (vec![over.clone()], vec![]), "pending is over");
+        assert_eq!(changes(&Book::default(), &[], &known, at(2)).0, [over.clone()], "so is what the book has no more");
+        let known = BTreeMap::from([noted(over, 2)]);
+        assert_eq!(changes(&book, &[], &known, at(3)), (vec![], vec![]));
+        assert_eq!(changes(&book, &found, &known, at(3)).0.len(), 1, "it begins anew");
     }
 }

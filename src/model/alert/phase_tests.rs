@@ -110,7 +110,9 @@ fn watch(rule: &Rule, seen: Seen, now: i64, holds: Option<bool>) -> Seen {
 fn derived_from_samples_it_stands_where_it_would_if_it_had_been_watched_all_the_time() {
     let mut chance = 0x9E37_79B9_7F4A_7C15_u64;
     let mut below = |most: u64| {
-        (chance ^= chance << 13, chance ^= chance >> 7, chance ^= chance << 17);
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
         chance % most
     };
     let mut fired = 0;
