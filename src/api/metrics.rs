@@ -142,6 +142,23 @@ pub fn paging(paging: &Paging) -> String {
     page
 }
 
+/// Of each alert of the book, how many are pending and how many fire.
+#[must_use]
+pub fn alerts(counts: &BTreeMap<String, (usize, usize)>) -> String {
+    let mut page = String::new();
+    let state = |name: &String, state: &str, count: usize| {
+        (vec![("name", name.clone()), ("state", state.to_owned())], number(count as u64))
+    };
+    let rows: Vec<Row> = counts
+        .iter()
+        .flat_map(|(name, (pending, firing))| [state(name, "pending", *pending), state(name, "firing", *firing)])
+        .collect();
+    if !rows.is_empty() {
+        family(&mut page, "alerts", "gauge", "Alerts of the book that are pending or fire", &rows);
+    }
+    page
+}
+
 /// What was measured: the last sample of each series, unless it is too old to say anything.
 #[must_use]
 pub fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String {

@@ -94,7 +94,8 @@ const CONDITIONS: &str = "
 ### Conditions of alerts
 
 `cpu_used > 85`, `rate(connection_errors_total, 5m) / rate(connections_total, 5m) > 0.05`, `disk_used{mount=\"/\"} > 90%`: near to what
-Prometheus reads, over the samples that steps `measure`. This release reads and checks them; they fire from a later one on.
+Prometheus reads, over the samples that steps `measure`. A daemon judges them every 15 seconds
+(`docs/alerts.md`).
 
 - A measure alone is its newest sample, if that is not older than its `stale_after` (five minutes unless said).
 - `{label=\"text\"}` chooses among the label sets of a measure; `!=`, `=~` and `!~` are there too, a pattern matches the whole value. Each set of

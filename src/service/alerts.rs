@@ -12,17 +12,19 @@ use crate::model::called::{AlertTrigger, Resolved};
 use crate::model::reported::{Noted, Reported};
 use crate::model::trigger::Trigger;
 use crate::model::trouble::{Source, Trouble as Heard};
+use crate::runtime::alerts::Standing;
 use crate::runtime::clock;
 use crate::runtime::pump::{Message, Tidings};
 use crate::runtime::schedules::Armed;
 use crate::schedule::call::Call;
 use crate::schedule::decide::Input;
+use crate::service::alarms::OWN;
 use crate::service::intake::heard;
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Forget, Guard, StreamId, codec};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 /// Days whose alerts are kept.
@@ -49,6 +51,8 @@ struct Brought {
 pub struct Alerts {
     waiting: Mutex<Vec<Brought>>,
     known: tokio::sync::Mutex<Option<BTreeMap<Key, Noted>>>,
+    /// Where the alerts of the book stood when they were last judged.
+    pub(super) standing: Mutex<Arc<Vec<Standing>>>,
 }
 
 fn stream(day: Timestamp) -> StreamId {
@@ -62,20 +66,42 @@ impl Service {
     /// [`Trouble`] when the actor may not, or they can't be kept.
     pub async fn take_alerts(&self, actor: &Actor, source: &str, alerts: Vec<Reported>) -> Result<usize, Trouble> {
         self.may_tell(actor)?;
+        if source == OWN {
+            let why = format!("`{OWN}` is who tells of the book's own alerts: send yours under another name");
+            return Err(Trouble::Unreadable(why));
+        }
         if alerts.is_empty() {
             return Ok(0);
         }
         let count = alerts.len();
+        let noted = self.note_alerts(source, alerts).await?;
+        self.tally.alerts(count);
+        self.hand_on(&noted).await?;
+        Ok(count)
+    }
+
+    /// Writes down what a source tells of; what is known of each then.
+    pub(super) async fn note_alerts(&self, source: &str, alerts: Vec<Reported>) -> Result<Vec<Noted>, Trouble> {
         let (told, answer) = oneshot::channel();
         let brought = Brought { source: source.to_owned(), alerts, told };
         self.alerts.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(brought);
         self.write_down().await;
         let noted = answer.await.map_err(|_| Trouble::Stopped("the owner stopped before it was durable".into()))?;
-        let noted = noted.map_err(Trouble::Full)?;
-        self.tally.alerts(count);
-        self.tell_of(&noted)?;
-        self.call_for(&noted).await?;
-        Ok(count)
+        noted.map_err(Trouble::Full)
+    }
+
+    /// Tells whoever opens incidents and waits for alerts of what is written down.
+    pub(super) async fn hand_on(&self, noted: &[Noted]) -> Result<(), Trouble> {
+        self.tell_of(noted)?;
+        self.call_for(noted).await
+    }
+
+    /// What is known of the alerts of a source, by what tells them apart.
+    pub(super) async fn known_of(&self, source: &str) -> Result<BTreeMap<String, Noted>, Trouble> {
+        let mut known = self.alerts.known.lock().await;
+        let known = self.known(&mut known).map_err(Trouble::Store)?;
+        let own = known.range((source.to_owned(), String::new())..).take_while(|((of, _), _)| of == source);
+        Ok(own.map(|((_, fingerprint), noted)| (fingerprint.clone(), noted.clone())).collect())
     }
 
     /// Who may tell of alerts.
@@ -184,7 +210,7 @@ impl Service {
     }
 
     /// Calls every trigger that waits for one of these, and tells it what is over.
-    async fn call_for(&self, noted: &[Noted]) -> Result<(), Trouble> {
+    pub(super) async fn call_for(&self, noted: &[Noted]) -> Result<(), Trouble> {
         let all = self.callable()?;
         let mut answers = Vec::new();
         for armed in all.iter() {
@@ -322,18 +348,34 @@ fn call(armed: &Armed, wanted: &AlertTrigger, subject: Digest, first: &Noted, fi
     Call { key, subject: Some(subject), inputs, about, at: None, depth: 0, file: None }
 }
 
+/// The key of the incident of an alert.
+pub(super) fn key_of(noted: &Noted) -> String {
+    let Noted { source, alert: Reported { fingerprint, .. }, .. } = noted;
+    if source == OWN {
+        return format!("alert/{fingerprint}");
+    }
+    let key = Digest::of_parts(&[b"inbound", source.as_bytes(), fingerprint.as_bytes()]).to_string();
+    format!("{source}/{}", &key[..32])
+}
+
 /// What an alert is to incidents.
 fn tidings(noted: &Noted) -> Tidings {
     let Noted { source: intake, alert, count, since, .. } = noted;
-    let (intake, fingerprint) = (intake.clone(), alert.fingerprint.clone());
-    let key = Digest::of_parts(&[b"inbound", intake.as_bytes(), fingerprint.as_bytes()]).to_string();
-    let key = format!("{intake}/{}", &key[..32]);
-    let source = Source::Inbound { intake, fingerprint };
+    let key = key_of(noted);
+    let source = if intake == OWN {
+        Source::Alert { name: alert.group.clone() }
+    } else {
+        Source::Inbound { intake: intake.clone(), fingerprint: alert.fingerprint.clone() }
+    };
     if !alert.firing {
         return Tidings::Over { key, source };
     }
     let told = format!("Told {count} times since {since:.0}.");
-    let text = if alert.text.is_empty() { told } else { format!("{}\n{told}", alert.text) };
+    let text = match (intake == OWN, alert.text.is_empty()) {
+        (true, _) => alert.text.clone(),
+        (false, true) => told,
+        (false, false) => format!("{}\n{told}", alert.text),
+    };
     Tidings::Began(Box::new(Heard {
         key,
         title: alert.title.clone(),

@@ -6,6 +6,7 @@
 
 mod access;
 mod acts;
+mod alarms;
 mod alerts;
 mod answer;
 mod archive;
@@ -33,6 +34,7 @@ mod trouble;
 
 pub use access::{Access, Token};
 pub use acts::Act;
+pub use alarms::OWN;
 pub use alerts::Alerts;
 pub use doctor::{Checkup, Grade, Symptom};
 pub use duty::{Duty, Stay};

@@ -5,6 +5,7 @@
 #![expect(clippy::type_complexity, reason = "a table of a simulation is read where it is")]
 
 mod alertmanager;
+mod alerts;
 mod artifacts;
 mod channels;
 mod check;

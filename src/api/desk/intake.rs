@@ -5,10 +5,13 @@ use crate::api::desk::{Desk, told};
 use crate::api::wire::{AlertRow, Beat, Delivery, Problem, Taken};
 use crate::base::actor::Actor;
 use crate::base::value::Value;
+use crate::model::alert::Phase;
 use crate::model::reported::{Noted, closed, read};
-use crate::service::{Delivered, Looks, Trouble};
+use crate::runtime::alerts::Standing;
+use crate::service::{Delivered, Looks, OWN, Trouble};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 impl Desk {
     /// A call of a webhook.
@@ -63,8 +66,44 @@ impl Desk {
     /// When the store can't be read.
     pub async fn known_alerts(&self, limit: usize) -> Result<Vec<AlertRow>, Problem> {
         let known = self.service.known_alerts().await.map_err(told)?;
-        Ok(known.into_iter().take(limit).map(row).collect())
+        let standing = self.service.standing_alerts();
+        let of = |noted: &Noted| {
+            let own = (noted.source == OWN).then_some(&noted.alert.fingerprint);
+            own.and_then(|own| standing.iter().find(|standing| standing.fingerprint == *own))
+        };
+        let row = |noted: Noted| AlertRow { value: of(&noted).and_then(|standing| standing.value), ..row(noted) };
+        let pending = standing.iter().filter_map(pending);
+        let is_pending = |noted: &Noted| of(noted).is_some_and(|standing| standing.phase != Phase::Firing);
+        let told = known.into_iter().filter(|noted| !is_pending(noted)).map(row);
+        Ok(pending.chain(told).take(limit).collect())
     }
+
+    /// Judges the alerts of the book and tells of those that have begun or are over; how long to wait for the next look.
+    ///
+    /// # Errors
+    /// When samples can't be read, or what there is to tell can't be kept.
+    pub async fn look_at_alerts(&self, first: bool) -> Result<Option<Duration>, Problem> {
+        self.service.look_at_alerts(first).await.map_err(told)
+    }
+}
+
+/// An alert of the book that does not fire yet.
+fn pending(standing: &Standing) -> Option<AlertRow> {
+    let Phase::Pending { since } = standing.phase else { return None };
+    Some(AlertRow {
+        source: OWN.to_owned(),
+        fingerprint: standing.fingerprint.clone(),
+        group: standing.name.clone(),
+        firing: false,
+        count: 0,
+        since,
+        last: since,
+        title: standing.name.clone(),
+        severity: None,
+        labels: standing.labels.clone(),
+        state: "pending".to_owned(),
+        value: standing.value,
+    })
 }
 
 fn row(noted: Noted) -> AlertRow {
@@ -80,6 +119,8 @@ fn row(noted: Noted) -> AlertRow {
         title: alert.title,
         severity: alert.severity,
         labels: alert.labels,
+        state: if alert.firing { "firing" } else { "over" }.to_owned(),
+        value: None,
     }
 }
 

@@ -17,7 +17,8 @@ impl Desk {
         let own = metrics::own(&status, &self.service.tally.counts(), &self.service.gauges());
         let measured = metrics::measured(&self.service.measured().map_err(told)?, clock::now());
         let paging = self.service.paging.as_ref().map(metrics::paging).unwrap_or_default();
-        Ok([own, paging, measured].concat())
+        let alerts = metrics::alerts(&self.service.alert_counts().map_err(told)?);
+        Ok([own, paging, alerts, measured].concat())
     }
 
     /// How well everything is that is watched.

@@ -42,7 +42,7 @@ pub struct Taken {
 }
 
 /// An alert of another system, as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertRow {
     /// Who tells of it.
     pub source: String,
@@ -66,4 +66,10 @@ pub struct AlertRow {
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// `pending` (only alerts of the book), `firing`, or `over`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
+    /// What was measured, of an alert of the book that is not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }

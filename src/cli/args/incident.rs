@@ -16,6 +16,17 @@ pub struct Incidents {
     pub json: bool,
 }
 
+/// `alerts`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Alerts {
+    /// Those that are over, too
+    #[arg(long)]
+    pub all: bool,
+    /// Print a line of JSON for each
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `incident`
 #[derive(Debug, Clone, Args)]
 pub struct Incident {

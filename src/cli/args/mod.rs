@@ -13,7 +13,7 @@ pub use book::{
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
-pub use incident::{Ack, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
+pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
 pub use store::{Carry, Doctor, Store};
 
@@ -121,6 +121,8 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder schedule list\n  stepladder schedule pause backup --reason 'disk is being replaced'\n  stepladder schedule resume backup"
     )]
     Schedule(Schedule),
+    /// List alerts that fire or are pending: the book's own, and those that other systems sent
+    Alerts(Alerts),
     /// List incidents: what is wrong, who has it, how far it has climbed
     Incidents(Incidents),
     /// Show an incident, open one, hand it on, end it

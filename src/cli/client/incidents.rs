@@ -1,7 +1,8 @@
 //! The client's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest, SilenceRow,
+    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
+    SilenceRow,
 };
 use crate::cli::client::{Client, body, part};
 use crate::cli::trouble::Trouble;
@@ -50,6 +51,14 @@ impl Client {
     /// Why it was not done.
     pub async fn act(&self, incident: &str, verb: &str, asked: &ActRequest) -> Result<IncidentReply, Trouble> {
         self.ask(Method::POST, &format!("/incidents/{}/{verb}", part(incident)), body(asked)).await
+    }
+
+    /// Alerts that are known, or pending.
+    ///
+    /// # Errors
+    /// As [`Self::incidents`].
+    pub async fn alerts(&self) -> Result<Vec<AlertRow>, Trouble> {
+        self.ask(Method::GET, "/alerts", Vec::new()).await
     }
 
     /// Silences that count now.

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod alerts;
 pub mod answer;
 pub mod cancel;
 pub mod check;
@@ -67,6 +68,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
+        Some(Command::Alerts(args)) => wait(alerts::run(&args, settings)),
         Some(Command::Incidents(args)) => wait(incident::list(&args, settings)),
         Some(Command::Incident(args)) => wait(incident::run(&args, settings)),
         Some(Command::Ack(args)) => wait(incident::ack(&args, settings)),

@@ -1,11 +1,15 @@
 //! The door's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest, SilenceRow,
+    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
+    SilenceRow,
 };
 use crate::cli::door::home::Way;
 use crate::cli::door::{Door, said};
 use crate::cli::trouble::Trouble;
+
+/// Alerts in one list at most.
+const MAX_ALERTS: usize = 1_000;
 
 impl Door {
     /// Incidents, newest first.
@@ -48,6 +52,14 @@ impl Door {
     pub async fn act(&self, incident: &str, verb: &str, asked: &ActRequest) -> Result<IncidentReply, Trouble> {
         asked!(self, desk => desk.act(self.actor(), incident, verb, asked.clone()).await,
             client => client.act(incident, verb, asked).await)
+    }
+
+    /// Alerts that are known, or pending.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn alerts(&self) -> Result<Vec<AlertRow>, Trouble> {
+        asked!(self, desk => desk.known_alerts(MAX_ALERTS).await, client => client.alerts().await)
     }
 
     /// Silences that count now.

@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(400);
 const LOOKS: usize = 3;
 /// Between looks where nothing is heard: of a file on another machine, or in a directory that nobody listens to.
 const UNHEARD: Duration = Duration::from_secs(15);
+/// How long after an instant alerts are judged by what was measured until then.
+const SETTLE: Duration = Duration::from_millis(300);
 /// Between looks at files that triggers watch, where the kernel tells of none.
 const UNTOLD: Duration = Duration::from_secs(2);
 
@@ -69,10 +71,11 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let files = Watch(tokio::spawn(watch_files(desk.clone())));
     let listener = desk.clone();
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
+    let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, replies, http));
+    drop((watch, files, replies, alerts, http));
     ended
 }
 
@@ -177,6 +180,27 @@ async fn watch_files(desk: Desk) {
                 "the kernel does not tell of changed files: those that triggers watch are looked at again and again"
             );
         }
+    }
+}
+
+/// Judges the alerts of the book whenever one of them is to be judged.
+async fn watch_alerts(desk: Desk) {
+    let mut first = true;
+    loop {
+        let wait = match desk.look_at_alerts(first).await {
+            Ok(Some(wait)) => {
+                first = false;
+                // Samples of the instant that is judged are there a moment after it.
+                wait + SETTLE
+            }
+            Ok(None) => LOOK,
+            Err(problem) => {
+                tracing::error!(why = %problem.detail, "the alerts of the book can't be judged or told of; it is tried again");
+                first = true;
+                UNTOLD
+            }
+        };
+        sleep(wait).await;
     }
 }
 

@@ -4,9 +4,11 @@
 //! know from Prometheus. Knows measures, windows and units; never where samples are kept nor what time it is.
 
 mod call;
+mod eval;
 mod fit;
 mod function;
 mod parse;
+mod phase;
 mod scan;
 mod selector;
 mod trouble;
@@ -16,7 +18,9 @@ use crate::base::ids::StepId;
 use crate::base::span::Span;
 use crate::diagnostic::Spot;
 use crate::model::measure::Op;
+pub use eval::{Judge, Labels, STALE, Samples, Stored, Verdict};
 pub use function::{FUNCTIONS, Function, Row};
+pub use phase::{Phase, Rule, STEP};
 pub use selector::{Match, Selector};
 use std::collections::BTreeMap;
 pub use trouble::Trouble;
