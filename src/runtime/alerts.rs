@@ -153,8 +153,11 @@ mod tests {
         Timestamp::from_second(secs).expect("an instant")
     }
 
-    /// An index of series: a mount, and its samples as second, value and unit.
-    fn index(series: &[(&str, &[(i64, f64, &str)])]) -> Memory {
+    /// Second, value and unit.
+    type Taken<'a> = (i64, f64, &'a str);
+
+    /// An index of series: a mount, and its samples.
+    fn index(series: &[(&str, &[Taken<'_>])]) -> Memory {
         let name = StepId::parse("used").expect("a name");
         let mut rows = Vec::new();
         for (mount, samples) in series {
@@ -197,7 +200,7 @@ mod tests {
     fn each_series_stands_where_its_stored_samples_put_it() {
         let full = [(600, 2_048.0, "MiB"), (630, 3.0, "GiB"), (690, 3.0, "GiB")];
         let journal =
-            index(&[("/", &full), ("/var", &[(600, 1.0, "MiB"), (660, 2.5, "GiB")]), ("/old", &[(0, 9_999.0, "MiB")])]);
+            index(&[("/", &full), ("/var", &[(600, 1.0, "MiB"), (660, 2.5, "GiB")]), ("/old", &[(0, 1.0, "MiB")])]);
         let book = book("Full: { expr: used > 2GiB, for: 1m, severity: P3 }\n");
         assert_eq!(stands(&journal, &book, &[], 600), [""; 0], "not over it");
         assert_eq!(stands(&journal, &book, &[], 630), ["Full/mount=/ pending since 630 Some(3072.0)"]);

@@ -240,7 +240,11 @@ mod tests {
         assert_eq!(changes(&book, &found, &known, at(25)), (vec![], vec![one.clone()]), "and written down each day");
         let over = Reported { firing: false, ..one.clone() };
         assert_eq!(changes(&book, &found[1..], &known, at(2)), (vec![over.clone()], vec![]), "pending is over");
-        assert_eq!(changes(&Book::default(), &[], &known, at(2)).0, [over.clone()], "so is what the book has no more");
+        assert_eq!(
+            changes(&Book::default(), &[], &known, at(2)).0,
+            vec![over.clone()],
+            "so is what the book has no more"
+        );
         let known = BTreeMap::from([noted(over, 2)]);
         assert_eq!(changes(&book, &[], &known, at(3)), (vec![], vec![]));
         assert_eq!(changes(&book, &found, &known, at(3)).0.len(), 1, "it begins anew");
