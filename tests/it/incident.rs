@@ -15,7 +15,7 @@ const SETTINGS: &str = "timezone: UTC\nkeep: { min_free: 1MiB }\n\
 /// A ladder in seconds.
 const LADDER: &str = "\
 severities:
-  P1: { title: Critical, respond_within: 15m, climb: { 1: 0s, 2: 1s, 3: 1h }, climb_early: true, repeat: 1h, ack_lapses: 1h, reach: { at_once: [log] } }
+  P1: { title: Critical, respond_within: 15m, climb: { 1: 0s, 2: 1m, 3: 1h }, climb_early: true, repeat: 1h, ack_lapses: 1h, reach: { at_once: [log] } }
   P3: { title: Medium, respond_within: 4h, climb: { 1: 0s, 2: 1h }, climb_early: true, repeat: 1h, ack_lapses: 8h, announce: all, reach: { at_once: [log] } }
 levels:
   1: { name: Machine, try: [mend], limit: 20s, not_again_within: 1h }
