@@ -48,6 +48,7 @@ pub struct Which {
 pub enum IncidentWhat {
     /// Show all of one: its timeline, who was told when and by what, what was tried, its duties
     Show {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// Print one JSON object
@@ -56,6 +57,7 @@ pub enum IncidentWhat {
     },
     /// Write the report of one: times to acknowledge and to resolve, levels, gaps, what was tried, the timeline
     Report {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// As a page of HTML, not as Markdown
@@ -88,6 +90,7 @@ pub enum IncidentWhat {
     },
     /// Give one back that was taken
     Unack {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// Why
@@ -96,6 +99,7 @@ pub enum IncidentWhat {
     },
     /// Leave one alone for a time: nobody is told until then
     Snooze {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// How long: 30m, 4h
@@ -107,6 +111,7 @@ pub enum IncidentWhat {
     },
     /// Hand one to another rotation or person
     Assign {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// A rotation or a contact
@@ -115,6 +120,7 @@ pub enum IncidentWhat {
     },
     /// Give one another severity
     Severity {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// P1
@@ -126,6 +132,7 @@ pub enum IncidentWhat {
     },
     /// Give one another type
     Classify {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// api, sip, security
@@ -134,6 +141,7 @@ pub enum IncidentWhat {
     },
     /// Tell the next level now
     Escalate {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// Why
@@ -142,6 +150,7 @@ pub enum IncidentWhat {
     },
     /// Write something down
     Note {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// What
@@ -150,6 +159,7 @@ pub enum IncidentWhat {
     },
     /// Tick a duty off: its level and number as `incident show` has them
     Duty {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// The level
@@ -164,6 +174,7 @@ pub enum IncidentWhat {
     },
     /// End one
     Resolve {
+        /// Which
         #[command(flatten)]
         which: Which,
         /// Why it is over
@@ -175,6 +186,7 @@ pub enum IncidentWhat {
 /// `ack`
 #[derive(Debug, Clone, Args)]
 pub struct Ack {
+    /// Which
     #[command(flatten)]
     pub which: Which,
     /// What you are doing about it
