@@ -10,7 +10,7 @@ pub mod live;
 pub mod past;
 pub mod silences;
 
-use crate::base::ids::{IncidentId, RunId};
+use crate::base::ids::IncidentId;
 use crate::escalation::decide::{Decision, Effect, Input, Known, decide, next_look};
 use crate::escalation::event::Recorded;
 use crate::escalation::state::{IllegalEvent, Incident};
@@ -52,8 +52,9 @@ pub struct Planned {
 #[derive(Default)]
 struct After {
     effects: Vec<Effect>,
-    told: Vec<(Told, Heard)>,
     events: Vec<Recorded>,
+    /// What the batch was decided from, so that it can be decided again; and who hears of it.
+    inputs: Vec<(Input, Option<Told>)>,
 }
 
 /// What is durable now.
@@ -69,6 +70,8 @@ pub struct Landed {
 struct Held {
     book: Arc<Book>,
     state: Incident,
+    /// Its version in the journal.
+    base: u64,
     look: Option<Timestamp>,
     flight: bool,
     inbox: VecDeque<(Input, Option<Told>)>,
@@ -82,8 +85,6 @@ pub struct Incidents {
     looks: BTreeSet<(Timestamp, IncidentId)>,
     /// Unresolved ones by key.
     keys: BTreeMap<String, IncidentId>,
-    /// Runs that were started about one.
-    runs: BTreeMap<RunId, IncidentId>,
 }
 
 /// A book without a ladder: everything is recorded, nobody can be told.
@@ -103,7 +104,6 @@ impl Incidents {
         if state.ending.is_none() {
             self.keys.insert(opened.trouble.key.clone(), id);
         }
-        self.runs.extend(state.running().map(|response| (response.run, id)));
         self.all.insert(id, Held::of(book, state));
         self.plan_look(id);
     }
@@ -123,12 +123,6 @@ impl Incidents {
         self.keys.get(key).copied()
     }
 
-    /// The incident that a run was started about.
-    #[must_use]
-    pub fn of_run(&self, run: RunId) -> Option<IncidentId> {
-        self.runs.get(&run).copied()
-    }
-
     /// Whether that incident is here.
     #[must_use]
     pub fn has(&self, id: IncidentId) -> bool {
@@ -139,18 +133,6 @@ impl Incidents {
     #[must_use]
     pub fn ids(&self) -> Vec<IncidentId> {
         self.all.keys().copied().collect()
-    }
-
-    /// How many are here.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Whether none is here.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
     }
 
     /// Where an incident stands once everything on its way to the journal is there, and the book whose ladder it follows.
@@ -192,20 +174,19 @@ impl Incidents {
         now: Timestamp,
     ) -> Result<Option<Planned>, IllegalEvent> {
         let Some(held) = self.all.get_mut(&id).filter(|held| !held.flight) else { return Ok(None) };
-        let base = held.state.version;
+        held.base = held.state.version;
+        let base = held.base;
         let policy = ladder(&held.book);
         let (mut events, mut after) = (Vec::new(), After::default());
         let inputs: Vec<_> = held.inbox.drain(..).chain([(Input::Tick, None)]).collect();
         for (input, told) in inputs {
-            let opened = matches!(input, Input::Open(_));
-            match decide(policy, &mut held.state, input, known, now) {
+            match decide(policy, &mut held.state, input.clone(), known, now) {
                 Ok(Decision { events: more, effects, refused }) => {
                     events.extend(more);
                     after.effects.extend(effects);
                     match (told, refused) {
                         (Some(told), Some(why)) => told(Err(why)),
-                        (Some(told), None) => after.told.push((told, Heard { incident: id, opened })),
-                        (None, _) => {}
+                        (told, _) => after.inputs.push((input, told)),
                     }
                 }
                 Err(illegal) => {
@@ -215,7 +196,7 @@ impl Incidents {
             }
         }
         if events.is_empty() {
-            after.told.into_iter().for_each(|(told, heard)| told(Ok(heard)));
+            tell(id, after.inputs);
             if held.state.is_over() {
                 self.drop_held(id);
                 return Ok(None);
@@ -231,8 +212,6 @@ impl Incidents {
         after.events.clone_from(&events);
         held.after = after;
         let opens = held.state.opened.as_ref().filter(|_| base == 0).map(|(_, opened)| opened.trouble.key.clone());
-        let started: Vec<RunId> = held.after.effects.iter().filter_map(started).collect();
-        self.runs.extend(started.into_iter().map(|run| (run, id)));
         self.set_look(id, None);
         Ok(Some(Planned { id, base, events, opens }))
     }
@@ -241,8 +220,8 @@ impl Incidents {
     pub fn landed(&mut self, id: IncidentId) -> Landed {
         let Some(held) = self.all.get_mut(&id) else { return Landed::default() };
         held.flight = false;
-        let After { effects, told, events } = std::mem::take(&mut held.after);
-        told.into_iter().for_each(|(told, heard)| told(Ok(heard)));
+        let After { effects, events, inputs } = std::mem::take(&mut held.after);
+        tell(id, inputs);
         if held.state.ending.is_some()
             && let Some((_, opened)) = &held.state.opened
             && self.keys.get(&opened.trouble.key) == Some(&id)
@@ -257,12 +236,29 @@ impl Incidents {
         Landed { effects, events }
     }
 
-    /// What the journal holds of an incident whose batch was not taken, or may not have been; `None` = nothing of it.
-    pub fn reread(&mut self, id: IncidentId, state: Option<Incident>, why: &str, now: Timestamp) {
+    /// What the journal holds of an incident whose batch may not have been taken; `None` = nothing of it. True = the batch is
+    /// there after all. Else what it was decided from waits again: nothing that was told of is lost because a disk was full.
+    pub fn reread(&mut self, id: IncidentId, state: Option<Incident>, now: Timestamp) -> bool {
+        let Some(held) = self.all.get_mut(&id) else { return false };
+        let state = state.unwrap_or_default();
+        if state.version > held.base {
+            held.state = state;
+            return true;
+        }
+        held.flight = false;
+        held.state = state;
+        let again = std::mem::take(&mut held.after).inputs.into_iter().filter(|(input, _)| *input != Input::Tick);
+        again.rev().for_each(|input| held.inbox.push_front(input));
+        self.set_look(id, now.checked_add(SOON).ok());
+        false
+    }
+
+    /// A batch that no journal can take: what it was decided from is given up, and whoever asked hears why.
+    pub fn give_up(&mut self, id: IncidentId, state: Option<Incident>, why: &str, now: Timestamp) {
         let Some(held) = self.all.get_mut(&id) else { return };
         held.flight = false;
-        let told = std::mem::take(&mut held.after).told;
-        told.into_iter().for_each(|(told, _)| told(Err(why.to_owned())));
+        let told = std::mem::take(&mut held.after).inputs.into_iter().filter_map(|(_, told)| told);
+        told.for_each(|told| told(Err(why.to_owned())));
         match state {
             Some(state) => {
                 held.state = state;
@@ -284,7 +280,6 @@ impl Incidents {
         let Some(held) = self.all.remove(&id) else { return };
         let waiting = held.inbox.into_iter().filter_map(|(_, told)| told);
         waiting.for_each(|told| told(Err(format!("incident `{id}` is over"))));
-        self.runs.retain(|_, incident| *incident != id);
         self.keys.retain(|_, incident| *incident != id);
     }
 
@@ -309,13 +304,101 @@ impl Incidents {
 
 impl Held {
     fn of(book: Arc<Book>, state: Incident) -> Self {
-        Self { book, state, look: None, flight: false, inbox: VecDeque::new(), after: After::default() }
+        Self {
+            book,
+            base: state.version,
+            state,
+            look: None,
+            flight: false,
+            inbox: VecDeque::new(),
+            after: After::default(),
+        }
     }
 }
 
-fn started(effect: &Effect) -> Option<RunId> {
-    match effect {
-        Effect::Start { run, .. } => Some(*run),
-        Effect::Send(_) | Effect::Withdraw(_) | Effect::Cancel { .. } => None,
+/// Whoever asked hears that it is durable.
+fn tell(incident: IncidentId, inputs: Vec<(Input, Option<Told>)>) {
+    for (input, told) in inputs {
+        let opened = matches!(input, Input::Open(_));
+        told.into_iter().for_each(|told| told(Ok(Heard { incident, opened })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::actor::Actor;
+    use crate::escalation::decide::Opening;
+    use crate::model::trouble::{Source, Trouble};
+    use std::sync::mpsc::{Receiver, channel};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("an instant")
+    }
+
+    /// One that is to be opened, and where whoever opened it hears of it.
+    fn opening() -> (Incidents, IncidentId, Receiver<Result<Heard, String>>) {
+        let (mut incidents, id) = (Incidents::default(), IncidentId::new(1, 2));
+        let trouble = Trouble {
+            key: "trunk".into(),
+            title: "the trunk is down".into(),
+            text: String::new(),
+            severity: None,
+            kind: None,
+            labels: BTreeMap::new(),
+            owner: None,
+            source: Source::Person(Actor::engine("test")),
+            link: None,
+        };
+        let opening = Opening { id, trouble, texts: BTreeMap::new(), recurs: None };
+        let (tell, told) = channel();
+        let listener: Told = Box::new(move |heard| drop(tell.send(heard)));
+        incidents.open(Arc::default(), id, "trunk", Input::Open(Box::new(opening)), Some(listener));
+        (incidents, id, told)
+    }
+
+    fn planned(incidents: &mut Incidents, id: IncidentId, second: i64) -> Planned {
+        let known = Known {
+            who: &|_| Vec::new(),
+            reach: &|_, _| Vec::new(),
+            ran: &|_| None,
+            startable: &|_| Ok(()),
+            holder: &|_| None,
+            muted: &|_| None,
+        };
+        incidents.decide(id, &known, at(second)).expect("legal").expect("something")
+    }
+
+    #[test]
+    fn what_the_journal_did_not_take_is_decided_again_and_nothing_of_it_is_lost() {
+        let (mut incidents, id, told) = opening();
+        let first = planned(&mut incidents, id, 1);
+        assert!(!incidents.reread(id, None, at(1)), "nothing of it is there");
+        assert!(incidents.is_moving(id) && incidents.of_key("trunk") == Some(id));
+        assert!(told.try_recv().is_err(), "whoever told of it hears once it is durable");
+        let second = planned(&mut incidents, id, 2);
+        let again = (first.base, first.opens.clone(), first.events.len());
+        assert_eq!((second.base, second.opens.clone(), second.events.len()), again);
+        incidents.landed(id);
+        assert_eq!(told.try_recv(), Ok(Ok(Heard { incident: id, opened: true })));
+    }
+
+    #[test]
+    fn a_batch_in_doubt_that_is_there_is_no_second_one() {
+        let (mut incidents, id, told) = opening();
+        let first = planned(&mut incidents, id, 1);
+        let there = Incident::replay(&first.events).expect("it adds up");
+        assert!(incidents.reread(id, Some(there), at(1)));
+        assert_eq!(incidents.landed(id).events.len(), first.events.len());
+        assert!(told.try_recv().is_ok() && !incidents.is_moving(id));
+    }
+
+    #[test]
+    fn what_no_journal_can_take_is_given_up_and_said() {
+        let (mut incidents, id, told) = opening();
+        planned(&mut incidents, id, 1);
+        incidents.give_up(id, None, "it is too large", at(1));
+        assert_eq!(told.try_recv(), Ok(Err("it is too large".into())));
+        assert!(!incidents.has(id) && incidents.of_key("trunk").is_none());
     }
 }

@@ -149,22 +149,23 @@ impl Service {
             }
             Some(_) | None => return Err(Trouble::NoHook(format!("replies/{channel}"))),
         };
-        self.hear_reply(&reply).await
+        self.hear_reply(channel, &reply).await
     }
 
-    /// Does what somebody answered. The sentence is for them.
+    /// Does what somebody answered over that channel. The sentence is for them.
     ///
     /// # Errors
     /// [`Trouble`], with a sentence for them.
-    pub async fn hear_reply(&self, reply: &Reply) -> Result<String, Trouble> {
+    pub async fn hear_reply(&self, channel: &str, reply: &Reply) -> Result<String, Trouble> {
         match &reply.said {
             Said::Token(token) => self.take_offer(token, Some(&reply.who)).await,
-            Said::Text(text) => self.hear_text(&reply.who, text).await,
+            Said::Text(text) => self.hear_text(channel, &reply.who, text).await,
         }
     }
 
-    /// `ack`, `escalate` or `resolve`, alone for the newest incident that this address was paged about, or with its id.
-    async fn hear_text(&self, from: &str, text: &str) -> Result<String, Trouble> {
+    /// `ack`, `escalate` or `resolve`, alone for the newest incident that this address was paged about over that channel, or
+    /// with its id.
+    async fn hear_text(&self, channel: &str, from: &str, text: &str) -> Result<String, Trouble> {
         let mut words = text.split_whitespace();
         let verb = match words.next().map(str::to_lowercase).as_deref() {
             Some("ack" | "a" | "4" | "ok" | "yes") => Verb::Acknowledge,
@@ -172,10 +173,9 @@ impl Service {
             Some("resolve" | "resolved" | "r" | "6") => Verb::Resolve,
             Some(_) | None => return Err(Trouble::Input("write ack, escalate or resolve".into())),
         };
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let mine = |view: &IncidentView| {
             let pages = view.state.pages.values().rev();
-            let page = pages.map(|ordered| &ordered.page).find(|page| digits(&page.address) == digits(from));
+            let page = pages.map(|ordered| &ordered.page).find(|page| was_sent_to(page, channel, from));
             page.map(|page| (view.opening.id, page.who.as_ref().map(ToString::to_string)))
         };
         let found = match words.next() {
@@ -189,6 +189,42 @@ impl Service {
     }
 }
 
+/// Whether a page went to whoever answers from that number over that channel.
+fn was_sent_to(page: &Page, channel: &str, from: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let number = digits(from);
+    page.channel.as_str() == channel && !number.is_empty() && digits(&page.address) == number
+}
+
 fn used_row(text: &str) -> Row {
     Row { tree: USED, key: Digest::of(text.trim().as_bytes()).to_string().into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::Name;
+    use crate::escalation::event::What;
+
+    #[test]
+    fn only_whom_a_page_was_sent_to_answers_it_by_text() {
+        let page = |address: &str| Page {
+            number: 1,
+            level: 2,
+            who: None,
+            channel: Name::parse("sms").expect("a name"),
+            address: address.into(),
+            what: What::Call,
+            round: 1,
+        };
+        for (address, channel, from, theirs) in [
+            ("+1-555-0123", "sms", "+15550123", true),
+            ("+1-555-0123", "sms", "+15550124", false),
+            ("+1-555-0123", "chat", "+15550123", false),
+            ("#incidents", "sms", "somebody", false),
+            ("#incidents", "sms", "", false),
+        ] {
+            assert_eq!(was_sent_to(&page(address), channel, from), theirs, "{address} {channel} {from}");
+        }
+    }
 }

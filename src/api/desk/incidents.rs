@@ -184,7 +184,7 @@ async fn listen_at(desk: Desk, channel: String) {
                     continue;
                 }
             };
-            let said = match desk.service.hear_reply(&reply).await {
+            let said = match desk.service.hear_reply(&channel, &reply).await {
                 Ok(said) => said,
                 Err(trouble) => trouble.to_string(),
             };

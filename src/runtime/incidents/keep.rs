@@ -7,13 +7,13 @@ use crate::model::trouble::Source;
 use crate::runtime::append::append;
 use crate::runtime::incidents::past;
 use crate::runtime::index::incident_stream;
-use crate::store::{Batch, Forget, Journal, StreamId};
+use crate::store::{Batch, Forget, Journal};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// Incidents forgotten with one sync.
 const TOGETHER: usize = 100;
-/// Months for which it is known what incidents were told of.
+/// Months for which it is known what incidents were told of, and which links were used.
 const MONTHS: usize = 3;
 
 /// Forgets incidents that ended longer ago than that, and how they were told; returns how many.
@@ -35,11 +35,12 @@ pub fn forget(journal: &dyn Journal, keep: Span, now: Timestamp) -> Result<usize
             old.push(Forget::Whole(incident_stream(id)));
         }
     }
-    let months = journal.streams("judged/").map_err(|error| error.to_string())?;
-    let past_months = months.len().saturating_sub(MONTHS);
-    let gone: Vec<StreamId> = months.into_iter().take(past_months).map(|(stream, _)| stream).collect();
     let count = old.len();
-    old.extend(gone.into_iter().map(Forget::Whole));
+    for months in ["judged/", "used/"] {
+        let months = journal.streams(months).map_err(|error| error.to_string())?;
+        let past = months.len().saturating_sub(MONTHS);
+        old.extend(months.into_iter().take(past).map(|(stream, _)| Forget::Whole(stream)));
+    }
     for some in old.chunks(TOGETHER) {
         let batch = Batch { forgets: some.to_vec(), ..Batch::default() };
         append(journal, batch).map_err(|error| error.to_string())?;

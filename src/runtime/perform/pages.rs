@@ -44,9 +44,9 @@ impl Pages {
         let (pages, wanted) = (self.clone(), page.clone());
         let compose = move || {
             pages.board.begin(incident, &wanted, |shown| {
-                let link = pages.public_url.as_ref().map(|url| format!("{url}/incidents/{incident}"));
                 let act = |verb, _version| pages.act(incident, verb, wanted.number);
-                let links = Links { incident: link, act: &act };
+                // There is no page of an incident yet; the links of its buttons show it.
+                let links = Links { incident: None, act: &act };
                 let mut message = words(ladder(&shown.book), &shown.state, &wanted, &links);
                 message.perhaps_again = again;
                 message

@@ -65,9 +65,6 @@ impl Pump {
         let digest =
             state.opened.as_ref().and_then(|(_, opened)| opened.texts.get(BUNDLE)).ok_or("it is pinned to no texts")?;
         let book = self.shelf.book(self.journal.as_ref(), digest).map_err(|error| error.to_string())?;
-        if state.is_over() {
-            return Ok(());
-        }
         self.board.show(id, Shown { state: Arc::new(state.clone()), book: Arc::clone(&book) });
         let pages: Vec<Page> = state.unsettled().cloned().collect();
         let runs: Vec<Response> = state.running().cloned().collect();
@@ -215,7 +212,8 @@ impl Pump {
         };
         match self.incidents.decide(id, &known, now) {
             Ok(Some(planned)) => self.append_incident(&planned),
-            Ok(None) => {}
+            Ok(None) if self.incidents.has(id) => {}
+            Ok(None) => self.board.remove(id),
             Err(why) => {
                 tracing::error!(incident = %id, %why, "an incident is set aside: nobody is paged about it any more");
                 self.board.remove(id);
@@ -249,44 +247,39 @@ impl Pump {
         now: Timestamp,
     ) -> Next {
         match result {
-            Ok(_) => self.incident_landed(id, now),
+            Ok(_) => self.incident_landed(id),
             Err(AppendError::Broken(why)) => {
                 tracing::error!(%why, "the journal did not take a batch; its incidents are left to the next owner");
                 (self.broken)(&why);
                 return Next::End;
             }
-            Err(error) => {
-                tracing::error!(incident = %id, %error, "what the journal holds of the incident is read again");
-                self.read_incident_again(id, &error.to_string(), now);
-            }
+            Err(error) => self.read_incident_again(id, &error, now),
         }
         Next::Go
     }
 
-    /// The journal is the truth about an incident. What it ordered and nobody did is ordered again.
-    fn read_incident_again(&mut self, id: IncidentId, why: &str, now: Timestamp) {
+    /// The journal is the truth about an incident. What it did not take is decided again; only what it can never take is not.
+    fn read_incident_again(&mut self, id: IncidentId, error: &AppendError, now: Timestamp) {
+        tracing::error!(incident = %id, %error, "what the journal holds of the incident is read again");
         match past::read_incident(self.journal.as_ref(), id) {
+            Ok(state) if matches!(error, AppendError::Refused(_)) => {
+                self.incidents.give_up(id, state, &error.to_string(), now);
+            }
             Ok(state) => {
-                let orders = state.as_ref().map(|state| {
-                    let runs: Vec<Response> = state.running().cloned().collect();
-                    (state.unsettled().cloned().collect::<Vec<_>>(), runs, state.severity.clone())
-                });
-                self.incidents.reread(id, state, why, now);
-                self.show(id);
-                let (pages, runs, severity) = orders.unwrap_or_default();
-                pages.iter().for_each(|page| self.perform.page(id, page, &severity, true));
-                runs.iter().for_each(|response| self.respond_again(id, response));
+                if self.incidents.reread(id, state, now) {
+                    return self.incident_landed(id);
+                }
             }
             Err(why) => {
                 tracing::error!(incident = %id, %why, "an incident is set aside: nobody is paged about it any more");
                 self.incidents.drop_held(id);
-                self.board.remove(id);
             }
         }
+        self.show(id);
     }
 
     /// It is durable: first nobody starts what it makes pointless, then whoever asked hears of it, then what it orders begins.
-    fn incident_landed(&mut self, id: IncidentId, now: Timestamp) {
+    fn incident_landed(&mut self, id: IncidentId) {
         self.show(id);
         let severity = self.incidents.state(id).map(|(state, _)| state.severity.clone()).unwrap_or_default();
         let Landed { effects, events } = self.incidents.landed(id);
