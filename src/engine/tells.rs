@@ -14,7 +14,8 @@ const BY_DEFAULT: &str = "P3";
 
 /// What this end says; `None` = nothing. `undone` = undoing a step of it failed.
 ///
-/// A run that somebody started by hand opens none, for that person sees it, and clears one where it is good. A run that an incident started reports to that and opens none; a child run leaves it to its caller; a dry run says nothing.
+/// A run that somebody started by hand opens none, for that person sees it, and clears one where it is good. A run that an
+/// incident started reports to that and opens none; a child run leaves it to its caller; a dry run says nothing.
 pub(super) fn tells(book: &Runbook, run: &Run, outcome: Outcome, level: Level, undone: bool) -> Option<Tells> {
     let started = &run.started;
     if started.dry || started.parent.is_some() {
@@ -68,7 +69,6 @@ pub fn key(book: &Runbook, run: &Run) -> String {
 /// At most [`MAX_INCIDENT_KEY`] bytes of it.
 #[must_use]
 pub fn cut(mut key: String) -> String {
-    let end = (0..=MAX_INCIDENT_KEY.min(key.len())).rev().find(|end| key.is_char_boundary(*end)).unwrap_or_default();
-    key.truncate(end);
+    key.truncate(key.floor_char_boundary(MAX_INCIDENT_KEY));
     key
 }

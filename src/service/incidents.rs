@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Characters of the text of an incident opened by hand.
+/// Bytes of the text of an incident opened by hand.
 const MAX_TEXT: usize = 8 * 1024;
 
 /// An incident with everything that is known of it.
@@ -186,11 +186,8 @@ impl Service {
         self.tell(trouble, Some(live)).await
     }
 
-    /// Tells of trouble, for whoever noticed it. Durable when this returns.
-    ///
-    /// # Errors
-    /// [`Trouble::Stopped`], [`Trouble::NoOwner`].
-    pub async fn tell(&self, trouble: Tale, by: Option<Live>) -> Result<Heard, Trouble> {
+    /// Tells of trouble; durable when this returns.
+    async fn tell(&self, trouble: Tale, by: Option<Live>) -> Result<Heard, Trouble> {
         let (told, answer) = told();
         self.send(Message::About(About::Tell { trouble: Box::new(trouble), by, told: Some(told) }))?;
         heard(answer).await
@@ -244,7 +241,7 @@ impl Service {
         })
     }
 
-    fn operator(&self, actor: &Actor, verb: &'static str, what: &str) -> Result<(), Trouble> {
+    pub(super) fn operator(&self, actor: &Actor, verb: &'static str, what: &str) -> Result<(), Trouble> {
         let least = Role::Operator;
         if actor.role >= least {
             return Ok(());

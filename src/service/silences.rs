@@ -1,6 +1,6 @@
 //! Silences as use cases: troubles with those labels tell nobody for a time.
 
-use crate::base::actor::{Actor, Role};
+use crate::base::actor::Actor;
 use crate::model::silence::{Silence, SilenceEvent};
 use crate::runtime::append::append;
 use crate::runtime::clock;
@@ -34,7 +34,7 @@ impl Service {
         until: Timestamp,
         reason: String,
     ) -> Result<Silence, Trouble> {
-        self.may_silence(&actor)?;
+        self.operator(&actor, "silence", "incidents")?;
         let now = clock::now();
         if matches.is_empty() {
             return Err(Trouble::Input(
@@ -58,7 +58,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, or none of that id counts.
     pub fn end_silence(&self, actor: Actor, id: &str) -> Result<(), Trouble> {
-        self.may_silence(&actor)?;
+        self.operator(&actor, "silence", "incidents")?;
         let now = clock::now();
         let all = Silences::read(self.journal.as_ref()).map_err(Trouble::Store)?;
         if !all.has(id, now) {
@@ -78,14 +78,5 @@ impl Service {
         let batch = Batch { appends: vec![(silences_stream(), vec![bytes])], guards, ..Batch::default() };
         append(self.journal.as_ref(), batch).map_err(|error| Trouble::Store(error.to_string()))?;
         self.send(Message::About(About::Silence(event)))
-    }
-
-    fn may_silence(&self, actor: &Actor) -> Result<(), Trouble> {
-        let least = Role::Operator;
-        if actor.role >= least {
-            return Ok(());
-        }
-        let (id, what) = (actor.id.clone(), "incidents".to_owned());
-        Err(Trouble::Forbidden { actor: id, role: actor.role, verb: "silence", what, least })
     }
 }

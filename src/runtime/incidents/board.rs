@@ -41,12 +41,6 @@ impl Board {
         self.held().values().cloned().collect()
     }
 
-    /// An incident as it is durable.
-    #[must_use]
-    pub fn look(&self, id: IncidentId) -> Option<Shown> {
-        self.held().get(&id).cloned()
-    }
-
     /// The incident of a page that is still to be sent; `None` = it has become pointless. Whoever asks starts the sending
     /// before letting go of what `start` holds, so that an acknowledgement is durable before, or after, and never meanwhile.
     pub fn begin<T>(&self, id: IncidentId, page: &Page, start: impl FnOnce(&Shown) -> T) -> Option<T> {

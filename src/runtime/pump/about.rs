@@ -4,7 +4,7 @@ use super::{ENDING, Next, Pump};
 use crate::base::ids::IncidentId;
 use crate::escalation::decide::Input;
 use crate::model::silence::SilenceEvent;
-use crate::model::trouble::{Source, Trouble};
+use crate::model::trouble::Trouble;
 use crate::runtime::incidents::Told;
 use crate::runtime::incidents::live::Live;
 use crate::store::{AppendError, Version};
@@ -26,15 +26,6 @@ pub enum About {
         by: Option<Live>,
         /// The answer.
         told: Option<Told>,
-    },
-    /// Whoever told of the trouble of a key says that it is over.
-    Cleared {
-        /// The key.
-        key: String,
-        /// Who.
-        source: Source,
-        /// In a line.
-        reason: String,
     },
     /// Something for an incident. Answered once it is durable.
     Incident {
@@ -67,7 +58,6 @@ impl Pump {
                 told.into_iter().for_each(|told| told(Err(ENDING.into())));
             }
             About::Tell { trouble, by, told } => self.trouble(*trouble, by, told, now),
-            About::Cleared { key, source, reason } => drop(self.cleared(&key, source, reason, now)),
             About::Incident { id, input, told } => self.ask_incident(id, input, told, now),
             About::Appended { id, result } => return self.incident_answered(id, result, now),
             About::Silence(event) => self.silence(event, now),

@@ -2,7 +2,7 @@
 //! the incident's own event is durable it is written down as paid. Whatever stops this half way is told again, once.
 
 use super::Pump;
-use crate::base::ids::RunId;
+use crate::base::ids::{IncidentId, RunId};
 use crate::base::level::Outcome;
 use crate::base::value::Value;
 use crate::engine::event::{Ended, Event, Recorded, Tells};
@@ -23,18 +23,19 @@ use crate::schedule::project::owed as owed_deadline;
 use crate::store::{Batch, codec};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Debts that are written down as paid together.
 const TOGETHER: usize = 100;
-/// Of a response's outputs, characters that ride in its event.
+/// Of what a response says of itself, bytes that ride in the incident's event.
 const TOLD: usize = 2_000;
 
 /// A debt that was told, and the incident whose event pays it.
 #[derive(Debug, Clone)]
 pub(super) struct Paid {
     key: Vec<u8>,
-    by: Option<crate::base::ids::IncidentId>,
+    by: Option<IncidentId>,
 }
 
 impl Pump {
@@ -72,12 +73,7 @@ impl Pump {
         }
     }
 
-    fn tell_of(
-        &mut self,
-        id: RunId,
-        again: bool,
-        now: Timestamp,
-    ) -> Result<Option<crate::base::ids::IncidentId>, String> {
+    fn tell_of(&mut self, id: RunId, again: bool, now: Timestamp) -> Result<Option<IncidentId>, String> {
         let run = recover::read_run(self.journal.as_ref(), id)?.ok_or("it is gone")?;
         let ended = run.ended().ok_or("it has not ended")?;
         let Some(tells) = ended.tells.clone() else { return Ok(None) };
@@ -249,12 +245,12 @@ pub(super) fn told_of(ended: &Ended) -> String {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.push_str(&format!("\n{name}: {value}"));
     }
-    let end = (0..=TOLD.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    text.truncate(end);
+    text.truncate(text.floor_char_boundary(TOLD));
     text
 }
 
-fn labels(runbook: &Runbook) -> std::collections::BTreeMap<String, String> {
+/// The labels of a runbook's troubles: its own, and its name.
+pub(super) fn labels(runbook: &Runbook) -> BTreeMap<String, String> {
     let mut labels = runbook.labels.clone();
     labels.insert("runbook".to_owned(), runbook.name.to_string());
     labels

@@ -1,9 +1,10 @@
 //! Steps that speak to incidents: `escalate`, `resolve`, `silence`. They are done here, because here is who knows the
 //! incidents, and answered once what they said is durable.
 
+use super::owed::labels;
 use super::{About, Message, Pump};
 use crate::base::arg::Arg;
-use crate::base::ids::{IncidentId, RunId};
+use crate::base::ids::RunId;
 use crate::base::level::Level;
 use crate::base::value::{Value, json};
 use crate::engine::decide::Input;
@@ -33,33 +34,30 @@ impl Pump {
         let own_key = tells::key(&runbook, known.0);
         let about = tells::responds_to(&started.trigger).filter(|id| self.incidents.has(*id));
         let said = Said { run, request: request.clone(), sender: self.sender.clone() };
-        match kind == Kind::Silence {
-            true => self.silence_by_step(said, &started, now),
-            false if kind == Kind::Escalate => {
-                let told = said.escalated();
-                let trouble = trouble(&runbook, &started, request, own_key);
-                match about {
-                    Some(id) => self.ask_incident(id, IncidentInput::Told(Box::new(trouble)), Some(told), now),
-                    None => {
-                        let by = self.pinned(&started);
-                        self.trouble(trouble, by, Some(told), now);
-                    }
+        if kind == Kind::Silence {
+            self.silence_by_step(said, &started, now);
+        } else if kind == Kind::Escalate {
+            let told = said.escalated();
+            let trouble = trouble(&runbook, &started, request, own_key);
+            match about {
+                Some(id) => self.ask_incident(id, IncidentInput::Told(Box::new(trouble)), Some(told), now),
+                None => {
+                    let by = self.pinned(&started);
+                    self.trouble(trouble, by, Some(told), now);
                 }
             }
-            false => {
-                let key = text(request, "key");
-                let id = match &key {
-                    Some(key) => self.incidents.of_key(key),
-                    None => about.or_else(|| self.incidents.of_key(&own_key)),
-                };
-                match id {
-                    Some(id) => {
-                        let reason = text(request, "reason").unwrap_or_default();
-                        let input = IncidentInput::Resolve { actor: started.actor.clone(), how: Ending::Step, reason };
-                        self.ask_incident(id, input, Some(said.resolved()), now);
-                    }
-                    None => said.done(json!({ "resolved": false, "incident": "" }), None),
+        } else {
+            let id = match text(request, "key") {
+                Some(key) => self.incidents.of_key(&key),
+                None => about.or_else(|| self.incidents.of_key(&own_key)),
+            };
+            match id {
+                Some(id) => {
+                    let reason = text(request, "reason").unwrap_or_default();
+                    let input = IncidentInput::Resolve { actor: started.actor.clone(), how: Ending::Step, reason };
+                    self.ask_incident(id, input, Some(said.resolved()), now);
                 }
+                None => said.done(json!({ "resolved": false, "incident": "" }), None),
             }
         }
     }
@@ -118,7 +116,8 @@ impl Said {
     fn resolved(self) -> Told {
         Box::new(move |heard: Result<Heard, String>| {
             let id = heard.as_ref().ok().map(|heard| heard.incident);
-            let output = json!({ "resolved": id.is_some(), "incident": id.map(shown).unwrap_or_default() });
+            let output =
+                json!({ "resolved": id.is_some(), "incident": id.map(|id| id.to_string()).unwrap_or_default() });
             self.done(output, heard.err());
         })
     }
@@ -133,25 +132,20 @@ impl Said {
     }
 }
 
-fn shown(id: IncidentId) -> String {
-    id.to_string()
-}
-
 fn trouble(runbook: &Runbook, started: &Started, request: &Request, own_key: String) -> Trouble {
     let message = text(request, "message").unwrap_or_default();
     let (first, rest) = message.split_once('\n').unwrap_or((message.as_str(), ""));
-    let mut labels = runbook.labels.clone();
-    labels.insert("runbook".to_owned(), runbook.name.to_string());
+    let mut labels = labels(runbook);
     labels.extend(pairs(request, "labels"));
     let title = text(request, "title").filter(|title| !title.is_empty());
-    let (title, text_) = match title {
+    let (title, more) = match title {
         Some(title) => (title, message.clone()),
         None => (format!("{}: {first}", runbook.shown()), rest.to_owned()),
     };
     Trouble {
         key: text(request, "key").filter(|key| !key.is_empty()).unwrap_or(own_key),
         title,
-        text: text_,
+        text: more,
         severity: text(request, "severity").filter(|severity| !severity.is_empty()),
         kind: text(request, "type").or_else(|| runbook.incident.kind.clone()),
         labels,
