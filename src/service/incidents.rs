@@ -24,6 +24,9 @@ use tokio::sync::oneshot;
 /// Bytes of the text of an incident opened by hand.
 const MAX_TEXT: usize = 8 * 1024;
 
+/// What is said where nobody can be named.
+const NO_LADDER: &str = "the book has no escalation.yaml that passes its checks; `stepladder check` says more";
+
 /// An incident with everything that is known of it.
 #[derive(Debug, Clone)]
 pub struct IncidentView {
@@ -267,7 +270,7 @@ impl Service {
         let known: Vec<&str> = ladder(book).severities.keys().map(String::as_str).collect();
         match severity {
             Some(severity) if !known.contains(&severity) => Err(Trouble::Input(match known.as_slice() {
-                [] => format!("`{severity}`: the book has no escalation.yaml, so there are no severities"),
+                [] => format!("`{severity}` is no severity: {NO_LADDER}"),
                 known => format!("`{severity}` is no severity of escalation.yaml: it has {}", known.join(", ")),
             })),
             Some(_) | None => Ok(()),
@@ -276,10 +279,14 @@ impl Service {
 
     fn knows_contact(&self, book: &Book, name: &str) -> Result<Name, Trouble> {
         let known = ladder(book).contacts.keys().find(|known| known.as_str() == name);
-        let all = || ladder(book).contacts.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
-        known
-            .cloned()
-            .ok_or_else(|| Trouble::Input(format!("`{name}` is no contact of escalation.yaml: it has {}", all())))
+        let all: Vec<&str> = ladder(book).contacts.keys().map(Name::as_str).collect();
+        let known = known.cloned();
+        known.ok_or_else(|| {
+            Trouble::Input(match all.as_slice() {
+                [] => format!("`{name}` is no contact: {NO_LADDER}"),
+                all => format!("`{name}` is no contact of escalation.yaml: it has {}", all.join(", ")),
+            })
+        })
     }
 
     fn knows_person(&self, book: &Book, name: &str) -> Result<Name, Trouble> {
