@@ -67,19 +67,20 @@ impl Cleaner {
         if sealed.is_empty() {
             return Ok(false);
         }
-        // Rows of what is forgotten are made to go by its events: they must have gone before these do.
+        // Rows of what is forgotten are made to go by its events: they must have gone before these do. What is forgotten
+        // from here on waits for the next time.
         let told = |error: ReadError| io::Error::other(error.to_string());
-        self.index.flush(&self.reader, false).map_err(told)?;
-        self.count(sealed, &mut counted)?;
+        let flushed = self.index.flush(&self.reader, false).map_err(told)?;
+        self.count(sealed, &mut counted, flushed)?;
         let Some(chosen) = self.choose(sealed, &counted) else { return Ok(false) };
-        self.copy(&chosen)?;
+        self.copy(&chosen, flushed)?;
         for (id, _) in &chosen {
             counted.remove(id);
         }
         Ok(true)
     }
 
-    fn count(&self, sealed: &[(u32, Segment)], counted: &mut BTreeMap<u32, Share>) -> io::Result<()> {
+    fn count(&self, sealed: &[(u32, Segment)], counted: &mut BTreeMap<u32, Share>, flushed: u64) -> io::Result<()> {
         let mut changed = self.reader.streams_mut().take_changed();
         for (id, segment) in sealed {
             let died = changed.remove(id);
@@ -96,18 +97,21 @@ impl Cleaner {
             let head = frame::read(&bytes, 0).filter(|head| head.header.number == 0);
             let size = bytes.len() as u64 - head.map_or(0, |head| head.header.total() as u64);
             let needed = self
-                .needed(*id, segment, &bytes)
+                .needed(*id, segment, &bytes, flushed)
                 .map_or(size, |frames| frames.iter().map(|(_, total)| *total as u64).sum());
             counted.insert(*id, Share { size, needed });
         }
         // The one that is written is looked at once it is sealed.
-        self.reader.streams_mut().changed_still(changed);
+        let mut streams = self.reader.streams_mut();
+        changed.extend(streams.forgotten_behind(flushed));
+        streams.changed_still(changed);
+        drop(streams);
         Ok(())
     }
 
     /// The frames of a segment that somebody needs: where they are, and how long. `None` where it is not
     /// whole any more: then it is evidence.
-    fn needed(&self, id: u32, segment: &Segment, bytes: &[u8]) -> Option<Vec<(usize, usize)>> {
+    fn needed(&self, id: u32, segment: &Segment, bytes: &[u8], flushed: u64) -> Option<Vec<(usize, usize)>> {
         let (mut frames, mut at, mut number) = (Vec::new(), 0, segment.first - 1);
         while let Some((place, found)) =
             frame::read(bytes, at).map(|found| (at, found)).or_else(|| frame::search(bytes, at))
@@ -121,7 +125,7 @@ impl Cleaner {
             let mut entries = found.entries.iter().flatten();
             // Not for the whole walk: the writer waits for this.
             let streams = self.reader.streams();
-            if next > 0 && entries.any(|entry| streams.needs(entry, id, place)) {
+            if next > 0 && entries.any(|entry| streams.needs_since(entry, id, place, flushed)) {
                 frames.push((at, total));
             }
             number = next;
@@ -154,14 +158,14 @@ impl Cleaner {
         Some(sealed[start..end].to_vec())
     }
 
-    fn copy(&self, chosen: &[(u32, Segment)]) -> io::Result<()> {
+    fn copy(&self, chosen: &[(u32, Segment)], flushed: u64) -> io::Result<()> {
         let Some(((_, begin), (_, end))) = chosen.first().zip(chosen.last()) else { return Ok(()) };
         let last = match end.last {
             Some(last) => last,
             None => self.last_frame(end.first),
         };
         let first = begin.first;
-        let (body, mut copied, old_size) = self.gather(chosen)?;
+        let (body, mut copied, old_size) = self.gather(chosen, flushed)?;
         let mut bytes = self.head(chosen, (first, last), body.len());
         let shift = bytes.len() as u64;
         copied.iter_mut().for_each(|(_, _, at)| *at += shift);
@@ -200,11 +204,11 @@ impl Cleaner {
     }
 
     /// The frames that are needed, one behind the other, and how much the segments had in all.
-    fn gather(&self, chosen: &[(u32, Segment)]) -> io::Result<(Vec<u8>, Vec<Copied>, u64)> {
+    fn gather(&self, chosen: &[(u32, Segment)], flushed: u64) -> io::Result<(Vec<u8>, Vec<Copied>, u64)> {
         let (mut body, mut copied, mut size) = (Vec::new(), Vec::new(), 0);
         for (id, segment) in chosen {
             let bytes = read_all(&*segment.file)?;
-            let frames = self.needed(*id, segment, &bytes);
+            let frames = self.needed(*id, segment, &bytes, flushed);
             for (at, total) in frames.ok_or_else(|| io::Error::other("a segment is not what it was"))? {
                 let entries = frame::read(&bytes, at).and_then(|found| found.entries).unwrap_or_default();
                 let place = Place { segment: *id, at: u32::try_from(at).unwrap_or(u32::MAX), from: 0 };

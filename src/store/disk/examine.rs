@@ -31,8 +31,11 @@ pub struct Examination {
     pub garbage: u64,
 }
 
+/// A tree and a key in it.
+type RowKey = (&'static str, Vec<u8>);
+
 /// Rows by tree and key.
-type Rows = BTreeMap<(&'static str, Vec<u8>), Option<Vec<u8>>>;
+type Rows = BTreeMap<RowKey, Option<Vec<u8>>>;
 
 impl DiskJournal {
     /// Reads everything and compares it.
@@ -69,7 +72,7 @@ impl DiskJournal {
         let _still = self.cleaner.hold();
         let until = self.index.current(&self.reader)?;
         let mut made = Rows::new();
-        self.rows_behind(0, until, &mut made)?;
+        self.rows_up_to(until, &mut made)?;
         let trees: BTreeSet<&'static str> = made.keys().map(|(tree, _)| *tree).collect();
         let mut stored = Rows::new();
         for tree in trees {
@@ -77,29 +80,43 @@ impl DiskJournal {
                 stored.insert((tree, key), Some(value));
             }
         }
-        let mut young = Rows::new();
-        self.rows_behind(until, u64::MAX, &mut young)?;
+        let young = self.rows_behind(until)?;
         let wanted = made.into_iter().filter(|(_, value)| value.is_some()).collect::<Rows>();
         found.rows = wanted.len() as u64;
-        let keys: BTreeSet<_> = wanted.keys().chain(stored.keys()).filter(|key| !young.contains_key(key)).collect();
+        let keys: BTreeSet<_> = wanted.keys().chain(stored.keys()).filter(|key| !young.contains(key)).collect();
         let wrong = keys.into_iter().filter(|key| wanted.get(key) != stored.get(key));
         found.wrong_rows =
             wrong.map(|(tree, key)| ((*tree).to_owned(), String::from_utf8_lossy(key).into_owned())).collect();
         Ok(())
     }
 
-    fn rows_behind(&self, after: u64, until: u64, rows: &mut Rows) -> Result<(), ReadError> {
+    /// The rows that the events up to a frame make.
+    fn rows_up_to(&self, until: u64, rows: &mut Rows) -> Result<(), ReadError> {
         let project = self.index.project();
         let each = &mut |told: &super::reader::Told<'_>| {
-            // What is forgotten behind `until` is young too; before, it makes no rows.
-            if told.number > until || (told.forgotten && after == 0) {
+            // What is forgotten makes no rows.
+            if told.number > until || told.forgotten {
                 return;
             }
             for change in project(told.stream, told.version, told.payload) {
-                rows.insert((change.row.tree, change.row.key), change.value.filter(|_| !told.forgotten));
+                rows.insert((change.row.tree, change.row.key), change.value);
             }
         };
-        self.reader.replay(after, each).map(drop)
+        self.reader.replay(0, each).map(drop)
+    }
+
+    /// The rows that anything behind a frame touches, also what has come and gone since.
+    fn rows_behind(&self, after: u64) -> Result<BTreeSet<RowKey>, ReadError> {
+        let (project, mut rows) = (self.index.project(), BTreeSet::new());
+        let each = &mut |told: &super::reader::Told<'_>| {
+            rows.extend(
+                project(told.stream, told.version, told.payload)
+                    .into_iter()
+                    .map(|change| (change.row.tree, change.row.key)),
+            );
+        };
+        self.reader.replay_every(after, each)?;
+        Ok(rows)
     }
 
     fn examine_blobs(&self, names: &BTreeMap<Digest, StreamId>, found: &mut Examination) -> Result<(), ReadError> {

@@ -76,6 +76,10 @@ impl Index {
     /// Takes the rows of frames that are durable; the last of them is `number`.
     pub(crate) fn apply(&self, number: u64, changes: Vec<(u64, Change)>) {
         let mut state = self.state();
+        if matches!(state.base, Base::Unread) {
+            // All of them are made when somebody asks, from what is there then.
+            return;
+        }
         for (from, change) in changes {
             state.put(from, change);
         }
@@ -134,19 +138,28 @@ impl Index {
         Ok(rows.found)
     }
 
-    /// Writes the waiting rows into the table, durably; opens one when the journal has grown.
-    pub(crate) fn flush(&self, reader: &Reader, clean: bool) -> Result<(), ReadError> {
+    /// Writes the waiting rows into the table, durably; opens one when the journal has grown. Returns the frame whose rows
+    /// and those before it are as they will be found again: what is made from all events is always so.
+    pub(crate) fn flush(&self, reader: &Reader, clean: bool) -> Result<u64, ReadError> {
         let _one = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
         let (number, table) = match &state.base {
             Base::Table(table) => (state.applied, Arc::clone(table)),
             Base::Unread | Base::Nothing if self.folder.is_none() || clean || reader.bytes() <= self.small => {
-                return Ok(());
+                return Ok(match &state.base {
+                    Base::Nothing => state.applied,
+                    Base::Unread | Base::Table(_) if self.folder.as_ref().is_some_and(|folder| folder.exists()) => 0,
+                    Base::Unread | Base::Table(_) => u64::MAX,
+                });
             }
-            Base::Unread => return self.make(&mut state, reader),
+            Base::Unread => {
+                self.make(&mut state, reader)?;
+                return Ok(state.applied);
+            }
             Base::Nothing => {
                 state.base = Base::Unread;
-                return self.make(&mut state, reader);
+                self.make(&mut state, reader)?;
+                return Ok(state.applied);
             }
         };
         let waiting = state.waiting.clone();
@@ -161,7 +174,7 @@ impl Index {
                 self.remove();
             }
         }
-        Ok(())
+        Ok(number)
     }
 
     /// Throws the rows away and makes them again.
@@ -188,6 +201,10 @@ impl Index {
         let Some(folder) = self.folder.as_ref().filter(|_| reader.bytes() > self.small) else {
             self.replay(state, reader, 0, None)?;
             state.base = Base::Nothing;
+            // A table of larger days would be believed again one day, and know nothing of what goes from here on.
+            if self.folder.as_ref().is_some_and(|folder| folder.exists()) {
+                self.remove();
+            }
             return Ok(());
         };
         let fresh = !folder.exists();
@@ -227,6 +244,8 @@ impl Index {
 
     fn replay(&self, state: &mut State, reader: &Reader, after: u64, table: Option<&Table>) -> Result<(), ReadError> {
         let mut failed = None;
+        // What becomes durable meanwhile may be told or not, and is applied behind this.
+        let until = reader.number();
         reader.replay(after, &mut |told| {
             if told.forgotten && after == 0 {
                 return;
@@ -244,7 +263,7 @@ impl Index {
                 }
             }
         })?;
-        state.applied = state.applied.max(reader.number());
+        state.applied = state.applied.max(until);
         failed.map_or(Ok(()), |doubt| Err(unreadable(&doubt)))
     }
 

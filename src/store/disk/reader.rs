@@ -4,7 +4,7 @@
 
 use crate::store::disk::device::read_all;
 use crate::store::disk::frame::{self, Chain, Entry, Found, HEADER, chain_next};
-use crate::store::disk::record::Record;
+use crate::store::disk::record::{Record, is_own};
 use crate::store::disk::segment::Segment;
 use crate::store::disk::streams::{Place, Stream, Streams};
 use crate::store::{ReadError, StreamId, Version};
@@ -28,6 +28,15 @@ pub(crate) struct Told<'a> {
     pub(crate) payload: &'a [u8],
     /// Whether it is told because its stream is forgotten now.
     pub(crate) forgotten: bool,
+}
+
+/// Which events are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that somebody needs.
+    Needed,
+    /// Every one whose frame is there.
+    Every,
 }
 
 /// Hears of events.
@@ -203,6 +212,16 @@ impl Reader {
     /// streams that are forgotten behind it, so that their rows can go. Returns how many frames were not
     /// readable.
     pub(crate) fn replay(&self, after: u64, each: &mut Each<'_>) -> Result<u64, ReadError> {
+        self.replay_frames(after, Which::Needed, each)
+    }
+
+    /// The same with events that nobody needs any more, as far as their frames are there: whoever wants to know what has
+    /// changed at all would miss what is forgotten while the frames are read.
+    pub(crate) fn replay_every(&self, after: u64, each: &mut Each<'_>) -> Result<u64, ReadError> {
+        self.replay_frames(after, Which::Every, each)
+    }
+
+    fn replay_frames(&self, after: u64, which: Which, each: &mut Each<'_>) -> Result<u64, ReadError> {
         let _still = self.still.read().unwrap_or_else(PoisonError::into_inner);
         let until = self.number();
         let segments = self.segments();
@@ -222,7 +241,7 @@ impl Reader {
                     continue;
                 }
                 if found.is_whole() {
-                    self.replay_frame(&bytes, &found, (*id, place), each)?;
+                    self.replay_frame(&bytes, &found, (*id, place), which, each)?;
                 } else {
                     unread += 1;
                 }
@@ -236,6 +255,7 @@ impl Reader {
         bytes: &[u8],
         found: &Found,
         (segment, at): (u32, usize),
+        which: Which,
         each: &mut Each<'_>,
     ) -> Result<(), ReadError> {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
@@ -245,12 +265,15 @@ impl Reader {
                 self.replay_gone(number, &stream, each)?;
                 continue;
             }
+            if is_own(&entry.stream) {
+                continue;
+            }
             let stream = StreamId::from_name(&entry.stream);
             // One guard at a time: a second one behind a waiting writer would wait for ever.
             let streams = self.streams();
             let needed = streams.get(&stream).is_some() && streams.needs(entry, segment, at);
             drop(streams);
-            if !needed {
+            if !needed && which == Which::Needed {
                 continue;
             }
             for (version, payload) in (entry.from + 1..).zip(found.payloads(bytes, nth).unwrap_or_default()) {

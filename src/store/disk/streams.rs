@@ -35,12 +35,21 @@ pub(crate) struct Stream {
     pub(crate) damage: Option<String>,
 }
 
+/// A stream that is forgotten.
+#[derive(Debug)]
+struct Gone {
+    /// The frame that says so.
+    number: u64,
+    /// Where its frames still are.
+    places: Vec<Place>,
+}
+
 /// All streams by name.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     live: BTreeMap<StreamId, Stream>,
-    /// Streams that are forgotten, while frames of them are on the disk: where.
-    gone: BTreeMap<StreamId, Vec<Place>>,
+    /// Streams that are forgotten, while frames of them are on the disk.
+    gone: BTreeMap<StreamId, Gone>,
     /// Segments in which something died that the cleaner has not seen yet.
     changed: BTreeSet<u32>,
 }
@@ -53,7 +62,7 @@ impl Streams {
 
     /// Where frames of a forgotten stream still are.
     pub(crate) fn gone(&self, stream: &StreamId) -> Option<&[Place]> {
-        self.gone.get(stream).map(Vec::as_slice)
+        self.gone.get(stream).map(|gone| gone.places.as_slice())
     }
 
     /// The segments in which something died since this was last asked.
@@ -128,7 +137,7 @@ impl Streams {
                 if places.is_empty() {
                     self.changed.insert(place.segment);
                 } else {
-                    self.gone.insert(stream, places);
+                    self.gone.insert(stream, Gone { number, places });
                 }
             }
             Record::Past(stream, version, chain) => {
@@ -138,6 +147,20 @@ impl Streams {
             }
             Record::Kept(..) => {}
         }
+    }
+
+    /// The segments with frames of streams that were forgotten behind that frame.
+    pub(crate) fn forgotten_behind(&self, number: u64) -> BTreeSet<u32> {
+        let young = self.gone.values().filter(|gone| gone.number > number);
+        young.flat_map(|gone| &gone.places).map(|place| place.segment).collect()
+    }
+
+    /// The same as [`Self::needs`], and what was forgotten behind `number` too: the index may have rows of it still, which
+    /// only these frames can make go.
+    pub(crate) fn needs_since(&self, entry: &Entry, segment: u32, at: u32, number: u64) -> bool {
+        let here = |place: &Place| (place.segment, place.at, place.from) == (segment, at, entry.from);
+        let young = self.gone.get(entry.stream.as_str()).filter(|gone| gone.number > number);
+        young.is_some_and(|gone| gone.places.iter().any(here)) || self.needs(entry, segment, at)
     }
 
     /// Whether something needs what a frame at that place has in this entry.
@@ -175,7 +198,7 @@ impl Streams {
                 }
             }
         }
-        self.gone.retain(|_, places| {
+        self.gone.retain(|_, Gone { places, .. }| {
             places.retain_mut(|place| match left.get(&(place.segment, place.at)) {
                 Some((segment, at)) => {
                     (place.segment, place.at) = (*segment, *at);

@@ -5,6 +5,9 @@ use crate::base::digest::Digest;
 use crate::store::conformance::{append, batch, dump, project, stream};
 use crate::store::disk::DiskJournal;
 use crate::store::disk::faulty::{Faulty, Left, Stop};
+use crate::store::disk::frame::Entry;
+use crate::store::disk::record::Record;
+use crate::store::disk::streams::{Place, Streams};
 use crate::store::disk::tests::stepped_in_segments_of;
 use crate::store::disk::tidy::RESERVE;
 use crate::store::memory::Memory;
@@ -368,4 +371,19 @@ fn readers_and_writers_never_notice_the_cleaner() {
         over.store(true, Ordering::Relaxed);
     });
     assert_eq!(journal.streams("run/").expect("streams").len(), 6);
+}
+
+/// What is forgotten behind the rows that are on the disk is needed still: after a crash only its events make its rows go.
+#[test]
+fn what_the_index_has_not_let_go_of_stays() {
+    let mut streams = Streams::default();
+    let entry = |name: &str, from| Entry { stream: name.into(), from, lengths: vec![1], chain: [0; 16] };
+    let place = |at| Place { segment: 3, at, from: 0 };
+    streams.take(&entry("run/a", 0), place(10), 1, true);
+    let record = Record::Whole(stream("run/a")).entry(b"");
+    streams.take(&record, place(20), 5, true);
+    let needed = |flushed| streams.needs_since(&entry("run/a", 0), 3, 10, flushed);
+    assert!(needed(4) && !needed(5), "it is needed up to the frame that forgets it");
+    assert!(!streams.needs(&entry("run/a", 0), 3, 10), "nobody reads it");
+    assert_eq!((streams.forgotten_behind(4).len(), streams.forgotten_behind(5).len()), (1, 0));
 }

@@ -114,8 +114,9 @@ impl Writer {
                 streams.take(entry, Place { segment: self.segment, at, from: entry.from }, *number, true);
             }
         }
-        drop(streams);
+        // Whoever sees a stream gone finds the frame that says so: published before anybody else may look.
         self.reader.publish(number, bytes.len() as u64);
+        drop(streams);
         Ok(())
     }
 
