@@ -5,11 +5,13 @@
 //! so whoever comes back after a pause knows what is due and how late it is.
 //!
 //! `climb` is what the time does, `respond` the runbooks of level 1, `tell` rounds and pages, `people` what persons want;
-//! `ladder` reads the policy for all of them. [`words`] makes a page readable, [`report`] tells the whole afterwards.
+//! `ladder` reads the policy for all of them. [`words`] makes a page readable, [`report`] tells the whole afterwards,
+//! [`rehearsal`] plays it before; [`calls`] says who was told.
 //!
 //! Knows no clock, no journal, no channel: who is on call, where they are reached and what else is going on is asked through
 //! [`Known`](decide::Known).
 
+pub mod calls;
 mod climb;
 pub mod decide;
 pub mod event;
@@ -18,6 +20,7 @@ pub mod fate;
 mod ladder;
 mod people;
 pub mod project;
+pub mod rehearsal;
 pub mod report;
 mod respond;
 pub mod state;

@@ -62,7 +62,9 @@ pub struct Settings {
     pub keep_incidents: Span,
     /// New runs are refused below this many free bytes.
     pub min_free: u64,
-    /// Everything else as decoded (`http`, `dead_man`), for the daemon.
+    /// The watcher outside that notices when the daemon is gone.
+    pub dead_man: Option<DeadMan>,
+    /// Everything else as decoded (`http`, `calendars`), for the daemon.
     pub other: BTreeMap<String, Value>,
 }
 
@@ -82,9 +84,19 @@ impl Default for Settings {
             keep_age: Span::from_secs(400 * 86_400),
             keep_incidents: Span::from_secs(730 * 86_400),
             min_free: 1 << 30,
+            dead_man: None,
             other: BTreeMap::new(),
         }
     }
+}
+
+/// A watcher outside that is called while all is well.
+#[derive(Debug, Clone)]
+pub struct DeadMan {
+    /// Its URL; may name secrets.
+    pub url: Param,
+    /// How often.
+    pub every: Span,
 }
 
 /// One provider of secrets.

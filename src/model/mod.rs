@@ -24,6 +24,7 @@ pub mod perform;
 pub mod plan;
 pub mod policy;
 pub mod reach;
+pub mod rehearsal;
 pub mod reported;
 pub mod runbook;
 pub mod schedule;

@@ -8,6 +8,7 @@ use crate::diagnostic::Spot;
 use crate::model::book::Book;
 use crate::model::perform::Finding;
 use crate::model::policy::FailureKind;
+use crate::model::rehearsal::{ExpectIncident, GivenIncident};
 use crate::model::runbook::{Runbook, walk_step};
 use crate::model::step::{Step, StepKind, Wait};
 use jiff::Timestamp;
@@ -85,12 +86,8 @@ pub struct Given {
     pub cancel: Option<Span>,
     /// The process that drives the run dies and the next one takes over, so long after its start.
     pub crash: Option<Span>,
-    /// What level 1 comes to: whether well, and after how long.
-    pub level_1: Option<(bool, Span)>,
-    /// When somebody acknowledges.
-    pub acknowledged: Option<Acknowledged>,
-    /// Whether channels deliver.
-    pub channels: BTreeMap<String, bool>,
+    /// What is given to an incident.
+    pub incident: GivenIncident,
     /// Keys of it that were written, with their places.
     pub keys: Vec<Written<&'static str>>,
 }
@@ -117,15 +114,6 @@ impl Given {
         self.crash = self.crash.or(shared.crash);
         self
     }
-}
-
-/// When somebody acknowledges an incident.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Acknowledged {
-    /// Nobody does.
-    Never,
-    /// So long after its opening, by that contact where one is named.
-    After(Span, Option<String>),
 }
 
 /// What the executions of one step come to.
@@ -224,6 +212,10 @@ pub struct Expect {
     pub paged: Option<Written<Listed<Said>>>,
     /// How long it took.
     pub took: Option<Written<Bounds>>,
+    /// What must have come of an incident.
+    pub incident: ExpectIncident,
+    /// Keys of it that were written, with their places.
+    pub keys: Vec<Written<&'static str>>,
 }
 
 /// How one step must have ended.

@@ -12,6 +12,7 @@ mod answer;
 mod archive;
 mod arm;
 mod audit;
+pub mod calendar;
 mod doctor;
 mod duty;
 mod files;
@@ -27,10 +28,12 @@ mod replies;
 mod schedules;
 mod select;
 mod silences;
+pub mod simulate;
 mod start;
 mod status;
 pub mod trial;
 mod trouble;
+mod watcher;
 
 pub use access::{Access, Token};
 pub use acts::Act;
@@ -51,6 +54,7 @@ pub use schedules::ScheduleRow;
 pub use start::StartRun;
 pub use status::{Broken, Gauges, Standing, Status, Unfinished};
 pub use trouble::Trouble;
+pub use watcher::Watched;
 
 use crate::act::{Secrets, World};
 use crate::base::actor::{Actor, Role};

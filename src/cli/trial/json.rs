@@ -11,12 +11,11 @@ use crate::service::trial::{Branch, Covered, Line, Miss, Tried, Verdict};
 pub fn lines(session: &Session, coverage: bool) -> String {
     let mut text: String =
         session.tried.iter().filter_map(|tried| one(session, tried)).map(|row| format!("{row}\n")).collect();
-    let passed = session.tried.len() - session.failed() - session.not_run();
+    let passed = session.tried.len() - session.failed();
     let mut summary = json!({
         "tests": session.tried.len(),
         "passed": passed,
         "failed": session.failed(),
-        "not_run": session.not_run(),
         "errors": session.unreadable,
         "real_ms": real(session.real),
     });
@@ -31,10 +30,9 @@ pub fn lines(session: &Session, coverage: bool) -> String {
 fn one(session: &Session, tried: &Tried) -> Option<Value> {
     let test = session.tests.all().get(tried.index)?;
     let (line, _) = session.tests.loaded().sources.line_column(test.spot);
-    let (result, why) = match &tried.verdict {
-        Verdict::Passed => ("passed", None),
-        Verdict::Failed { .. } => ("failed", None),
-        Verdict::NotRun(why) => ("not run", Some(why)),
+    let result = match &tried.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed { .. } => "failed",
     };
     let mut row = json!({
         "test": test.title,
@@ -46,9 +44,6 @@ fn one(session: &Session, tried: &Tried) -> Option<Value> {
     });
     if let Subject::Runbook(name) = &test.subject {
         row["runbook"] = json!(name.value.as_str());
-    }
-    if let Some(why) = why {
-        row["why"] = json!(why);
     }
     if let Verdict::Failed { misses, timeline } = &tried.verdict {
         row["misses"] = misses.iter().map(|miss| missed(session, miss)).collect();

@@ -29,12 +29,6 @@ impl Session {
         self.tried.iter().filter(|tried| matches!(tried.verdict, Verdict::Failed { .. })).count()
     }
 
-    /// How many were not run.
-    #[must_use]
-    pub fn not_run(&self) -> usize {
-        self.tried.iter().filter(|tried| matches!(tried.verdict, Verdict::NotRun(_))).count()
-    }
-
     /// Branches that were taken, of all that were looked at, in whole percent.
     #[must_use]
     pub fn percent(&self) -> usize {

@@ -41,15 +41,9 @@ fn one(tried: &Tried, title: &str) -> Ink {
     let (word, tone) = match &tried.verdict {
         Verdict::Passed => ("ok", Tone::Good),
         Verdict::Failed { .. } => ("FAILED", Tone::Bad),
-        Verdict::NotRun(_) => ("not run", Tone::Warning),
     };
     let line = Ink::new(&format!("  {word:<8}"), tone).and(title, Tone::Plain);
-    match &tried.verdict {
-        Verdict::NotRun(why) => line.and(&format!(": {why}"), Tone::Dim),
-        Verdict::Passed | Verdict::Failed { .. } => {
-            line.and(&format!("  ({} in {})", span(tried.took), millis(tried.real)), Tone::Dim)
-        }
-    }
+    line.and(&format!("  ({} in {})", span(tried.took), millis(tried.real)), Tone::Dim)
 }
 
 fn of_miss(session: &Session, miss: &Miss, style: Style) -> Vec<Ink> {
@@ -97,16 +91,13 @@ fn at(at: Span) -> String {
 
 fn summary(session: &Session) -> Ink {
     let all = session.tried.len();
-    let (failed, not_run) = (session.failed(), session.not_run());
-    let passed = all - failed - not_run;
+    let failed = session.failed();
+    let passed = all - failed;
     let took = session.tried.iter().fold(0, |sum: u64, tried| sum.saturating_add(tried.took.millis()));
     let mut line = Ink::new(&format!("{}: ", many(all, "test")), Tone::Strong)
         .and(&format!("{passed} passed"), if passed > 0 { Tone::Good } else { Tone::Plain });
     if failed > 0 {
         line = line.and(&format!(", {failed} failed"), Tone::Bad);
-    }
-    if not_run > 0 {
-        line = line.and(&format!(", {not_run} not run"), Tone::Warning);
     }
     if session.unreadable > 0 {
         line = line.and(&format!(", {} in files of tests", many(session.unreadable, "error")), Tone::Bad);

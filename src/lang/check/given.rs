@@ -1,19 +1,16 @@
 //! Tests speak of steps, inputs, outputs and fields that are there.
 
 use super::outline::Outline;
-use super::{calls, outputs};
+use super::{calls, outputs, rehearsals};
 use crate::base::value::{Value, plain, type_name};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::expr::Type;
 use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Step, StepKind};
-use crate::model::test::{Expect, Given, GivenResult, How, Incident, Listed, Subject, Test, Written, resolve};
+use crate::model::test::{Given, GivenResult, How, Listed, Subject, Test, Written, resolve};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Keys of `given` that belong to tests of incidents.
-const OF_INCIDENTS: &[&str] = &["level_1", "acknowledged", "channels"];
 
 /// Checks every test of the book.
 pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
@@ -21,19 +18,14 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
     for test in &loaded.book.tests {
         match &test.subject {
             Subject::Runbook(name) => {
-                foreign(test, OF_INCIDENTS, "a test of a runbook", findings);
+                foreign(test, rehearsals::GIVEN, rehearsals::EXPECTED, "a test of a runbook", findings);
                 if !calls::unknown(loaded, &name.value, name.spot, findings)
                     && let Some(runbook) = loaded.book.runbooks.get(&name.value)
                 {
                     Checker { loaded, runbook, findings }.test(test);
                 }
             }
-            Subject::Incident(incident) => {
-                let own = ["env", "trigger", "inputs", "steps", "answers", "cancel", "crash", "at"];
-                foreign(test, &own, "a test of an incident", findings);
-                severity(loaded, incident, findings);
-                people(loaded, test, findings);
-            }
+            Subject::Incident(incident) => rehearsals::check(loaded, test, incident, findings),
         }
     }
 }
@@ -53,50 +45,17 @@ fn titles(loaded: &Loaded, findings: &mut Diagnostics) {
     }
 }
 
-/// Keys that mean nothing in this sort of test.
-fn foreign(test: &Test, keys: &[&str], here: &str, findings: &mut Diagnostics) {
-    for key in test.given.keys.iter().filter(|key| keys.contains(&key.value)) {
-        let message = format!("`given.{}` means nothing in {here}", key.value);
+/// Keys that mean nothing in this sort of test: such a test would not look at what it says.
+pub(super) fn foreign(test: &Test, given: &[&str], expected: &[&str], here: &str, findings: &mut Diagnostics) {
+    let given = test.given.keys.iter().filter(|key| given.contains(&key.value)).map(|key| ("given", key));
+    let expected = test.expect.keys.iter().filter(|key| expected.contains(&key.value)).map(|key| ("expect", key));
+    for (whose, key) in given.chain(expected) {
+        let message = format!("`{whose}.{}` means nothing in {here}", key.value);
         findings.push(Diagnostic::error(Code::UnknownKey, key.spot, message).help("take it out"));
     }
 }
 
-fn severity(loaded: &Loaded, incident: &Incident, findings: &mut Diagnostics) {
-    let Some(ladder) = &loaded.book.escalation else {
-        let finding =
-            Diagnostic::error(Code::MissingKey, incident.spot, "a test of an incident in a book without a ladder");
-        return findings.push(finding.help("write `escalation.yaml`, or test a runbook"));
-    };
-    let Some(severity) = &incident.severity else { return };
-    let known: Vec<&str> = ladder.severities.keys().map(String::as_str).collect();
-    if !known.contains(&severity.value.as_str()) {
-        let message = format!("unknown severity `{}`", severity.value);
-        let finding = Diagnostic::error(Code::UnknownName, severity.spot, message);
-        findings.push(finding.help(format!("severities of `escalation.yaml` are {}", known.join(", "))));
-    }
-}
-
-/// Contacts that must have been paged are people of the ladder.
-fn people(loaded: &Loaded, test: &Test, findings: &mut Diagnostics) {
-    let Some(ladder) = &loaded.book.escalation else { return };
-    let known: Vec<&str> = ladder.contacts.keys().map(crate::base::ids::Name::as_str).collect();
-    for said in said(&test.expect) {
-        let Some(contact) = said.value.contact.as_deref().filter(|contact| !known.contains(contact)) else { continue };
-        let finding = Diagnostic::error(Code::UnknownContact, said.spot, format!("unknown contact `{contact}`"));
-        let names = format!("contacts of `escalation.yaml` are {}", known.join(", "));
-        findings.push(match crate::diagnostic::closest(contact, known.iter().copied()) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
-            None => finding.help(names),
-        });
-    }
-}
-
-fn said(expect: &Expect) -> Vec<&Written<crate::model::test::Said>> {
-    let lists = [&expect.notified, &expect.paged].into_iter().flatten();
-    lists.flat_map(|list| names(&list.value)).collect()
-}
-
-fn names<T>(listed: &Listed<T>) -> Vec<&Written<T>> {
+pub(super) fn names<T>(listed: &Listed<T>) -> Vec<&Written<T>> {
     match listed {
         Listed::Exactly(all) => all.iter().collect(),
         Listed::Partly { includes, never } => includes.iter().chain(never).collect(),

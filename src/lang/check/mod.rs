@@ -19,6 +19,8 @@ mod outline;
 mod outputs;
 mod outside;
 mod reaching;
+mod rehearsals;
+mod rooted;
 mod rungs;
 mod scope;
 mod secrets;
@@ -65,6 +67,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     when::check(loaded, &outline, &mut findings);
     idle::check(loaded, &outline, &mut findings);
     order::check(loaded, &outline, &mut findings);
+    rooted::check(loaded, &outline, &mut findings);
     urls::check(loaded, &outline, &mut findings);
     calls::check(loaded, &outline, &mut findings);
     measures::check(loaded, &outline, &mut findings);

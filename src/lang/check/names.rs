@@ -4,7 +4,7 @@ use super::outline::{Lane, Outline, Standing};
 use super::scope::{self, Own, Scopes};
 use crate::base::ids::StepId;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::expr::{Problem, ProblemKind, Read, Type, Types};
+use crate::expr::{Expr, Problem, ProblemKind, Read, Type, Types};
 use crate::lang::{Formula, Loaded, Mention};
 use crate::model::channel::GATEWAY_NAMES;
 use crate::model::step::StepKind;
@@ -20,7 +20,14 @@ pub(super) fn check<'a>(
     for mention in mentions {
         let step = mention.step.as_ref();
         let own = own(outline, mention);
-        let special = special(outline, mention);
+        let mut special = special(outline, mention);
+        if own == Own::Item
+            && let Some(each) = each(outline, mention)
+        {
+            let mut types = scopes.at(step, own).clone();
+            types.insert("it".into(), scope::item_of(each, &types));
+            special = Some(types);
+        }
         let types = match &special {
             Some(types) => types,
             None => scopes.at(step, own),
@@ -91,15 +98,19 @@ fn last(mention: &Mention) -> &str {
     mention.path.rsplit('.').next().unwrap_or_default()
 }
 
+/// The list of the measure that the place belongs to, where it has one.
+fn each<'a>(outline: &'a Outline, mention: &Mention) -> Option<&'a Expr> {
+    let step = outline.get(mention.step.as_ref()?)?.step;
+    let name = mention.path.split('.').nth(1)?;
+    step.measure.iter().find(|measure| measure.name.as_str() == name)?.each.as_ref()
+}
+
 /// What the place sees of its own step.
 fn own(outline: &Outline, mention: &Mention) -> Own {
     match mention.key {
         "measure" => {
-            let each = mention.step.as_ref().and_then(|id| outline.get(id)).is_some_and(|standing| {
-                let name = mention.path.split('.').nth(1).unwrap_or_default();
-                standing.step.measure.iter().any(|measure| measure.name.as_str() == name && measure.each.is_some())
-            });
-            if each && last(mention) != "each" { Own::Item } else { Own::Output }
+            let each = each(outline, mention);
+            if each.is_some() && last(mention) != "each" { Own::Item } else { Own::Output }
         }
         "retry" => Own::Failure,
         "rhai" => Own::Output,

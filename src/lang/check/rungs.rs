@@ -85,7 +85,7 @@ impl<'a> Rungs<'a> {
     }
 
     fn whole(&self, findings: &mut Diagnostics) {
-        if !self.loaded.book.settings.other.contains_key("dead_man") {
+        if self.loaded.book.settings.dead_man.is_none() {
             findings.push(
                 Diagnostic::warning(Code::NoDeadMan, self.top(), "nobody would notice if stepladder itself stopped: `dead_man` is not set")
                     .help("in stepladder.yaml: `dead_man: { url: \"https://…\", every: 1m }`, at a watcher that pages when the calls stop"),

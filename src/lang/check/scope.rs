@@ -5,7 +5,7 @@
 use super::outline::{Lane, Outline, Standing};
 use super::outputs::output;
 use crate::base::ids::StepId;
-use crate::expr::{Type, Types};
+use crate::expr::{Expr, Type, Types};
 use crate::lang::{Loaded, Mention};
 use crate::model::input::{Input, InputType};
 use crate::model::param::Param;
@@ -196,20 +196,25 @@ fn inside(loaded: &Loaded, outline: &Outline, step: &StepId, own: Own, types: &m
     }
 }
 
+/// The type of one item of the list that an expression gives.
+pub(super) fn item_of(list: &Expr, types: &Types) -> Type {
+    match list.type_of(types) {
+        Type::List(item) => *item,
+        Type::Any
+        | Type::Bool
+        | Type::Int
+        | Type::Number
+        | Type::Text
+        | Type::Map(_)
+        | Type::Record(_)
+        | Type::Level
+        | Type::Maybe(..) => Type::Any,
+    }
+}
+
 fn item_type(items: &Param, types: &Types) -> Type {
     match items {
-        Param::Expr(expr) => match expr.type_of(types) {
-            Type::List(item) => *item,
-            Type::Any
-            | Type::Bool
-            | Type::Int
-            | Type::Number
-            | Type::Text
-            | Type::Map(_)
-            | Type::Record(_)
-            | Type::Level
-            | Type::Maybe(..) => Type::Any,
-        },
+        Param::Expr(expr) => item_of(expr, types),
         Param::List(list) if list.iter().all(|item| matches!(item, Param::Text(_))) => Type::Text,
         Param::Value(_) | Param::Text(_) | Param::List(_) | Param::Map(_) => Type::Any,
     }

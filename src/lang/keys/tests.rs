@@ -103,12 +103,27 @@ pub(crate) const GIVEN: &[Key] = &[
     ),
     key("cancel", Shape::Record(MOMENT), "Somebody cancels the run, so long after its start."),
     key("crash", Shape::Record(MOMENT), "The process that drives the run dies and the next one takes over."),
-    key("level_1", Shape::Record(LEVEL_1), "Of an incident: what level 1 comes to, and after how long."),
+    key(
+        "level_1",
+        Shape::Either(&[Shape::Choice(&["hangs"]), Shape::Record(LEVEL_1)]),
+        "Of an incident: what level 1 comes to, and after how long. `hangs`: nothing of it ends before its limit.",
+    ),
     key(
         "acknowledged",
         Shape::Either(&[Shape::Prose, Shape::Record(ACKNOWLEDGED)]),
-        "Of an incident: `never`, or how long after its opening somebody acknowledges.",
+        "Of an incident: `never`, or how long after its opening somebody acknowledges. They work on it from then on, unless they are `idle`.",
     ),
+    key(
+        "resolved",
+        Shape::Either(&[Shape::Prose, Shape::Record(RESOLVED)]),
+        "Of an incident: how long after its opening a person ends it.",
+    ),
+    key(
+        "cleared",
+        Shape::Duration,
+        "Of an incident: how long after its opening whoever told of it says that it is over.",
+    ),
+    key("away", Shape::Record(AWAY), "Of an incident: when nothing drives it, and it has to catch up afterwards."),
     key("channels", Shape::Map(&Shape::Choice(&["ok", "fails"])), "Of an incident: whether channels deliver."),
 ];
 
@@ -119,8 +134,23 @@ pub(crate) const LEVEL_1: &[Key] = &[
 ];
 
 /// Behind `acknowledged:`.
-pub(crate) const ACKNOWLEDGED: &[Key] =
-    &[required("at", Shape::Duration, "How long after the opening."), key("by", Shape::Name, "The contact who does.")];
+pub(crate) const ACKNOWLEDGED: &[Key] = &[
+    required("at", Shape::Duration, "How long after the opening."),
+    key("by", Shape::Name, "The contact who does; whoever was told last unless said."),
+    key("idle", Shape::Bool, "`true`: they do nothing about it after that, and their acknowledgement lapses."),
+];
+
+/// Behind `resolved:`.
+pub(crate) const RESOLVED: &[Key] = &[
+    required("at", Shape::Duration, "How long after the opening."),
+    key("by", Shape::Name, "The contact who does; whoever has taken it unless said."),
+];
+
+/// Behind `away:`.
+pub(crate) const AWAY: &[Key] = &[
+    required("from", Shape::Duration, "How long after the opening it stops being driven."),
+    required("to", Shape::Duration, "How long after the opening it is driven again."),
+];
 
 /// Behind `incident:`.
 pub(crate) const INCIDENT: &[Key] = &[
@@ -200,6 +230,21 @@ pub(crate) const EXPECT: &[Key] = &[
         "took",
         Shape::Either(&[Shape::Duration, Shape::Record(BOUNDS)]),
         "How long the run took, in virtual time: exactly, or between bounds.",
+    ),
+    key(
+        "levels",
+        Shape::Map(&Shape::Prose),
+        "Of an incident: when levels were first entered, after the opening, or `never`: `{ 2: 2m, 4: never }`.",
+    ),
+    key(
+        "status",
+        Shape::Choice(&["triggered", "acknowledged", "resolved"]),
+        "Of an incident: how it stands at the end.",
+    ),
+    key(
+        "breached",
+        Shape::Many(&Shape::Choice(&["response", "escalation"])),
+        "Of an incident: which promises were not kept, in order; `[]` is none.",
     ),
 ];
 

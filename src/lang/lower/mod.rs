@@ -11,6 +11,7 @@ pub(super) mod piece;
 mod places;
 mod policy;
 mod reader;
+mod rehearsals;
 mod rotations;
 mod runbook;
 mod settings;

@@ -8,7 +8,7 @@ use crate::lang::keys::settings::SETTINGS;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::triggers::plain;
 use crate::lang::yaml::Node;
-use crate::model::book::{SecretSource, Settings};
+use crate::model::book::{DeadMan, SecretSource, Settings};
 use crate::model::calendar::Calendar;
 use crate::model::channel::Provider;
 use crate::model::ics;
@@ -29,7 +29,7 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
     one_provider(ctx, &fields);
     let keep = |key: &str| fields.param("keep").and_then(|keep| keep.get(key));
     let whole = |param: Option<&Param>| param.and_then(Param::value).and_then(Value::as_u64);
-    let others = ["http", "dead_man", "calendars", "keep"];
+    let others = ["http", "calendars", "keep"];
     let other = others.iter().filter_map(|key| Some(((*key).to_owned(), plain(fields.param(key)?)))).collect();
     let timezone = fields.string("timezone").unwrap_or(default.timezone);
     let (calendars, calendar_files) = calendars(ctx, &fields, sources, &timezone, root.spot);
@@ -50,8 +50,13 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
         keep_age: keep("age").and_then(span).unwrap_or(default.keep_age),
         keep_incidents: keep("incidents").and_then(span).unwrap_or(default.keep_incidents),
         min_free: whole(keep("min_free")).unwrap_or(default.min_free),
+        dead_man: fields.param("dead_man").and_then(dead_man),
         other,
     }
+}
+
+fn dead_man(param: &Param) -> Option<DeadMan> {
+    Some(DeadMan { url: param.get("url")?.clone(), every: param.get("every").and_then(span)? })
 }
 
 /// Calendars by name, and the files they are made of.

@@ -7,12 +7,14 @@ use crate::base::value::{Map, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::tests::{RESULT_WORDS, TEST};
+use crate::lang::lower::rehearsals;
 use crate::lang::yaml::{Node, NodeKind};
 use crate::model::perform::Finding;
 use crate::model::policy::FailureKind;
+use crate::model::shape::Key;
 use crate::model::test::{
-    Acknowledged, Bounds, Expect, ExpectStep, Given, GivenResult, How, Incident, Listed, Reaction, Said, Say, Script,
-    Subject, Test, Written,
+    Bounds, Expect, ExpectStep, Given, GivenResult, How, Incident, Listed, Reaction, Said, Say, Script, Subject, Test,
+    Written,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -82,7 +84,7 @@ fn test(ctx: &mut Ctx, root: &Node, zone: &str, shared: &Defaults) -> Option<Tes
     };
     let own = fields.node("given").map(|node| given(ctx, node, zone)).unwrap_or_default();
     let given = if matches!(subject, Some(Subject::Runbook(_))) { own.over(&shared.given) } else { own };
-    let expect = fields.node("expect").map(expect).unwrap_or_default();
+    let expect = fields.node("expect").map(|node| expect(ctx, node)).unwrap_or_default();
     let good = ctx.findings.counts().0 == before;
     let test =
         Test { spot: fields.spot("test", root.spot), title: fields.string("test")?, subject: subject?, given, expect };
@@ -114,17 +116,9 @@ fn incident(node: &Node, zone: &str) -> Incident {
 }
 
 fn given(ctx: &mut Ctx, node: &Node, zone: &str) -> Given {
-    let keys = crate::lang::keys::tests::GIVEN.iter().filter_map(|key| {
-        let (written, _) = node.entry(key.name)?;
-        Some(Written { value: key.name, spot: written.spot })
-    });
     let moment_of = |key: &str| node.get(key)?.get("at").and_then(span);
     let map = |key: &str| node.get(key).and_then(Node::pairs).unwrap_or_default();
     let texts = |(key, value): &(Node, Node)| Some((written(key)?, value.name()?.to_owned()));
-    let level_1 = node.get("level_1").and_then(|level| {
-        let after = |key: &str| level.get(key).and_then(span);
-        after("ok").map(|after| (true, after)).or_else(|| after("fails").map(|after| (false, after)))
-    });
     Given {
         at: node.get("at").and_then(Node::name).and_then(|at| moment(at, zone)),
         inputs: map("inputs")
@@ -137,31 +131,8 @@ fn given(ctx: &mut Ctx, node: &Node, zone: &str) -> Given {
         answers: map("answers").iter().filter_map(|(key, value)| reaction(key, value)).collect(),
         cancel: moment_of("cancel"),
         crash: moment_of("crash"),
-        level_1,
-        acknowledged: node.get("acknowledged").and_then(|node| acknowledged(ctx, node)),
-        channels: map("channels")
-            .iter()
-            .filter_map(|(key, value)| Some((key.name()?.to_owned(), value.name()? == "ok")))
-            .collect(),
-        keys: keys.collect(),
-    }
-}
-
-fn acknowledged(ctx: &mut Ctx, node: &Node) -> Option<Acknowledged> {
-    match node.name() {
-        Some("never") => Some(Acknowledged::Never),
-        Some(text) => match Span::parse(text) {
-            Ok(after) => Some(Acknowledged::After(after, None)),
-            Err(bad) => {
-                let help = "write `never`, or how long after the opening: `20m`";
-                ctx.error_help(Code::BadDuration, node.spot, format!("{bad} (at `given.acknowledged`)"), help);
-                None
-            }
-        },
-        None => {
-            let by = node.get("by").and_then(Node::name).map(str::to_owned);
-            Some(Acknowledged::After(node.get("at").and_then(span)?, by))
-        }
+        incident: rehearsals::given(ctx, node),
+        keys: keys_in(node, crate::lang::keys::tests::GIVEN),
     }
 }
 
@@ -261,7 +232,7 @@ fn reaction(key: &Node, node: &Node) -> Option<Reaction> {
     Some(Reaction { step: written(key)?, say, after: node.get("after").and_then(span).unwrap_or(Span::ZERO) })
 }
 
-fn expect(node: &Node) -> Expect {
+fn expect(ctx: &mut Ctx, node: &Node) -> Expect {
     let text = |key: &str| node.get(key).and_then(written);
     let map = |key: &str| node.get(key).and_then(Node::pairs).unwrap_or_default();
     Expect {
@@ -276,6 +247,8 @@ fn expect(node: &Node) -> Expect {
         notified: node.get("notified").map(|node| listed(node, &said)),
         paged: node.get("paged").map(|node| listed(node, &said)),
         took: node.get("took").and_then(took),
+        incident: rehearsals::expect(ctx, node),
+        keys: keys_in(node, crate::lang::keys::tests::EXPECT),
     }
 }
 
@@ -336,11 +309,17 @@ fn took(node: &Node) -> Option<Written<Bounds>> {
     Some(Written { value, spot: node.spot })
 }
 
-fn written(node: &Node) -> Option<Written<String>> {
+/// Those of the keys that are written.
+fn keys_in(node: &Node, keys: &[Key]) -> Vec<Written<&'static str>> {
+    let written = keys.iter().filter_map(|key| Some(Written { value: key.name, spot: node.entry(key.name)?.0.spot }));
+    written.collect()
+}
+
+pub(super) fn written(node: &Node) -> Option<Written<String>> {
     Some(Written { value: node.name()?.to_owned(), spot: node.spot })
 }
 
-fn span(node: &Node) -> Option<Span> {
+pub(super) fn span(node: &Node) -> Option<Span> {
     Span::parse(node.name()?).ok()
 }
 

@@ -29,6 +29,9 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let layout = is_indent(kind) && bare_template(line).is_none();
     if let (true, Some(above)) = (layout, line_above(file, text, spot.start)) {
         finding = finding.note(above, "or this one is");
+        if let Some(first) = first_of_block(file, text, spot.start).filter(|first| *first != above) {
+            finding = finding.note(first, "or this one, which it would go with");
+        }
     }
     (if let Some(help) = help { finding.help(help) } else { finding }, spot)
 }
@@ -50,6 +53,33 @@ fn line_above(file: FileId, text: &str, at: usize) -> Option<Spot> {
     let line = above.rfind('\n').map_or(0, |line| line + 1);
     let lead = above[line..].len() - above[line..].trim_start().len();
     (!above.is_empty()).then_some(Spot { file, start: line + lead, end: above.len() })
+}
+
+/// The line with which the block begins that a line would belong to by its indent, where that one is indented otherwise;
+/// or the line above that block, where it is a single space away.
+fn first_of_block(file: FileId, text: &str, at: usize) -> Option<Spot> {
+    let start = text.get(..at)?.rfind('\n')? + 1;
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let own = indent(text[start..].lines().next()?);
+    let (mut first, mut end) = (None, start.checked_sub(1)?);
+    loop {
+        let begin = text[..end].rfind('\n').map_or(0, |line| line + 1);
+        let line = &text[begin..end];
+        let says = !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        // Nobody indents by a single space: the line above it is the one that slipped.
+        if says && indent(line) + 1 == own {
+            return Some(Spot { file, start: begin + indent(line), end: begin + line.trim_end().len() });
+        }
+        if says && indent(line) < own {
+            break;
+        }
+        if says {
+            first = Some((begin, line));
+        }
+        end = begin.checked_sub(1)?;
+    }
+    let (begin, line) = first.filter(|(_, line)| indent(line) != own)?;
+    Some(Spot { file, start: begin + indent(line), end: begin + line.trim_end().len() })
 }
 
 fn is_misplaced(kind: &ErrorKind) -> bool {

@@ -6,7 +6,7 @@ use crate::model::message::Sent;
 use crate::runtime::clock;
 use crate::runtime::pager::breaker::{Breaker, Verdict};
 use crate::runtime::pager::queue::{Queue, Waiting};
-use crate::runtime::pager::{AttemptNote, Job, PageKey, ProviderState, Shared};
+use crate::runtime::pager::{AttemptNote, Job, PageKey, ProviderState, Shared, patience};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The most urgent pages: never held back by a limit of our own, always tried.
-const MOST_URGENT: u8 = 1;
+pub(super) const MOST_URGENT: u8 = 1;
 
 /// How long a page is tried again and again, from when it was handed over: the most urgent shorter, so that the next
 /// address has its turn.
-const PATIENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(300)];
+pub(super) const PATIENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(300)];
 
 /// The first wait between two tries, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -237,8 +237,8 @@ impl State {
 
 /// A page as it comes in.
 fn waiting(job: Job, now: Instant) -> Waiting {
-    let patience = PATIENCE[usize::from(job.urgency != MOST_URGENT)];
-    Waiting { job, until: now + patience, notes: Vec::new() }
+    let until = now + patience(job.urgency);
+    Waiting { job, until, notes: Vec::new() }
 }
 
 /// How long until the next try: doubled each time, up to the longest, and half of it by lot. The lot comes from the

@@ -84,6 +84,19 @@ pub struct ProviderState {
     pub tries: u64,
 }
 
+/// How urgent a page of that severity is, 1 first: the number in it.
+#[must_use]
+pub fn urgency(severity: &str) -> u8 {
+    let digits: String = severity.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(3)
+}
+
+/// How long a page of that urgency is tried before it is given up.
+#[must_use]
+pub fn patience(urgency: u8) -> Duration {
+    lane::PATIENCE[usize::from(urgency != lane::MOST_URGENT)]
+}
+
 /// The outbox of a process; a cheap handle.
 #[derive(Clone)]
 pub struct Pager {

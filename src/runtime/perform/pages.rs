@@ -11,7 +11,7 @@ use crate::model::message::{Address, Sent, Verb};
 use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::ladder;
 use crate::runtime::links;
-use crate::runtime::pager::{Job, PageKey, Pager};
+use crate::runtime::pager::{Job, PageKey, Pager, urgency};
 use crate::runtime::pump::{About, Message};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -52,12 +52,11 @@ impl Pages {
                 message
             })
         };
-        let digits: String = severity.chars().filter(char::is_ascii_digit).collect();
         self.pager.send(Job {
             key: key(incident, page.number),
             about: incident.to_string(),
             address: Address { channel: page.channel.clone(), to: page.address.clone() },
-            urgency: digits.parse().unwrap_or(3),
+            urgency: urgency(severity),
             compose: Box::new(compose),
         });
     }

@@ -162,7 +162,7 @@ pub(super) fn spoken(request: &Request, calls: &[StepId], at: Span) -> Option<Sp
         if channels.is_empty() && contacts.is_empty() && !pages { vec!["terminal".into()] } else { channels };
     Some(Spoken {
         at,
-        step: (calls.to_vec(), request.place.step().clone()),
+        step: Some((calls.to_vec(), request.place.step().clone())),
         pages,
         channels,
         contacts,

@@ -5,8 +5,11 @@
 
 mod cast;
 mod hands;
+mod ladder;
 mod machine;
 mod wait;
+
+pub use ladder::{Climbed, patience};
 
 use crate::act::channel::Posted;
 use crate::act::{Secrets, World};
@@ -66,8 +69,8 @@ pub struct PlayedRun {
 pub struct Spoken {
     /// How long after the start.
     pub at: Span,
-    /// The step that said it.
-    pub step: StepPath,
+    /// The step that said it; an incident says it itself.
+    pub step: Option<StepPath>,
     /// Whether it went to the ladder (`escalate`) instead of to a channel (`notify`).
     pub pages: bool,
     /// The channels it went to.
@@ -95,6 +98,8 @@ pub enum Halt {
     Waits(Vec<String>),
     /// It did not come to an end in a long time.
     Endless(Span),
+    /// The ladder has a level that runs something, and it is not said what that comes to.
+    NoLevel1,
     /// The machine itself gave up.
     Broken(String),
 }

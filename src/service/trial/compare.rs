@@ -34,7 +34,7 @@ struct Compare<'a> {
     played: &'a Played,
 }
 
-fn miss(spot: Spot, what: &str, expected: impl Display, found: impl Display) -> Miss {
+pub(super) fn miss(spot: Spot, what: &str, expected: impl Display, found: impl Display) -> Miss {
     let notes = vec![("expected", expected.to_string()), ("was", found.to_string())];
     Miss { spot, message: format!("`{what}` is not as expected"), notes }
 }
@@ -51,6 +51,7 @@ impl Compare<'_> {
             }
             Halt::Endless(at) => one(format!("the run had come to no end {at} after its start"), Vec::new()),
             Halt::Broken(why) => one(why.clone(), Vec::new()),
+            Halt::NoLevel1 => vec![super::ladder::no_level_1(spot)],
             Halt::NotGiven(asked) => {
                 let of = |asked| suggest::not_given(self.loaded, self.runbook, self.test, asked);
                 asked.iter().map(of).collect()
@@ -186,24 +187,36 @@ impl Compare<'_> {
         for (what, pages, listed) in [("notified", false, &expect.notified), ("paged", true, &expect.paged)] {
             let Some(listed) = listed else { continue };
             let spoken: Vec<&Spoken> = self.played.spoken.iter().filter(|spoken| spoken.pages == pages).collect();
-            misses.extend(messages(what, listed, &spoken));
+            let folded = folded(&spoken);
+            misses.extend(messages(what, listed, &spoken, &folded));
         }
         misses
     }
 }
 
-fn messages(what: &str, listed: &Written<Listed<Said>>, spoken: &[&Spoken]) -> Vec<Miss> {
+/// The same without what was said twice in a row.
+fn folded<'a>(spoken: &[&'a Spoken]) -> Vec<&'a Spoken> {
+    let mut folded: Vec<&Spoken> = Vec::new();
+    for one in spoken {
+        let repeated = |last: &&&Spoken| Spoken { at: one.at, ..(**last).clone() } == **one;
+        if folded.last().filter(repeated).is_none() {
+            folded.push(one);
+        }
+    }
+    folded
+}
+
+/// What of a list of messages is not as expected; `folded` is what a plain list is held against.
+pub(super) fn messages(
+    what: &str,
+    listed: &Written<Listed<Said>>,
+    spoken: &[&Spoken],
+    folded: &[&Spoken],
+) -> Vec<Miss> {
     match &listed.value {
         Listed::Exactly(want) => {
-            let mut folded: Vec<&Spoken> = Vec::new();
-            for one in spoken {
-                let repeated = |last: &&&Spoken| Spoken { at: one.at, ..(**last).clone() } == **one;
-                if folded.last().filter(repeated).is_none() {
-                    folded.push(one);
-                }
-            }
             let good =
-                want.len() == folded.len() && want.iter().zip(&folded).all(|(want, one)| is_said(&want.value, one));
+                want.len() == folded.len() && want.iter().zip(folded).all(|(want, one)| is_said(&want.value, one));
             if good {
                 return Vec::new();
             }
@@ -259,11 +272,18 @@ fn wanted(want: &Said) -> String {
 
 fn said(found: &Spoken) -> String {
     let at = if found.at == Span::ZERO { "0s".to_owned() } else { found.at.to_string() };
-    let to: Vec<&str> = found.channels.iter().chain(&found.contacts).map(String::as_str).collect();
-    let to = if to.is_empty() { String::new() } else { format!(" to {}", to.join(", ")) };
+    let to = match found.contacts.as_slice() {
+        // A person, and the ways they were told by.
+        [contact] if found.step.is_none() => format!(" to {contact} by {}", found.channels.join(", ")),
+        contacts => {
+            let to: Vec<&str> = found.channels.iter().chain(contacts).map(String::as_str).collect();
+            if to.is_empty() { String::new() } else { format!(" to {}", to.join(", ")) }
+        }
+    };
     let severity = found.severity.as_ref().map_or(String::new(), |severity| format!(" {severity}"));
     let title = found.title.as_ref().map_or(String::new(), |title| format!(" \"{title}\""));
-    format!("at {at}{severity}{to}{title} \"{}\"", found.message.trim_end())
+    let message = if found.step.is_none() { String::new() } else { format!(" \"{}\"", found.message.trim_end()) };
+    format!("at {at}{severity}{to}{title}{message}")
 }
 
 /// Where two lists part.

@@ -4,6 +4,7 @@
 
 mod compare;
 mod coverage;
+mod ladder;
 mod line;
 mod suggest;
 mod trace;
@@ -13,13 +14,13 @@ pub use line::Line;
 
 use crate::base::ids::Name;
 use crate::base::span::Span;
-use crate::diagnostic::Spot;
+use crate::diagnostic::{FileId, Spot};
 use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::model::step::StepKind;
-use crate::model::test::{Subject, Test};
+use crate::model::test::{Incident, Subject, Test};
 use crate::runtime::clock;
-use crate::runtime::trial::Trials;
+use crate::runtime::trial::{Halt, Trials};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +58,6 @@ pub enum Verdict {
         /// What happened instead.
         timeline: Vec<Line>,
     },
-    /// It was not run, and why.
-    NotRun(String),
 }
 
 /// Something that is not as expected.
@@ -108,10 +107,10 @@ impl Tests {
         let begun = clock::ticks();
         let tried =
             |verdict, took, taken| Tried { index, verdict, took, real: clock::ticks().saturating_sub(begun), taken };
-        let not_run = |why: &str| tried(Verdict::NotRun(why.into()), Span::ZERO, BTreeSet::new());
         let runbook = match &test.subject {
-            Subject::Incident(_) => {
-                return Some(not_run("tests of incidents are read and checked, and run by a later release"));
+            Subject::Incident(incident) => {
+                let (verdict, took) = self.climb(test, incident);
+                return Some(tried(verdict, took, BTreeSet::new()));
             }
             Subject::Runbook(name) => match self.sound(&name.value) {
                 Ok(runbook) => runbook,
@@ -132,6 +131,32 @@ impl Tests {
             Verdict::Failed { misses, timeline: line::timeline(&played) }
         };
         Some(tried(verdict, took, taken))
+    }
+
+    /// Tries a test of the ladder.
+    fn climb(&self, test: &Test, incident: &Incident) -> (Verdict, Span) {
+        let failed = |misses, timeline| Verdict::Failed { misses, timeline };
+        if self.loaded.findings.files_with_errors().iter().any(|file| self.is_ladder(*file)) {
+            let message = "`escalation.yaml` does not pass its checks".to_owned();
+            let notes = vec![("help", "`stepladder check` shows what is wrong".to_owned())];
+            return (failed(vec![Miss { spot: incident.spot, message, notes }], Vec::new()), Span::ZERO);
+        }
+        match self.trials.climb(test, incident) {
+            Err(Halt::Broken(message)) => {
+                (failed(vec![Miss { spot: test.spot, message, notes: Vec::new() }], Vec::new()), Span::ZERO)
+            }
+            Err(_) => (failed(vec![ladder::no_level_1(test.spot)], Vec::new()), Span::ZERO),
+            Ok(climbed) => {
+                let misses = ladder::misses(test, &climbed);
+                let took = ladder::took(&climbed);
+                let passed = misses.is_empty();
+                (if passed { Verdict::Passed } else { failed(misses, ladder::timeline(&climbed)) }, took)
+            }
+        }
+    }
+
+    fn is_ladder(&self, file: FileId) -> bool {
+        self.loaded.sources.get(file).name == "escalation.yaml"
     }
 
     /// A runbook of which everything passes its checks, what it calls included: nothing else begins at a start, either.
