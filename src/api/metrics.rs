@@ -91,6 +91,8 @@ fn calls(page: &mut String, counts: &Counts) {
     family(page, "alerts_received_total", "counter", help, &[(vec![], number(counts.alerts))]);
     let help = "Calls that had to come since the start and did not";
     family(page, "heartbeats_missed_total", "counter", help, &[(vec![], number(counts.heartbeats_missed))]);
+    let help = "Calls of the watcher outside (`dead_man`) since the start: called, unreached, or withheld because something is wrong here";
+    family(page, "dead_man_calls_total", "counter", help, &rows("result", &counts.watched));
 }
 
 /// What became of incidents and pages.

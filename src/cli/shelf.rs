@@ -195,6 +195,11 @@ pub fn load(book: &Path) -> Result<Loaded, Trouble> {
     Ok(checked(&texts, unread))
 }
 
+/// What comes of those texts.
+pub fn loaded(texts: &[(String, Arc<str>)]) -> Loaded {
+    checked(texts, Vec::new())
+}
+
 fn checked(texts: &[(String, Arc<str>)], unread: Vec<Unread>) -> Loaded {
     let mut reading = Reading::new(texts);
     unread.into_iter().for_each(|file| reading.unread(file));

@@ -6,6 +6,7 @@
 //! owner goes on with them.
 
 mod about;
+mod asks;
 mod batch;
 mod called;
 mod child;
@@ -21,6 +22,7 @@ mod trouble;
 
 pub use about::About;
 pub use message::{Feed, Message, Perform};
+pub use sweep::Proof;
 pub use trouble::Tidings;
 
 use crate::base::ids::RunId;
@@ -90,6 +92,10 @@ pub struct Pump {
     callees: called::Callees,
     suspects: Suspects,
     swept: Option<Timestamp>,
+    /// Questions that incidents were told of.
+    asked: BTreeSet<String>,
+    /// What the last sweep could not put right.
+    failing: Vec<String>,
     /// The book that counts for incidents.
     live: Option<Live>,
     silences: Silences,
@@ -148,6 +154,8 @@ impl Pump {
             callees: called::Callees::default(),
             suspects: Suspects::new(),
             swept: None,
+            asked: BTreeSet::new(),
+            failing: Vec::new(),
             repairs: Vec::new(),
         }
     }
@@ -295,6 +303,7 @@ impl Pump {
             Message::Trouble(_) if self.stopping.is_some() => {}
             Message::Trouble(tidings) => self.tidings(tidings, now),
             Message::About(about) => return self.about_incidents(about, now),
+            Message::Prove(told) => drop(told.send(self.proof())),
             Message::Kill { run } => self.perform.kill(run),
             Message::Follow { run, feed, held } => {
                 let live = self.driver.run(run).is_some();

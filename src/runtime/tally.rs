@@ -40,6 +40,8 @@ pub struct Counts {
     pub turned_away: BTreeMap<&'static str, u64>,
     /// Calls that had to come and did not.
     pub heartbeats_missed: u64,
+    /// Calls of the watcher outside, by what became of them.
+    pub watched: BTreeMap<&'static str, u64>,
     /// Alerts that other systems sent, those told again included.
     pub alerts: u64,
     /// Incidents that were opened, by severity.
@@ -138,6 +140,11 @@ impl Tally {
     /// A call that had to come has not.
     pub fn heartbeat_missed(&self) {
         self.held().heartbeats_missed += 1;
+    }
+
+    /// The watcher outside was called, or was not.
+    pub fn watched(&self, what: &'static str) {
+        *self.held().watched.entry(what).or_default() += 1;
     }
 
     /// Alerts came.

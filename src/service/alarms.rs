@@ -51,7 +51,8 @@ impl Service {
         };
         *self.alerts.standing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(found.clone());
         if first {
-            self.make_sure(&known, now).await?;
+            // What other systems told of is in the same danger.
+            self.make_sure(&self.known_alerts().await?, now).await?;
         }
         let (changed, reminders) = changes(&book, &found, &known, now);
         if !reminders.is_empty() {
@@ -92,9 +93,9 @@ impl Service {
 
     /// Tells again what is known, where the process may have ended between writing it down and telling of it. Whoever has
     /// heard of it hears nothing new.
-    async fn make_sure(&self, known: &BTreeMap<String, Noted>, now: Timestamp) -> Result<(), Trouble> {
+    async fn make_sure(&self, known: &[Noted], now: Timestamp) -> Result<(), Trouble> {
         let (mut unheard_of, mut heard_of) = (Vec::new(), Vec::new());
-        for noted in known.values() {
+        for noted in known {
             let unheard = if noted.alert.firing {
                 let last = last_of_key(self.journal.as_ref(), &key_of(noted)).map_err(Trouble::Store)?;
                 let opened = last.and_then(|last| last.opened);

@@ -254,3 +254,30 @@ fn a_link_shows_to_who_looks_and_acts_once_for_who_presses() {
 fn text_of(out: &Output) -> String {
     text(&out.stdout)
 }
+
+/// A step that asks what became of it pages whoever owns the runbook, until somebody has answered.
+#[test]
+fn a_question_about_a_lost_attempt_pages_the_owner() {
+    let site = Site::new("exit 1");
+    let copies =
+        "owner: platform\nsteps: [ { id: copy, shell: 'echo $$ > pid; exec sleep 600', on_interrupt: ask } ]\n";
+    fs::write(site.home.path("runbooks/copies.yaml"), format!("runbook: copies\n{copies}")).unwrap();
+    let daemon = Daemon::start(&site.home);
+    site.well(&["run", "copies", "--detach"]);
+    let begun = || fs::read_to_string(site.home.path("pid")).ok()?.trim().parse::<u32>().ok();
+    site.home.until("the step has begun", || begun().is_some());
+    let (_, keeper) = stepladder::keeper::keepers(&site.home.path(".stepladder")).pop().unwrap();
+    kill(u32::try_from(keeper.keeper.pid).unwrap(), Signal::KILL);
+    kill(begun().unwrap(), Signal::KILL);
+    site.home.until("anna is paged", || {
+        site.sent().iter().any(|page| page.to_string().contains("asks what became"))
+            && site.pages().iter().any(|page| page.starts_with("anna call"))
+    });
+    assert_eq!(site.last()["row"]["status"], "triggered");
+    let rows = site.home.rows();
+    let asks = rows.iter().find(|row| row["runbook"] == "copies").unwrap()["run"].as_str().unwrap();
+    site.well(&["answer", asks, "copy", "succeeded"]);
+    site.home.until("it is resolved", || site.rows(false).is_empty());
+    assert_eq!(site.last()["row"]["status"], "resolved");
+    drop(daemon);
+}

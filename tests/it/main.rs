@@ -59,6 +59,7 @@ mod transitions;
 mod trials;
 mod triggers;
 mod watched;
+mod watcher;
 mod why;
 mod wire;
 mod world;

@@ -46,41 +46,7 @@ impl House {
     fn new() -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let files = [("stepladder.yaml", ""), ("runbooks/hello.yaml", HELLO), ("runbooks/long.yaml", LONG)];
-        let texts: BTreeMap<String, Arc<str>> =
-            files.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
-        let listed: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-        let now = BookNow { texts, loaded: Arc::new(lang::load(&listed)) };
-        let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
-        let config = Config {
-            book_dir: data.path().into(),
-            data: data.path().into(),
-            settings: Arc::new(now.loaded.book.settings.clone()),
-            ladder: Arc::default(),
-            settings_text: "".into(),
-            keeping: stepladder::runtime::retention::Keeping::default(),
-            env: env.clone(),
-            program: PathBuf::from(env!("CARGO_BIN_EXE_stepladder")),
-            say: Arc::new(|_| false),
-        };
-        let owner = Owner::open(&config).expect("an owner");
-        let service = Service {
-            journal: Arc::clone(&owner.journal),
-            shelf: Arc::clone(&owner.shelf),
-            pump: Some(owner.pump.clone()),
-            files: Arc::new(move || Ok(now.clone())),
-            env,
-            alerts: Arc::default(),
-            paging: None,
-            secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
-            world: Arc::new(stepladder::runtime::owner::world(&config)),
-            data: data.path().into(),
-            node: "local".into(),
-            duty: None,
-            book: None,
-            once: Arc::default(),
-            tally: Arc::default(),
-            access: Arc::default(),
-        };
+        let (owner, service) = owner_of(&data, &files);
         let listener = socket::listen(data.path()).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(socket::serve(listener, service, async { drop(stopped.await) }));
@@ -106,6 +72,46 @@ impl Drop for House {
             let _ = std::process::Command::new("kill").arg(identity.keeper.pid.to_string()).status();
         }
     }
+}
+
+/// The owner of a data directory with that book, and its service.
+pub(crate) fn owner_of(data: &TempDir, files: &[(&str, &str)]) -> (Owner, Service) {
+    let texts: BTreeMap<String, Arc<str>> =
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect();
+    let listed: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
+    let now = BookNow { texts, loaded: Arc::new(lang::load(&listed)) };
+    let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+    let config = Config {
+        book_dir: data.path().into(),
+        data: data.path().into(),
+        settings: Arc::new(now.loaded.book.settings.clone()),
+        ladder: Arc::default(),
+        settings_text: "".into(),
+        keeping: stepladder::runtime::retention::Keeping::default(),
+        env: env.clone(),
+        program: PathBuf::from(env!("CARGO_BIN_EXE_stepladder")),
+        say: Arc::new(|_| false),
+    };
+    let owner = Owner::open(&config).expect("an owner");
+    let service = Service {
+        journal: Arc::clone(&owner.journal),
+        shelf: Arc::clone(&owner.shelf),
+        pump: Some(owner.pump.clone()),
+        files: Arc::new(move || Ok(now.clone())),
+        env,
+        alerts: Arc::default(),
+        paging: None,
+        secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
+        world: Arc::new(stepladder::runtime::owner::world(&config)),
+        data: data.path().into(),
+        node: "local".into(),
+        duty: None,
+        book: None,
+        once: Arc::default(),
+        tally: Arc::default(),
+        access: Arc::default(),
+    };
+    (owner, service)
 }
 
 async fn within<T>(what: impl Future<Output = T>) -> T {

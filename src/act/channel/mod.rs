@@ -21,6 +21,7 @@ mod sms;
 mod teams;
 mod telegram;
 mod voice;
+mod watcher;
 mod wire;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod tests;
 pub use inbound::{Reply, Said, slack as slack_inbound, telegram as telegram_inbound, twilio as twilio_inbound};
 pub use posted::Posted;
 pub use telegram::{answer as answer_telegram, listen as listen_telegram, poll as poll_telegram};
+pub use watcher::call as call_watcher;
 
 use crate::act::args::Args;
 use crate::act::channel::wire::{later, refused};

@@ -4,7 +4,8 @@ use crate::api::desk::{Desk, reply, told};
 use crate::api::present;
 use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, StartReply, StartRequest, Status};
 use crate::base::actor::Actor;
-use crate::service::{Broken, Keyed};
+use crate::service::{Broken, Keyed, Watched};
+use std::time::Duration;
 
 impl Desk {
     /// Asks the owner to let another one drive its runs.
@@ -33,6 +34,11 @@ impl Desk {
     /// Whether the thread that drives the runs answers.
     pub async fn beats(&self) -> bool {
         self.service.beats().await
+    }
+
+    /// Calls the watcher outside where all is well; what became of it, and when the next call is due.
+    pub async fn call_watcher(&self) -> (Watched, Option<Duration>) {
+        self.service.call_watcher().await
     }
 
     /// How everything stands.

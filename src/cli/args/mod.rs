@@ -5,6 +5,7 @@ mod contacts;
 mod daemon;
 mod incident;
 mod runs;
+mod simulate;
 mod store;
 
 pub use book::{
@@ -15,6 +16,7 @@ pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
 pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
+pub use simulate::{Simulate, SimulateIncident, SimulateWhat};
 pub use store::{Carry, Doctor, Store};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -111,6 +113,9 @@ pub enum Command {
     /// Show who is on call, until when, who is next, and how they are reached
     #[command(after_long_help = ONCALL_EXAMPLES)]
     Oncall(Oncall),
+    /// Play what would happen: the schedules of the coming days, or a night of the ladder
+    #[command(after_long_help = SIMULATE_EXAMPLES)]
+    Simulate(Simulate),
     /// Say what became of an instant at which something was due
     #[command(
         after_long_help = "Examples:\n  stepladder why backup '2026-11-24 02:30'\n  stepladder why backup 2026-11-24T01:30Z --json"
@@ -262,6 +267,14 @@ const CHECK_EXAMPLES: &str = "Examples:
   stepladder explain SL0101                 what a code means
 
 Exit codes: 0 nothing is wrong, 1 warnings under --strict, 3 errors.";
+
+const SIMULATE_EXAMPLES: &str = "Examples:
+  stepladder simulate --days 30                                    starts of a month, and where they pile up
+  stepladder simulate incident --severity P1 --at '2026-12-25 03:00'
+  stepladder simulate incident --severity P1 --level-1 fails=2m --ack-at 20m --channel-down slack
+  stepladder simulate incident --severity P2 --diff escalation.old.yaml
+
+From the files of the book as they are; nobody is told and nothing is started.";
 
 const ONCALL_EXAMPLES: &str = "Examples:
   stepladder oncall                                  of every rotation, now

@@ -29,6 +29,7 @@ pub mod schema;
 pub mod serve;
 pub mod show;
 pub mod silence;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod test;
@@ -52,6 +53,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::List(args)) => list::run(&args, settings),
         Some(Command::Next(args)) => next::run(&args, settings),
         Some(Command::Oncall(args)) => oncall::run(&args, settings),
+        Some(Command::Simulate(args)) => simulate::run(&args, settings),
         Some(Command::Graph(args)) => graph::run(&args, settings),
         Some(Command::Explain(args)) => explain::run(&args, settings),
         Some(Command::Init(_)) => init::run(settings),

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::systemd::Manager;
 use crate::cli::trouble::Trouble;
 use crate::runtime::clock;
-use crate::service::Looks;
+use crate::service::{Looks, Watched};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -72,10 +72,11 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let listener = desk.clone();
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
+    let watcher = Watch(tokio::spawn(call_watcher(desk.clone())));
     let http = serve_http(home, &desk).await?;
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, replies, alerts, http));
+    drop((watch, files, replies, alerts, watcher, http));
     ended
 }
 
@@ -201,6 +202,28 @@ async fn watch_alerts(desk: Desk) {
             }
         };
         sleep(wait).await;
+    }
+}
+
+/// Calls the watcher outside as long as all is well; says when that changes.
+async fn call_watcher(desk: Desk) {
+    let mut last = Watched::Nobody;
+    loop {
+        let begun = clock::ticks();
+        let (watched, every) = desk.call_watcher().await;
+        if watched != last {
+            match &watched {
+                Watched::Nobody => tracing::info!("no watcher outside is called any more"),
+                Watched::Called => tracing::info!("the watcher outside is called (`dead_man`)"),
+                Watched::Unreached(why) => tracing::error!(%why, "the watcher outside is not reached (`dead_man`)"),
+                Watched::Withheld(why) => {
+                    tracing::error!(%why, "the watcher outside is not called (`dead_man`): something is wrong here");
+                }
+            }
+            last = watched;
+        }
+        let took = clock::ticks().saturating_sub(begun);
+        sleep(every.unwrap_or(UNHEARD).saturating_sub(took)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Pump;
 use crate::base::ids::RunId;
 use crate::engine::decide::{Effect, Input};
-use crate::engine::event::{Event, Parent, Recorded};
+use crate::engine::event::{Event, Parent, Recorded, StepEvent};
 use crate::model::kind::Kind;
 use crate::runtime::driver::Order;
 use crate::runtime::plan::refusal;
@@ -55,9 +55,18 @@ impl Pump {
             self.run_ended(run);
             self.heed_end(run, &events, (self.clock)());
         }
+        if events.iter().any(|(_, recorded)| is_about_a_question(&recorded.event)) {
+            self.tell_questions((self.clock)());
+        }
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for event in events {
             followers.retain(|feed| feed.send(event.clone()).is_ok());
         }
     }
+}
+
+/// Whether somebody is asked what became of a lost attempt, or has answered.
+fn is_about_a_question(event: &Event) -> bool {
+    let Event::Step { event, .. } = event else { return false };
+    matches!(event, StepEvent::Asked { .. } | StepEvent::Answered { .. })
 }

@@ -47,17 +47,24 @@ impl Pump {
     }
 
     /// Takes up incidents that the index says have something left to do and nobody drives.
-    pub(super) fn take_up_forgotten_incidents(&mut self) -> Vec<String> {
-        let ids = past::open(self.journal.as_ref()).unwrap_or_default();
+    /// Returns what was put right, and what could not be.
+    pub(super) fn take_up_forgotten_incidents(&mut self) -> (Vec<String>, Vec<String>) {
+        let (mut repairs, mut failing) = (Vec::new(), Vec::new());
+        let ids = past::open(self.journal.as_ref()).unwrap_or_else(|error| {
+            failing.push(format!("the open incidents can't be read: {error}"));
+            Vec::new()
+        });
         let forgotten: Vec<IncidentId> = ids.into_iter().filter(|id| !self.incidents.has(*id)).collect();
-        let mut repairs = Vec::new();
         for id in forgotten {
             match self.restore_incident(id) {
                 Ok(()) => repairs.push(format!("nobody drove incident {id}")),
-                Err(why) => tracing::error!(incident = %id, %why, "an incident is set aside: nobody is paged about it"),
+                Err(why) => {
+                    tracing::error!(incident = %id, %why, "an incident is set aside: nobody is paged about it");
+                    failing.push(format!("incident {id} is set aside: {why}"));
+                }
             }
         }
-        repairs
+        (repairs, failing)
     }
 
     fn restore_incident(&mut self, id: IncidentId) -> Result<(), String> {

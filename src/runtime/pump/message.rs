@@ -8,7 +8,7 @@ use crate::escalation::event::Page;
 use crate::model::book::Settings;
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
-use crate::runtime::pump::{About, Tidings};
+use crate::runtime::pump::{About, Proof, Tidings};
 use crate::runtime::schedules::{Armed, Heard};
 use crate::schedule::decide::Input as ScheduleInput;
 use crate::schedule::key::ScheduleId;
@@ -80,6 +80,8 @@ pub enum Message {
         /// The answer.
         held: oneshot::Sender<bool>,
     },
+    /// Somebody wants to know whether somebody comes back to everything.
+    Prove(oneshot::Sender<Proof>),
     /// These are the schedules of the book, from now on all of them. Answered once each is armed.
     Arm {
         /// All of them.

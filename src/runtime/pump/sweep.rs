@@ -1,9 +1,11 @@
 //! The sweep, at the start and each minute: what nobody would come back to is taken up, counted, said aloud.
 
 use super::Pump;
+use crate::model::trouble::{Source, Trouble};
 use crate::runtime::driver::Witness;
 use crate::runtime::recover;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// How often everything unfinished is looked at.
 const EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -11,7 +13,21 @@ const EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How many repairs are remembered; each was in the log.
 const KEPT: usize = 1_000;
 
+/// What the last sweep came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// When it was made.
+    pub at: Option<Timestamp>,
+    /// To what nobody comes back, and why; a sentence each.
+    pub failing: Vec<String>,
+}
+
 impl Pump {
+    /// What the last sweep came to.
+    pub(super) fn proof(&self) -> Proof {
+        Proof { at: self.swept, failing: self.failing.clone() }
+    }
+
     pub(super) fn sweep_when_due(&mut self, now: Timestamp) {
         let fresh = |at: Timestamp| at <= now && now.duration_since(at) < EVERY;
         if !self.swept.is_some_and(fresh) {
@@ -24,7 +40,9 @@ impl Pump {
         self.swept = Some(now);
         let (mut orders, mut repairs) =
             recover::take_up_forgotten(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
-        repairs.extend(self.take_up_forgotten_incidents());
+        let (incidents, failing) = self.take_up_forgotten_incidents();
+        repairs.extend(incidents);
+        self.failing = failing;
         let journal = self.journal.as_ref();
         let perform = self.perform.as_ref();
         let witness = Witness {
@@ -38,11 +56,36 @@ impl Pump {
         for repair in &repairs {
             tracing::error!(%repair, "the sweep put something right");
         }
+        self.tell_repairs(&repairs, now);
+        self.tell_questions(now);
         self.pay_debts(now);
         self.settle_debts(now, true);
         self.repairs.extend(repairs);
         self.repairs.drain(..self.repairs.len().saturating_sub(KEPT));
         self.carry_out(orders);
         self.call_what_is_owed(now);
+    }
+
+    /// What had to be put right is a fault of ours: somebody has to know of it.
+    fn tell_repairs(&mut self, repairs: &[String], now: Timestamp) {
+        if repairs.is_empty() || self.without_incidents || self.live.is_none() {
+            return;
+        }
+        let text = format!(
+            "It is put right, and what it was about goes on. Please tell the developers, with the log of that time.\n\n{}",
+            repairs.join("\n")
+        );
+        let trouble = Trouble {
+            key: "engine/sweep".to_owned(),
+            title: "stepladder had lost sight of something".to_owned(),
+            text,
+            severity: Some("P3".to_owned()),
+            kind: Some("engine".to_owned()),
+            labels: BTreeMap::from([("component".to_owned(), "stepladder".to_owned())]),
+            owner: None,
+            source: Source::Engine { part: "sweep".to_owned() },
+            link: None,
+        };
+        self.trouble(trouble, None, None, now);
     }
 }

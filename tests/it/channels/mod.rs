@@ -1,7 +1,7 @@
 //! Channels against providers on loopback: the forms that are sent, and what every sort of answer means.
 
 mod contacts;
-mod fake;
+pub(crate) mod fake;
 mod mail;
 
 use crate::channels::fake::{Answer, Fake, say};
