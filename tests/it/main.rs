@@ -41,6 +41,7 @@ mod owner;
 mod pinned;
 mod reading;
 mod reload;
+mod requirements;
 mod rules;
 mod run;
 mod rust_text;
