@@ -1,6 +1,7 @@
 //! Why a use case can't be: sentences, split where a caller branches.
 
 use crate::base::actor::Role;
+use crate::base::span::show_size;
 use jiff::Timestamp;
 
 /// Why not.
@@ -66,7 +67,9 @@ pub enum Trouble {
     },
     /// Too little space for a new run.
     #[error(
-        "{free} bytes are free where the data is, less than the {least} of `keep.min_free`: no new runs are started"
+        "{} are free where the data is, less than the {} of `keep.min_free`: no new runs are started",
+        show_size(*.free),
+        show_size(*.least)
     )]
     NoSpace {
         /// Free.

@@ -48,9 +48,9 @@ impl Html {
         Self { at: At::Text, tag: String::new(), name: String::new(), value: String::new() }
     }
 
-    /// Whether two branches end in the same place.
+    /// Whether two branches end in the same place. In text nothing counts of the element that was read last.
     pub(super) fn agrees(&self, other: &Self) -> bool {
-        self.at == other.at && self.tag == other.tag && (self.name == other.name || self.at == At::Text)
+        self.at == other.at && (self.at == At::Text || self.tag == other.tag && self.name == other.name)
     }
 
     /// What follows may come after either branch: of a URL, the one that has said less counts.

@@ -45,7 +45,7 @@ fn book() -> Vec<(String, Arc<str>)> {
 }
 
 /// The findings, one line each: `file:line CODE message`.
-fn told(loaded: &Loaded) -> Vec<String> {
+pub(crate) fn told(loaded: &Loaded) -> Vec<String> {
     let line = |finding: &stepladder::diagnostic::Diagnostic| {
         let source = loaded.sources.get(finding.spot.file);
         let line = source.text[..finding.spot.start].matches('\n').count() + 1;
@@ -64,7 +64,7 @@ fn the_book_of_this_repository_has_nothing_wrong() {
 }
 
 /// The YAML blocks of a page, each with its heading's last word and its first line's number.
-fn blocks(page: &str) -> Vec<(String, usize, String)> {
+pub(crate) fn blocks(page: &str) -> Vec<(String, usize, String)> {
     let (mut found, mut heading, mut open) = (Vec::new(), String::new(), None::<(usize, String)>);
     for (number, line) in page.lines().enumerate() {
         match (&mut open, line) {
@@ -128,7 +128,9 @@ fn parts(block: &str) -> Vec<(String, String)> {
 #[test]
 fn yaml_in_the_documents_passes_the_checker() {
     let readme = ("README.md".to_owned(), std::fs::read_to_string(root().join("README.md")).unwrap());
-    let pages = files("docs", "md").into_iter().filter(|(path, _)| !path.starts_with("docs/codes/"));
+    // The cookbook is held to more than this: `cookbook.rs`.
+    let apart = |path: &str| path.starts_with("docs/codes/") || path == "docs/cookbook.md";
+    let pages = files("docs", "md").into_iter().filter(|(path, _)| !apart(path));
     let mut wrong = Vec::new();
     let mut seen = 0;
     for (path, page) in pages.chain([readme]) {

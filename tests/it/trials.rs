@@ -11,10 +11,10 @@ use stepladder::diagnostic::render::Style;
 use stepladder::lang::load;
 use stepladder::service::trial::{Tests, Tried, Verdict};
 
-const STYLE: Style = Style { color: false, unicode: true, width: 110 };
+pub(crate) const STYLE: Style = Style { color: false, unicode: true, width: 110 };
 
 /// Every test of a book, tried; real time is none, so that what is said is the same each time.
-fn session(files: &[(String, Arc<str>)]) -> Session {
+pub(crate) fn session(files: &[(String, Arc<str>)]) -> Session {
     let tests = Tests::new(Arc::new(load(files))).unwrap();
     let tried: Vec<Tried> = (0..tests.all().len())
         .filter_map(|index| tests.try_one(index))

@@ -16,12 +16,14 @@ pub fn markdown(detail: &IncidentDetail, report: &Report) -> String {
     fact("Incident", row.incident.clone());
     fact("State", row.status.clone());
     fact("Opened", format!("{:.0}", report.opened));
-    fact("Told of by", format!("{}, {} times", detail.source, row.count));
+    let times = if row.count == 1 { "once".to_owned() } else { format!("{} times", row.count) };
+    fact("Told of by", format!("{}, {times}", detail.source));
     let span = |span: Option<jiff::SignedDuration>| span.map_or_else(|| "not yet".to_owned(), length);
     fact("Time to acknowledge", span(report.to_acknowledge));
     fact("Time to resolve", span(report.to_resolve));
-    if let Some(reason) = &row.reason {
-        fact("Ended", one_line(reason));
+    if let Some(at) = row.resolved {
+        let why = row.reason.as_deref().map(one_line).filter(|why| !why.is_empty());
+        fact("Ended", why.map_or_else(|| format!("{at:.0}"), |why| format!("{at:.0}, {why}")));
     }
     for (level, time) in &report.levels {
         fact(&format!("On level {level}"), length(*time));

@@ -89,7 +89,7 @@ pub struct Runs {
 /// `show`
 #[derive(Debug, Clone, Args)]
 pub struct Show {
-    /// The run: its id, the beginning or the end of it, or `last`
+    /// The run: its id, the beginning or the end of it, a runbook's name for its last run, or `last`
     #[arg(value_name = "RUN", default_value = "last")]
     pub run: String,
     /// Print JSON: the row, the outline and every event
@@ -100,7 +100,7 @@ pub struct Show {
 /// `logs`
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
-    /// The run: its id, the beginning or the end of it, or `last`
+    /// The run: its id, the beginning or the end of it, a runbook's name for its last run, or `last`
     #[arg(value_name = "RUN", default_value = "last")]
     pub run: String,
     /// Only this step and what is inside it
@@ -120,7 +120,7 @@ pub struct Logs {
 /// `cancel`
 #[derive(Debug, Clone, Args)]
 pub struct Cancel {
-    /// The run: its id, the beginning or the end of it, or `last`
+    /// The run: its id, the beginning or the end of it, a runbook's name for its last run, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
     /// Why, for the record
@@ -134,7 +134,7 @@ pub struct Cancel {
 /// `retry`
 #[derive(Debug, Clone, Args)]
 pub struct Retry {
-    /// The run: its id, the beginning or the end of it, or `last`
+    /// The run: its id, the beginning or the end of it, a runbook's name for its last run, or `last`
     #[arg(value_name = "RUN", default_value = "last")]
     pub run: String,
     /// Print every event as a line of JSON; the live view goes to stderr
@@ -145,7 +145,7 @@ pub struct Retry {
 /// `answer`
 #[derive(Debug, Clone, Args)]
 pub struct Answer {
-    /// The run: its id, the beginning or the end of it, or `last`
+    /// The run: its id, the beginning or the end of it, a runbook's name for its last run, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
     /// The step that waits

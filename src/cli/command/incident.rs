@@ -64,7 +64,8 @@ fn line(row: &IncidentRow, now: Timestamp) -> Vec<Cell> {
 /// Takes an incident.
 pub async fn ack(args: &Ack, settings: &Settings) -> Result<Exit, Trouble> {
     let asked = ActRequest { reason: args.note.clone(), who: args.who.clone(), ..ActRequest::default() };
-    act(settings, &args.which.incident, "ack", asked, "is yours").await
+    let whose = args.who.as_ref().map_or_else(|| "is yours".to_owned(), |who| format!("is {who}'s"));
+    act(settings, &args.which.incident, "ack", asked, &whose).await
 }
 
 /// Does what is to be done about one.
@@ -115,14 +116,8 @@ pub async fn run(args: &Incident, settings: &Settings) -> Result<Exit, Trouble> 
         }
         IncidentWhat::Duty { which, level, number, undo } => {
             let asked = ActRequest { level: Some(*level), number: Some(*number), undone: *undo, ..plain() };
-            act(
-                settings,
-                &which.incident,
-                "duty",
-                asked,
-                if *undo { "has that duty again" } else { "has one duty less" },
-            )
-            .await
+            let how = if *undo { "to be done again" } else { "done" };
+            act(settings, &which.incident, "duty", asked, &format!("has duty {level}.{number} {how}")).await
         }
         IncidentWhat::Resolve { which, reason } => {
             let asked = ActRequest { reason: reason.clone(), ..plain() };

@@ -120,7 +120,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "confirm",
         Shape::Verbatim,
-        "Asked before it starts: on a terminal a question, elsewhere answered with `stepladder answer RUN STEP go`.",
+        "Asked before it starts: on a terminal a question, elsewhere answered with `stepladder answer RUN STEP go`. The step's timeout does not count meanwhile; the run's does.",
     ),
     key(
         "output",
