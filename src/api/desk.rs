@@ -133,6 +133,14 @@ impl Desk {
         present::detail(&self.service, run_id(run)?).map_err(told)
     }
 
+    /// That a run was not set aside.
+    ///
+    /// # Errors
+    /// Why it was.
+    pub fn is_driven_on(&self, run: &str) -> Result<(), Problem> {
+        self.service.is_driven_on(run_id(run)?).map_err(told)
+    }
+
     /// The plan that a finished dry run makes.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::engine::scope;
 use crate::engine::turn::{Halt, Sum, Turn, ended};
 use crate::model::perform::Failure;
 use crate::model::policy::{FailureKind, Foreach};
-use crate::model::step::{Step, StepKind};
+use crate::model::step::{Step, StepKind, Wait};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -114,6 +114,13 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// What the probe of a `wait` said last, where it was not what is waited for.
+    fn last_look(&self, place: &Place, step: &Step) -> Option<String> {
+        let waits = matches!(step.kind, StepKind::Wait(Wait::Probe { .. }));
+        let looks = self.run.inside(place).filter(|_| waits).filter_map(|(_, look)| look.ended()?.failure.as_ref());
+        looks.last().map(|failure| failure.message.clone())
+    }
+
     /// A pass is through: its result is recorded and it goes the way of every attempt.
     fn close(
         &mut self,
@@ -125,7 +132,9 @@ impl<'a> Turn<'a> {
         timed_out: bool,
     ) -> Result<(), IllegalEvent> {
         if timed_out {
-            pass.failure = Some(Failure::new(FailureKind::Timeout, too_long(step, open)));
+            let mut message = too_long(step, open);
+            message.extend(self.last_look(place, step).map(|said| format!("; the last look: {said}")));
+            pass.failure = Some(Failure::new(FailureKind::Timeout, message));
         }
         let (samples, problem) = match pass.failure {
             None if !pass.cancelled => self.samples(place, step, &pass.output),

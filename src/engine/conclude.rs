@@ -200,6 +200,10 @@ impl<'a> Turn<'a> {
         let (Some(run), Some(policy)) = (self.run.steps.get(place), retry::policy(step.retry.as_ref(), failure)) else {
             return Next::NoMore;
         };
+        // Items have attempts of their own: the whole is not tried again because of them.
+        if step.foreach.is_some() && place.last().item.is_none() && !run.items.is_empty() {
+            return Next::NoMore;
+        }
         let attempted = retry::Attempted {
             seed: self.run.started.seed,
             place,

@@ -12,6 +12,7 @@
 mod around;
 mod baseline;
 mod begin;
+mod bounded;
 pub mod call;
 mod composite;
 mod conclude;

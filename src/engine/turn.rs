@@ -3,6 +3,7 @@
 use crate::base::address::{Lane, Place};
 use crate::base::ids::Name;
 use crate::base::level::{Level, Outcome};
+use crate::engine::bounded::bounded;
 use crate::engine::decide::{Decision, Effect};
 use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
 use crate::engine::evolve::{IllegalEvent, evolve};
@@ -99,7 +100,7 @@ impl<'a> Turn<'a> {
 
     /// Records an event; the state moves with it. Where the clock was set back, it is dated like the one before.
     pub(super) fn emit(&mut self, event: Event) -> Result<(), IllegalEvent> {
-        let recorded = Recorded { at: self.now.max(self.run.latest), event };
+        let recorded = Recorded { at: self.now.max(self.run.latest), event: bounded(event) };
         evolve(self.run, &recorded)?;
         self.events.push(recorded);
         Ok(())

@@ -332,6 +332,7 @@ impl Pump {
                     tracing::error!(%run, %reason, "a run is quarantined: it is not driven any further, everything else is");
                     self.followers.remove(&run);
                     self.schedules.gone(run);
+                    self.tell_set_aside(run, reason.clone());
                     self.answer_start(run, Err(reason));
                 }
             }

@@ -1,5 +1,6 @@
 //! What an owner counts while it drives: ends of runs and steps, and how long the journal takes. Since its start, in memory.
 
+use crate::base::ids::RunId;
 use crate::engine::event::{Event, Recorded, StepEvent};
 use crate::escalation::event as incident;
 use crate::runtime::schedules::Fired;
@@ -56,9 +57,9 @@ pub struct Counts {
     pub breaches: BTreeMap<&'static str, u64>,
 }
 
-/// The counts, shared by who counts and who asks.
+/// The counts, shared by who counts and who asks; and the runs that were set aside.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<Counts>);
+pub struct Tally(Mutex<Counts>, Mutex<BTreeMap<RunId, String>>);
 
 impl Counts {
     fn incident(&mut self, event: &incident::Event) {
@@ -140,6 +141,23 @@ impl Tally {
     /// A call that had to come has not.
     pub fn heartbeat_missed(&self) {
         self.held().heartbeats_missed += 1;
+    }
+
+    /// A run is not driven any further, and why.
+    pub fn set_aside(&self, run: RunId, why: String) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(run, why);
+    }
+
+    /// Why a run is not driven any further, where it was set aside.
+    #[must_use]
+    pub fn why_set_aside(&self, run: RunId) -> Option<String> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned()
+    }
+
+    /// Every run that was set aside, and why.
+    #[must_use]
+    pub fn all_set_aside(&self) -> BTreeMap<RunId, String> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The watcher outside was called, or was not.

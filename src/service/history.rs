@@ -241,6 +241,9 @@ impl Service {
 
     /// How an unfinished run stands, and what it waits to be told.
     fn unfinished_state(&self, run: RunId) -> (RunState, Option<String>) {
+        if let Some(why) = self.tally.why_set_aside(run) {
+            return (RunState::Quarantined, Some(why));
+        }
         let Ok(run) = self.run(run) else { return (RunState::Quarantined, None) };
         if self.pump.is_none() {
             return (RunState::Stranded, None);
@@ -250,6 +253,17 @@ impl Service {
             RunPhase::Queued { .. } => (RunState::Queued, None),
             RunPhase::At(_) | RunPhase::Ended(_) if asks.is_some() => (RunState::Waiting, asks),
             RunPhase::At(_) | RunPhase::Ended(_) => (RunState::Running, None),
+        }
+    }
+
+    /// That a run was not set aside.
+    ///
+    /// # Errors
+    /// [`Trouble::Quarantined`] where it was.
+    pub fn is_driven_on(&self, run: RunId) -> Result<(), Trouble> {
+        match self.tally.why_set_aside(run) {
+            Some(why) => Err(Trouble::Quarantined { run: run.to_string(), why }),
+            None => Ok(()),
         }
     }
 
@@ -282,14 +296,17 @@ impl Service {
         let rows = self.runs(&wanted)?;
         if text == "last" {
             // A run that another one called is no run that anybody means by it.
-            let own = rows.iter().find(|row| row.parent.is_none());
+            let mut own = rows.iter().filter(|row| row.parent.is_none());
+            // Nor is a dry run, unless there is nothing else.
+            let own = own.clone().find(|row| !row.dry).or_else(|| own.next());
             return own.map(|row| row.run).ok_or(Trouble::NoRun(text));
         }
         let fits = |id: &str| id.starts_with(&text) || id.ends_with(&text);
         let found: Vec<_> = rows.iter().filter(|row| fits(&row.run.to_string())).collect();
         match found.as_slice() {
             [] => {
-                let newest = rows.iter().find(|row| row.runbook == text);
+                let mut own = rows.iter().filter(|row| row.runbook == text);
+                let newest = own.clone().find(|row| !row.dry).or_else(|| own.next());
                 newest.map(|row| row.run).ok_or(Trouble::NoRun(text))
             }
             [one] => Ok(one.run),
@@ -318,6 +335,7 @@ impl Service {
         if feed.is_none() {
             // Whoever follows must hear of it when nothing will come any more.
             self.run(run)?;
+            self.is_driven_on(run)?;
         }
         Ok(Follow { past, feed })
     }

@@ -205,6 +205,7 @@ impl Service {
         if let Some(ended) = state.ended() {
             return Err(Trouble::Ended { run: run.to_string(), outcome: ended.outcome.to_string() });
         }
+        self.is_driven_on(run)?;
         Ok((self.pinned(&state)?, state))
     }
 }

@@ -168,6 +168,9 @@ fn what_is_done_is_written_down_and_a_token_is_kept_as_a_hash() {
     let (admin, operator) = (site.token("admin"), site.token("operator"));
     assert_eq!(site.ask("POST /api/v1/runs", &operator, r#"{"runbook":"noop"}"#).status, 201);
     assert_eq!(site.ask("POST /api/v1/runs", &operator, r#"{"runbook":"nope"}"#).status, 404);
+    // A key that nobody knows is no run for real.
+    let typo = site.ask("POST /api/v1/runs", &operator, r#"{"runbook":"noop","dry_run":true}"#);
+    assert!((400..500).contains(&typo.status) && typo.body.contains("dry_run"), "{} {}", typo.status, typo.body);
     assert_eq!(site.home.run(&["run", "noop"]).status.code(), Some(0));
     site.home
         .until("all is written down", || site.ask("GET /api/v1/audit", &admin, "").body.matches("/runs").count() == 3);

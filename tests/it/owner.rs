@@ -285,3 +285,46 @@ pub(crate) fn walk(dir: &Path, each: &mut dyn FnMut(&Path, &[u8])) {
         }
     }
 }
+
+/// What a step says of itself may be anything it was given: it is cut, and the run goes on.
+#[test]
+fn a_long_line_of_a_log_or_a_reason_strands_nothing() {
+    let home = Home::new(&[
+        (
+            "long",
+            "steps:\n  - { id: a, shell: \"head -c 70000 /dev/zero | tr '\\\\0' x\" }\n  - { id: b, log: '{{ steps.a.output.stdout }}' }\n  \
+             - { id: c, fail: 'it said {{ steps.a.output.stdout }}' }\n  - { id: d, when: steps.c.failed, shell: 'echo > after' }\n",
+        ),
+        (
+            "slow",
+            "steps:\n  - { id: a, shell: 'echo > began; sleep 60' }\nfinally: [ { id: z, shell: 'echo > tidied' } ]\n",
+        ),
+    ]);
+    let out = home.run(&["run", "long"]);
+    assert_eq!(out.status.code(), Some(2), "{}{}", text(&out.stdout), text(&out.stderr));
+    assert!(text(&out.stdout).contains("bytes more)"), "it says how much is missing");
+    assert!(home.path("after").exists(), "what comes behind it has run");
+    let run = home.start(&["run", "slow"]);
+    home.until("the step has begun", || home.path("began").exists());
+    let out = home.run(&["cancel", "last", "--reason", &"y".repeat(100_000)]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(home.path("tidied").exists(), "`finally` ran");
+}
+
+/// Settings that do not pass their checks are not what was meant: no run begins by them.
+#[test]
+fn no_run_begins_by_settings_that_do_not_pass_their_checks() {
+    let home = Home::new(&[("good", "steps: [ { id: a, shell: 'echo > began' } ]\n")]);
+    assert_eq!(home.run(&["run", "good"]).status.code(), Some(0));
+    fs::remove_file(home.path("began")).unwrap();
+    fs::write(home.path("stepladder.yaml"), "timezone: Nope\nrots: {}\n").unwrap();
+    let out = home.run(&["run", "good"]);
+    assert_eq!(out.status.code(), Some(3), "{}", text(&out.stdout));
+    assert!(text(&out.stderr).contains("does not pass its checks"), "{}", text(&out.stderr));
+    assert!(!home.path("began").exists());
+    // What is there can be looked at all the same.
+    let out = home.run(&["runs"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("good") && text(&out.stderr).contains("does not pass"), "{}", text(&out.stderr));
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Start a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// The runbook's name.
     pub runbook: String,
@@ -40,6 +41,7 @@ pub struct StartReply {
 
 /// Run again what failed, with the same pinned text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// The run to repeat.
     pub run: String,
@@ -47,6 +49,7 @@ pub struct RetryRequest {
 
 /// End a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// The run.
     pub run: String,
@@ -70,6 +73,7 @@ pub enum CancelMode {
 
 /// Answer a question that a step waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AnswerRequest {
     /// The run.
     pub run: String,

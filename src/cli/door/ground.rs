@@ -35,6 +35,8 @@ pub(super) struct Ground {
     files: Files,
     memo: Memo,
     purpose: Purpose,
+    /// Whether the settings do not pass their checks: what is read of them is not what was meant.
+    doubtful: bool,
     pub(super) duty: Arc<Duty>,
 }
 
@@ -52,13 +54,23 @@ pub(super) fn tries() -> u64 {
 impl Ground {
     /// The ground that a book names.
     pub(super) fn of(settings: &Settings, book: &Path, purpose: Purpose) -> Result<Self, Trouble> {
-        let (config, files) = config(settings, book, purpose)?;
+        let (config, files, doubtful) = config(settings, book, purpose)?;
         let stay = if purpose == Purpose::Serve { Stay::Lasting } else { Stay::Passing };
-        Ok(Self { config, files, memo: Memo::default(), purpose, duty: Arc::new(Duty::new(stay, clock::now())) })
+        Ok(Self {
+            config,
+            files,
+            memo: Memo::default(),
+            purpose,
+            doubtful,
+            duty: Arc::new(Duty::new(stay, clock::now())),
+        })
     }
 
     /// The way to the runs: by owning them where that is wanted and possible, else by asking who does.
     pub(super) async fn find_way(&self) -> Result<(Way, Option<Owned>), Trouble> {
+        if self.doubtful {
+            return self.find_way_in_doubt().await;
+        }
         let mut held = None;
         for _ in 0..tries() {
             match self.try_to_own() {
@@ -85,6 +97,25 @@ impl Ground {
         }
         let why = held.map_or_else(|| "nobody answers".into(), |held| held.to_string());
         Err(Trouble::new(format!("{why}; it does not answer on its socket")))
+    }
+
+    /// The same where the settings do not pass their checks: who serves the book goes by their last good text, and nobody
+    /// begins to drive runs by a zone, roots and channels that were not meant.
+    async fn find_way_in_doubt(&self) -> Result<(Way, Option<Owned>), Trouble> {
+        let client = Client::new(&self.config.data);
+        if client.answers().await {
+            return Ok((Way::There(client), None));
+        }
+        if matches!(self.purpose, Purpose::Look | Purpose::Adopt) {
+            output::aside(&format!(
+                "note: `{BOOK_FILE}` does not pass its checks; what can be read of it counts here: `stepladder check {BOOK_FILE}`"
+            ));
+            return self.try_to_own().map_err(|error| Trouble::new(error.to_string()));
+        }
+        Err(Trouble::new(format!(
+            "`{BOOK_FILE}` does not pass its checks, and nobody serves this book by an earlier text of it"
+        ))
+        .help(format!("`stepladder check {BOOK_FILE}` shows what is wrong")))
     }
 
     fn try_to_own(&self) -> Result<(Way, Option<Owned>), OpenError> {
@@ -183,11 +214,13 @@ fn last_good(book: &Path) -> Result<Loaded, Trouble> {
 
 /// The place in which messages are sent without an owner: to test the ways to people.
 pub(super) fn world(settings: &Settings, book: &Path) -> Result<World, Trouble> {
-    config(settings, book, Purpose::Look).map(|(config, _)| owner::world(&config))
+    config(settings, book, Purpose::Look).map(|(config, ..)| owner::world(&config))
 }
 
-fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files), Trouble> {
+fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files, bool), Trouble> {
     let loaded = if purpose == Purpose::Serve { Arc::new(last_good(book)?) } else { settings.memo.load(book)?.loaded };
+    let wrong = loaded.findings.files_with_errors();
+    let doubtful = loaded.sources.iter().any(|(id, source)| source.name == BOOK_FILE && wrong.contains(&id));
     let text =
         loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE).map(|(_, source)| Arc::clone(&source.text));
     let program =
@@ -216,5 +249,5 @@ fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config,
     };
     let memo = settings.memo.clone();
     let files: Files = Arc::new(move || memo.load(&book_dir).map_err(|trouble| trouble.to_string()));
-    Ok((config, files))
+    Ok((config, files, doubtful))
 }

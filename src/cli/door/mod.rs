@@ -194,6 +194,9 @@ impl Door {
                     Way::Here(desk) if desk.run(run).is_err_and(|problem| problem.kind == "quarantined") => {
                         said(desk.run(run)).err().unwrap_or(Trouble::ReaderGone)
                     }
+                    Way::Here(desk) if desk.is_driven_on(run).is_err() => {
+                        said(desk.is_driven_on(run)).err().unwrap_or(Trouble::ReaderGone)
+                    }
                     Way::Here(_) | Way::There(_) => {
                         let why = self.home.broken().unwrap_or_else(|| "nobody drives it right now".into());
                         Trouble::new(why).help("`stepladder drive` goes on with it")

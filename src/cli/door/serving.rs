@@ -62,6 +62,8 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
         return Err(Trouble::new("the runs are driven by another process"));
     };
     let mut pulse = pulse(manager.watchdog().unwrap_or(PULSE));
+    // Nothing is started by a daemon that can't have its address.
+    let http = listen(home, &desk).await?;
     desk.arm().await?;
     let notice = Notice::of(book);
     if notice.is_none() {
@@ -73,7 +75,7 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
     let watcher = Watch(tokio::spawn(call_watcher(desk.clone())));
-    let http = serve_http(home, &desk).await?;
+    let http = http.map(|http| Watch(tokio::spawn(http.serve())));
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
     drop((watch, files, replies, alerts, watcher, http));
@@ -113,12 +115,12 @@ async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
     }
 }
 
-/// Serves HTTP over TCP where the settings say so.
-async fn serve_http(home: &Home, desk: &Desk) -> Result<Option<Watch>, Trouble> {
+/// Takes the address that the settings name, to serve HTTP over TCP there.
+async fn listen(home: &Home, desk: &Desk) -> Result<Option<http::Http>, Trouble> {
     let Some(listen) = home.listen() else { return Ok(None) };
     let (http, address) = http::listen(desk.clone(), &listen).await.map_err(Trouble::new)?;
     tracing::info!(%address, tls = listen.tls.is_some(), "HTTP is served; `stepladder token create NAME` lets somebody in");
-    Ok(Some(Watch(tokio::spawn(http.serve()))))
+    Ok(Some(http))
 }
 
 /// A task of the daemon, ended with it.

@@ -1,6 +1,7 @@
 //! The sweep, at the start and each minute: what nobody would come back to is taken up, counted, said aloud.
 
 use super::Pump;
+use crate::base::ids::RunId;
 use crate::model::trouble::{Source, Trouble};
 use crate::runtime::driver::Witness;
 use crate::runtime::recover;
@@ -25,7 +26,8 @@ pub struct Proof {
 impl Pump {
     /// What the last sweep came to.
     pub(super) fn proof(&self) -> Proof {
-        Proof { at: self.swept, failing: self.failing.clone() }
+        let runs = self.tally.all_set_aside().into_iter().map(|(run, why)| format!("run {run} is set aside: {why}"));
+        Proof { at: self.swept, failing: self.failing.iter().cloned().chain(runs).collect() }
     }
 
     pub(super) fn sweep_when_due(&mut self, now: Timestamp) {
@@ -64,6 +66,29 @@ impl Pump {
         self.repairs.drain(..self.repairs.len().saturating_sub(KEPT));
         self.carry_out(orders);
         self.call_what_is_owed(now);
+    }
+
+    /// A run is not driven any further: whoever asks for it learns that, and somebody has to look.
+    pub(super) fn tell_set_aside(&mut self, run: RunId, why: String) {
+        self.tally.set_aside(run, why.clone());
+        if self.without_incidents || self.live.is_none() {
+            return;
+        }
+        let begun = recover::read_run(self.journal.as_ref(), run).ok().flatten();
+        let name = begun.map_or_else(|| "a run".to_owned(), |begun| begun.started.runbook.to_string());
+        let trouble = Trouble {
+            key: format!("engine/run/{run}"),
+            title: format!("{name}: run {run} can't go on"),
+            text: format!("{why}\n\nWhat its steps have started may still be at work, and what it holds stays held."),
+            severity: Some("P2".to_owned()),
+            kind: Some("engine".to_owned()),
+            labels: BTreeMap::from([("component".to_owned(), "stepladder".to_owned()), ("runbook".to_owned(), name)]),
+            owner: None,
+            source: Source::Engine { part: "run".to_owned() },
+            link: None,
+        };
+        let now = (self.clock)();
+        self.trouble(trouble, None, None, now);
     }
 
     /// What had to be put right is a fault of ours: somebody has to know of it.
