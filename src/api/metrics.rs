@@ -77,7 +77,7 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     );
     fires(&mut page, counts);
     calls(&mut page, counts);
-    incidents(&mut page, counts, &gauges.severities);
+    incidents(&mut page, counts, gauges);
     let help = "How long batches took to become durable";
     histogram(&mut page, "append_duration_seconds", help, &STRETCHES, &counts.appends, counts.append_micros);
     let refused = [(vec![], number(counts.refused))];
@@ -119,16 +119,18 @@ fn calls(page: &mut String, counts: &Counts) {
 }
 
 /// What became of incidents and pages.
-fn incidents(page: &mut String, counts: &Counts, severities: &[String]) {
-    let mut opened: BTreeMap<&String, u64> = severities.iter().map(|severity| (severity, 0)).collect();
+fn incidents(page: &mut String, counts: &Counts, gauges: &Gauges) {
+    let mut opened: BTreeMap<&String, u64> = gauges.severities.iter().map(|severity| (severity, 0)).collect();
     opened.extend(counts.incidents_opened.iter().map(|(severity, count)| (severity, *count)));
     let opened: Vec<Row> =
         opened.into_iter().map(|(severity, count)| (vec![("severity", severity.clone())], number(count))).collect();
     family(page, "incidents_opened_total", "counter", "Incidents opened since the start, by severity", &opened);
     let ended = counted("how", words::ENDINGS, &counts.incidents_ended);
     family(page, "incidents_ended_total", "counter", "Incidents ended since the start, by how", &ended);
+    let mut climbs: BTreeMap<u32, u64> = gauges.levels.iter().map(|level| (*level, 0)).collect();
+    climbs.extend(&counts.climbs);
     let climbs: Vec<Row> =
-        counts.climbs.iter().map(|(level, count)| (vec![("level", level.to_string())], number(*count))).collect();
+        climbs.into_iter().map(|(level, count)| (vec![("level", level.to_string())], number(count))).collect();
     family(page, "incident_levels_total", "counter", "Levels of the ladder entered since the start", &climbs);
     let pages = counted("fate", words::PAGES, &counts.pages);
     family(page, "pages_total", "counter", "Messages about incidents since the start, by what became of them", &pages);
@@ -294,9 +296,12 @@ mod tests {
         }
         let mut page = String::new();
         let counts = Counts { incidents_opened: [("P2".to_owned(), 5)].into(), ..Counts::default() };
-        incidents(&mut page, &counts, &["P1".to_owned(), "P2".to_owned()]);
+        let gauges =
+            Gauges { severities: vec!["P1".to_owned(), "P2".to_owned()], levels: vec![1], ..Gauges::default() };
+        incidents(&mut page, &counts, &gauges);
         assert!(page.contains("opened_total{severity=\"P1\"} 0\n"), "{page}");
         assert!(page.contains("opened_total{severity=\"P2\"} 5\n"), "{page}");
+        assert!(page.contains("levels_total{level=\"1\"} 0\n"), "{page}");
         assert!(page.contains("pages_total{fate=\"failed\"} 0\n"), "{page}");
     }
 

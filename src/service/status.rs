@@ -54,6 +54,8 @@ pub struct Gauges {
     pub free: Option<u64>,
     /// The severities of the ladder.
     pub severities: Vec<String>,
+    /// The levels of the ladder.
+    pub levels: Vec<u32>,
 }
 
 /// A run that has not ended.
@@ -128,7 +130,8 @@ impl Service {
         let book = self.current_book().ok();
         let ladder = book.as_ref().and_then(|book| book.escalation.as_ref());
         let severities = ladder.map(|ladder| ladder.severities.keys().cloned().collect()).unwrap_or_default();
-        Gauges { keepers: crate::keeper::keepers(&self.data).len(), free, severities }
+        let levels = ladder.map(|ladder| ladder.levels.keys().copied().collect()).unwrap_or_default();
+        Gauges { keepers: crate::keeper::keepers(&self.data).len(), free, severities, levels }
     }
 
     /// What a queued run waits for, and who holds it.
