@@ -35,6 +35,7 @@ mod words {
     pub(super) const CALLS: &[&str] = &["webhook", "alert", "run_ended", "file", "startup", "heartbeat"];
     pub(super) const TURNED_AWAY: &[&str] =
         &["unknown", "unproved", "unreadable", "too-large", "inputs", "no-space", "not-served"];
+    pub(super) const WATCHED: &[&str] = &["called", "unreached", "withheld", "nobody"];
     pub(super) const ENDINGS: &[&str] = &["person", "cleared", "mended", "step"];
     pub(super) const PAGES: &[&str] = &["ordered", "accepted", "delivered", "read", "failed", "withdrawn"];
     pub(super) const CLOCKS: &[&str] = &["response", "escalation"];
@@ -115,7 +116,7 @@ fn calls(page: &mut String, counts: &Counts) {
     let help = "Calls that had to come since the start and did not";
     family(page, "heartbeats_missed_total", "counter", help, &[(vec![], number(counts.heartbeats_missed))]);
     let help = "Calls of the watcher outside (`dead_man`) since the start: called, unreached, or withheld because something is wrong here";
-    family(page, "dead_man_calls_total", "counter", help, &rows("result", &counts.watched));
+    family(page, "dead_man_calls_total", "counter", help, &counted("result", words::WATCHED, &counts.watched));
 }
 
 /// What became of incidents and pages.
