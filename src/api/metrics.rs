@@ -3,7 +3,7 @@
 use crate::api::present::run_state;
 use crate::model::measure::MetricType;
 use crate::runtime::pager::ProviderState;
-use crate::runtime::tally::{Counts, STRETCHES};
+use crate::runtime::tally::{Counts, LATE, STRETCHES};
 use crate::service::{Gauges, Measured, Paging, RunState, Status};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -11,6 +11,36 @@ use std::fmt::Write;
 
 /// What every metric of the engine's own begins with. A measure of that beginning is told apart by another one.
 const OWN: &str = "stepladder_";
+
+/// The words by which things are counted. What has not come about yet is 0, not missing: a rule or a panel over something
+/// that is not there says nothing, and `increase` does not see the first one.
+mod words {
+    pub(super) const RUNS: &[&str] = &["succeeded", "recovered", "failed", "cancelled"];
+    pub(super) const STEPS: &[&str] =
+        &["succeeded", "recovered", "failed", "skipped", "unreached", "cancelled", "interrupted"];
+    pub(super) const FATES: &[&str] = &[
+        "ran",
+        "coalesced",
+        "replaced",
+        "skipped-overlap",
+        "skipped-queue-full",
+        "skipped-calendar",
+        "skipped-dst",
+        "too-old",
+        "missed-down",
+        "paused",
+        "no-space",
+        "failed-to-start",
+    ];
+    pub(super) const CALLS: &[&str] = &["webhook", "alert", "run_ended", "file", "startup", "heartbeat"];
+    pub(super) const TURNED_AWAY: &[&str] =
+        &["unknown", "unproved", "unreadable", "too-large", "inputs", "no-space", "not-served"];
+    pub(super) const WATCHED: &[&str] = &["called", "unreached", "withheld", "nobody"];
+    pub(super) const ENDINGS: &[&str] = &["person", "cleared", "mended", "step"];
+    pub(super) const PAGES: &[&str] = &["ordered", "accepted", "delivered", "read", "failed", "withdrawn"];
+    pub(super) const CLOCKS: &[&str] = &["response", "escalation"];
+    pub(super) const OPEN: &[&str] = &["triggered", "acknowledged", "snoozed", "muted"];
+}
 
 /// The engine's own metrics.
 #[must_use]
@@ -35,14 +65,10 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
         "Runs begun since the start",
         &[(vec![], number(counts.runs_begun))],
     );
-    let outcomes = |counts: &BTreeMap<&'static str, u64>, words: &[&'static str]| -> Vec<Row> {
-        let count = |word: &&'static str| number(counts.get(word).copied().unwrap_or_default());
-        words.iter().map(|word| (vec![("outcome", (*word).to_owned())], count(word))).collect()
-    };
-    let ends = outcomes(&counts.runs, &["succeeded", "recovered", "failed", "cancelled"]);
+    let ends = counted("outcome", words::RUNS, &counts.runs);
     family(&mut page, "runs_ended_total", "counter", "Runs ended since the start", &ends);
-    let words = ["succeeded", "recovered", "failed", "skipped", "unreached", "cancelled", "interrupted"];
-    family(&mut page, "steps_ended_total", "counter", "Steps ended since the start", &outcomes(&counts.steps, &words));
+    let ends = counted("outcome", words::STEPS, &counts.steps);
+    family(&mut page, "steps_ended_total", "counter", "Steps ended since the start", &ends);
     family(
         &mut page,
         "attempts_started_total",
@@ -52,8 +78,9 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     );
     fires(&mut page, counts);
     calls(&mut page, counts);
-    incidents(&mut page, counts);
-    appends(&mut page, counts);
+    incidents(&mut page, counts, gauges);
+    let help = "How long batches took to become durable";
+    histogram(&mut page, "append_duration_seconds", help, &STRETCHES, &counts.appends, counts.append_micros);
     let refused = [(vec![], number(counts.refused))];
     family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
     family(&mut page, "keepers", "gauge", "Keepers that live", &[(vec![], number(gauges.keepers as u64))]);
@@ -68,12 +95,10 @@ pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
 
 /// What became of due instants.
 fn fires(page: &mut String, counts: &Counts) {
-    let rows: Vec<Row> =
-        counts.fires.iter().map(|(fate, count)| (vec![("fate", (*fate).to_owned())], number(*count))).collect();
+    let rows = counted("fate", words::FATES, &counts.fires);
     family(page, "fires_total", "counter", "Due instants since the start, by what became of them", &rows);
-    let late = [(vec![], number(counts.late_micros) / 1e6)];
-    let help = "How late runs of due instants were started since the start, together";
-    family(page, "fires_late_seconds_total", "counter", help, &late);
+    let help = "How late runs of due instants were started since the start";
+    histogram(page, "fire_lateness_seconds", help, &LATE, &counts.late, counts.late_micros);
     let missed = [(vec![], number(counts.deadlines_missed))];
     let help = "Deadlines of triggers that passed since the start without a run that ended well";
     family(page, "deadlines_missed_total", "counter", help, &missed);
@@ -81,45 +106,45 @@ fn fires(page: &mut String, counts: &Counts) {
 
 /// What came from outside.
 fn calls(page: &mut String, counts: &Counts) {
-    let rows = |label: &'static str, counts: &BTreeMap<&'static str, u64>| -> Vec<Row> {
-        counts.iter().map(|(word, count)| (vec![(label, (*word).to_owned())], number(*count))).collect()
-    };
-    family(page, "calls_total", "counter", "Calls of triggers since the start", &rows("kind", &counts.calls));
+    let rows = counted("kind", words::CALLS, &counts.calls);
+    family(page, "calls_total", "counter", "Calls of triggers since the start", &rows);
     let help = "Calls from outside that were turned away since the start, by why";
-    family(page, "calls_turned_away_total", "counter", help, &rows("why", &counts.turned_away));
+    let rows = counted("why", words::TURNED_AWAY, &counts.turned_away);
+    family(page, "calls_turned_away_total", "counter", help, &rows);
     let help = "Alerts that other systems sent since the start, those told again included";
     family(page, "alerts_received_total", "counter", help, &[(vec![], number(counts.alerts))]);
     let help = "Calls that had to come since the start and did not";
     family(page, "heartbeats_missed_total", "counter", help, &[(vec![], number(counts.heartbeats_missed))]);
     let help = "Calls of the watcher outside (`dead_man`) since the start: called, unreached, or withheld because something is wrong here";
-    family(page, "dead_man_calls_total", "counter", help, &rows("result", &counts.watched));
+    family(page, "dead_man_calls_total", "counter", help, &counted("result", words::WATCHED, &counts.watched));
 }
 
 /// What became of incidents and pages.
-fn incidents(page: &mut String, counts: &Counts) {
-    let labelled = |label: &'static str, of: &BTreeMap<&'static str, u64>| -> Vec<Row> {
-        of.iter().map(|(word, count)| (vec![(label, (*word).to_owned())], number(*count))).collect()
-    };
-    let opened = counts.incidents_opened.iter();
+fn incidents(page: &mut String, counts: &Counts, gauges: &Gauges) {
+    let mut opened: BTreeMap<&String, u64> = gauges.severities.iter().map(|severity| (severity, 0)).collect();
+    opened.extend(counts.incidents_opened.iter().map(|(severity, count)| (severity, *count)));
     let opened: Vec<Row> =
-        opened.map(|(severity, count)| (vec![("severity", severity.clone())], number(*count))).collect();
+        opened.into_iter().map(|(severity, count)| (vec![("severity", severity.clone())], number(count))).collect();
     family(page, "incidents_opened_total", "counter", "Incidents opened since the start, by severity", &opened);
-    let ended = labelled("how", &counts.incidents_ended);
+    let ended = counted("how", words::ENDINGS, &counts.incidents_ended);
     family(page, "incidents_ended_total", "counter", "Incidents ended since the start, by how", &ended);
+    let mut climbs: BTreeMap<u32, u64> = gauges.levels.iter().map(|level| (*level, 0)).collect();
+    climbs.extend(&counts.climbs);
     let climbs: Vec<Row> =
-        counts.climbs.iter().map(|(level, count)| (vec![("level", level.to_string())], number(*count))).collect();
+        climbs.into_iter().map(|(level, count)| (vec![("level", level.to_string())], number(count))).collect();
     family(page, "incident_levels_total", "counter", "Levels of the ladder entered since the start", &climbs);
-    let pages = labelled("fate", &counts.pages);
+    let pages = counted("fate", words::PAGES, &counts.pages);
     family(page, "pages_total", "counter", "Messages about incidents since the start, by what became of them", &pages);
-    let breaches = labelled("clock", &counts.breaches);
+    let breaches = counted("clock", words::CLOCKS, &counts.breaches);
     family(page, "breaches_total", "counter", "Promises of the ladder not kept since the start", &breaches);
 }
 
 /// Incidents that are open, and the channels over which people are told.
 #[must_use]
-pub fn paging(paging: &Paging) -> String {
+pub fn paging(paging: &Paging, severities: &[String]) -> String {
     let mut page = String::new();
-    let mut open: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
+    let none = severities.iter().flat_map(|severity| words::OPEN.iter().map(|word| ((severity.clone(), *word), 0)));
+    let mut open: BTreeMap<(String, &'static str), u64> = none.collect();
     for shown in paging.board.all().iter().filter(|shown| shown.state.ending.is_none()) {
         *open.entry((shown.state.severity.clone(), shown.state.status().word())).or_default() += 1;
     }
@@ -202,16 +227,24 @@ pub fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String
 type Labels<'a> = Vec<(&'a str, String)>;
 type Row<'a> = (Labels<'a>, f64);
 
-fn appends(page: &mut String, counts: &Counts) {
-    let name = format!("{OWN}append_duration_seconds");
-    let _ = writeln!(page, "# HELP {name} How long batches took to become durable\n# TYPE {name} histogram");
+/// A row for each of these words, and for whatever else was counted.
+fn counted<'a>(label: &'a str, words: &[&'static str], counts: &BTreeMap<&'static str, u64>) -> Vec<Row<'a>> {
+    let mut all: BTreeMap<&'static str, u64> = words.iter().map(|word| (*word, 0)).collect();
+    all.extend(counts);
+    all.into_iter().map(|(word, count)| (vec![(label, word.to_owned())], number(count))).collect()
+}
+
+/// A histogram of the engine's own: how many in each stretch and in none, the ends of the stretches, all together.
+fn histogram(page: &mut String, name: &str, help: &str, ends: &[u64], counts: &[u64], micros: u64) {
+    let name = format!("{OWN}{name}");
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} histogram");
     let mut so_far = 0;
-    for (end, count) in STRETCHES.iter().zip(counts.appends) {
+    for (end, count) in ends.iter().zip(counts) {
         so_far += count;
         let _ = writeln!(page, "{name}_bucket{{le=\"{}\"}} {so_far}", number(*end) / 1e6);
     }
-    let all: u64 = counts.appends.iter().sum();
-    let sum = number(counts.append_micros) / 1e6;
+    let all: u64 = counts.iter().sum();
+    let sum = number(micros) / 1e6;
     let _ = writeln!(page, "{name}_bucket{{le=\"+Inf\"}} {all}\n{name}_sum {sum}\n{name}_count {all}");
 }
 
@@ -247,6 +280,31 @@ fn seconds(at: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_not_come_about_is_nought_and_what_no_list_names_is_shown() {
+        let counts = Counts { fires: [("ran", 3), ("a-new-fate", 1)].into(), ..Counts::default() };
+        let mut page = String::new();
+        fires(&mut page, &counts);
+        for line in [
+            "stepladder_fires_total{fate=\"ran\"} 3",
+            "stepladder_fires_total{fate=\"a-new-fate\"} 1",
+            "stepladder_fires_total{fate=\"too-old\"} 0",
+            "stepladder_fire_lateness_seconds_bucket{le=\"0.005\"} 0",
+            "stepladder_fire_lateness_seconds_count 0",
+        ] {
+            assert!(page.lines().any(|it| it == line), "`{line}` is not in\n{page}");
+        }
+        let mut page = String::new();
+        let counts = Counts { incidents_opened: [("P2".to_owned(), 5)].into(), ..Counts::default() };
+        let gauges =
+            Gauges { severities: vec!["P1".to_owned(), "P2".to_owned()], levels: vec![1], ..Gauges::default() };
+        incidents(&mut page, &counts, &gauges);
+        assert!(page.contains("opened_total{severity=\"P1\"} 0\n"), "{page}");
+        assert!(page.contains("opened_total{severity=\"P2\"} 5\n"), "{page}");
+        assert!(page.contains("levels_total{level=\"1\"} 0\n"), "{page}");
+        assert!(page.contains("pages_total{fate=\"failed\"} 0\n"), "{page}");
+    }
 
     #[test]
     fn values_of_labels_and_old_samples_do_no_harm() {

@@ -12,6 +12,22 @@ use std::time::Duration;
 pub const STRETCHES: [u64; 12] =
     [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 
+/// The same for how late runs are started: what is in time within a second, what an outage has held up far longer.
+pub const LATE: [u64; 12] = [
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    10_000_000,
+    60_000_000,
+    600_000_000,
+    3_600_000_000,
+];
+
 /// The counts so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -31,7 +47,9 @@ pub struct Counts {
     pub refused: u64,
     /// Due instants, by what became of them.
     pub fires: BTreeMap<&'static str, u64>,
-    /// How late those that ran were started, together, in microseconds.
+    /// Those that ran, by how late they were started: as many as in each stretch of [`LATE`], and in none.
+    pub late: [u64; LATE.len() + 1],
+    /// How late they were started, together, in microseconds.
     pub late_micros: u64,
     /// Deadlines that have passed without a run that ended well.
     pub deadlines_missed: u64,
@@ -123,8 +141,11 @@ impl Tally {
     pub fn fired(&self, fired: &Fired) {
         let mut counts = self.held();
         fired.fates.iter().for_each(|(fate, count)| *counts.fires.entry(fate).or_default() += count);
-        let late = fired.late.iter().map(|late| u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
-        counts.late_micros = late.fold(counts.late_micros, u64::saturating_add);
+        for late in &fired.late {
+            let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+            counts.late[stretch(&LATE, micros)] += 1;
+            counts.late_micros = counts.late_micros.saturating_add(micros);
+        }
         counts.deadlines_missed += fired.missed.len() as u64;
     }
 
@@ -178,10 +199,14 @@ impl Tally {
             return;
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let stretch = STRETCHES.iter().position(|end| micros <= *end).unwrap_or(STRETCHES.len());
-        counts.appends[stretch] += 1;
+        counts.appends[stretch(&STRETCHES, micros)] += 1;
         counts.append_micros = counts.append_micros.saturating_add(micros);
     }
+}
+
+/// The first stretch that such a time is in; one past the last where it is in none.
+fn stretch(ends: &[u64], micros: u64) -> usize {
+    ends.iter().position(|end| micros <= *end).unwrap_or(ends.len())
 }
 
 #[cfg(test)]
@@ -198,5 +223,14 @@ mod tests {
         let counts = tally.counts();
         assert_eq!((counts.appends[0], counts.appends[1], counts.appends[STRETCHES.len()]), (2, 1, 1));
         assert_eq!((counts.append_micros, counts.refused), (9_001_002, 1));
+        let late = [5, 6, 7_200_000].map(Duration::from_millis).to_vec();
+        tally.fired(&Fired { late, ..Fired::default() });
+        let counts = tally.counts();
+        assert_eq!(
+            (counts.late[0], counts.late[1], counts.late[LATE.len()]),
+            (1, 1, 1),
+            "to the edge, past it, and two hours"
+        );
+        assert_eq!(counts.late_micros, 7_200_011_000);
     }
 }

@@ -45,13 +45,17 @@ pub struct Standing {
     pub version: String,
 }
 
-/// What is looked up of the machine.
+/// What is looked up of the machine and of the book.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gauges {
     /// Keepers that live.
     pub keepers: usize,
     /// Free bytes where the data is.
     pub free: Option<u64>,
+    /// The severities of the ladder.
+    pub severities: Vec<String>,
+    /// The levels of the ladder.
+    pub levels: Vec<u32>,
 }
 
 /// A run that has not ended.
@@ -118,12 +122,16 @@ impl Service {
         Ok(Status { standing, runs, book_since, files, broken, orphans, restart })
     }
 
-    /// What is looked up of the machine when somebody asks.
+    /// What is looked up of the machine and of the book when somebody asks.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let at = rustix::fs::statvfs(&self.data).ok();
         let free = at.map(|at| at.f_bavail.saturating_mul(at.f_frsize));
-        Gauges { keepers: crate::keeper::keepers(&self.data).len(), free }
+        let book = self.current_book().ok();
+        let ladder = book.as_ref().and_then(|book| book.escalation.as_ref());
+        let severities = ladder.map(|ladder| ladder.severities.keys().cloned().collect()).unwrap_or_default();
+        let levels = ladder.map(|ladder| ladder.levels.keys().copied().collect()).unwrap_or_default();
+        Gauges { keepers: crate::keeper::keepers(&self.data).len(), free, severities, levels }
     }
 
     /// What a queued run waits for, and who holds it.

@@ -33,6 +33,7 @@ mod ladder_world;
 mod lang;
 mod links;
 mod main_job;
+mod monitoring;
 mod mutation;
 mod noise;
 mod oncall;

@@ -123,7 +123,7 @@ fn shown(output: &Output) -> String {
 }
 
 /// A built example: cargo builds them beside this binary.
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let built = this.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     assert!(

@@ -19,7 +19,7 @@ steps:
 ";
 
 /// What a page says to `promtool check metrics`; none where it is not installed.
-fn promtool(page: &str) -> Option<(bool, String)> {
+pub(crate) fn promtool(page: &str) -> Option<(bool, String)> {
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().ok()?;
@@ -65,6 +65,9 @@ fn metrics_are_what_prometheus_takes() {
         "stepladder_steps_ended_total{outcome=\"succeeded\"} 4",
         "stepladder_attempts_started_total 4",
         "stepladder_append_duration_seconds_bucket{le=\"+Inf\"}",
+        "stepladder_fires_total{fate=\"missed-down\"} 0",
+        "stepladder_fire_lateness_seconds_bucket{le=\"+Inf\"}",
+        "stepladder_pages_total{fate=\"failed\"} 0",
         "stepladder_keepers 1",
         "stepladder_book_broken_files 0",
         "stepladder_measured_timestamp_seconds{mount=\"/\",measure=\"disk_used\"}",

@@ -27,11 +27,13 @@ pub(crate) enum Fault {
     SipFailures,
     /// Callers hear gravel.
     PoorAudio,
+    /// `/metrics` tells of processors that are busy.
+    HighCpu,
 }
 
 impl Fault {
     /// Every fault with its name.
-    pub(crate) const ALL: [(Self, &'static str); 10] = [
+    pub(crate) const ALL: [(Self, &'static str); 11] = [
         (Self::SlowApi, "slow-api"),
         (Self::HighLatency, "high-latency"),
         (Self::HealthDegraded, "health-degraded"),
@@ -42,6 +44,7 @@ impl Fault {
         (Self::ConnectionErrors, "connection-errors"),
         (Self::SipFailures, "sip-failures"),
         (Self::PoorAudio, "poor-audio"),
+        (Self::HighCpu, "high-cpu"),
     ];
 }
 

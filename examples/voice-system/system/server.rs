@@ -122,7 +122,8 @@ async fn one(State(it): State<Arc<Shared>>, Part(name): Part<String>) -> Respons
 
 async fn metrics(State(it): State<Arc<Shared>>) -> Response {
     drag(&it).await;
-    let page = it.traffic.lock().unwrap_or_else(PoisonError::into_inner).page(12.5, 41.0);
+    let cpu = if it.faults.on(Fault::HighCpu) { 92.5 } else { 12.5 };
+    let page = it.traffic.lock().unwrap_or_else(PoisonError::into_inner).page(cpu, 41.0);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }
 

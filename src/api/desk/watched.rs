@@ -14,9 +14,11 @@ impl Desk {
     /// When the store can't be read.
     pub fn metrics(&self) -> Result<String, Problem> {
         let status = self.service.status().map_err(told)?;
-        let own = metrics::own(&status, &self.service.tally.counts(), &self.service.gauges());
+        let gauges = self.service.gauges();
+        let own = metrics::own(&status, &self.service.tally.counts(), &gauges);
         let measured = metrics::measured(&self.service.measured().map_err(told)?, clock::now());
-        let paging = self.service.paging.as_ref().map(metrics::paging).unwrap_or_default();
+        let paging = self.service.paging.as_ref();
+        let paging = paging.map(|paging| metrics::paging(paging, &gauges.severities)).unwrap_or_default();
         let alerts = metrics::alerts(&self.service.alert_counts().map_err(told)?);
         Ok([own, paging, alerts, measured].concat())
     }
