@@ -56,6 +56,8 @@ limits! {
     MAX_BATCH = 1024 * 1024, "bytes of one batch", "one frame of the journal";
     /// Bytes of output that ride in the event itself.
     INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
+    /// Bytes of one vote on an approval, its fields and its note.
+    MAX_VOTE = 16 * 1024, "bytes of the fields and note of one vote", "a form that a person fills in, well within an event";
     /// Bytes of the key of an incident.
     MAX_INCIDENT_KEY = 255, "bytes of the key of an incident", "what PagerDuty allows a dedup key";
     /// Bytes of a text that somebody wrote about an incident, or a run about it left behind.
