@@ -2,6 +2,7 @@
 //! owner's process, the command line itself. So both answer alike.
 
 mod access;
+mod approvals;
 mod duty;
 mod incidents;
 mod intake;

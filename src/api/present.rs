@@ -1,8 +1,10 @@
 //! The service's plain data in the shapes that are sent, and back.
 
+mod approval;
 mod incident;
 mod report;
 
+pub use approval::{approval, polled, wish};
 pub use incident::{incident, incident_row, silence};
 pub use report::{escaped, html, markdown};
 
@@ -215,7 +217,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::BadRunbook { .. } => ("bad-runbook", 422, "the runbook does not pass its checks"),
         Trouble::Book(_) => ("book", 422, "the book can't be read"),
         Trouble::Input(_) => ("input", 422, "the input is not right"),
-        Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
+        Trouble::MayNot(_) | Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
         Trouble::Quarantined { .. } => ("quarantined", 500, "the run is quarantined"),
         Trouble::Ended { .. } => ("ended", 409, "the run is over"),
         Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),

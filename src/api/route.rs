@@ -1,5 +1,6 @@
 //! The routes of the API, one line each, and how requests and answers look in HTTP.
 
+mod approvals;
 mod incidents;
 mod intake;
 mod replies;
@@ -55,6 +56,7 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
+        .merge(approvals::routes())
         .merge(incidents::routes())
         .merge(replies::routes())
         .merge(watched::routes())

@@ -58,6 +58,8 @@ limits! {
     INLINE_OUTPUT = 4 * 1024, "bytes of output kept in the event", "small outputs need no second file";
     /// Bytes of one text that a run says of itself.
     MAX_RUN_TEXT = 16 * 1024, "bytes of one text of a run: a log line, a failure, a reason", "people read it; the output of the step is kept whole";
+    /// Bytes of one vote on an approval, its fields and its note.
+    MAX_VOTE = 16 * 1024, "bytes of the fields and note of one vote", "a form that a person fills in, well within an event";
     /// Bytes of the key of an incident.
     MAX_INCIDENT_KEY = 255, "bytes of the key of an incident", "what PagerDuty allows a dedup key";
     /// Bytes of a text that somebody wrote about an incident, or a run about it left behind.

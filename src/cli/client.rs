@@ -3,9 +3,10 @@
 mod incidents;
 
 use crate::api::wire::{
-    AnswerRequest, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk, OutputRequest,
-    OutputStream, PauseRequest, Paused, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest, ScheduleRow,
-    StartReply, StartRequest, Status, TokenReply, TokenRequest, TokenRow, WhyRequest, WireEvent,
+    AnswerRequest, ApprovalRow, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk,
+    OutputRequest, OutputStream, PauseRequest, Paused, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest,
+    ScheduleRow, StartReply, StartRequest, Status, TokenReply, TokenRequest, TokenRow, VoteReply, VoteRequest,
+    WhyRequest, WireEvent,
 };
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
@@ -67,6 +68,24 @@ impl Client {
     /// As [`Self::cancel`].
     pub async fn answer(&self, asked: &AnswerRequest) -> Result<(), Trouble> {
         self.send(Method::POST, &format!("/runs/{}/answer", part(&asked.run)), body(asked)).await.map(drop)
+    }
+
+    /// What waits for the yes of people, in all runs or in one.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn approvals(&self, run: Option<&str>) -> Result<Vec<ApprovalRow>, Trouble> {
+        let query = run.map_or(String::new(), |run| format!("?run={}", part(run)));
+        self.ask(Method::GET, &format!("/approvals{query}"), Vec::new()).await
+    }
+
+    /// Approves or rejects.
+    ///
+    /// # Errors
+    /// When nothing waits there, or it does not count.
+    pub async fn vote(&self, asked: &VoteRequest) -> Result<VoteReply, Trouble> {
+        let verb = if asked.approve { "approve" } else { "reject" };
+        self.ask(Method::POST, &format!("/runs/{}/{verb}", part(&asked.run)), body(asked)).await
     }
 
     /// Runs, newest first.

@@ -11,11 +11,16 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::output::{self, Stream};
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::view::{Line, Question, Screen, Tails, View, heartbeat, lines, short};
+use crate::cli::view::{Line, Question, Screen, Tails, View, Wants, heartbeat, lines, short};
 use crate::diagnostic::render::Style;
 use crate::runtime::clock;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
+
+mod consent;
+
+pub use consent::came_to;
 
 /// The live tree is drawn at most so often.
 const FRAME: Duration = Duration::from_millis(100);
@@ -54,6 +59,8 @@ struct Watcher<'a> {
     deaf: bool,
     asked_to_end: bool,
     answered: Vec<String>,
+    /// A line that was asked for and is not typed yet, though its question is gone.
+    typing: Option<JoinHandle<Result<String, Trouble>>>,
     quiet: u32,
     frames: u32,
 }
@@ -88,6 +95,7 @@ pub async fn watch(
         deaf: false,
         asked_to_end: false,
         answered: Vec::new(),
+        typing: None,
         quiet: 0,
         frames: 0,
     };
@@ -117,8 +125,16 @@ impl Watcher<'_> {
             if self.view.ended().is_some() {
                 return Ok(());
             }
-            if let Some(question) = self.view.question().filter(|question| self.may_ask(&question.place)) {
-                self.answer(question, &mut interrupts).await;
+            let question = self.view.questions().into_iter().find(|question| self.may_ask(&question.place));
+            match question {
+                Some(asks) if asks.wants == Wants::Approval => {
+                    self.consent(&asks, &mut events, &mut interrupts).await;
+                }
+                Some(asks) => self.answer(asks, &mut interrupts).await,
+                None => {}
+            }
+            if self.view.ended().is_some() {
+                return Ok(());
             }
         }
     }
@@ -163,8 +179,12 @@ impl Watcher<'_> {
     /// Says what a called run waits to be told, once: it is shown nowhere else here.
     async fn listen(&mut self) {
         let Some((run, question)) = question(self.door, &self.view).await else { return };
-        let words = if question.lost { "succeeded|failed|again" } else { "go|stop" };
-        let way = format!("stepladder answer {} {} {words}", short(&run), question.place);
+        let named = format!("{} {}", short(&run), question.place);
+        let way = match question.wants {
+            Wants::Fate => format!("stepladder answer {named} succeeded|failed|again"),
+            Wants::Word => format!("stepladder answer {named} go|stop"),
+            Wants::Approval => format!("stepladder approve {named}, stepladder reject {named}"),
+        };
         if self.answered.contains(&way) {
             return;
         }
@@ -209,7 +229,8 @@ impl Watcher<'_> {
 
     /// Asks the person at the terminal what a step wants to know.
     async fn answer(&mut self, asks: Question, interrupts: &mut Interrupts) {
-        let Question { place, question, known, lost } = asks;
+        let Question { place, question, known, wants } = asks;
+        let lost = wants == Wants::Fate;
         self.answered.push(place.clone());
         let clear = self.screen.clear();
         self.write(&clear);

@@ -110,4 +110,5 @@ codes! {
     QuietTooLong = "SL0710", "quiet hours in which nobody is told in time";
     StandInTwice = "SL0711", "two people who stand in at the same time";
     TwoLadders = "SL0712", "two files that are both the ladder";
+    NobodyApproves = "SL0713", "an approval that can hardly be given, or not at all";
 }

@@ -62,6 +62,7 @@ fn is_made_of_steps(kind: &StepKind) -> bool {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => false,
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => false,
     }
 }

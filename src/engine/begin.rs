@@ -53,6 +53,7 @@ impl<'a> Turn<'a> {
         match &step.kind {
             StepKind::Act(action) => self.act(place, step, action),
             StepKind::Call(call) => self.call(place, step, call),
+            StepKind::Approval(approval) => self.seek(place, step, approval),
             StepKind::Steps(_) | StepKind::Watch(_) | StepKind::Remedy(_) | StepKind::Wait(_) => {
                 self.open_composite(place, step)
             }
@@ -63,7 +64,7 @@ impl<'a> Turn<'a> {
                     match expr.eval(&scope) {
                         Ok(value) => drop(output.insert(name.as_str().into(), value)),
                         Err(error) => {
-                            return self.fail_at_once(place, step, template_failure(name.as_str(), &error.into()));
+                            return self.unsaid(place, step, name.as_str(), &error.into());
                         }
                     }
                 }
@@ -73,13 +74,13 @@ impl<'a> Turn<'a> {
                 Ok(said) => {
                     self.succeed_at_once(place, step, serde_json::json!({ "message": said }), *level, Some(said))
                 }
-                Err(error) => self.fail_at_once(place, step, template_failure("log", &error)),
+                Err(error) => self.unsaid(place, step, "log", &error),
             },
             StepKind::Pass(message) => match self.say(place, message) {
                 Ok(said) => {
                     self.succeed_at_once(place, step, serde_json::json!({ "message": said }), Level::Ok, Some(said))
                 }
-                Err(error) => self.fail_at_once(place, step, template_failure("pass", &error)),
+                Err(error) => self.unsaid(place, step, "pass", &error),
             },
             StepKind::Fail(message) => {
                 let said = self.say(place, message).unwrap_or_else(|error| format!("{} ({error})", message.source()));
@@ -88,13 +89,27 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// A step of the engine's own whose words or values could not be made: in a dry run they are unknown, else it fails.
+    fn unsaid(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        what: &str,
+        error: &RenderError,
+    ) -> Result<(), IllegalEvent> {
+        if self.run.started.dry {
+            return self.end_unknown(place, step, error.to_string());
+        }
+        self.fail_at_once(place, step, template_failure(what, error))
+    }
+
     fn say(&self, place: &Place, template: &crate::template::Template) -> Result<String, RenderError> {
         let scope = scope::Builder::new(self.book, self.run, place).build(template.reads());
         template.render(&scope).map(|text| text.to_string())
     }
 
     /// A step that the engine itself did, well. Only where it is measured it has an attempt, which holds the samples.
-    fn succeed_at_once(
+    pub(super) fn succeed_at_once(
         &mut self,
         place: &Place,
         step: &'a Arc<Step>,

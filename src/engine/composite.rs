@@ -106,7 +106,8 @@ impl<'a> Turn<'a> {
             | StepKind::Compute(_)
             | StepKind::Log { .. }
             | StepKind::Fail(_)
-            | StepKind::Pass(_) => self.walk_group(place, open, halt.as_ref())?,
+            | StepKind::Pass(_)
+            | StepKind::Approval(_) => self.walk_group(place, open, halt.as_ref())?,
         };
         match pass {
             None => Ok(()),

@@ -30,6 +30,9 @@ impl<'a> Turn<'a> {
         usage: Option<Usage>,
     ) -> Result<(), IllegalEvent> {
         let book = self.book;
+        if let Some(StepPhase::Polling(poll)) = self.run.phase(place) {
+            return if poll.told.is_none() { self.told(place, reply) } else { Ok(()) };
+        }
         let (Some(StepPhase::Running(running)), Some(step)) = (self.run.phase(place), book.step(place.step())) else {
             return Ok(());
         };

@@ -6,6 +6,7 @@ use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::planted::{self, Bug};
 use crate::base::value::{Map, Value};
+use crate::engine::approval::{self, Ballot};
 use crate::engine::call::Given;
 use crate::engine::event::{Answer, Event, Recorded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
@@ -85,6 +86,13 @@ pub enum Input {
         actor: Actor,
         /// What.
         answer: Answer,
+    },
+    /// A person approves or rejects.
+    Vote {
+        /// Which step asked.
+        place: Place,
+        /// Who, and what they say.
+        ballot: Box<Ballot>,
     },
 }
 
@@ -249,6 +257,7 @@ pub fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
                 }
                 (None, None) => {}
             },
+            StepPhase::Polling(_) => effects.extend(approval::telling(book, run, place)),
             StepPhase::Asked { .. }
             | StepPhase::Ready
             | StepPhase::Backoff { .. }
@@ -283,6 +292,7 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
                 turn.emit(Event::CancelAsked { actor, reason })
             }
         },
+        Input::Vote { place, ballot } => turn.voted(&place, *ballot),
         Input::Answer { place, actor, answer } => {
             let fits = match turn.run.phase(&place) {
                 Some(StepPhase::Asked { attempt: None, .. }) => matches!(answer, Answer::Go | Answer::Stop),

@@ -149,6 +149,15 @@ pub enum StepEvent {
         /// What: go on (confirmed), it had succeeded, it had failed, try again.
         answer: Answer,
     },
+    /// It waits for the yes of people.
+    Sought(Box<Sought>),
+    /// Those who may approve were told; what could not be delivered.
+    Told {
+        /// A line for each way that did not work.
+        problems: Vec<String>,
+    },
+    /// Somebody approved or rejected.
+    Voted(Box<Vote>),
     /// An attempt of a leaf is ordered; its effect starts once this is durable.
     Attempt {
         /// Which, from 1; it goes on counting after `recover`.
@@ -203,6 +212,36 @@ pub enum StepEvent {
     TakenOver(Box<StepEnded>),
     /// It ended.
     Ended(Box<StepEnded>),
+}
+
+/// What an approval waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// What is to be approved, in words.
+    pub message: String,
+    /// Who may: contacts, rotations, roles.
+    pub by: Vec<String>,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Until when; `None` = as long as it takes.
+    pub until: Option<Timestamp>,
+}
+
+/// A vote that counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vote {
+    /// Who came in.
+    pub actor: Actor,
+    /// The contact they are.
+    pub person: Option<Name>,
+    /// Yes or no.
+    pub approve: bool,
+    /// What they filled in.
+    pub fields: Map<String, Value>,
+    /// What they wrote with it.
+    pub note: String,
+    /// Whether an admin decided past those who may, and past the quorum.
+    pub over: bool,
 }
 
 /// An answer to [`StepEvent::Asked`].

@@ -159,7 +159,8 @@ pub(super) fn asks_under_way(book: &Runbook) -> bool {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => true,
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => true,
     };
     book.thresholds.values().any(Threshold::looks_back)
         && book.index.values().any(|step| by_itself(step) && looks_back(step))

@@ -84,9 +84,12 @@ impl<'a> Turn<'a> {
                 Err(error) => Some(Planned::Unknown(error.to_string())),
             },
             StepKind::Steps(_) | StepKind::Watch(_) | StepKind::Remedy(_) | StepKind::Call(_) => unknown(),
-            StepKind::Wait(_) | StepKind::Compute(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
-                None
-            }
+            StepKind::Wait(_)
+            | StepKind::Compute(_)
+            | StepKind::Log { .. }
+            | StepKind::Fail(_)
+            | StepKind::Pass(_)
+            | StepKind::Approval(_) => None,
         }
     }
 

@@ -35,7 +35,8 @@ impl Turn<'_> {
             | StepKind::Compute(_)
             | StepKind::Log { .. }
             | StepKind::Fail(_)
-            | StepKind::Pass(_) => Ok(None),
+            | StepKind::Pass(_)
+            | StepKind::Approval(_) => Ok(None),
         }
     }
 

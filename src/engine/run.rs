@@ -5,7 +5,7 @@ use crate::base::address::{Lane, Place};
 use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::value::Value;
-use crate::engine::event::{AttemptResult, Ended, Stage, Started, StepEnded};
+use crate::engine::event::{AttemptResult, Ended, Sought, Stage, Started, StepEnded, Vote};
 use crate::model::perform::Request;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -122,6 +122,8 @@ pub enum StepPhase {
         /// The lost attempt it is about; `None` for a `confirm`.
         attempt: Option<u32>,
     },
+    /// It waits for the yes of people.
+    Polling(Box<Poll>),
     /// It may begin: its person said go, or its mutex is held.
     Ready,
     /// An attempt is under way.
@@ -139,6 +141,19 @@ pub enum StepPhase {
     Erring,
     /// It ended.
     Ended(Box<StepEnded>),
+}
+
+/// An approval that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    /// For what and whom, until when.
+    pub sought: Sought,
+    /// Since when.
+    pub since: Timestamp,
+    /// What was said so far, each with its instant.
+    pub votes: Vec<(Timestamp, Vote)>,
+    /// What could not be delivered of the message to those who may; `None` = they were not told yet.
+    pub told: Option<Vec<String>>,
 }
 
 /// An attempt under way.
@@ -246,7 +261,11 @@ impl Run {
         let Some(step) = self.steps.get(place) else { return false };
         match &step.phase {
             StepPhase::Running(_) | StepPhase::Ready => true,
-            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } | StepPhase::Ended(_) => false,
+            StepPhase::Held { .. }
+            | StepPhase::Asked { .. }
+            | StepPhase::Polling(_)
+            | StepPhase::Backoff { .. }
+            | StepPhase::Ended(_) => false,
             StepPhase::Open(Open { rest: Some(_), .. }) => false,
             StepPhase::Open(_) | StepPhase::Recovering | StepPhase::Erring => {
                 let mut waits = self.inside(place).filter(|(_, inner)| inner.waits()).peekable();
@@ -270,6 +289,7 @@ impl StepRun {
             StepPhase::Ended(ended) => Some(ended),
             StepPhase::Held { .. }
             | StepPhase::Asked { .. }
+            | StepPhase::Polling(_)
             | StepPhase::Ready
             | StepPhase::Running(_)
             | StepPhase::Backoff { .. }
@@ -282,7 +302,9 @@ impl StepRun {
     /// Whether it waits for a time, a person or a mutex.
     fn waits(&self) -> bool {
         match &self.phase {
-            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. } => true,
+            StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Polling(_) | StepPhase::Backoff { .. } => {
+                true
+            }
             StepPhase::Open(open) => open.rest.is_some(),
             StepPhase::Ready
             | StepPhase::Running(_)
@@ -310,6 +332,7 @@ impl StepRun {
     fn due(&self) -> Vec<Timestamp> {
         match &self.phase {
             StepPhase::Backoff { until } => vec![*until],
+            StepPhase::Polling(poll) => poll.sought.until.into_iter().collect(),
             StepPhase::Running(running) if !running.timed_out => {
                 running.child.and(running.deadline).into_iter().collect()
             }

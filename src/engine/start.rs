@@ -7,6 +7,7 @@ use crate::base::ids::RunId;
 use crate::base::level::Outcome;
 use crate::base::value::{Map, Value};
 use crate::diagnostic::closest;
+use crate::engine::approval::is_approval;
 use crate::engine::event::{Event, Parent, Recorded, Selection, Started, StepEnded, StepEvent};
 use crate::engine::redone::Redone;
 use crate::engine::run::Run;
@@ -151,7 +152,8 @@ pub fn take_over(book: &Runbook, old: &Run) -> Vec<Event> {
         let Some(ended) = step.ended().filter(|ended| main && known && !inside && is_good(ended.outcome)) else {
             continue;
         };
-        if redone.is_redone(place) {
+        let asks = book.step(place.step()).is_some_and(|step| is_approval(step));
+        if asks || redone.is_redone(place) {
             continue;
         }
         taken.push(place.clone());

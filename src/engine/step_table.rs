@@ -6,7 +6,7 @@ use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
 use crate::base::planted::{self, Bug};
 use crate::engine::event::{Answer, StepEvent};
-use crate::engine::run::{Open, Run, Running, StepPhase, StepRun, Tally};
+use crate::engine::run::{Open, Poll, Run, Running, StepPhase, StepRun, Tally};
 use jiff::Timestamp;
 
 /// The table of one step; `false` = not in it.
@@ -68,12 +68,18 @@ fn first(event: &StepEvent, at: Timestamp, before: u32) -> Option<StepPhase> {
         StepEvent::Asked { question, known } => {
             Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt: None })
         }
+        StepEvent::Sought(sought) => {
+            let sought = (**sought).clone();
+            Some(StepPhase::Polling(Box::new(Poll { sought, since: at, votes: Vec::new(), told: None })))
+        }
         StepEvent::Attempt { number, .. } if next(*number) => attempt(event, at),
         StepEvent::Opened { pass, .. } if next(*pass) => opened(event, at),
         StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => Some(StepPhase::Ended(ended.clone())),
         StepEvent::Attempt { .. }
         | StepEvent::Opened { .. }
         | StepEvent::Answered { .. }
+        | StepEvent::Told { .. }
+        | StepEvent::Voted(_)
         | StepEvent::Attempted { .. }
         | StepEvent::Backoff { .. }
         | StepEvent::Lane(_)
@@ -89,6 +95,7 @@ fn next(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhas
         StepPhase::Running(_) => from_running(step, event, at),
         StepPhase::Open(_) => from_open(step, event),
         StepPhase::Held { .. } | StepPhase::Asked { .. } => from_wait(step, event, at),
+        StepPhase::Polling(_) => from_polling(step, event, at),
         StepPhase::Ready | StepPhase::Backoff { .. } | StepPhase::Recovering => from_ready(step, event, at),
         StepPhase::Erring => ended(event),
         StepPhase::Ended(_) => None,
@@ -117,6 +124,26 @@ fn from_wait(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<Ste
     }
 }
 
+/// From a wait for the yes of people: nobody votes twice, and they are told once.
+fn from_polling(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+    let StepPhase::Polling(poll) = &mut step.phase else { return None };
+    if let StepEvent::Voted(vote) = event {
+        let first = poll.vote_of(vote.who()).is_none();
+        return first.then(|| {
+            poll.votes.push((at, (**vote).clone()));
+            StepPhase::Polling(poll.clone())
+        });
+    }
+    if let StepEvent::Told { problems } = event {
+        return poll.told.is_none().then(|| {
+            poll.told = Some(problems.clone());
+            StepPhase::Polling(poll.clone())
+        });
+    }
+    let begins = matches!(event, StepEvent::Attempt { .. });
+    if begins { again(step, event, at) } else { ended(event) }
+}
+
 /// From between two things: an attempt is judged, a pause is over, recovery is through.
 fn from_ready(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
     match (&step.phase, event) {
@@ -141,6 +168,7 @@ fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPha
         StepPhase::Open(open) => open.pass,
         StepPhase::Held { .. }
         | StepPhase::Asked { .. }
+        | StepPhase::Polling(_)
         | StepPhase::Ready
         | StepPhase::Backoff { .. }
         | StepPhase::Recovering
@@ -215,6 +243,9 @@ fn within(open: &mut Open, event: &StepEvent) -> Option<()> {
         | StepEvent::Held { .. }
         | StepEvent::Asked { .. }
         | StepEvent::Answered { .. }
+        | StepEvent::Sought(_)
+        | StepEvent::Told { .. }
+        | StepEvent::Voted(_)
         | StepEvent::Attempt { .. }
         | StepEvent::Attempted { .. }
         | StepEvent::Backoff { .. }

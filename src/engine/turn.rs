@@ -155,7 +155,8 @@ impl<'a> Turn<'a> {
                 | StepKind::Compute(_)
                 | StepKind::Log { .. }
                 | StepKind::Fail(_)
-                | StepKind::Pass(_),
+                | StepKind::Pass(_)
+                | StepKind::Approval(_),
             ) => Steps::none(),
         }
     }
@@ -251,6 +252,7 @@ impl<'a> Turn<'a> {
             (
                 StepPhase::Held { .. }
                 | StepPhase::Asked { attempt: None, .. }
+                | StepPhase::Polling(_)
                 | StepPhase::Backoff { .. }
                 | StepPhase::Ready,
                 Some(halt),
@@ -259,9 +261,15 @@ impl<'a> Turn<'a> {
                 let reason = format!("nobody said what the lost attempt did: {}", halt.reason);
                 self.end(place, step, StepEnded { level: Level::Critical, ..ended(Outcome::Interrupted, Some(reason)) })
             }
+            (StepPhase::Polling(poll), None) if poll.sought.until.is_some_and(|until| until <= self.now) => {
+                self.lapsed(place, step, &poll)
+            }
             (StepPhase::Backoff { until }, None) if until <= self.now => self.try_again(place, step),
             (StepPhase::Ready, None) => self.begin(place, step),
-            (StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Backoff { .. }, None) => Ok(()),
+            (
+                StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Polling(_) | StepPhase::Backoff { .. },
+                None,
+            ) => Ok(()),
         }
     }
 

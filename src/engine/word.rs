@@ -22,6 +22,9 @@ fn step_event_name(event: &StepEvent) -> &'static str {
         StepEvent::Held { .. } => "held",
         StepEvent::Asked { .. } => "asked",
         StepEvent::Answered { .. } => "answered",
+        StepEvent::Sought(_) => "sought",
+        StepEvent::Told { .. } => "told",
+        StepEvent::Voted(_) => "voted",
         StepEvent::Attempt { .. } => "attempt",
         StepEvent::Attempted { .. } => "attempted",
         StepEvent::Backoff { .. } => "backoff",
@@ -49,6 +52,7 @@ pub(super) fn state_name(phase: &StepPhase) -> &'static str {
     match phase {
         StepPhase::Held { .. } => "held",
         StepPhase::Asked { .. } => "asked",
+        StepPhase::Polling(_) => "waiting for approval",
         StepPhase::Ready => "ready",
         StepPhase::Running(_) => "running",
         StepPhase::Backoff { .. } => "backing off",

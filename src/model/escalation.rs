@@ -182,6 +182,8 @@ pub struct Contact {
     pub name: String,
     /// Address by channel name.
     pub addresses: BTreeMap<String, String>,
+    /// Users of the machine and names of tokens that they come in as; their own name where there are none.
+    pub users: Vec<String>,
     /// How they want to be reached, in the place of a severity's `reach`.
     pub rules: Vec<ContactRule>,
     /// When they are left alone.

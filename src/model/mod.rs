@@ -5,6 +5,7 @@
 pub mod acceptance;
 pub mod access;
 pub mod alert;
+pub mod approval;
 pub mod baseline;
 pub mod book;
 pub mod calendar;

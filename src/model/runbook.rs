@@ -171,7 +171,8 @@ pub fn walk_step<'a>(step: &'a Arc<Step>, found: &mut dyn FnMut(&'a Arc<Step>)) 
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => {}
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => {}
     }
     for list in [&step.recover, &step.on_error, &step.undo] {
         walk(list, found);

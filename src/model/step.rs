@@ -5,6 +5,7 @@ use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::diagnostic::Spot;
 use crate::expr::Expr;
+use crate::model::approval::Approval;
 use crate::model::graph::Graph;
 use crate::model::kind::Kind;
 use crate::model::measure::Measure;
@@ -106,6 +107,8 @@ pub enum StepKind {
     Wait(Wait),
     /// `runbook:` another runbook.
     Call(Call),
+    /// `approval:` the yes of people.
+    Approval(Approval),
     /// `rhai:` computed values, by name.
     Compute(Vec<(StepId, Expr)>),
     /// `log:` a line in the run, at a level.
@@ -132,11 +135,18 @@ impl StepKind {
             Self::Remedy(_) => "remedy",
             Self::Wait(_) => "wait",
             Self::Call(_) => "runbook",
+            Self::Approval(_) => "approval",
             Self::Compute(_) => "rhai",
             Self::Log { .. } => "log",
             Self::Fail(_) => "fail",
             Self::Pass(_) => "pass",
         }
+    }
+
+    /// What people are asked to approve; `None` where it is no approval.
+    #[must_use]
+    pub fn approval(&self) -> Option<&Approval> {
+        if let Self::Approval(approval) = self { Some(approval) } else { None }
     }
 
     /// What is performed in the outside world; `None` where the engine does it all.
@@ -149,6 +159,7 @@ impl StepKind {
             | Self::Remedy(_)
             | Self::Wait(_)
             | Self::Call(_)
+            | Self::Approval(_)
             | Self::Compute(_)
             | Self::Log { .. }
             | Self::Fail(_)

@@ -168,10 +168,23 @@ pub enum How {
 pub struct Reaction {
     /// The step that asks, as written.
     pub step: Written<String>,
-    /// What is said.
+    /// What is said; only an approval hears more than the first.
+    pub says: Vec<Saying>,
+}
+
+/// One thing that somebody says.
+#[derive(Debug, Clone)]
+pub struct Saying {
+    /// What.
     pub say: Say,
     /// How long after the question.
     pub after: Span,
+    /// Which contact says it; of an approval the next of those who may where nobody is named.
+    pub by: Option<Written<String>>,
+    /// What they fill in.
+    pub fields: Map<String, Value>,
+    /// What they write with it.
+    pub note: String,
 }
 
 /// The words a person can say.
@@ -187,6 +200,10 @@ pub enum Say {
     Failed,
     /// Try again.
     Again,
+    /// Yes, to an approval.
+    Approve,
+    /// No, to an approval.
+    Reject,
 }
 
 /// What must have come of it; what is not written is not looked at.

@@ -24,7 +24,7 @@ impl Service {
     /// [`Trouble`] when there is no such run, it has ended, nothing waits there, the answer fits no such question,
     /// or the actor may not.
     pub fn answer(&self, run: RunId, place: &Place, actor: Actor, answer: Answer) -> Result<(), Trouble> {
-        let (_, state) = self.unfinished(run)?;
+        let (runbook, state) = self.unfinished(run)?;
         self.allow(&actor, Role::Operator, "answer", &state)?;
         let waiting = asked(&state);
         let exact = waiting.iter().find(|asked| asked.place == place);
@@ -41,6 +41,9 @@ impl Service {
             let words = words(found.lost);
             return Err(Trouble::Input(format!("`{}` asks: {}: answer {words}", found.place, found.question)));
         }
+        if !found.lost {
+            self.may_confirm(&runbook, &state, &actor)?;
+        }
         let place = found.place.clone();
         self.send(Message::Input { run, input: Input::Answer { place, actor, answer } })
     }
@@ -48,7 +51,8 @@ impl Service {
 
 /// What a run waits to be told, in a line; `None` = nothing.
 pub(super) fn question(run: &Run) -> Option<String> {
-    asked(run).first().map(|asked| format!("`{}` asks: {}", asked.place, asked.question))
+    let asks = asked(run).first().map(|asked| format!("`{}` asks: {}", asked.place, asked.question));
+    asks.or_else(|| sought(run))
 }
 
 /// The answers to a question.
@@ -71,4 +75,53 @@ fn nothing_waits(place: &Place, waiting: &[Asked<'_>]) -> Trouble {
     let others =
         if others.is_empty() { "nothing in this run does".into() } else { format!("{} does", others.join(", ")) };
     Trouble::Input(format!("`{place}` waits for no answer: {others}"))
+}
+
+/// The place that is meant: the named one, or the only one that waits.
+pub(super) fn target(run: &Run, named: Option<&str>) -> Result<Place, Trouble> {
+    let asks = |phase: &StepPhase| matches!(phase, StepPhase::Polling(_) | StepPhase::Asked { attempt: None, .. });
+    let waiting: Vec<&Place> = run.steps.iter().filter(|(_, step)| asks(&step.phase)).map(|(place, _)| place).collect();
+    let all = || waiting.iter().map(|place| format!("`{place}`")).collect::<Vec<_>>().join(", ");
+    let Some(named) = named else {
+        return match waiting.as_slice() {
+            [] => Err(Trouble::Input(format!("run `{}` waits for no approval", run.started.run))),
+            [one] => Ok((*one).clone()),
+            [_, _, ..] => Err(Trouble::Input(format!("several steps wait, say which: {}", all()))),
+        };
+    };
+    let place = Place::parse(named).map_err(|error| Trouble::Input(error.to_string()))?;
+    if waiting.contains(&&place) {
+        return Ok(place);
+    }
+    let mut fit = waiting.iter().filter(|other| other.last().step == place.last().step);
+    match (fit.next(), fit.next()) {
+        (Some(one), None) => Ok((*one).clone()),
+        (Some(_), Some(_)) => Err(Trouble::Input(format!("`{named}` waits more than once, say which: {}", all()))),
+        (None, _) => Err(Trouble::Input(match (run.step_ended(&place), waiting.is_empty()) {
+            (Some(ended), _) => {
+                let why = ended.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                format!("`{place}` is decided, it ended {}{why}", ended.outcome)
+            }
+            (None, true) => format!("`{place}` waits for no approval, nothing in this run does"),
+            (None, false) => format!("`{place}` waits for no approval: {} does", all()),
+        })),
+    }
+}
+
+/// What a run waits to be approved, in a line.
+fn sought(run: &Run) -> Option<String> {
+    run.steps.iter().find_map(|(place, step)| {
+        let StepPhase::Polling(poll) = &step.phase else { return None };
+        let have = if poll.sought.quorum > 1 {
+            format!(" ({} of {})", poll.yeses(), poll.sought.quorum)
+        } else {
+            String::new()
+        };
+        let until = poll.sought.until.map_or(String::new(), |until| format!(" until {until:.0}"));
+        let by = poll.sought.by.join(", ");
+        Some(format!(
+            "`{place}` waits for approval by {by}{have}, since {:.0}{until}: {}",
+            poll.since, poll.sought.message
+        ))
+    })
 }

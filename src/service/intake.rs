@@ -197,7 +197,7 @@ fn cut(text: &str) -> String {
 fn reason(trouble: &Trouble) -> &'static str {
     match trouble {
         Trouble::NoHook(_) => "unknown",
-        Trouble::Unproved(_) | Trouble::Forbidden { .. } => "unproved",
+        Trouble::Unproved(_) | Trouble::MayNot(_) | Trouble::Forbidden { .. } => "unproved",
         Trouble::Unreadable(_) => "unreadable",
         Trouble::TooLarge(_) => "too-large",
         Trouble::Input(_) => "inputs",

@@ -3,9 +3,11 @@
 use crate::base::ids::StepId;
 use crate::diagnostic::closest;
 use crate::engine::event::Selection;
-use crate::model::runbook::Runbook;
+use crate::model::runbook::{Runbook, walk_step};
+use crate::model::step::{Step, StepKind};
 use crate::service::Trouble;
 use crate::service::start::StartRun;
+use std::sync::Arc;
 
 /// `--from`, `--only`, `--skip` as a selection of the runbook's own steps.
 pub(super) fn select(runbook: &Runbook, wish: &StartRun) -> Result<Selection, Trouble> {
@@ -26,7 +28,38 @@ pub(super) fn select(runbook: &Runbook, wish: &StartRun) -> Result<Selection, Tr
     }
     let selection = Selection { only, skip };
     fed(runbook, wish, &selection)?;
+    approved(runbook, &selection)?;
     Ok(selection)
+}
+
+/// Whether no step that is to run stands behind an approval that is left out: leaving it out is no way round it.
+fn approved(runbook: &Runbook, selection: &Selection) -> Result<(), Trouble> {
+    let left_out =
+        |id: &StepId| selection.skip.contains(id) || (!selection.only.is_empty() && !selection.only.contains(id));
+    let asks = |step: &Arc<Step>| {
+        let mut found = false;
+        walk_step(step, &mut |inner| found |= inner.confirm.is_some() || matches!(inner.kind, StepKind::Approval(_)));
+        found
+    };
+    let list = &runbook.steps;
+    for gate in list.steps.iter().filter(|step| left_out(&step.id) && asks(step)) {
+        let mut behind: Vec<&StepId> = vec![&gate.id];
+        for step in &list.steps {
+            if list.graph.waits(&step.id).any(|(id, _)| behind.contains(&id)) {
+                behind.push(&step.id);
+            }
+        }
+        // What is only confirmed itself is not done either when it is left out.
+        let guards = matches!(gate.kind, StepKind::Approval(_) | StepKind::Steps(_));
+        let free = behind.iter().skip(1).find(|id| guards && !left_out(id));
+        if let Some(free) = free {
+            return Err(Trouble::Input(format!(
+                "`{free}` stands behind the approval `{}`, which is left out: let `{}` run too, or leave `{free}` out as well",
+                gate.id, gate.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether every step that is to run gets what it reads: none begins that would fail in the middle for want of an output.

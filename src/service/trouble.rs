@@ -43,6 +43,9 @@ pub enum Trouble {
         /// What it needs.
         least: Role,
     },
+    /// The actor may not, for more than want of a role.
+    #[error("{0}")]
+    MayNot(String),
     /// No such run.
     #[error("no run `{0}`: `stepladder runs` shows those there are")]
     NoRun(String),

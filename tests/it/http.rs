@@ -103,7 +103,8 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
     let waiting = text(&site.home.run(&["run", "asks", "--detach"]).stdout).trim().to_owned();
     site.home.until("it waits", || site.home.rows()[0]["state"] == "waiting");
     let tokens = ["viewer", "operator", "admin"].map(|role| site.token(role));
-    for line in [format!("POST /api/v1/runs/{waiting}/cancel"), format!("POST /api/v1/runs/{waiting}/answer")] {
+    for verb in ["cancel", "answer", "approve", "reject"] {
+        let line = format!("POST /api/v1/runs/{waiting}/{verb}");
         let answer = site.ask(&line, &tokens[0], r#"{"place":"a","answer":"go"}"#);
         assert_eq!(answer.status, 403, "who looks changes nothing: {line}: {answer:?}");
     }
@@ -124,6 +125,10 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         // It has ended: who may not hears that, who may hears this.
         (&format!("POST /api/v1/runs/{run}/cancel"), "", [401, 409, 409, 409]),
         (&format!("POST /api/v1/runs/{run}/answer"), r#"{"place":"a","answer":"go"}"#, [401, 409, 409, 409]),
+        ("GET /api/v1/approvals", "", [401, 200, 200, 200]),
+        (&format!("GET /api/v1/approvals?run={run}"), "", [401, 200, 200, 200]),
+        (&format!("POST /api/v1/runs/{run}/approve"), "", [401, 409, 409, 409]),
+        (&format!("POST /api/v1/runs/{run}/reject"), "", [401, 409, 409, 409]),
         ("GET /api/v1/schedules", "", [401, 200, 200, 200]),
         ("POST /api/v1/schedules/timed/pause", r#"{"reason":"x"}"#, [401, 403, 200, 200]),
         ("POST /api/v1/schedules/timed/resume", "", [401, 403, 200, 200]),

@@ -6,6 +6,7 @@
 
 mod alertmanager;
 mod alerts;
+mod approvals;
 mod artifacts;
 mod channels;
 mod check;

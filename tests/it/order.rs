@@ -52,6 +52,7 @@ fn inside(text: &mut String, step: &Step, depth: usize) {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
+        | StepKind::Approval(_)
         | StepKind::Pass(_) => {}
     }
     list(text, "recover", &step.recover, depth);

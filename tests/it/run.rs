@@ -4,9 +4,12 @@ use crate::golden;
 use crate::sim::{Act, BEGAN, Script, Sim, parse_reply};
 use std::path::Path;
 use std::sync::Arc;
+use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::address::Place;
-use stepladder::base::ids::RunId;
+use stepladder::base::ids::{Name, RunId};
 use stepladder::base::span::Span;
+use stepladder::base::value::Map;
+use stepladder::engine::approval::Ballot;
 use stepladder::engine::event::{Answer, Event, Recorded, StepEvent};
 use stepladder::engine::evolve::replay;
 use stepladder::engine::start::take_over;
@@ -70,6 +73,7 @@ fn script_line(script: &mut Script, line: &str) {
         let act = match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["cancel"] => Act::Cancel,
             ["answer", place, word] => Act::Answer(Place::parse(place).unwrap(), answer(word)),
+            ["vote", place, word, who, rest @ ..] => Act::Vote(Place::parse(place).unwrap(), ballot(word, who, rest)),
             other => panic!("no act {other:?}"),
         };
         script.acts.push((Span::parse(at).unwrap(), act));
@@ -89,6 +93,30 @@ fn answer(word: &str) -> Answer {
         "failed" => Answer::Failed,
         other => panic!("no answer `{other}`"),
     }
+}
+
+/// `approve WHO`, with `starter`, `override`, `note=…` and fields as JSON; `~WHO` is no contact.
+fn ballot(word: &str, who: &str, rest: &[&str]) -> Ballot {
+    let id = who.trim_start_matches('~');
+    let mut ballot = Ballot {
+        actor: Actor { id: id.into(), via: Via::Api, role: Role::Operator },
+        person: Name::parse(who).ok(),
+        starter: false,
+        approve: word == "approve",
+        fields: Map::new(),
+        note: String::new(),
+        over: false,
+    };
+    for one in rest {
+        match one.split_once('=') {
+            None if *one == "starter" => ballot.starter = true,
+            None if *one == "override" => ballot.over = true,
+            Some(("note", note)) => ballot.note = note.replace('_', " "),
+            Some((name, value)) => drop(ballot.fields.insert(name.into(), serde_json::from_str(value).unwrap())),
+            None => panic!("no `{one}` of a vote"),
+        }
+    }
+    ballot
 }
 
 /// Events as lines: seconds since the start, the place, what happened.
@@ -118,6 +146,10 @@ fn line(event: &Event) -> String {
     }
 }
 
+fn later(at: jiff::Timestamp) -> Span {
+    Span::from_millis(u64::try_from(at.as_millisecond() - BEGAN).unwrap())
+}
+
 fn step_line(event: &StepEvent) -> String {
     match event {
         StepEvent::Held { mutex, holder } => {
@@ -125,6 +157,20 @@ fn step_line(event: &StepEvent) -> String {
         }
         StepEvent::Asked { question, .. } => format!("asks: {question}"),
         StepEvent::Answered { actor, answer } => format!("{} answers {answer:?}", actor.id),
+        StepEvent::Sought(sought) => {
+            let until = sought.until.map_or(String::new(), |until| format!(" until +{}", later(until)));
+            format!("asks {} for {}{until}: {}", sought.by.join(", "), sought.quorum, sought.message)
+        }
+        StepEvent::Told { problems } => {
+            format!("they are told{}", problems.iter().map(|it| format!("; {it}")).collect::<String>())
+        }
+        StepEvent::Voted(vote) => {
+            let word = if vote.approve { "approves" } else { "rejects" };
+            let fields =
+                if vote.fields.is_empty() { String::new() } else { format!(" {}", serde_json::json!(vote.fields)) };
+            let note = if vote.note.is_empty() { String::new() } else { format!(": {}", vote.note) };
+            format!("{} {word}{}{fields}{note}", vote.who(), if vote.over { ", past all others" } else { "" })
+        }
         StepEvent::Attempt { number, request, child, .. } => {
             let what = request
                 .as_ref()

@@ -12,6 +12,7 @@ use stepladder::base::address::Place;
 use stepladder::base::ids::{IncidentId, Name, RunId};
 use stepladder::base::span::Span;
 use stepladder::base::value::{Map, Value};
+use stepladder::engine::approval::Ballot;
 use stepladder::engine::decide::Input;
 use stepladder::engine::event::{Answer, Event, Recorded, Selection, StepEvent};
 use stepladder::engine::start::{Ask, start};
@@ -40,6 +41,7 @@ pub(crate) struct Scripted {
 pub(crate) enum Act {
     Cancel,
     Answer(Place, Answer),
+    Vote(Place, Ballot),
 }
 
 /// A case: files of a book, a script, things that happen.
@@ -277,6 +279,7 @@ impl Sim {
                 let input = match act {
                     Act::Cancel => Input::Cancel { actor, reason: "enough".into() },
                     Act::Answer(place, answer) => Input::Answer { place, actor, answer },
+                    Act::Vote(place, ballot) => Input::Vote { place, ballot: Box::new(ballot) },
                 };
                 self.take(Message::Input { run, input });
             } else if reply == Some(next) {

@@ -14,7 +14,7 @@ use stepladder::base::ids::{Name, RunId};
 use stepladder::base::level::{Level, Outcome};
 use stepladder::base::value::{Map, Value};
 use stepladder::engine::event::{
-    Answer, AttemptResult, Ended, Event, Recorded, Selection, Stage, Started, StepEnded, StepEvent,
+    Answer, AttemptResult, Ended, Event, Recorded, Selection, Sought, Stage, Started, StepEnded, StepEvent, Vote,
 };
 use stepladder::engine::evolve::{begin, evolve};
 use stepladder::engine::run::{Run, RunPhase, StepPhase};
@@ -103,6 +103,25 @@ fn answered(answer: Answer) -> StepEvent {
     StepEvent::Answered { actor: Actor::engine("test"), answer }
 }
 
+fn sought() -> StepEvent {
+    StepEvent::Sought(Box::new(Sought {
+        message: "?".into(),
+        by: vec!["operator".into()],
+        quorum: 2,
+        until: Some(at(99)),
+    }))
+}
+
+fn voted(who: &str, approve: bool) -> StepEvent {
+    let actor = Actor { id: who.into(), ..Actor::engine("test") };
+    let vote = Vote { actor, person: None, approve, fields: Map::new(), note: String::new(), over: false };
+    StepEvent::Voted(Box::new(vote))
+}
+
+fn told() -> StepEvent {
+    StepEvent::Told { problems: Vec::new() }
+}
+
 /// Every event there is, each with a name; of those with numbers the next one, the same, and one that is far off.
 fn events() -> Vec<(String, Event)> {
     let group = || Event::Queued { group: Name::parse("g").unwrap(), holders: Vec::new() };
@@ -129,6 +148,10 @@ fn events() -> Vec<(String, Event)> {
     let mut steps = vec![
         ("step held".to_owned(), held()),
         ("step asked".into(), asked()),
+        ("step sought".into(), sought()),
+        ("step told".into(), told()),
+        ("step voted by a".into(), voted("a", true)),
+        ("step rejected by b".into(), voted("b", false)),
         ("step backoff".into(), StepEvent::Backoff { until: at(99) }),
         ("step judged".into(), StepEvent::Judged { good: true, data: true }),
         ("step rest".into(), StepEvent::Rest { until: at(99) }),
@@ -178,6 +201,9 @@ fn states() -> Vec<(&'static str, Vec<Event>)> {
         ("step held", steps(vec![held()])),
         ("step asked", steps(vec![asked()])),
         ("step asked about a lost attempt", steps(vec![attempt(1, false), asked()])),
+        ("step waiting for approval", steps(vec![sought()])),
+        ("step waiting for approval, told", steps(vec![sought(), told()])),
+        ("step approved by a", steps(vec![sought(), voted("a", true)])),
         ("step confirmed", steps(vec![asked(), answered(Answer::Go)])),
         ("step running", steps(vec![attempt(1, false)])),
         ("step running a child", steps(vec![attempt(1, true)])),

@@ -79,6 +79,23 @@ fn step(place: String, event: &StepEvent) -> What {
         StepEvent::Answered { actor, answer } => {
             What::StepAnswered { place, actor: who(actor), answer: answer_word(*answer).into() }
         }
+        StepEvent::Sought(sought) => What::ApprovalSought {
+            place,
+            message: sought.message.clone(),
+            by: sought.by.clone(),
+            quorum: sought.quorum,
+            until: sought.until,
+        },
+        StepEvent::Told { problems } => What::ApprovalTold { place, problems: problems.clone() },
+        StepEvent::Voted(vote) => What::ApprovalVoted {
+            place,
+            actor: who(&vote.actor),
+            person: vote.person.as_ref().map(ToString::to_string),
+            approve: vote.approve,
+            fields: vote.fields.clone(),
+            note: vote.note.clone(),
+            over: vote.over,
+        },
         StepEvent::Attempt { number, request, deadline, child } => What::AttemptStarted {
             place,
             attempt: *number,

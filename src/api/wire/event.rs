@@ -103,6 +103,49 @@ pub enum What {
         /// `go`, `stop`, `succeeded`, `failed` or `again`.
         answer: String,
     },
+    /// An approval begins to wait.
+    ApprovalSought {
+        /// Where.
+        place: String,
+        /// What is to be approved.
+        message: String,
+        /// Who may: contacts, rotations, roles.
+        by: Vec<String>,
+        /// How many different people have to say yes.
+        quorum: u32,
+        /// Until when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Those who may approve were told.
+    ApprovalTold {
+        /// Where.
+        place: String,
+        /// What could not be delivered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<String>,
+    },
+    /// Somebody approved or rejected.
+    ApprovalVoted {
+        /// Where.
+        place: String,
+        /// Who came in.
+        actor: String,
+        /// The contact they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
+        /// Yes or no.
+        approve: bool,
+        /// What they filled in.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        fields: Map<String, Value>,
+        /// What they wrote with it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+        /// Whether an admin decided past those who may, and past the quorum.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        over: bool,
+    },
     /// An attempt begins.
     AttemptStarted {
         /// Where.

@@ -5,6 +5,7 @@
 //! does not know. Golden files in `tests/fixtures/wire` hold it.
 
 mod access;
+mod approval;
 mod convert;
 mod event;
 mod health;
@@ -20,6 +21,7 @@ mod status;
 mod store;
 
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
+pub use approval::{ApprovalRow, FieldRow, VoteReply, VoteRequest, VoteRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
 pub use health::{ComponentHealth, WholeHealth};
 pub use incident::{

@@ -111,7 +111,8 @@ fn step(step: &Arc<Step>) -> OutlineStep {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => {}
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => {}
     }
     outline
 }

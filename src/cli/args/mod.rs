@@ -15,7 +15,7 @@ pub use book::{
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
-pub use runs::{Answer, AnswerWord, Cancel, Logs, Plan, Retry, Run, Runs, Show, What};
+pub use runs::{Answer, AnswerWord, Approvals, Approve, Cancel, Logs, Plan, Reject, Retry, Run, Runs, Show, What};
 pub use simulate::{Simulate, SimulateIncident, SimulateWhat};
 pub use store::{Carry, Doctor, Store};
 
@@ -168,6 +168,16 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder answer last delete go             it may begin (`confirm`)\n  stepladder answer 7xq2m restart succeeded    what a lost attempt did (`on_interrupt: ask`)"
     )]
     Answer(Answer),
+    /// List what waits for the yes of people: for whom, since when, until when
+    Approvals(Approvals),
+    /// Approve a step that waits for the yes of people
+    #[command(
+        after_long_help = "Examples:\n  stepladder approve last\n  stepladder approve 7xq2m go_live --field ticket=OPS-7 --note 'after the meeting'"
+    )]
+    Approve(Approve),
+    /// Reject it: its run ends cancelled, and nobody is paged
+    #[command(after_long_help = "Examples:\n  stepladder reject 7xq2m go_live --note 'not before Monday'")]
+    Reject(Reject),
     /// Run again what failed in a run, with the text it had
     #[command(
         after_long_help = "Examples:\n  stepladder retry last      what had succeeded is taken over, the rest runs"

@@ -142,6 +142,51 @@ pub struct Retry {
     pub json: bool,
 }
 
+/// `approvals`
+#[derive(Debug, Clone, Args)]
+pub struct Approvals {
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `approve`
+#[derive(Debug, Clone, Args)]
+pub struct Approve {
+    /// The run: its id, the beginning or the end of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The step that waits; may be left out where one does
+    #[arg(value_name = "STEP")]
+    pub step: Option<String>,
+    /// What the approval asks to be filled in; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub field: Vec<String>,
+    /// A word with it, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Decide past those who may and past the quorum, as admin, for all to see
+    #[arg(long = "override")]
+    pub over: bool,
+}
+
+/// `reject`
+#[derive(Debug, Clone, Args)]
+pub struct Reject {
+    /// The run: its id, the beginning or the end of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The step that waits; may be left out where one does
+    #[arg(value_name = "STEP")]
+    pub step: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Decide past those who may, as admin, for all to see
+    #[arg(long = "override")]
+    pub over: bool,
+}
+
 /// `answer`
 #[derive(Debug, Clone, Args)]
 pub struct Answer {

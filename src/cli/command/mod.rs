@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod answer;
+pub mod approve;
 pub mod cancel;
 pub mod check;
 pub mod completions;
@@ -69,6 +70,9 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),
         Some(Command::Cancel(args)) => wait(cancel::run(&args, settings)),
         Some(Command::Answer(args)) => wait(answer::run(&args, settings)),
+        Some(Command::Approvals(args)) => wait(approve::list(&args, settings)),
+        Some(Command::Approve(args)) => wait(approve::approve(&args, settings)),
+        Some(Command::Reject(args)) => wait(approve::reject(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
         Some(Command::Alerts(args)) => wait(alerts::run(&args, settings)),
         Some(Command::Incidents(args)) => wait(incident::list(&args, settings)),

@@ -36,7 +36,7 @@ fn page(detail: &RunDetail, view: &View, called: &[Line], style: Style, now: Tim
     match detail.row.state {
         RunState::Ended => {}
         RunState::Stranded => {
-            text.push_str("\nnobody drives it: its owner is gone; `stepladder drive` goes on with it, and so does the next `run`, `retry`, `cancel` or `answer`\n");
+            text.push_str("\nnobody drives it: its owner is gone; `stepladder drive` goes on with it, and so does the next `run`, `retry`, `cancel`, `approve` or `answer`\n");
         }
         RunState::Quarantined => {
             text.push_str("\nit is quarantined: its events can't be trusted; `stepladder doctor` says more\n");

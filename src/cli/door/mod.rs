@@ -33,8 +33,8 @@ mod store;
 use crate::act::World;
 use crate::api;
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, LedgerRow, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail, RunRow,
-    RunsRequest, StartReply, StartRequest, What, WhyRequest, WireEvent,
+    AnswerRequest, ApprovalRow, CancelRequest, LedgerRow, OutputChunk, OutputRequest, Problem, RetryRequest, RunDetail,
+    RunRow, RunsRequest, StartReply, StartRequest, VoteReply, VoteRequest, What, WhyRequest, WireEvent,
 };
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::value::Value;
@@ -222,6 +222,22 @@ impl Door {
     /// When nothing waits there.
     pub async fn answer(&self, request: AnswerRequest) -> Result<(), Trouble> {
         asked!(self, desk => desk.answer(self.actor(), &request), client => client.answer(&request).await)
+    }
+
+    /// What waits for the yes of people, in all runs or in one.
+    ///
+    /// # Errors
+    /// When the store or the book cannot be read.
+    pub async fn approvals(&self, run: Option<&str>) -> Result<Vec<ApprovalRow>, Trouble> {
+        asked!(self, desk => desk.approvals(&self.actor(), run), client => client.approvals(run).await)
+    }
+
+    /// Approves or rejects; durable when this returns.
+    ///
+    /// # Errors
+    /// When nothing waits there, or it does not count.
+    pub async fn vote(&self, request: VoteRequest) -> Result<VoteReply, Trouble> {
+        asked!(self, desk => desk.vote(self.actor(), request.clone()).await, client => client.vote(&request).await)
     }
 
     /// Runs, newest first.

@@ -116,7 +116,8 @@ fn node(step: &Step, outline: &OutlineStep) -> Node {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => {}
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => {}
     }
     let lanes = [
         ("recover", &step.recover, &outline.recover),

@@ -1,6 +1,6 @@
 //! The fold: what the events of a run add up to.
 
-use super::node::{End, Node, State, artifacts};
+use super::node::{End, Node, Polling, State, artifacts};
 use super::words::{between, human, short};
 use crate::api::wire::{Outline, What, WireEvent, WireFailure};
 use crate::base::address::{Lane, Place};
@@ -34,8 +34,19 @@ pub struct Question {
     pub question: String,
     /// What is known.
     pub known: String,
-    /// Whether it is about a lost attempt: what did it do? Else: may it begin?
-    pub lost: bool,
+    /// What is wanted of the person.
+    pub wants: Wants,
+}
+
+/// What a question wants of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// May it begin?
+    Word,
+    /// What did a lost attempt do?
+    Fate,
+    /// Is it approved?
+    Approval,
 }
 
 /// What a queued run waits for.
@@ -113,12 +124,24 @@ impl View {
     /// The first question that waits for a person.
     #[must_use]
     pub fn question(&self) -> Option<Question> {
-        self.nodes.iter().find_map(|(place, node)| match &node.state {
+        self.questions().into_iter().next()
+    }
+
+    /// Every question that waits for a person.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Question> {
+        let asked = self.nodes.iter().filter_map(|(place, node)| match &node.state {
             State::Asked { question, known, .. } => Some(Question {
                 place: place.to_string(),
                 question: question.clone(),
                 known: known.clone(),
-                lost: node.attempt > 0,
+                wants: if node.attempt > 0 { Wants::Fate } else { Wants::Word },
+            }),
+            State::Polling(poll) => Some(Question {
+                place: place.to_string(),
+                question: poll.message.clone(),
+                known: String::new(),
+                wants: Wants::Approval,
             }),
             State::Running { .. }
             | State::Open { .. }
@@ -127,7 +150,8 @@ impl View {
             | State::Resting { .. }
             | State::Between
             | State::Ended(_) => None,
-        })
+        });
+        asked.collect()
     }
 
     /// Takes an event in. One that was seen before, or that this version does not know, changes nothing.
@@ -156,6 +180,9 @@ impl View {
             What::StepHeld { place, .. }
             | What::StepAsked { place, .. }
             | What::StepAnswered { place, .. }
+            | What::ApprovalSought { place, .. }
+            | What::ApprovalTold { place, .. }
+            | What::ApprovalVoted { place, .. }
             | What::AttemptStarted { place, .. }
             | What::AttemptEnded { place, .. }
             | What::StepBackoff { place, .. }
@@ -181,7 +208,7 @@ impl View {
                 self.lanes.entry(place.parent()).or_default().insert(last.lane);
             }
         }
-        let way = format!("stepladder answer {} {place}", short(&self.run));
+        let named = format!("{} {place}", short(&self.run));
         let node = self.nodes.entry(place).or_insert_with(|| Node::new(at));
         node.apply(at, what);
         let waits = node.until.map_or(0, |until| between(at, until));
@@ -189,8 +216,12 @@ impl View {
             // A dry run waits for nothing, which is no success.
             (end.outcome, end.reason) = ("skipped".into(), Some(format!("would wait {}", human(waits))));
         }
+        if let State::Polling(poll) = &mut node.state {
+            poll.way.clone_from(&named);
+        }
         if let State::Asked { way: told, .. } = &mut node.state {
-            *told = way + if node.attempt > 0 { " succeeded|failed|again" } else { " go|stop" };
+            *told = format!("stepladder answer {named}")
+                + if node.attempt > 0 { " succeeded|failed|again" } else { " go|stop" };
         }
     }
 }
@@ -206,6 +237,7 @@ impl Node {
                     State::Asked { since: at, question: question.clone(), known: known.clone(), way: String::new() };
             }
             What::StepAnswered { .. } | What::StepTimedOut { .. } => self.state = State::Between,
+            What::ApprovalSought { .. } | What::ApprovalTold { .. } | What::ApprovalVoted { .. } => self.poll(at, what),
             What::AttemptStarted { attempt, deadline, child, .. } => {
                 self.attempt = *attempt;
                 self.child.clone_from(child);
@@ -250,6 +282,28 @@ impl Node {
             | What::StageEntered { .. }
             | What::RunEnded { .. }
             | What::Unknown => {}
+        }
+    }
+
+    /// What happens to an approval that waits.
+    fn poll(&mut self, at: Timestamp, what: &What) {
+        if let What::ApprovalSought { message, by, quorum, until, .. } = what {
+            self.state = State::Polling(Polling {
+                since: at,
+                message: message.clone(),
+                by: by.clone(),
+                quorum: *quorum,
+                until: *until,
+                approvers: Vec::new(),
+                problems: Vec::new(),
+                way: String::new(),
+            });
+        }
+        let State::Polling(poll) = &mut self.state else { return };
+        if let What::ApprovalTold { problems, .. } = what {
+            poll.problems.clone_from(problems);
+        } else if let What::ApprovalVoted { actor, person, approve: true, .. } = what {
+            poll.approvers.push(person.as_ref().unwrap_or(actor).clone());
         }
     }
 

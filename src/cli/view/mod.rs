@@ -13,7 +13,7 @@ mod summary;
 mod tree;
 mod words;
 
-pub use fold::{Question, View};
+pub use fold::{Question, View, Wants};
 pub use ink::{Line, Tone, harmless};
 pub use plain::{heartbeat, lines};
 pub use screen::Screen;

@@ -45,6 +45,8 @@ pub(super) enum State {
     Held { since: Timestamp, mutex: String, holder: Option<String> },
     /// It waits for a person.
     Asked { since: Timestamp, question: String, known: String, way: String },
+    /// It waits for the yes of people.
+    Polling(Polling),
     /// The next attempt is due then.
     Backoff { until: Timestamp },
     /// Its next list begins then.
@@ -53,6 +55,22 @@ pub(super) enum State {
     Between,
     /// It ended.
     Ended(End),
+}
+
+/// An approval that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Polling {
+    pub since: Timestamp,
+    pub message: String,
+    pub by: Vec<String>,
+    pub quorum: u32,
+    pub until: Option<Timestamp>,
+    /// Who has said yes.
+    pub approvers: Vec<String>,
+    /// What could not be delivered of the message to those who may.
+    pub problems: Vec<String>,
+    /// The end of the run's id and the place, as commands take them.
+    pub way: String,
 }
 
 /// How an execution ended.
@@ -93,6 +111,7 @@ impl Node {
             | State::Open { .. }
             | State::Held { .. }
             | State::Asked { .. }
+            | State::Polling(_)
             | State::Backoff { .. }
             | State::Resting { .. }
             | State::Between => None,

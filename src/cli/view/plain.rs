@@ -34,13 +34,24 @@ pub fn lines(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
         }
         What::RunEnded { .. } => view.summary(style),
         What::StepHeld { holder: None, .. } => Vec::new(),
-        What::StepHeld { place, .. } | What::StepAsked { place, .. } | What::StepBackoff { place, .. } => {
-            step_lines(view, place, event.at, style)
-        }
+        What::StepHeld { place, .. }
+        | What::StepAsked { place, .. }
+        | What::ApprovalSought { place, .. }
+        | What::StepBackoff { place, .. } => step_lines(view, place, event.at, style),
         What::AttemptStarted { place, attempt, .. } if *attempt > 1 => {
             said(format!("{place}: attempt {attempt} begins"), Tone::Dim)
         }
         What::StepEnded { place, .. } | What::StepTakenOver { place, .. } => step_lines(view, place, event.at, style),
+        What::ApprovalVoted { place, actor, person, approve, note, over, .. } => {
+            let word = if *approve { "approved" } else { "rejected" };
+            let past = if *over { ", past those who may" } else { "" };
+            let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+            let who = person.as_ref().unwrap_or(actor);
+            said(format!("{place} {word} by {who}{past}{note}"), if *approve { Tone::Plain } else { Tone::Warning })
+        }
+        What::ApprovalTold { place, problems } => {
+            problems.iter().flat_map(|problem| said(format!("{place}: {problem}"), Tone::Warning)).collect()
+        }
         What::RunAdmitted
         | What::StageEntered { .. }
         | What::StepAnswered { .. }
@@ -66,6 +77,7 @@ pub fn heartbeat(view: &View, now: Timestamp) -> Option<Line> {
             State::Open { .. }
             | State::Held { .. }
             | State::Asked { .. }
+            | State::Polling(_)
             | State::Backoff { .. }
             | State::Resting { .. }
             | State::Between

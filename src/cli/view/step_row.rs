@@ -34,7 +34,7 @@ pub(super) fn mark(node: &Node, now: Timestamp) -> Mark {
             (SPIN[frame], "run ", Tone::Busy)
         }
         State::Held { .. } | State::Backoff { .. } | State::Resting { .. } => ("…", "wait", Tone::Notice),
-        State::Asked { .. } => ("?", "ASK ", Tone::Warning),
+        State::Asked { .. } | State::Polling(_) => ("?", "ASK ", Tone::Warning),
         State::Ended(end) => end_mark(&end.outcome, &end.level),
     }
 }
@@ -85,6 +85,15 @@ pub(super) fn standing(step: &OutlineStep, node: &Node, now: Timestamp) -> Vec<L
         State::Asked { since, question, .. } => {
             let since = waited(*since, now);
             vec![Line::new(&format!("waits for an answer{since}: {question}"), Tone::Warning)]
+        }
+        State::Polling(poll) => {
+            let (since, by) = (waited(poll.since, now), poll.by.join(", "));
+            let left = poll.until.map_or(String::new(), |at| format!(", {} left", until(at, now)));
+            let have = match (poll.quorum, poll.approvers.len()) {
+                (1, 0) => String::new(),
+                (quorum, have) => format!(" ({have} of {quorum})"),
+            };
+            vec![Line::new(&format!("waits for approval by {by}{have}{since}{left}: {}", poll.message), Tone::Warning)]
         }
         State::Backoff { until: at } => {
             // A step made of others has no attempts of its own.
@@ -171,6 +180,12 @@ pub(super) fn below(step: &OutlineStep, node: &Node, style: Style) -> Vec<Line> 
         State::Asked { known, way, .. } => {
             lines.extend((!known.is_empty()).then(|| Line::new(known, Tone::Plain)));
             lines.push(Line::new(way, Tone::Dim));
+        }
+        State::Polling(poll) => {
+            let have = (!poll.approvers.is_empty()).then(|| format!("approved by {}", poll.approvers.join(", ")));
+            lines.extend(have.map(|have| Line::new(&have, Tone::Plain)));
+            lines.extend(poll.problems.iter().map(|problem| Line::new(problem, Tone::Warning)));
+            lines.push(Line::new(&format!("stepladder approve {0}, stepladder reject {0}", poll.way), Tone::Dim));
         }
         State::Backoff { .. } => {
             lines.extend(node.failure.iter().map(|failure| Line::new(&failure.message, Tone::Dim)));

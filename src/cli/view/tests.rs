@@ -138,6 +138,21 @@ fn event(line: &str) -> WireEvent {
         }
         (_, "held") => What::StepHeld { place, mutex: first(), holder: None },
         (_, "asked") => What::StepAsked { place, question: rest, known: String::new() },
+        (_, "sought") => {
+            let (by, message) = rest.split_once(": ").expect(line);
+            let (by, until) = by.split_once(" until ").map_or((by, None), |(by, secs)| (by, Some(at(secs))));
+            What::ApprovalSought { place, message: message.into(), by: vec![by.into()], quorum: 2, until }
+        }
+        (_, "told") => What::ApprovalTold { place, problems: vec![rest] },
+        (_, "voted") => What::ApprovalVoted {
+            place,
+            actor: first(),
+            person: None,
+            approve: true,
+            fields: Map::new(),
+            note: String::new(),
+            over: false,
+        },
         (_, "attempt") => {
             let deadline = rest.split_once(" by ").map(|(_, secs)| at(secs));
             What::AttemptStarted {

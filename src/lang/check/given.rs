@@ -1,14 +1,14 @@
 //! Tests speak of steps, inputs, outputs and fields that are there.
 
 use super::outline::Outline;
-use super::{calls, outputs, rehearsals};
+use super::{calls, ladder, outputs, rehearsals};
 use crate::base::value::{Value, plain, type_name};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::expr::Type;
 use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Step, StepKind};
-use crate::model::test::{Given, GivenResult, How, Listed, Subject, Test, Written, resolve};
+use crate::model::test::{Given, GivenResult, How, Listed, Reaction, Say, Saying, Subject, Test, Written, resolve};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -129,7 +129,9 @@ impl<'a> Checker<'a> {
             }
         }
         for answer in &given.answers {
-            self.step(&answer.step);
+            if let Some((_, step)) = self.step(&answer.step) {
+                self.answers(answer, step);
+            }
         }
         for script in &given.steps {
             let Some((calls, step)) = self.step(&script.step) else { continue };
@@ -141,6 +143,26 @@ impl<'a> Checker<'a> {
             for result in script.results.iter().chain(in_items) {
                 self.result(step, &ty, result);
             }
+        }
+    }
+
+    /// The words fit what is asked, and whoever says them is somebody.
+    fn answers(&mut self, answer: &'a Reaction, step: &Step) {
+        let polls = step.kind.approval().is_some();
+        let fits = |saying: &Saying| matches!(saying.say, Say::Approve | Say::Reject) == polls;
+        if !answer.says.iter().all(fits) {
+            let (what, words) = if polls {
+                ("an approval", "`approve` or `reject`")
+            } else {
+                ("no approval", "`go` or `stop`, of a lost attempt `succeeded`, `failed` or `again`")
+            };
+            let message = format!("`{}` is {what}: it is answered with {words}", step.id);
+            self.findings.push(Diagnostic::error(Code::WrongType, answer.step.spot, message).help("change the word"));
+        }
+        for by in answer.says.iter().filter_map(|saying| saying.by.as_ref()) {
+            ladder::contact(self.loaded, &by.value, by.spot)
+                .into_iter()
+                .for_each(|finding| self.findings.push(finding));
         }
     }
 
@@ -174,6 +196,9 @@ impl<'a> Checker<'a> {
             }
             StepKind::Steps(_) | StepKind::Watch(_) => "give results to the steps inside it".into(),
             StepKind::Call(_) => format!("the called runbook runs too: give results to its steps: `{}.ID`", name.value),
+            StepKind::Approval(_) => {
+                format!("say what people answer: `given: {{ answers: {{ {}: approve }} }}`", name.value)
+            }
             StepKind::Wait(_) | StepKind::Compute(_) | StepKind::Log { .. } | StepKind::Fail(_) | StepKind::Pass(_) => {
                 "take it out: it is done as in a run".into()
             }

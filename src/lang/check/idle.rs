@@ -126,7 +126,8 @@ fn without_process(kind: &StepKind) -> Option<&'static str> {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => false,
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => false,
     };
     (!starts).then(|| kind.name())
 }

@@ -119,7 +119,7 @@ fn shown(names: &[&str]) -> String {
 }
 
 /// A finding for a person or rotation that does not exist: `ivanova`, `on_call.platform`.
-fn contact(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
+pub(super) fn contact(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnostic> {
     let Some(ladder) = &loaded.book.escalation else {
         return Some(
             Diagnostic::error(

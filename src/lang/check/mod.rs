@@ -2,6 +2,7 @@
 //!
 //! Sees what [`crate::lang::Loaded`] holds and nothing of YAML.
 
+mod approvals;
 mod calls;
 mod choices;
 mod cron;
@@ -73,6 +74,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     measures::check(loaded, &outline, &mut findings);
     triggers::check(loaded, &outline, &mut findings);
     ladder::check(loaded, &outline, &mut findings);
+    approvals::check(loaded, &outline, &mut findings);
     near::runbook(loaded, &outline, &mut findings);
     findings
 }
@@ -86,6 +88,7 @@ pub(super) fn book(loaded: &Loaded) -> Diagnostics {
     }
     calls::cycles(loaded, &mut findings);
     triggers::paths(loaded, &mut findings);
+    approvals::unattended(loaded, &mut findings);
     settings::check(loaded, &mut findings);
     near::book(loaded, &mut findings);
     given::check(loaded, &mut findings);

@@ -43,6 +43,7 @@ fn unreachable(list: &List, findings: &mut Diagnostics) {
             | StepKind::Wait(_)
             | StepKind::Call(_)
             | StepKind::Compute(_)
+            | StepKind::Approval(_)
             | StepKind::Log { .. } => return None,
         };
         (step.when.is_none() && step.allow_failure.is_none()).then_some(word)
@@ -112,7 +113,8 @@ fn lasts(step: &Step) -> Option<(Span, &'static str)> {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => None,
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => None,
     }
 }
 

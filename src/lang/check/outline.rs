@@ -121,7 +121,8 @@ impl<'a> Outline<'a> {
             | StepKind::Compute(_)
             | StepKind::Log { .. }
             | StepKind::Fail(_)
-            | StepKind::Pass(_) => {}
+            | StepKind::Pass(_)
+            | StepKind::Approval(_) => {}
         }
         self.list(Some(step), Lane::Recover, &step.recover);
         self.list(Some(step), Lane::OnError, &step.on_error);

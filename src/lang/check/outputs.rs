@@ -1,9 +1,11 @@
 //! What a step puts out, as types: by the table of its kind, and by the names it gives itself.
 
 use super::outline::Outline;
-use super::scope::{fixed, maybe, roots};
+use super::scope::{fixed, input_type, maybe, roots};
 use crate::expr::Type;
 use crate::lang::Loaded;
+use crate::lang::keys::flow::flow;
+use crate::model::approval::Approval;
 use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::policy::OutputForm;
@@ -28,6 +30,7 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
             }
             None => Type::Any,
         },
+        StepKind::Approval(approval) => given(approval),
         StepKind::Compute(values) => Type::record(values.iter().map(|(name, _)| (name.as_str(), Type::Any))),
         StepKind::Watch(_) => fixed(&[("rounds", Type::Int), ("bad", Type::Int), ("with_data", Type::Int)]),
         StepKind::Remedy(_) => fixed(&[
@@ -37,6 +40,14 @@ pub(super) fn output(loaded: &Loaded, outline: &Outline, step: &Step) -> Type {
         StepKind::Log { .. } | StepKind::Pass(_) => fixed(&[("message", Type::Text)]),
         StepKind::Steps(_) | StepKind::Wait(_) | StepKind::Fail(_) => Type::record([("", Type::Any); 0]),
     }
+}
+
+/// What an approval puts out: its row in the table, the fields under their own names and types.
+fn given(approval: &Approval) -> Type {
+    let mut all = flow("approval").map(|spec| fields(spec.output)).unwrap_or_default();
+    let own = approval.fields.iter().map(|field| (field.name.as_str(), input_type(field)));
+    all.insert("fields".into(), Type::record(own));
+    Type::record(all)
 }
 
 /// What a kind puts out; `value` of a child process has the type its `output:` gives it.

@@ -50,6 +50,11 @@ pub(crate) const CONTACT: &[Key] = &[
     key("ntfy", Shape::Verbatim, "What they listen to at ntfy."),
     key("mattermost", Shape::Verbatim, "Mattermost handle."),
     key("teams", Shape::Verbatim, "Address at Microsoft Teams."),
+    key(
+        "user",
+        Shape::Many(&Shape::Verbatim),
+        "Who they are when they come in: users of the machine and names of tokens. The contact's own name unless said.",
+    ),
     key("addresses", Shape::Map(&Shape::Verbatim), "Addresses on channels of other names."),
     key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of their quiet hours; the ladder's unless said."),
     key("rules", Shape::Many(&Shape::Record(CONTACT_RULE)), "How they want to be reached, in the place of `reach`."),

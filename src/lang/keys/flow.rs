@@ -2,6 +2,9 @@
 
 use crate::base::arg::Landing;
 use crate::lang::keys::LEVELS;
+use crate::lang::keys::runbook::INPUT;
+use crate::model::approval::Lapse;
+use crate::model::input::InputType;
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
 const BODY: KindSpec = KindSpec {
@@ -97,6 +100,53 @@ const RUNBOOK: KindSpec = KindSpec {
     ..BODY
 };
 
+const APPROVAL: KindSpec = KindSpec {
+    name: "approval",
+    doc: "Waits for the yes of people. Those who may give it are told over their channels; one no ends the run `cancelled`, and nobody is paged. What its concurrency group and mutexes hold stays held meanwhile; its place among `parallel` steps is given back.",
+    example: "approval: { by: [on_call.owner], quorum: 1, deadline: 4h, lapse: reject, fields: { ticket: text } }",
+    shape: Shape::Record(&[
+        key("message", Shape::Text(Landing::Plain), "What is to be approved; the step's title unless said."),
+        key(
+            "by",
+            Shape::Many(&Shape::Verbatim),
+            "Who may approve or reject: contacts and rotations of escalation.yaml (`ivanova`, `on_call.owner`), as they are when they answer, or a role. The runbook's `allow.approve` unless said. `approval: [NAMES]` is short for this.",
+        ),
+        key("quorum", Shape::Int(1, 100), "How many different people have to say yes. 1 unless said. One no is a no."),
+        key(
+            "deadline",
+            Shape::Duration,
+            "How long it waits, counted from the question, restarts included. As long as it takes unless said, which a runbook with a `timeout` or a schedule may not.",
+        ),
+        key(
+            "lapse",
+            Shape::Choice(Lapse::WORDS),
+            "What it comes to when the deadline passes: `reject` (unless said) ends the run cancelled, `approve` goes on at level notice, `fail` fails the step.",
+        ),
+        key(
+            "fields",
+            Shape::Map(&Shape::Either(&[Shape::Choice(InputType::WORDS), Shape::Record(INPUT)])),
+            "What whoever approves fills in, written as inputs are, but for `secret`; one without a default has to be given. What one has given, those who approve after them approve with it.",
+        ),
+        key(
+            "starter_may",
+            Shape::Bool,
+            "Whether whoever started the run may approve it themselves. false unless said.",
+        ),
+    ]),
+    short: Some("by"),
+    output: &[
+        Field { name: "approved", ty: FieldType::Bool, doc: "Whether it was approved; `false` after `lapse: fail`." },
+        Field { name: "lapsed", ty: FieldType::Bool, doc: "Whether its deadline decided." },
+        Field { name: "overridden", ty: FieldType::Bool, doc: "Whether an admin decided past those who may." },
+        Field { name: "by", ty: FieldType::List(&FieldType::Text), doc: "Who approved, in the order they did." },
+        Field { name: "at", ty: FieldType::Text, doc: "When it was decided." },
+        Field { name: "waited", ty: FieldType::Number, doc: "How long that took, in seconds." },
+        Field { name: "notes", ty: FieldType::List(&FieldType::Text), doc: "What they wrote with it: `ivanova: go`." },
+        Field { name: "fields", ty: FieldType::Map(&FieldType::Any), doc: "What was filled in, by name." },
+    ],
+    ..BODY
+};
+
 const RHAI: KindSpec = KindSpec {
     name: "rhai",
     doc: "Computes values: each name is an expression and becomes a field of the output.",
@@ -134,7 +184,7 @@ const PASS: KindSpec = KindSpec {
 };
 
 /// The kinds that need no outside world of their own.
-pub(crate) const FLOW: &[KindSpec] = &[STEPS, WATCH, REMEDY, WAIT, RUNBOOK, RHAI, LOG, FAIL, PASS];
+pub(crate) const FLOW: &[KindSpec] = &[STEPS, WATCH, REMEDY, WAIT, APPROVAL, RUNBOOK, RHAI, LOG, FAIL, PASS];
 
 /// The row of a kind that the engine performs.
 pub(crate) fn flow(name: &str) -> Option<&'static KindSpec> {

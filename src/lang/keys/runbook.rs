@@ -77,7 +77,11 @@ pub(crate) const RUNBOOK: &[Key] = &[
         "allow",
         Shape::Record(&[
             key("start", ROLE, "The least role that may start it. operator unless said."),
-            key("approve", Shape::Many(&Shape::Verbatim), "Who may approve: a role, or names like `on_call.owner`."),
+            key(
+                "approve",
+                Shape::Many(&Shape::Verbatim),
+                "Who may approve where an `approval` names nobody, and confirm: a role, or names like `on_call.owner`. operator unless said.",
+            ),
             key("cancel", ROLE, "The least role that may cancel it. operator unless said."),
         ]),
         "Who may do what.",

@@ -120,7 +120,7 @@ pub(crate) const STEP: &[Key] = &[
     key(
         "confirm",
         Shape::Verbatim,
-        "Asked before it starts: on a terminal a question, elsewhere answered with `stepladder answer RUN STEP go`. The step's timeout does not count meanwhile; the run's does.",
+        "Asked before it starts: on a terminal a question, elsewhere an approval by whoever started the run or may approve (`allow.approve`): `stepladder approve RUN STEP`. The step's timeout does not count meanwhile; the run's does.",
     ),
     key(
         "output",

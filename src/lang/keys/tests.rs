@@ -72,12 +72,21 @@ const RESULTS: &[Key] = &[
 const SCRIPT: Shape = Shape::Either(&[Shape::Choice(RESULT_WORDS), Shape::List(&ONE), Shape::Record(RESULTS)]);
 
 /// The words of an answer.
-pub(crate) const SAYS: &[&str] = &["go", "stop", "succeeded", "failed", "again"];
+pub(crate) const SAYS: &[&str] = &["go", "stop", "succeeded", "failed", "again", "approve", "reject"];
 
 const ANSWER: &[Key] = &[
     required("say", Shape::Choice(SAYS), "What is said."),
     key("after", Shape::Duration, "How long after the question; at once unless said."),
+    key(
+        "by",
+        Shape::Name,
+        "Of an approval: the contact who says it. The next of those who may unless said; who may not fails the test.",
+    ),
+    key("fields", Shape::Map(&Shape::Literal), "Of an approval: what they fill in."),
+    key("note", Shape::Prose, "Of an approval: what they write with it."),
 ];
+
+const SAYING: Shape = Shape::Either(&[Shape::Choice(SAYS), Shape::Record(ANSWER)]);
 
 const MOMENT: &[Key] = &[required("at", Shape::Duration, "How long after the start.")];
 
@@ -98,8 +107,8 @@ pub(crate) const GIVEN: &[Key] = &[
     key("trigger", Shape::Map(&Shape::Literal), "What called for the run, as expressions see it."),
     key(
         "answers",
-        Shape::Map(&Shape::Either(&[Shape::Choice(SAYS), Shape::Record(ANSWER)])),
-        "What a person says when a step asks (`confirm`, `on_interrupt: ask`), by step.",
+        Shape::Map(&Shape::Either(&[Shape::Choice(SAYS), Shape::List(&SAYING), Shape::Record(ANSWER)])),
+        "What a person says when a step asks (`confirm`, `on_interrupt: ask`, `approval`), by step. A list is one vote of one person each.",
     ),
     key("cancel", Shape::Record(MOMENT), "Somebody cancels the run, so long after its start."),
     key("crash", Shape::Record(MOMENT), "The process that drives the run dies and the next one takes over."),

@@ -7,11 +7,14 @@ use crate::diagnostic::Code;
 use crate::expr::Expr;
 use crate::lang::decode::Fields;
 use crate::lang::keys::flow;
+use crate::lang::lower::escalation::texts;
 use crate::lang::lower::list::Ways;
 use crate::lang::lower::policy::{pairs, span, template, text};
 use crate::lang::lower::reader::Reader;
 use crate::lang::lower::step::{Written, level};
 use crate::lang::yaml::{Node, NodeKind};
+use crate::model::approval::{Approval, Lapse};
+use crate::model::input::InputType;
 use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::shape::{KindSpec, Shape};
@@ -92,6 +95,7 @@ impl Reader {
                 let probe = self.inner(inner("probe"), id, "probe");
                 self.wait(node, &params?, probe)
             }
+            "approval" => self.approval(node, &params?),
             "runbook" => call(&params?),
             "rhai" => self.compute(node, &params?),
             "log" => {
@@ -148,6 +152,36 @@ impl Reader {
         }
         let every = params.get("every").and_then(span).unwrap_or(Span::from_secs(5));
         Some(StepKind::Wait(Wait::Probe { probe: probe?, every }))
+    }
+
+    fn approval(&mut self, node: &Node, params: &Param) -> Option<StepKind> {
+        let flag = |key: &str| params.get(key).and_then(Param::value).and_then(crate::base::value::Value::as_bool);
+        let fields = self.inputs(node.get("fields"));
+        if let Some(secret) = fields.iter().find(|field| field.ty == InputType::Secret) {
+            let spot = node
+                .get("fields")
+                .and_then(|fields| fields.get(secret.name.as_str()))
+                .map_or(node.spot, |field| field.spot);
+            self.ctx.error_help(
+                Code::SecretPlace,
+                spot,
+                format!(
+                    "`{}` is a secret: what is filled into an approval is kept with the run, for all to read",
+                    secret.name
+                ),
+                "let the run have it as an input of type `secret`, or list it under `secrets:`",
+            );
+            return None;
+        }
+        Some(StepKind::Approval(Approval {
+            message: params.get("message").and_then(template),
+            by: texts(params.get("by")),
+            quorum: number(params, "quorum", 1),
+            deadline: params.get("deadline").and_then(span),
+            lapse: params.get("lapse").and_then(text).and_then(Lapse::parse).unwrap_or_default(),
+            fields,
+            starter_may: flag("starter_may").unwrap_or(false),
+        }))
     }
 
     fn compute(&mut self, node: &Node, params: &Param) -> Option<StepKind> {

@@ -62,6 +62,7 @@ fn contact(ctx: &mut Ctx, node: Option<&Node>, param: &Param, zone: &TimeZone) -
     Contact {
         name: string(param, "name").unwrap_or_default(),
         addresses,
+        users: texts(param.get("user")),
         rules: items(param.get("rules")).iter().map(rule).collect(),
         quiet: items(param.get("quiet")).iter().filter_map(quiet).collect(),
     }

@@ -13,8 +13,8 @@ use crate::model::perform::Finding;
 use crate::model::policy::FailureKind;
 use crate::model::shape::Key;
 use crate::model::test::{
-    Bounds, Expect, ExpectStep, Given, GivenResult, How, Incident, Listed, Reaction, Said, Say, Script, Subject, Test,
-    Written,
+    Bounds, Expect, ExpectStep, Given, GivenResult, How, Incident, Listed, Reaction, Said, Say, Saying, Script,
+    Subject, Test, Written,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -220,6 +220,11 @@ fn fails(node: &Node) -> How {
 }
 
 fn reaction(key: &Node, node: &Node) -> Option<Reaction> {
+    let nodes = node.items().unwrap_or(std::slice::from_ref(node));
+    Some(Reaction { step: written(key)?, says: nodes.iter().filter_map(saying).collect() })
+}
+
+fn saying(node: &Node) -> Option<Saying> {
     let word = node.name().or_else(|| node.get("say").and_then(Node::name))?;
     let say = match word {
         "go" => Say::Go,
@@ -227,9 +232,17 @@ fn reaction(key: &Node, node: &Node) -> Option<Reaction> {
         "succeeded" => Say::Succeeded,
         "failed" => Say::Failed,
         "again" => Say::Again,
+        "approve" => Say::Approve,
+        "reject" => Say::Reject,
         _ => return None,
     };
-    Some(Reaction { step: written(key)?, say, after: node.get("after").and_then(span).unwrap_or(Span::ZERO) })
+    Some(Saying {
+        say,
+        after: node.get("after").and_then(span).unwrap_or(Span::ZERO),
+        by: node.get("by").and_then(written),
+        fields: object(node.get("fields")),
+        note: node.get("note").and_then(Node::name).unwrap_or_default().to_owned(),
+    })
 }
 
 fn expect(ctx: &mut Ctx, node: &Node) -> Expect {

@@ -89,7 +89,7 @@ kinds! {
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["sip", "service", "livekit", "approval"];
+pub const LATER: &[&str] = &["sip", "service", "livekit"];
 
 impl Kind {
     /// The key that chooses it.

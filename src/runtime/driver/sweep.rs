@@ -262,7 +262,7 @@ impl Driver {
 /// Whether anything outside can move the run on: an attempt, a child, a person, a group.
 fn is_waiting(run: &Run) -> bool {
     let waits = |phase: &StepPhase| match phase {
-        StepPhase::Running(_) | StepPhase::Held { .. } | StepPhase::Asked { .. } => true,
+        StepPhase::Running(_) | StepPhase::Held { .. } | StepPhase::Asked { .. } | StepPhase::Polling(_) => true,
         StepPhase::Ready
         | StepPhase::Backoff { .. }
         | StepPhase::Open(_)

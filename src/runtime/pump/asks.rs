@@ -46,6 +46,7 @@ impl Pump {
         let asks = run.steps.iter().filter_map(|(place, step)| match &step.phase {
             StepPhase::Asked { question, known, attempt: Some(attempt), .. } => Some((place, question, known, attempt)),
             StepPhase::Asked { .. }
+            | StepPhase::Polling(_)
             | StepPhase::Held { .. }
             | StepPhase::Ready
             | StepPhase::Running(_)

@@ -4,6 +4,7 @@ use super::Pump;
 use crate::base::ids::RunId;
 use crate::engine::decide::{Effect, Input};
 use crate::engine::event::{Event, Parent, Recorded, StepEvent};
+use crate::engine::run::StepPhase;
 use crate::model::kind::Kind;
 use crate::runtime::driver::Order;
 use crate::runtime::plan::refusal;
@@ -12,7 +13,10 @@ impl Pump {
     pub(super) fn effect(&mut self, run: RunId, effect: Effect, again: bool) -> Vec<Order> {
         match effect {
             Effect::Perform { request, deadline, .. } => {
-                let started = self.driver.run(run).map(|run| &run.started);
+                let known = self.driver.run(run);
+                // What tells those who may approve is no step of its own: no plan lists it, and none forbids it.
+                let asks = known.is_some_and(|run| matches!(run.phase(&request.place), Some(StepPhase::Polling(_))));
+                let started = known.map(|run| &run.started).filter(|_| !asks);
                 let journal = self.journal.as_ref();
                 if let Some(failure) = started.and_then(|started| refusal(&self.shelf, journal, started, &request)) {
                     return self.replied(run, request.place, request.attempt, failure);

@@ -13,12 +13,11 @@ use crate::base::value::{Map, Value, json, plain};
 use crate::engine::decide::Input;
 use crate::engine::event::{Answer as Word, Event, Recorded, Selection, StepEvent};
 use crate::engine::evolve::replay;
-use crate::engine::run::StepPhase;
 use crate::engine::start::{Ask, start};
 use crate::model::input::InputType;
 use crate::model::perform::{Reply, Request};
 use crate::model::runbook::Runbook;
-use crate::model::test::{Say, StepPath, Test, resolve};
+use crate::model::test::{Saying, StepPath, Test};
 use crate::runtime::index::projection;
 use crate::runtime::pump::{Message, Pump};
 use crate::runtime::recover::read_events;
@@ -34,9 +33,10 @@ use std::sync::mpsc::Receiver;
 const MOST_TURNS: u32 = 200_000;
 
 /// What is on its way.
-enum Due {
+pub(super) enum Due<'t> {
     Reply(Key, Reply),
     Answer(RunId, Place, Word),
+    Vote(RunId, Place, &'t Saying),
     Cancel,
     Crash,
 }
@@ -50,23 +50,25 @@ struct Attempt {
 }
 
 pub(super) struct Machine<'t> {
-    trials: &'t Trials,
-    test: &'t Test,
-    runbook: &'t Arc<Runbook>,
+    pub(super) trials: &'t Trials,
+    pub(super) test: &'t Test,
+    pub(super) runbook: &'t Arc<Runbook>,
     run: RunId,
     began: Timestamp,
     clock: Arc<AtomicI64>,
     journal: Arc<Memory>,
     calls: Calls,
-    pump: Pump,
+    pub(super) pump: Pump,
     inbox: Receiver<Message>,
     cast: Cast<'t>,
-    due: BTreeMap<(i64, u64), Due>,
+    due: BTreeMap<(i64, u64), Due<'t>>,
     order: u64,
     attempts: BTreeMap<Key, Attempt>,
     /// The calls that lead to each run.
     paths: BTreeMap<RunId, Vec<StepId>>,
-    answered: BTreeSet<(RunId, Place, u64)>,
+    pub(super) answered: BTreeSet<(RunId, Place, u64)>,
+    /// Why what somebody says does not count.
+    refused: Option<String>,
     spoken: Vec<Spoken>,
     not_given: Vec<NotGiven>,
 }
@@ -96,6 +98,7 @@ impl<'t> Machine<'t> {
             attempts: BTreeMap::new(),
             paths: BTreeMap::from([(run, Vec::new())]),
             answered: BTreeSet::new(),
+            refused: None,
             spoken: Vec::new(),
             not_given: Vec::new(),
         }
@@ -156,6 +159,9 @@ impl<'t> Machine<'t> {
             if self.pump.driver.runs().next().is_none() {
                 return Ok(());
             }
+            if let Some(why) = self.refused.take() {
+                return Err(Halt::Broken(why));
+            }
             self.hear_questions();
             let ours = self.due.keys().next().map(|(at, _)| *at);
             let theirs = self.pump.driver.next_due().map(Timestamp::as_millisecond);
@@ -174,7 +180,7 @@ impl<'t> Machine<'t> {
         Err(Halt::Endless(self.since()))
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.clock.load(Ordering::SeqCst)).unwrap_or(self.began)
     }
 
@@ -183,13 +189,13 @@ impl<'t> Machine<'t> {
         since(self.began, self.now())
     }
 
-    fn later(&mut self, after: Span, due: Due) {
+    pub(super) fn later(&mut self, after: Span, due: Due<'t>) {
         self.order += 1;
         let at = self.now().as_millisecond().saturating_add(i64::try_from(after.millis()).unwrap_or(i64::MAX));
         self.due.insert((at, self.order), due);
     }
 
-    fn deliver(&mut self, due: Due) {
+    fn deliver(&mut self, due: Due<'t>) {
         let message = match due {
             Due::Reply((run, place, attempt), reply) => {
                 self.attempts.remove(&(run, place.clone(), attempt));
@@ -198,6 +204,10 @@ impl<'t> Machine<'t> {
             Due::Answer(run, place, answer) => {
                 Message::Input { run, input: Input::Answer { place, actor: actor(), answer } }
             }
+            Due::Vote(run, place, saying) => match self.vote(run, &place, saying) {
+                Ok(message) => message,
+                Err(why) => return self.refused = Some(why),
+            },
             Due::Cancel => {
                 let input = Input::Cancel { actor: actor(), reason: "the test says so".into() };
                 Message::Input { run: self.run, input }
@@ -297,7 +307,7 @@ impl<'t> Machine<'t> {
     }
 
     /// The calls that lead to a run.
-    fn path(&mut self, run: RunId) -> Vec<StepId> {
+    pub(super) fn path(&mut self, run: RunId) -> Vec<StepId> {
         if let Some(path) = self.paths.get(&run) {
             return path.clone();
         }
@@ -319,30 +329,6 @@ impl<'t> Machine<'t> {
             here = at.parent();
         }
         None
-    }
-
-    /// People answer what they are asked, as far as the test says so.
-    fn hear_questions(&mut self) {
-        let mut asked = Vec::new();
-        for run in self.pump.driver.runs() {
-            for (place, step) in &run.steps {
-                if let StepPhase::Asked { .. } = &step.phase {
-                    asked.push((run.started.run, place.clone(), u64::from(step.tries)));
-                }
-            }
-        }
-        for key in asked {
-            let path: StepPath = (self.path(key.0), key.1.step().clone());
-            let test = self.test;
-            let answer = test.given.answers.iter().find(|answer| {
-                resolve(&self.trials.book, self.runbook, &answer.step.value).is_ok_and(|(found, _)| found == path)
-            });
-            if let Some(answer) = answer
-                && self.answered.insert(key.clone())
-            {
-                self.later(answer.after, Due::Answer(key.0, key.1, word(answer.say)));
-            }
-        }
     }
 
     /// The run and those it called, each with its events.
@@ -376,14 +362,4 @@ fn since(from: Timestamp, to: Timestamp) -> Span {
 
 fn actor() -> Actor {
     Actor { id: "test".into(), via: Via::Cli, role: Role::Admin }
-}
-
-fn word(say: Say) -> Word {
-    match say {
-        Say::Go => Word::Go,
-        Say::Stop => Word::Stop,
-        Say::Succeeded => Word::Succeeded,
-        Say::Failed => Word::Failed,
-        Say::Again => Word::Again,
-    }
 }

@@ -7,6 +7,7 @@ mod cast;
 mod hands;
 mod ladder;
 mod machine;
+mod people;
 mod wait;
 
 pub use ladder::{Climbed, patience};

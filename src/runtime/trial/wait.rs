@@ -13,6 +13,13 @@ pub(super) fn waits(run: &Run) -> Vec<String> {
                 let answer = format!("write `given: {{ answers: {{ {}: {say} }} }}`", place.step());
                 Some(format!("`{place}` asks \"{question}\" and nobody answers: {answer}"))
             }
+            StepPhase::Polling(poll) => {
+                let answer = format!("write `given: {{ answers: {{ {}: approve }} }}`", place.step());
+                Some(format!(
+                    "`{place}` waits for approval by {} and nobody answers: {answer}",
+                    poll.sought.by.join(", ")
+                ))
+            }
             StepPhase::Running(running) if running.request.is_some() => {
                 Some(format!("`{place}` hangs and has no timeout"))
             }

@@ -167,7 +167,8 @@ fn one<'a>(step: &'a Arc<Step>, handler: Option<&'static str>, points: &mut Vec<
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => {}
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => {}
     }
     for (inner, word) in [(&step.recover, "recover"), (&step.on_error, "on_error"), (&step.undo, "undo")] {
         list(inner, Some(word), points);

@@ -93,9 +93,18 @@ fn step(run: &PlayedRun, place: &Place, event: &StepEvent) -> Option<Line> {
         StepEvent::Answered { actor, answer } => {
             Some(line(whole, "answered", format!("{} by {}", format!("{answer:?}").to_lowercase(), actor.id), false))
         }
+        StepEvent::Sought(sought) => {
+            Some(line(whole, "asks for approval", format!("{}: {}", sought.by.join(", "), sought.message), false))
+        }
+        StepEvent::Voted(vote) => {
+            let word = if vote.approve { "approved" } else { "rejected" };
+            let note = if vote.note.is_empty() { String::new() } else { format!(": {}", vote.note) };
+            Some(line(whole, word, format!("by {}{note}", vote.who()), !vote.approve))
+        }
         StepEvent::TimedOut => Some(line(whole, "timed out", "", true)),
         StepEvent::Held { mutex, .. } => Some(line(whole, "waits", format!("for the mutex `{mutex}`"), false)),
         StepEvent::Attempt { .. }
+        | StepEvent::Told { .. }
         | StepEvent::Backoff { .. }
         | StepEvent::Opened { .. }
         | StepEvent::Lane(_)

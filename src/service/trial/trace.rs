@@ -33,7 +33,8 @@ fn is_doing(step: &Step) -> bool {
         | StepKind::Compute(_)
         | StepKind::Log { .. }
         | StepKind::Fail(_)
-        | StepKind::Pass(_) => true,
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => true,
     }
 }
 
@@ -47,6 +48,9 @@ fn begins(event: &StepEvent) -> bool {
         StepEvent::Held { .. }
         | StepEvent::Asked { .. }
         | StepEvent::Answered { .. }
+        | StepEvent::Sought(_)
+        | StepEvent::Told { .. }
+        | StepEvent::Voted(_)
         | StepEvent::Attempted { .. }
         | StepEvent::Backoff { .. }
         | StepEvent::Lane(_)
@@ -84,6 +88,9 @@ pub(super) fn ran(run: &PlayedRun) -> Vec<String> {
             | StepEvent::Held { .. }
             | StepEvent::Asked { .. }
             | StepEvent::Answered { .. }
+            | StepEvent::Sought(_)
+            | StepEvent::Told { .. }
+            | StepEvent::Voted(_)
             | StepEvent::Attempted { .. }
             | StepEvent::Backoff { .. }
             | StepEvent::Lane(_)

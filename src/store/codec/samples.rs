@@ -9,8 +9,8 @@ use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::engine::event::{
-    Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Stage, Started, StepEnded,
-    StepEvent, Tells,
+    Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Sought, Stage, Started,
+    StepEnded, StepEvent, Tells, Vote,
 };
 use crate::model::perform::{Failure, Finding, Request, Usage};
 use crate::model::policy::{FailureKind, OutputForm};
@@ -39,6 +39,9 @@ kinds! {
     Event::Step { event: StepEvent::Held { .. }, .. } => "step-held",
     Event::Step { event: StepEvent::Asked { .. }, .. } => "step-asked",
     Event::Step { event: StepEvent::Answered { .. }, .. } => "step-answered",
+    Event::Step { event: StepEvent::Sought(_), .. } => "step-sought",
+    Event::Step { event: StepEvent::Told { .. }, .. } => "step-told",
+    Event::Step { event: StepEvent::Voted(_), .. } => "step-voted",
     Event::Step { event: StepEvent::Attempt { .. }, .. } => "step-attempt",
     Event::Step { event: StepEvent::Attempted { .. }, .. } => "step-attempted",
     Event::Step { event: StepEvent::Backoff { .. }, .. } => "step-backoff",
@@ -189,6 +192,26 @@ fn step(event: StepEvent) -> Event {
     Event::Step { place: place(), event }
 }
 
+fn sought(until: Option<Timestamp>) -> Sought {
+    Sought {
+        message: "Release 2.5.0 goes live".into(),
+        by: vec!["on_call.platform".into(), "admin".into()],
+        quorum: 2,
+        until,
+    }
+}
+
+fn vote() -> Vote {
+    Vote {
+        actor: person(),
+        person: Some(name("ivanova")),
+        approve: true,
+        fields: object(json!({"ticket": "OPS-7", "window": 1800.0})),
+        note: "go".into(),
+        over: false,
+    }
+}
+
 fn step_events() -> Vec<Event> {
     let attempt = |request, deadline, child| step(StepEvent::Attempt { number: 2, request, deadline, child });
     let opened = |items| step(StepEvent::Opened { pass: 1, deadline: Some(at(60)), until: Some(at(90)), items });
@@ -280,8 +303,18 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let artifacts = vec!["*.log".into(), "out/report.txt".into()];
     let keeps = Some(Box::new(Request { artifacts, ..self::request() }));
     let keeps = StepEvent::Attempt { number: 1, request: keeps, deadline: None, child: None };
+    let no = Vote { person: None, approve: false, over: true, fields: Map::new(), ..vote() };
     let events = vec![
         ("step-attempt-artifacts", step(keeps)),
+        ("step-sought", step(StepEvent::Sought(Box::new(sought(Some(at(60))))))),
+        ("step-sought-ever", step(StepEvent::Sought(Box::new(sought(None))))),
+        (
+            "step-told",
+            step(StepEvent::Told { problems: vec!["not delivered by contact petrov by email: refused".into()] }),
+        ),
+        ("step-told-all", step(StepEvent::Told { problems: Vec::new() })),
+        ("step-voted", step(StepEvent::Voted(Box::new(vote())))),
+        ("step-voted-no", step(StepEvent::Voted(Box::new(no)))),
         ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
         ("step-attempt-sealed", step(attempt)),
         ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),

@@ -15,6 +15,7 @@ use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::{Name, RunId};
 use stepladder::base::value::{Map, Value};
+use stepladder::engine::approval::Ballot;
 use stepladder::engine::decide::Input;
 use stepladder::engine::event::{Answer, Recorded, Selection};
 use stepladder::engine::run::Run;
@@ -311,6 +312,7 @@ impl Machine {
             self.watch.turn(&self.owner.pump)?;
             if idle {
                 self.ask();
+                self.vote();
                 return Ok(());
             }
         }
@@ -401,6 +403,40 @@ impl Machine {
             let order = self.asked.len() as u64 * 10 + 9;
             let input = Input::Answer { place, actor: actor(), answer: last };
             self.answers.insert((at + 300_000, order), (run, input));
+        }
+    }
+
+    /// People vote, one after the other: some say no, some started it, some never come. Whoever was not heard says it again.
+    fn vote(&mut self) {
+        for (run, place, key, voted) in self.watch.polls() {
+            let mut chance = drawn(self.script.seed, &format!("vote {place}"));
+            let plan: Vec<(u64, Ballot)> = (0..chance.below(4))
+                .map(|nth| {
+                    let ballot = Ballot {
+                        actor: Actor { id: format!("person {nth}"), via: Via::Socket, role: Role::Operator },
+                        person: None,
+                        starter: chance.one_in(6),
+                        approve: !chance.one_in(6),
+                        fields: Map::new(),
+                        note: String::new(),
+                        over: chance.one_in(10),
+                    };
+                    (chance.between(1_000, 15_000), ballot)
+                })
+                .collect();
+            let counts = |ballot: &Ballot| !ballot.starter || !ballot.approve || ballot.over;
+            let next = plan.into_iter().find(|(_, ballot)| counts(ballot) && !voted.contains(&ballot.actor.id));
+            let Some((after, ballot)) = next else { continue };
+            let on_its_way = self.answers.values().any(|(other, input)| {
+                matches!(input, Input::Vote { place: at, ballot: it } if *other == run && *at == place && it.actor == ballot.actor)
+            });
+            if on_its_way {
+                continue;
+            }
+            let first = self.asked.insert(format!("{key} {}", ballot.actor.id));
+            let order = self.asked.len() as u64 * 10;
+            let input = Input::Vote { place, ballot: Box::new(ballot) };
+            self.answers.insert((self.now + if first { after } else { 500 }, order), (run, input));
         }
     }
 

@@ -138,6 +138,8 @@ impl Script {
         let mut chance = Chance::new(seed);
         let mut items = Vec::new();
         let template = *chance.pick(TEMPLATES);
+        // People who vote are drawn besides: every other seed stays the case it was.
+        let template = if matches!(seed % 16, 5 | 10) { "approval" } else { template };
         let starts = chance.between(1, 3);
         for nth in 0..starts {
             let name = if nth > 0 && chance.one_in(4) { *chance.pick(TEMPLATES) } else { template };

@@ -23,7 +23,7 @@ use stepladder::store::{Journal, codec};
 pub(crate) type Checked = Result<(), String>;
 
 /// People and parts of the engine who may ask for the end of a run in a simulation.
-const ACTORS: [&str; 3] = ["ivanova", "caller", "confirm"];
+const ACTORS: [&str; 7] = ["ivanova", "caller", "confirm", "approval", "person 0", "person 1", "person 2"];
 
 #[derive(Default)]
 pub(crate) struct Watch {
@@ -122,6 +122,15 @@ impl Watch {
                     return Err(format!("6: `{place}` of run {id} was lost, and was started again unasked"));
                 }
                 self.lost.remove(&key);
+            }
+            StepEvent::Voted(vote) => {
+                let Some(StepPhase::Polling(poll)) = run.phase(place) else {
+                    return Err(format!("`{}` votes on `{place}` of run {id}, which asks nobody", vote.who()));
+                };
+                let twice = poll.votes.iter().filter(|(_, other)| other.who() == vote.who()).count() > 1;
+                if twice {
+                    return Err(format!("`{}` votes twice on `{place}` of run {id}", vote.who()));
+                }
             }
             _ => {}
         }
@@ -253,6 +262,19 @@ impl Watch {
             })
         });
         asked.collect()
+    }
+
+    /// Approvals that wait, with those who have voted.
+    pub(crate) fn polls(&self) -> Vec<(RunId, Place, String, Vec<String>)> {
+        let unfinished = self.runs.iter().filter(|(_, run)| run.ended().is_none());
+        let polls = unfinished.flat_map(|(id, run)| {
+            run.steps.iter().filter_map(move |(place, step)| {
+                let StepPhase::Polling(poll) = &step.phase else { return None };
+                let voted = poll.votes.iter().map(|(_, vote)| vote.who().to_owned()).collect();
+                Some((*id, place.clone(), format!("{id} {place} {}", step.began), voted))
+            })
+        });
+        polls.collect()
     }
 
     /// When everything has happened: nobody is left, nothing is held.

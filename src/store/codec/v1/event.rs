@@ -100,6 +100,18 @@ pub(super) enum StepEvent {
         actor: Actor,
         answer: Answer,
     },
+    Sought {
+        message: String,
+        by: Vec<String>,
+        quorum: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    Told {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<String>,
+    },
+    Voted(Box<Vote>),
     Attempt {
         number: u32,
         #[serde(default, skip_serializing_if = "Held::is_empty")]
@@ -136,6 +148,21 @@ pub(super) enum StepEvent {
     TimedOut,
     TakenOver(Box<StepEnded>),
     Ended(Box<StepEnded>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Vote {
+    pub(super) actor: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) person: Option<String>,
+    pub(super) approve: bool,
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub(super) fields: Held<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) note: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) over: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -296,7 +323,10 @@ impl StepEvent {
             Self::TakenOver(ended) | Self::Ended(ended) => {
                 vec![&mut ended.failure, &mut ended.output, &mut ended.planned]
             }
+            Self::Voted(vote) => vec![&mut vote.fields],
             Self::Held { .. }
+            | Self::Sought { .. }
+            | Self::Told { .. }
             | Self::Asked { .. }
             | Self::Answered { .. }
             | Self::Backoff { .. }

@@ -7,7 +7,7 @@ use crate::engine::event as domain;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
     Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
-    StepEvent, Tells, Usage,
+    StepEvent, Tells, Usage, Vote,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -111,6 +111,12 @@ impl From<&domain::StepEvent> for StepEvent {
             domain::StepEvent::Answered { actor, answer } => {
                 Self::Answered { actor: actor.into(), answer: answer.into() }
             }
+            domain::StepEvent::Sought(sought) => {
+                let domain::Sought { message, by, quorum, until } = &**sought;
+                Self::Sought { message: message.clone(), by: by.clone(), quorum: *quorum, until: instant(until) }
+            }
+            domain::StepEvent::Told { problems } => Self::Told { problems: problems.clone() },
+            domain::StepEvent::Voted(vote) => Self::Voted(Box::new((&**vote).into())),
             domain::StepEvent::Attempt { number, request, deadline, child } => Self::Attempt {
                 number: *number,
                 request: Held::Is(request.as_ref().map(|request| Box::new((&**request).into()))),
@@ -133,6 +139,20 @@ impl From<&domain::StepEvent> for StepEvent {
             domain::StepEvent::TimedOut => Self::TimedOut,
             domain::StepEvent::TakenOver(ended) => Self::TakenOver(Box::new((&**ended).into())),
             domain::StepEvent::Ended(ended) => Self::Ended(Box::new((&**ended).into())),
+        }
+    }
+}
+
+impl From<&domain::Vote> for Vote {
+    fn from(vote: &domain::Vote) -> Self {
+        let domain::Vote { actor, person, approve, fields, note, over } = vote;
+        Self {
+            actor: actor.into(),
+            person: person.as_ref().map(ToString::to_string),
+            approve: *approve,
+            fields: Held::Is(fields.clone()),
+            note: note.clone(),
+            over: *over,
         }
     }
 }

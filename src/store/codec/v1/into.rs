@@ -10,7 +10,7 @@ use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
     Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Tells,
-    Usage,
+    Usage, Vote,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -160,6 +160,11 @@ impl TryFrom<StepEvent> for domain::StepEvent {
             }
             StepEvent::Asked { question, known } => Self::Asked { question, known },
             StepEvent::Answered { actor, answer } => Self::Answered { actor: actor.try_into()?, answer: answer.into() },
+            StepEvent::Sought { message, by, quorum, until } => {
+                Self::Sought(Box::new(domain::Sought { message, by, quorum, until: instants(until)? }))
+            }
+            StepEvent::Told { problems } => Self::Told { problems },
+            StepEvent::Voted(vote) => Self::Voted(Box::new((*vote).try_into()?)),
             StepEvent::Attempt { number, request, deadline, child } => Self::Attempt {
                 number,
                 request: request.value().map(|request| (*request).try_into().map(Box::new)).transpose()?,
@@ -179,6 +184,22 @@ impl TryFrom<StepEvent> for domain::StepEvent {
             StepEvent::TimedOut => Self::TimedOut,
             StepEvent::TakenOver(ended) => Self::TakenOver(Box::new((*ended).try_into()?)),
             StepEvent::Ended(ended) => Self::Ended(Box::new((*ended).try_into()?)),
+        })
+    }
+}
+
+impl TryFrom<Vote> for domain::Vote {
+    type Error = CodecError;
+
+    fn try_from(vote: Vote) -> Result<Self, CodecError> {
+        let Vote { actor, person, approve, fields, note, over } = vote;
+        Ok(Self {
+            actor: actor.try_into()?,
+            person: person.as_deref().map(name).transpose()?,
+            approve,
+            fields: fields.value(),
+            note,
+            over,
         })
     }
 }
