@@ -30,6 +30,7 @@ mod restore;
 mod roots;
 mod scrape;
 mod secret;
+mod sip;
 mod sql;
 mod subset;
 mod system;
@@ -54,6 +55,7 @@ use crate::base::value::Value;
 use crate::model::kind::Kind;
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
+use std::time::Duration;
 
 /// Does what the request asks, in this process. Dropping the future stops it; the caller bounds its time.
 ///
@@ -84,6 +86,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Tcp => tcp::perform(&args, world).await,
         Kind::Dns => dns::perform(&args, world).await,
         Kind::Tls => tls::perform(&args, world).await,
+        Kind::Sip => sip::perform(&args, world, request.timeout.map(Duration::from)).await,
         Kind::Redis => redis::perform(&args, world).await,
         Kind::Sql => sql::perform(&args, world).await,
         Kind::Prometheus => prometheus::perform(&args, world).await,
@@ -103,6 +106,6 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
 }
 
 /// Milliseconds to two decimals: what `latency_ms` shows.
-fn millis(took: std::time::Duration) -> Value {
+fn millis(took: Duration) -> Value {
     Value::from((took.as_secs_f64() * 100_000.0).round() / 100.0)
 }

@@ -93,6 +93,7 @@ pub fn seat(request: &Request) -> Seat {
             | Kind::Tcp
             | Kind::Dns
             | Kind::Tls
+            | Kind::Sip
             | Kind::Redis
             | Kind::Sql
             | Kind::Prometheus

@@ -74,6 +74,7 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Tcp
         | Kind::Dns
         | Kind::Tls
+        | Kind::Sip
         | Kind::Redis
         | Kind::Sql
         | Kind::Prometheus

@@ -17,6 +17,7 @@ mod report;
 mod restore;
 mod scrape;
 mod shell;
+mod sip;
 mod sql;
 mod system;
 mod tcp;
@@ -58,6 +59,8 @@ kinds! {
     Dns => dns::DNS;
     /// `tls:` a certificate chain.
     Tls => tls::TLS;
+    /// `sip:` a SIP server, asked with OPTIONS.
+    Sip => sip::SIP;
     /// `redis:` a Redis server.
     Redis => redis::REDIS;
     /// `sql:` a query of SQLite or PostgreSQL.
@@ -89,7 +92,7 @@ kinds! {
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["sip", "service", "livekit", "approval"];
+pub const LATER: &[&str] = &["service", "livekit", "approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -120,6 +123,7 @@ impl Kind {
             | Self::Script
             | Self::Tcp
             | Self::Dns
+            | Self::Sip
             | Self::Redis
             | Self::Prometheus
             | Self::Scrape
@@ -138,7 +142,7 @@ impl Kind {
         match self {
             Self::Http => &["headers", "auth", "body", "json", "form"],
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
-            Self::Redis | Self::Sql => &["password"],
+            Self::Redis | Self::Sql | Self::Sip => &["password"],
             Self::Restore => &["identity"],
             Self::Files
             | Self::Backup
@@ -177,6 +181,7 @@ impl Kind {
                 | Self::Script
                 | Self::Dns
                 | Self::Tls
+                | Self::Sip
                 | Self::Prometheus
                 | Self::Scrape
                 | Self::System
@@ -204,6 +209,7 @@ impl Kind {
             | Self::Tcp
             | Self::Dns
             | Self::Tls
+            | Self::Sip
             | Self::Redis
             | Self::Sql
             | Self::Prometheus

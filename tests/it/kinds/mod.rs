@@ -5,6 +5,7 @@
 
 mod manual;
 mod servers;
+mod sip;
 
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
@@ -308,6 +309,13 @@ fn tcp() {
 #[test]
 fn tls() {
     run("tls", Servers::start().secure());
+}
+
+#[test]
+fn sip() {
+    if let Some(servers) = Servers::start().trunks() {
+        run("sip", servers);
+    }
 }
 
 #[test]
