@@ -30,6 +30,7 @@ mod restore;
 mod roots;
 mod scrape;
 mod secret;
+mod service;
 mod sip;
 mod sql;
 mod subset;
@@ -93,6 +94,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Scrape => scrape::perform(&args, world).await,
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
+        Kind::Service => service::perform(&args, request.timeout.map(Duration::from), request.rehearsal).await,
         Kind::Files => files::perform(&args, world, request.rehearsal).await,
         Kind::Backup => backup::perform(&args, world, &request.run, request.rehearsal).await,
         Kind::Restore => restore::perform(&args, world, &request.run, request.rehearsal).await,

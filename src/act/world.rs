@@ -100,6 +100,7 @@ pub fn seat(request: &Request) -> Seat {
             | Kind::Scrape
             | Kind::System
             | Kind::Logs
+            | Kind::Service
             | Kind::Files
             | Kind::Backup
             | Kind::Restore),
@@ -128,6 +129,8 @@ mod tests {
             ("sql", "execute", Seat::Host),
             ("tcp", "send", Seat::Host),
             ("logs", "files", Seat::Here),
+            ("service", "status", Seat::Here),
+            ("service", "restart", Seat::Host),
             ("files", "find", Seat::Here),
             ("files", "remove", Seat::Host),
             ("backup", "to", Seat::Host),
@@ -150,7 +153,7 @@ mod tests {
                 rehearsal: false,
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
-            let rehearsed = matches!(kind, "files" | "backup" | "restore");
+            let rehearsed = matches!(kind, "files" | "backup" | "restore" | "service");
             let rehearsal = Request { rehearsal: true, ..request };
             assert_eq!(seat(&rehearsal), if rehearsed { Seat::Here } else { wanted }, "{kind} {key} in a dry run");
         }

@@ -79,6 +79,7 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Sql
         | Kind::Prometheus
         | Kind::System
+        | Kind::Service
         | Kind::Files
         | Kind::Backup
         | Kind::Restore

@@ -16,6 +16,7 @@ mod redis;
 mod report;
 mod restore;
 mod scrape;
+mod service;
 mod shell;
 mod sip;
 mod sql;
@@ -73,6 +74,8 @@ kinds! {
     System => system::SYSTEM;
     /// `logs:` lines of log files.
     Logs => logs::LOGS;
+    /// `service:` a unit of systemd.
+    Service => service::SERVICE;
     /// `files:` files below a named root.
     Files => files::FILES;
     /// `backup:` an archive of files and databases.
@@ -92,7 +95,7 @@ kinds! {
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["service", "livekit", "approval"];
+pub const LATER: &[&str] = &["livekit", "approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -116,6 +119,7 @@ impl Kind {
             Self::Tls => &["connect", "file"],
             Self::Sql => &["sqlite", "postgres"],
             Self::Report => &["json", "markdown", "html", "text"],
+            Self::Service => service::ACTIONS,
             Self::Files => files::ACTIONS,
             Self::Backup
             | Self::Restore
@@ -144,7 +148,8 @@ impl Kind {
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
             Self::Redis | Self::Sql | Self::Sip => &["password"],
             Self::Restore => &["identity"],
-            Self::Files
+            Self::Service
+            | Self::Files
             | Self::Backup
             | Self::Shell
             | Self::Exec
@@ -173,6 +178,7 @@ impl Kind {
                 Self::Redis => has("delete"),
                 Self::Sql => has("execute"),
                 Self::Tcp => has("send"),
+                Self::Service => service::CHANGES.iter().any(|key| has(key)),
                 Self::Files => !["find", "verify"].iter().any(|key| has(key)),
                 Self::Backup
                 | Self::Restore
@@ -201,7 +207,7 @@ impl Kind {
     #[must_use]
     pub fn rehearses(self) -> bool {
         match self {
-            Self::Files | Self::Backup | Self::Restore => true,
+            Self::Service | Self::Files | Self::Backup | Self::Restore => true,
             Self::Shell
             | Self::Exec
             | Self::Script
@@ -262,6 +268,8 @@ mod tests {
             (Kind::Tcp, &["send"][..], false),
             (Kind::Shell, &["sh"][..], false),
             (Kind::Logs, &["files"][..], true),
+            (Kind::Service, &["status"][..], true),
+            (Kind::Service, &["restart", "bus"][..], false),
             (Kind::Files, &["root", "find"][..], true),
             (Kind::Files, &["root", "verify"][..], true),
             (Kind::Files, &["root", "remove"][..], false),

@@ -6,6 +6,7 @@
 mod manual;
 mod servers;
 mod sip;
+mod systemd;
 
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
@@ -104,6 +105,7 @@ fn request(kind: &str, params: &Value) -> Request {
     let mut params = params.clone();
     let form = params.as_object_mut().and_then(|map| map.remove("output"));
     let output = form.map_or(OutputForm::Text, |form| serde_json::from_value(form).unwrap());
+    let rehearsal = params.as_object_mut().and_then(|map| map.remove("dry")) == Some(Value::Bool(true));
     let env = params.as_object_mut().and_then(|map| map.remove("env"));
     let env = env.iter().flat_map(|map| map.as_object().unwrap()).map(|(name, value)| match arg(value) {
         Arg::Text(text) => (name.clone(), text),
@@ -121,7 +123,7 @@ fn request(kind: &str, params: &Value) -> Request {
         params: arg(&params),
         sealed: std::collections::BTreeMap::new(),
         artifacts: Vec::new(),
-        rehearsal: false,
+        rehearsal,
     }
 }
 
@@ -315,6 +317,13 @@ fn tls() {
 fn sip() {
     if let Some(servers) = Servers::start().trunks() {
         run("sip", servers);
+    }
+}
+
+#[test]
+fn service() {
+    if let Some(servers) = Servers::start().units() {
+        run("service", servers);
     }
 }
 
