@@ -53,7 +53,7 @@ fn blanks(kind: Kind, took: Duration) -> Map<String, Value> {
             "latency_ms" | "duration_ms" => *value = Value::from(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             "status" if [Kind::Http, Kind::Sip].contains(&kind) => *value = Value::from(200),
             "active_state" => *value = Value::from("active"),
-            "delivered" | "opened" | "trusted" => *value = Value::Bool(true),
+            "delivered" | "opened" | "trusted" | "valid" => *value = Value::Bool(true),
             _ => {}
         }
     }

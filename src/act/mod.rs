@@ -19,6 +19,7 @@ mod holders;
 mod hook;
 mod http;
 mod judge;
+mod livekit;
 mod logs;
 mod notify;
 mod pack;
@@ -94,6 +95,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Scrape => scrape::perform(&args, world).await,
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
+        Kind::Livekit => livekit::perform(&args, world).await,
         Kind::Service => service::perform(&args, request.timeout.map(Duration::from), request.rehearsal).await,
         Kind::Files => files::perform(&args, world, request.rehearsal).await,
         Kind::Backup => backup::perform(&args, world, &request.run, request.rehearsal).await,

@@ -101,6 +101,7 @@ pub fn seat(request: &Request) -> Seat {
             | Kind::System
             | Kind::Logs
             | Kind::Service
+            | Kind::Livekit
             | Kind::Files
             | Kind::Backup
             | Kind::Restore),
@@ -129,6 +130,7 @@ mod tests {
             ("sql", "execute", Seat::Host),
             ("tcp", "send", Seat::Host),
             ("logs", "files", Seat::Here),
+            ("livekit", "mint", Seat::Here),
             ("service", "status", Seat::Here),
             ("service", "restart", Seat::Host),
             ("files", "find", Seat::Here),

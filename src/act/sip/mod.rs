@@ -33,12 +33,12 @@ enum Transport {
 
 impl Transport {
     fn of(args: &Args) -> Result<Self, Failure> {
-        match args.text("transport").as_deref() {
+        match args.text("over").as_deref() {
             None | Some("udp") => Ok(Self::Udp),
             Some("tcp") => Ok(Self::Tcp),
             Some("tls") => Ok(Self::Tls),
             Some(other) => {
-                let why = format!("`transport: {other}` is none: write `udp`, `tcp` or `tls`");
+                let why = format!("`over: {other}` is none: write `udp`, `tcp` or `tls`");
                 Err(Failure::lasting(FailureKind::Template, why))
             }
         }
@@ -112,7 +112,7 @@ fn output(heard: &Heard, transport: Transport, address: &str) -> Value {
         "reason": answer.reason,
         "latency_ms": millis(heard.took),
         "address": address,
-        "transport": transport.name().to_ascii_lowercase(),
+        "over": transport.name().to_ascii_lowercase(),
         "server": answer.text(&Name::SERVER),
         "user_agent": answer.text(&Name::USER_AGENT),
         "allow": answer.list(&Name::ALLOW),

@@ -9,6 +9,7 @@ mod expect;
 mod files;
 mod http;
 mod incident;
+mod livekit;
 mod logs;
 mod notify;
 mod prometheus;
@@ -76,6 +77,8 @@ kinds! {
     Logs => logs::LOGS;
     /// `service:` a unit of systemd.
     Service => service::SERVICE;
+    /// `livekit:` the server API of LiveKit.
+    Livekit => livekit::LIVEKIT;
     /// `files:` files below a named root.
     Files => files::FILES;
     /// `backup:` an archive of files and databases.
@@ -95,7 +98,7 @@ kinds! {
 }
 
 /// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["livekit", "approval"];
+pub const LATER: &[&str] = &["approval"];
 
 impl Kind {
     /// The key that chooses it.
@@ -120,6 +123,7 @@ impl Kind {
             Self::Sql => &["sqlite", "postgres"],
             Self::Report => &["json", "markdown", "html", "text"],
             Self::Service => service::ACTIONS,
+            Self::Livekit => livekit::ACTIONS,
             Self::Files => files::ACTIONS,
             Self::Backup
             | Self::Restore
@@ -148,6 +152,7 @@ impl Kind {
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
             Self::Redis | Self::Sql | Self::Sip => &["password"],
             Self::Restore => &["identity"],
+            Self::Livekit => &["api_key", "api_secret", "verify"],
             Self::Service
             | Self::Files
             | Self::Backup
@@ -188,6 +193,7 @@ impl Kind {
                 | Self::Dns
                 | Self::Tls
                 | Self::Sip
+                | Self::Livekit
                 | Self::Prometheus
                 | Self::Scrape
                 | Self::System
@@ -216,6 +222,7 @@ impl Kind {
             | Self::Dns
             | Self::Tls
             | Self::Sip
+            | Self::Livekit
             | Self::Redis
             | Self::Sql
             | Self::Prometheus

@@ -27,7 +27,7 @@ pub(super) const SIP: KindSpec = KindSpec {
             Shape::Text(Landing::Host),
             "Host and port; 5060 where there is none, over TLS 5061. `sip: HOST:PORT` is short for this.",
         ),
-        key("transport", Shape::Choice(&["udp", "tcp", "tls"]), "`udp` by default."),
+        key("over", Shape::Choice(&["udp", "tcp", "tls"]), "`udp` by default."),
         key(
             "to",
             Shape::Text(Landing::Header),
@@ -67,7 +67,7 @@ pub(super) const SIP: KindSpec = KindSpec {
             doc: "From the request to its final answer, without connecting; with a password, of the request that carried it.",
         },
         Field { name: "address", ty: FieldType::Text, doc: "The address that answered, with its port." },
-        Field { name: "transport", ty: FieldType::Text, doc: "`udp`, `tcp` or `tls`." },
+        Field { name: "over", ty: FieldType::Text, doc: "`udp`, `tcp` or `tls`." },
         Field {
             name: "server",
             ty: FieldType::Text,

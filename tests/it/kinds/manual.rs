@@ -74,6 +74,7 @@ fn field_type(ty: &FieldType) -> String {
         FieldType::Int => "a whole number".into(),
         FieldType::Number => "a number".into(),
         FieldType::Text => "text".into(),
+        FieldType::Secret => "a secret".into(),
         FieldType::List(of) => format!("a list of {}", field_type(of)),
         FieldType::Map(of) => format!("a map of {}", field_type(of)),
         FieldType::Record(_) => "a map".into(),

@@ -3,6 +3,7 @@
 //! `UPDATE=1` rewrites the replies; read them in the diff. A kind whose server is not installed says
 //! `skipped`, `.ci/run` installs it.
 
+mod livekit;
 mod manual;
 mod servers;
 mod sip;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stepladder::act::channel::Posted;
-use stepladder::act::{Captured, ProcessExit, Secrets, World, command, perform, reply};
+use stepladder::act::{Captured, ProcessExit, Seal, Secrets, World, command, perform, reply};
 use stepladder::base::address::Place;
 use stepladder::base::arg::{Arg, Landing, Piece, SecretRef, Text};
 use stepladder::base::ids::Name;
@@ -72,7 +73,7 @@ impl Stage {
                 environment: BTreeMap::from([("TOKEN".into(), "hunter2-hunter2".into())]),
                 book_dir: self.book.path().into(),
                 credentials: None,
-                seal: None,
+                seal: Some(Seal::of(self.book.path())),
             },
             base_env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             now: NOW.parse().unwrap(),
@@ -277,7 +278,7 @@ fn is_of(value: &Value, ty: &FieldType, case: &str) -> bool {
         FieldType::Int => value.is_i64() || value.is_u64(),
         // What has no number is null: a threshold's `missing` judges it.
         FieldType::Number => value.is_number() || value.is_null(),
-        FieldType::Text => value.is_string(),
+        FieldType::Text | FieldType::Secret => value.is_string(),
         FieldType::List(of) => value.as_array().is_some_and(|list| list.iter().all(|value| is_of(value, of, case))),
         FieldType::Map(of) => value.as_object().is_some_and(|map| map.values().all(|value| is_of(value, of, case))),
         FieldType::Record(fields) => {
@@ -325,6 +326,11 @@ fn service() {
     if let Some(servers) = Servers::start().units() {
         run("service", servers);
     }
+}
+
+#[test]
+fn livekit() {
+    run("livekit", Servers::start().livekit());
 }
 
 #[test]

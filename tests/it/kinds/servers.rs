@@ -72,6 +72,7 @@ impl Servers {
         for (pattern, with) in [
             (r#""date":"[^"]*""#, r#""date":"…""#),
             ("date: [A-Z][a-z]+, [^`]* GMT", "date: …"),
+            (r#"token: "[0-9a-f]{16}:[0-9a-f]+""#, r#"token: "…""#),
             (r"info: \{.*\}", "info: {…}"),
             (r#"version: "[^"]*""#, r#"version: "…""#),
         ] {
