@@ -211,3 +211,21 @@ fn a_minted_token_leaves_no_trace() {
         }
     }
 }
+
+/// A secret that only a step under `allow_failure` names is missed by that step; any other is missed before anything is done.
+#[test]
+fn a_run_begins_without_a_secret_that_it_can_do_without() {
+    let spared = "secrets: [ABSENT]\nsteps:\n  - { id: a, env: { T: '{{ secrets.ABSENT }}' }, shell: 'true', allow_failure: true }\n  - { id: b, shell: echo went on }\n";
+    let needed = spared.replace("allow_failure: true", "timeout: 1m");
+    let home = Home::new(&[("spared", spared), ("needed", &needed)]);
+    let out = home.run(&["run", "spared"]);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    assert!(said(&out).contains("secret `ABSENT` was not found"), "{}", said(&out));
+    let out = home.run(&["run", "needed"]);
+    assert_eq!(out.status.code(), Some(3), "{}", said(&out));
+    assert!(
+        said(&out).contains("secret `ABSENT` was not found: not in the environment; nothing was started"),
+        "{}",
+        said(&out)
+    );
+}
