@@ -56,23 +56,26 @@ impl std::fmt::Display for Target {
 
 /// Connects to the first address that answers.
 pub(super) async fn connect(target: &Target) -> Result<(TcpStream, SocketAddr), Failure> {
-    let no_host = |why: String| Failure::new(FailureKind::Connect, format!("no such host `{}`{why}", target.host));
-    let addresses =
-        lookup_host((target.host.as_str(), target.port)).await.map_err(|error| no_host(resolve_error(&error)))?;
     let mut refused = Vec::new();
-    for address in addresses {
+    for address in resolve(target).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok((stream, address)),
             Err(error) => refused.push(connect_error(&error, &address.to_string())),
         }
     }
-    if refused.is_empty() {
-        return Err(no_host(String::new()));
-    }
     refused.dedup();
     let name = target.host.parse::<std::net::IpAddr>().is_err();
     let message = if name { format!("{target}: {}", refused.join(", ")) } else { refused.join(", ") };
     Err(Failure::new(FailureKind::Connect, message))
+}
+
+/// The addresses of a target, of which there is at least one.
+pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+    let no_host = |why: String| Failure::new(FailureKind::Connect, format!("no such host `{}`{why}", target.host));
+    let found =
+        lookup_host((target.host.as_str(), target.port)).await.map_err(|error| no_host(resolve_error(&error)))?;
+    let found: Vec<SocketAddr> = found.collect();
+    if found.is_empty() { Err(no_host(String::new())) } else { Ok(found) }
 }
 
 fn resolve_error(error: &io::Error) -> String {

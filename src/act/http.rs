@@ -119,7 +119,7 @@ fn output(answer: &Answer, body: Option<&Value>) -> Value {
 }
 
 /// Whether the status is among `200`, `"2xx"`, `"200-299"`.
-fn status_is(wanted: &[Value], status: u16) -> bool {
+pub(super) fn status_is(wanted: &[Value], status: u16) -> bool {
     wanted.iter().map(plain).any(|want| {
         let want = want.trim();
         let class = || want.strip_suffix("xx")?.parse::<u16>().ok().map(|class| class == status / 100);
@@ -131,7 +131,7 @@ fn status_is(wanted: &[Value], status: u16) -> bool {
     })
 }
 
-fn listed(wanted: &[Value]) -> String {
+pub(super) fn listed(wanted: &[Value]) -> String {
     wanted.iter().map(plain).collect::<Vec<_>>().join(" or ")
 }
 

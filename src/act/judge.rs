@@ -51,8 +51,9 @@ fn blanks(kind: Kind, took: Duration) -> Map<String, Value> {
     for (name, value) in &mut blanks {
         match name.as_str() {
             "latency_ms" | "duration_ms" => *value = Value::from(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-            "status" if kind == Kind::Http => *value = Value::from(200),
-            "delivered" | "opened" | "trusted" => *value = Value::Bool(true),
+            "status" if [Kind::Http, Kind::Sip].contains(&kind) => *value = Value::from(200),
+            "active_state" => *value = Value::from("active"),
+            "delivered" | "opened" | "trusted" | "valid" => *value = Value::Bool(true),
             _ => {}
         }
     }

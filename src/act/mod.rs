@@ -19,6 +19,7 @@ mod holders;
 mod hook;
 mod http;
 mod judge;
+mod livekit;
 mod logs;
 mod notify;
 mod pack;
@@ -30,6 +31,8 @@ mod restore;
 mod roots;
 mod scrape;
 mod secret;
+mod service;
+mod sip;
 mod sql;
 mod subset;
 mod system;
@@ -54,6 +57,7 @@ use crate::base::value::Value;
 use crate::model::kind::Kind;
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
+use std::time::Duration;
 
 /// Does what the request asks, in this process. Dropping the future stops it; the caller bounds its time.
 ///
@@ -84,12 +88,15 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Tcp => tcp::perform(&args, world).await,
         Kind::Dns => dns::perform(&args, world).await,
         Kind::Tls => tls::perform(&args, world).await,
+        Kind::Sip => sip::perform(&args, world, request.timeout.map(Duration::from)).await,
         Kind::Redis => redis::perform(&args, world).await,
         Kind::Sql => sql::perform(&args, world).await,
         Kind::Prometheus => prometheus::perform(&args, world).await,
         Kind::Scrape => scrape::perform(&args, world).await,
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
+        Kind::Livekit => livekit::perform(&args, world).await,
+        Kind::Service => service::perform(&args, request.timeout.map(Duration::from), request.rehearsal).await,
         Kind::Files => files::perform(&args, world, request.rehearsal).await,
         Kind::Backup => backup::perform(&args, world, &request.run, request.rehearsal).await,
         Kind::Restore => restore::perform(&args, world, &request.run, request.rehearsal).await,
@@ -103,6 +110,6 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
 }
 
 /// Milliseconds to two decimals: what `latency_ms` shows.
-fn millis(took: std::time::Duration) -> Value {
+fn millis(took: Duration) -> Value {
     Value::from((took.as_secs_f64() * 100_000.0).round() / 100.0)
 }

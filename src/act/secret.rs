@@ -4,7 +4,7 @@
 //! request is performed and forgotten with it.
 
 use crate::act::secret::file::read_names;
-use crate::base::arg::{Arg, Landing, SEALED_INPUT, SecretRef};
+use crate::base::arg::{Arg, Landing, SEALED_INPUT, SEALED_OUTPUT, SecretRef};
 use crate::model::book::SecretSource;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
@@ -59,14 +59,20 @@ impl Secrets {
             match self.opened(name, sealed) {
                 Ok(value) => drop(values.insert(name.clone(), value)),
                 Err(why) if names.contains(name) => {
-                    let input = name.strip_prefix(SEALED_INPUT).unwrap_or(name);
-                    return Err(missing(format!("the secret input `{input}` can't be read: {why}")));
+                    let what = match name.strip_prefix(SEALED_INPUT) {
+                        Some(input) => format!("the secret input `{input}`"),
+                        None => format!("the secret output `{name}`"),
+                    };
+                    return Err(missing(format!("{what} can't be read: {why}")));
                 }
                 // A step that does not need it goes on: cleaning up must not depend on a lost key.
                 Err(_) => {}
             }
         }
         for name in names.into_iter().filter(|name| !request.sealed.contains_key(name)) {
+            if name.starts_with(SEALED_OUTPUT) {
+                return Err(missing(format!("`{name}` is not there: that step has put nothing out")));
+            }
             let value = self.one(&name).await?;
             values.insert(name, value);
         }

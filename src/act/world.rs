@@ -93,12 +93,15 @@ pub fn seat(request: &Request) -> Seat {
             | Kind::Tcp
             | Kind::Dns
             | Kind::Tls
+            | Kind::Sip
             | Kind::Redis
             | Kind::Sql
             | Kind::Prometheus
             | Kind::Scrape
             | Kind::System
             | Kind::Logs
+            | Kind::Service
+            | Kind::Livekit
             | Kind::Files
             | Kind::Backup
             | Kind::Restore),
@@ -127,6 +130,9 @@ mod tests {
             ("sql", "execute", Seat::Host),
             ("tcp", "send", Seat::Host),
             ("logs", "files", Seat::Here),
+            ("livekit", "mint", Seat::Here),
+            ("service", "status", Seat::Here),
+            ("service", "restart", Seat::Host),
             ("files", "find", Seat::Here),
             ("files", "remove", Seat::Host),
             ("backup", "to", Seat::Host),
@@ -149,7 +155,7 @@ mod tests {
                 rehearsal: false,
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
-            let rehearsed = matches!(kind, "files" | "backup" | "restore");
+            let rehearsed = matches!(kind, "files" | "backup" | "restore" | "service");
             let rehearsal = Request { rehearsal: true, ..request };
             assert_eq!(seat(&rehearsal), if rehearsed { Seat::Here } else { wanted }, "{kind} {key} in a dry run");
         }

@@ -48,10 +48,13 @@ pub enum Landing {
 /// What the name of a sealed input's hole begins with: no other secret's name has a dot.
 pub const SEALED_INPUT: &str = "inputs.";
 
+/// What the name of a sealed output's hole begins with: `steps.mint.output.token`.
+pub const SEALED_OUTPUT: &str = "steps.";
+
 /// A hole that only `act` fills.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretRef {
-    /// The secret's name, as in `secrets.NAME`; of a sealed input `inputs.NAME`.
+    /// The secret's name, as in `secrets.NAME`; of a sealed input `inputs.NAME`, of a sealed output its whole path.
     pub name: String,
     /// Where the value will land.
     pub landing: Landing,
@@ -61,7 +64,8 @@ impl SecretRef {
     /// As the author wrote it: `secrets.NAME`, `inputs.NAME`.
     #[must_use]
     pub fn written(&self) -> String {
-        if self.name.starts_with(SEALED_INPUT) { self.name.clone() } else { format!("secrets.{}", self.name) }
+        let own = [SEALED_INPUT, SEALED_OUTPUT].iter().any(|root| self.name.starts_with(root));
+        if own { self.name.clone() } else { format!("secrets.{}", self.name) }
     }
 
     /// The name of the sealed input that it stands for, if it is one's.

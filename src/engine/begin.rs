@@ -1,7 +1,7 @@
 //! A step begins, or tries again: what it asks first, and the request its kind makes of the world.
 
 use crate::base::address::Place;
-use crate::base::arg::SEALED_INPUT;
+use crate::base::arg::{SEALED_INPUT, SEALED_OUTPUT};
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value};
@@ -222,10 +222,19 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Every secret input of the run: also what is not named here is masked in what comes back.
+    /// Every secret input and output of the run: also what is not named here is masked in what comes back.
     fn sealed(&self) -> BTreeMap<String, String> {
         let sealed = self.run.started.sealed.iter();
-        sealed.map(|(name, text)| (format!("{SEALED_INPUT}{name}"), text.clone())).collect()
+        let inputs = sealed.map(|(name, text)| (format!("{SEALED_INPUT}{name}"), text.clone()));
+        let outputs = self.run.steps.iter().flat_map(|(place, step)| {
+            let action = self.book.step(place.step()).and_then(|step| step.kind.action());
+            let fields = action.into_iter().flat_map(|action| action.kind.spec().secrets());
+            fields.filter_map(move |field| {
+                let text = step.last.as_ref()?.output.get(field)?.as_str().filter(|text| !text.is_empty())?;
+                Some((format!("{SEALED_OUTPUT}{}.output.{field}", place.step()), text.to_owned()))
+            })
+        });
+        inputs.chain(outputs).collect()
     }
 
     /// Pages never die of a template: a message that cannot be rendered is sent in built-in words.

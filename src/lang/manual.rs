@@ -160,7 +160,8 @@ fn inner_fields(found: &mut Vec<(String, &'static str, &'static str)>, path: &st
         FieldType::List(inner) => inner_fields(found, &format!("{path}[]"), inner),
         FieldType::Map(inner) => inner_fields(found, &format!("{path}.NAME"), inner),
         FieldType::Maybe(inner) => inner_fields(found, path, inner),
-        FieldType::Any | FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text => {}
+        FieldType::Any | FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text | FieldType::Secret => {
+        }
     }
 }
 
@@ -171,6 +172,7 @@ fn type_word(ty: &FieldType) -> &'static str {
         FieldType::Int => "whole number",
         FieldType::Number => "number",
         FieldType::Text => "text",
+        FieldType::Secret => "secret",
         FieldType::List(_) => "list",
         FieldType::Map(_) | FieldType::Record(_) => "map",
         FieldType::Maybe(_) => "may be missing",

@@ -3,6 +3,7 @@
 //! A scalar is decoded before it is compiled: quotes go, lines are folded, indents fall away. A
 //! [`TextSpot`] finds the way back, so that a finding points at the very word in the file.
 
+use crate::base::arg::SEALED_OUTPUT;
 use crate::base::ids::{Name, StepId};
 use crate::diagnostic::{Code, Diagnostic, Spot};
 use crate::expr::{Expr, Problem, ProblemKind, Read};
@@ -26,6 +27,17 @@ impl Formula {
             Self::Expr(expr) => expr.reads(),
             Self::Template(template) => template.reads(),
         }
+    }
+
+    /// The sealed outputs of steps that it names, as the paths of outputs.
+    pub(crate) fn sealed_outputs(&self) -> Vec<Read> {
+        let secrets = match self {
+            Self::Expr(_) => &[],
+            Self::Template(template) => template.secrets(),
+        };
+        let sealed = secrets.iter().filter(|read| read.path.get(1).is_some_and(|name| name.starts_with(SEALED_OUTPUT)));
+        let whole = |read: &Read| Read { path: read.path[1].split('.').map(str::to_owned).collect(), ..read.clone() };
+        sealed.map(whole).collect()
     }
 }
 

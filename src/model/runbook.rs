@@ -12,7 +12,7 @@ use crate::model::policy::Concurrency;
 use crate::model::step::{List, Step, StepKind};
 use crate::model::trigger::Trigger;
 use crate::template::Template;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A checked runbook, with everything of the book that it pins.
@@ -131,6 +131,21 @@ impl Runbook {
     #[must_use]
     pub fn is_sealed(&self, name: &str) -> bool {
         self.inputs.iter().any(|input| input.name.as_str() == name && input.ty == InputType::Secret)
+    }
+
+    /// The listed secrets that a run can't do without: not those that are only named by steps under `allow_failure`.
+    #[must_use]
+    pub fn needed_secrets(&self) -> BTreeSet<&str> {
+        let (mut needed, mut spared) = (BTreeSet::new(), BTreeSet::new());
+        for step in self.index.values() {
+            let names = if step.allow_failure.is_some() { &mut spared } else { &mut needed };
+            step.templates(&mut |template| {
+                names.extend(template.secrets().iter().filter_map(|read| read.path.get(1).map(String::as_str)));
+            });
+        }
+        // One that no step names is for something else.
+        let listed = self.secrets.iter().map(String::as_str);
+        listed.filter(|name| needed.contains(name) || !spared.contains(name)).collect()
     }
 
     /// What people read: the title, or the name.

@@ -121,6 +121,8 @@ pub enum FieldType {
     Number,
     /// Text.
     Text,
+    /// Sealed text: only a template may name it, where a secret may stand.
+    Secret,
     /// A list.
     List(&'static FieldType),
     /// A map with free keys.
@@ -139,7 +141,7 @@ impl FieldType {
             Self::Any => Some(Value::Null),
             Self::Bool => Some(Value::Bool(false)),
             Self::Int | Self::Number => Some(Value::from(0)),
-            Self::Text => Some(Value::from("")),
+            Self::Text | Self::Secret => Some(Value::from("")),
             Self::List(_) => Some(Value::Array(Vec::new())),
             Self::Map(_) => Some(Value::Object(Map::new())),
             Self::Record(fields) => {
@@ -179,4 +181,11 @@ pub struct KindSpec {
     pub output: &'static [Field],
     /// What it does to the world.
     pub effects: Effects,
+}
+
+impl KindSpec {
+    /// The names of the outputs that are sealed.
+    pub fn secrets(&self) -> impl Iterator<Item = &'static str> {
+        self.output.iter().filter(|field| matches!(field.ty, FieldType::Secret)).map(|field| field.name)
+    }
 }

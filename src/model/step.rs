@@ -90,6 +90,14 @@ impl Step {
     pub fn shown(&self) -> &str {
         self.title.as_deref().unwrap_or_else(|| self.id.as_str())
     }
+
+    /// Calls `found` with every template of what it asks of the world.
+    pub fn templates<'a>(&'a self, found: &mut dyn FnMut(&'a Template)) {
+        if let StepKind::Act(action) = &self.kind {
+            action.params.each(found, &mut |_| {});
+        }
+        self.env.iter().map(|(_, template)| template).chain(&self.workdir).for_each(found);
+    }
 }
 
 /// What a step does.

@@ -169,13 +169,13 @@ impl Service {
         }
     }
 
-    /// Whether every secret that the runbook and those it calls name is there, before anything has been done.
+    /// Whether every secret that the runbook and those it calls can't do without is there, before anything has been done.
     async fn finds_secrets(&self, loaded: &Loaded, runbook: &Arc<Runbook>) -> Result<(), Trouble> {
-        let names: BTreeSet<String> =
-            called(loaded, runbook)?.iter().flat_map(|runbook| runbook.secrets.clone()).collect();
+        let all = called(loaded, runbook)?;
+        let names: BTreeSet<&str> = all.iter().flat_map(|runbook| runbook.needed_secrets()).collect();
         let mut missing = Vec::new();
         for name in names {
-            if let Err(failure) = self.secrets.finds(&name).await {
+            if let Err(failure) = self.secrets.finds(name).await {
                 missing.push(failure.message);
             }
         }

@@ -308,8 +308,12 @@ impl Parser<'_> {
     }
 }
 
-/// `inputs.NAME` of a sealed input is a secret, and has a secret's path.
+/// `inputs.NAME` of a sealed input is a secret, and has a secret's path; so is an output that is sealed.
 fn sealed(mut path: Vec<String>, sealed: &[String]) -> Vec<String> {
+    if path.first().is_some_and(|root| root == "steps") {
+        let whole = path.join(".");
+        return if sealed.contains(&whole) { vec!["secrets".into(), whole] } else { path };
+    }
     if let [root, name, ..] = path.as_mut_slice()
         && root == "inputs"
         && sealed.contains(name)

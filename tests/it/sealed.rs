@@ -173,3 +173,59 @@ fn a_secret_that_is_typed_is_warned_of_and_too_much_is_refused() {
         assert!(said(&refused).contains(says), "{input}: {}", said(&refused));
     }
 }
+
+/// Mints a token, has a server's eyes look at it, and gives it to a child.
+const MINTED: &str = r#"secrets: [LK_SECRET]
+steps:
+  - id: mint
+    livekit: { api_key: devkey, api_secret: "{{ secrets.LK_SECRET }}", mint: { identity: probe, room: lobby, grants: { room_join: true } } }
+  - id: look
+    livekit: { api_key: devkey, api_secret: "{{ secrets.LK_SECRET }}", verify: "{{ steps.mint.output.token }}", expect: { seconds_left: 60 } }
+  - { id: used, env: { T: "{{ steps.mint.output.token }}" }, shell: 'printf %s "$T" > used; echo "token $T"' }
+  - { id: told, needs: [look], log: "{{ steps.look.output.identity }} of {{ steps.mint.output.claims.video.room }}" }
+"#;
+
+/// A token that a step made is kept sealed: the steps that name it have it, and nobody else ever sees it.
+#[test]
+fn a_minted_token_leaves_no_trace() {
+    let home = Home::new(&[("minted", MINTED)]);
+    let out = home.command(&["run", "minted"]).env("LK_SECRET", "a secret of this test").output().unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    assert!(said(&out).contains("probe of lobby"), "{}", said(&out));
+    let token = fs::read_to_string(home.path("used")).unwrap();
+    let parts: Vec<&str> = token.split('.').collect();
+    assert_eq!(parts.len(), 3, "the child had a token: {token}");
+
+    let mut places = vec![("the run".to_owned(), said(&out).into_bytes())];
+    for args in [&["show", "last", "--json"][..], &["show", "last"], &["logs", "last"]] {
+        places.push((args.join(" "), said(&home.run(args)).into_bytes()));
+    }
+    let shown = String::from_utf8_lossy(&places[1].1).into_owned();
+    assert!(shown.contains("steps.mint.output.token"), "what is shown names it: {shown}");
+    assert!(String::from_utf8_lossy(&places[3].1).contains("token ***"), "it is masked");
+    walk(&home.path(".stepladder"), &mut |path, bytes| places.push((path.display().to_string(), bytes.to_vec())));
+    for (name, bytes) in &places {
+        for needle in [parts[2], "a secret of this test"] {
+            let found = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+            assert!(!found, "`{needle}` is in {name}");
+        }
+    }
+}
+
+/// A secret that only a step under `allow_failure` names is missed by that step; any other is missed before anything is done.
+#[test]
+fn a_run_begins_without_a_secret_that_it_can_do_without() {
+    let spared = "secrets: [ABSENT]\nsteps:\n  - { id: a, env: { T: '{{ secrets.ABSENT }}' }, shell: 'true', allow_failure: true }\n  - { id: b, shell: echo went on }\n";
+    let needed = spared.replace("allow_failure: true", "timeout: 1m");
+    let home = Home::new(&[("spared", spared), ("needed", &needed)]);
+    let out = home.run(&["run", "spared"]);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    assert!(said(&out).contains("secret `ABSENT` was not found"), "{}", said(&out));
+    let out = home.run(&["run", "needed"]);
+    assert_eq!(out.status.code(), Some(3), "{}", said(&out));
+    assert!(
+        said(&out).contains("secret `ABSENT` was not found: not in the environment; nothing was started"),
+        "{}",
+        said(&out)
+    );
+}

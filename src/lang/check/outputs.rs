@@ -85,10 +85,13 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Tcp
         | Kind::Dns
         | Kind::Tls
+        | Kind::Sip
         | Kind::Redis
         | Kind::Sql
         | Kind::Prometheus
         | Kind::System
+        | Kind::Service
+        | Kind::Livekit
         | Kind::Files
         | Kind::Backup
         | Kind::Restore
@@ -101,7 +104,9 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
 }
 
 fn fields(table: &[Field]) -> BTreeMap<String, Type> {
-    table.iter().map(|field| (field.name.to_owned(), field_type(&field.ty))).collect()
+    // An expression reads no secret: to it there is no such field.
+    let seen = table.iter().filter(|field| !matches!(field.ty, FieldType::Secret));
+    seen.map(|field| (field.name.to_owned(), field_type(&field.ty))).collect()
 }
 
 fn field_type(ty: &FieldType) -> Type {
@@ -110,7 +115,7 @@ fn field_type(ty: &FieldType) -> Type {
         FieldType::Bool => Type::Bool,
         FieldType::Int => Type::Int,
         FieldType::Number => Type::Number,
-        FieldType::Text => Type::Text,
+        FieldType::Text | FieldType::Secret => Type::Text,
         FieldType::List(item) => Type::List(Box::new(field_type(item))),
         FieldType::Map(value) => Type::Map(Box::new(field_type(value))),
         FieldType::Record(table) => Type::record(fields(table)),

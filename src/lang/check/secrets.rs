@@ -1,7 +1,7 @@
 //! Secrets: only where `act` may put one, and only those the runbook lists.
 
 use super::outline::Outline;
-use crate::base::arg::SEALED_INPUT;
+use crate::base::arg::{SEALED_INPUT, SEALED_OUTPUT};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::lang::{Formula, Loaded, Mention};
 use crate::model::kind::Kind;
@@ -18,6 +18,12 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], f
             if let Some(input) = name.strip_prefix(SEALED_INPUT) {
                 if !may_hold(mention) && !is_passed_on(loaded, outline, mention) {
                     findings.push(misplaced(mention, &Named { written: name, bare: input }, spot));
+                }
+                continue;
+            }
+            if name.starts_with(SEALED_OUTPUT) {
+                if !may_hold(mention) {
+                    findings.push(misplaced(mention, &Named { written: name, bare: name }, spot));
                 }
                 continue;
             }
@@ -95,7 +101,7 @@ impl<'a> Named<'a> {
 
 fn misplaced(mention: &Mention, named: &Named<'_>, spot: crate::diagnostic::Spot) -> Diagnostic {
     let Named { written, bare } = *named;
-    let name = bare.to_ascii_uppercase();
+    let name = bare.rsplit('.').next().unwrap_or(bare).to_ascii_uppercase();
     let help = match mention.key {
         "shell" | "exec" => {
             format!(

@@ -120,7 +120,10 @@ fn mentioned(
     owners: &BTreeMap<StepId, usize>,
 ) -> Vec<(StepId, Wait)> {
     let mut waits = Vec::new();
-    for read in mentions.iter().flat_map(|mention| mention.what.reads()) {
+    // A sealed output is named like a secret, and waited for like every other.
+    let sealed = mentions.iter().flat_map(|mention| mention.what.sealed_outputs());
+    let reads = mentions.iter().flat_map(|mention| mention.what.reads().iter().cloned()).chain(sealed);
+    for read in reads {
         let [root, step, rest @ ..] = read.path.as_slice() else { continue };
         if root != "steps" {
             continue;

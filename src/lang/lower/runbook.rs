@@ -1,6 +1,7 @@
 //! One runbook file.
 
 use crate::base::actor::Role;
+use crate::base::arg::SEALED_OUTPUT;
 use crate::base::ids::{Name, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
@@ -14,6 +15,7 @@ use crate::lang::lower::order;
 use crate::lang::lower::policy::{pairs, span, template, text};
 use crate::lang::lower::reader::Reader;
 use crate::lang::yaml::Node;
+use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::policy::{Concurrency, Full};
 use crate::model::runbook::{Allow, Incident, Keep, Opens, Runbook};
@@ -25,6 +27,7 @@ impl Reader {
         let name = root.get("runbook").and_then(Node::name).and_then(|name| Name::parse(name).ok());
         self.ctx.runbook.clone_from(&name);
         self.ctx.sealed = sealed(root.get("inputs"));
+        sealed_outputs(root, &mut self.ctx.sealed);
         let fields = self.ctx.fields(root, RUNBOOK, Some("a runbook"));
         self.ctx.mentions.retain(|mention| mention.key != "defaults");
         self.defaults.extend(fields.node("defaults").cloned().map(std::sync::Arc::new));
@@ -135,6 +138,17 @@ fn sealed(inputs: Option<&Node>) -> Vec<String> {
     let secret = |node: &Node| node.name().or_else(|| node.get("type").and_then(Node::name)) == Some("secret");
     let pairs = inputs.and_then(Node::pairs).unwrap_or_default().iter();
     pairs.filter(|(_, node)| secret(node)).filter_map(|(key, _)| key.name().map(str::to_owned)).collect()
+}
+
+/// The outputs that are secrets, as templates name them, of every step below a node.
+fn sealed_outputs(node: &Node, found: &mut Vec<String>) {
+    node.items().unwrap_or_default().iter().for_each(|item| sealed_outputs(item, found));
+    let pairs = node.pairs().unwrap_or_default();
+    pairs.iter().for_each(|(_, inner)| sealed_outputs(inner, found));
+    let Some(id) = node.get("id").and_then(Node::name) else { return };
+    for kind in pairs.iter().filter_map(|(key, _)| Kind::parse(key.name()?)) {
+        found.extend(kind.spec().secrets().map(|field| format!("{SEALED_OUTPUT}{id}.output.{field}")));
+    }
 }
 
 fn opens_by(word: &str) -> Option<Opens> {

@@ -12,7 +12,7 @@ use crate::lang::lower::order::Waits;
 use crate::lang::lower::policy;
 use crate::lang::lower::reader::Reader;
 use crate::lang::yaml::{Core, Node, NodeKind};
-use crate::model::kind::{Kind, LATER};
+use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::policy::OnInterrupt;
 use crate::model::step::{Action, Step, StepKind};
@@ -97,7 +97,7 @@ impl Reader {
 
     fn step_body(&mut self, node: &Node, id: StepId) -> (Step, Waits) {
         self.spots.insert(id.clone(), node.spot);
-        let others: Vec<&'static str> = kind_names().chain(LATER.iter().copied()).collect();
+        let others: Vec<&'static str> = kind_names().collect();
         let fields = self.ctx.fields_beside(node, STEP, Some("a step"), &others);
         let written = self.kind_of(node, &id);
         self.misplaced(&fields, written.as_ref());
@@ -166,12 +166,6 @@ impl Reader {
     /// The one key that says what the step does.
     fn kind_of<'n>(&mut self, node: &'n Node, id: &StepId) -> Option<Written<'n>> {
         let pairs = node.pairs().unwrap_or_default();
-        let later = pairs.iter().find(|(key, _)| key.name().is_some_and(|name| LATER.contains(&name)));
-        if let Some((key, _)) = later {
-            let message = format!("the kind `{}` is not in this release", key.name().unwrap_or_default());
-            self.ctx.error_help(Code::UnknownKey, key.spot, message, "`shell` or `http` may do for now");
-            return None;
-        }
         let kind = |key: &Node| kind_names().find(|name| key.name() == Some(name));
         let found: Vec<_> = pairs.iter().filter_map(|(key, value)| Some((kind(key)?, key.spot, value))).collect();
         match found.as_slice() {

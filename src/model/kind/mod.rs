@@ -9,6 +9,7 @@ mod expect;
 mod files;
 mod http;
 mod incident;
+mod livekit;
 mod logs;
 mod notify;
 mod prometheus;
@@ -16,7 +17,9 @@ mod redis;
 mod report;
 mod restore;
 mod scrape;
+mod service;
 mod shell;
+mod sip;
 mod sql;
 mod system;
 mod tcp;
@@ -58,6 +61,8 @@ kinds! {
     Dns => dns::DNS;
     /// `tls:` a certificate chain.
     Tls => tls::TLS;
+    /// `sip:` a SIP server, asked with OPTIONS.
+    Sip => sip::SIP;
     /// `redis:` a Redis server.
     Redis => redis::REDIS;
     /// `sql:` a query of SQLite or PostgreSQL.
@@ -70,6 +75,10 @@ kinds! {
     System => system::SYSTEM;
     /// `logs:` lines of log files.
     Logs => logs::LOGS;
+    /// `service:` a unit of systemd.
+    Service => service::SERVICE;
+    /// `livekit:` the server API of LiveKit.
+    Livekit => livekit::LIVEKIT;
     /// `files:` files below a named root.
     Files => files::FILES;
     /// `backup:` an archive of files and databases.
@@ -87,9 +96,6 @@ kinds! {
     /// `silence:` nobody is told for a time.
     Silence => incident::SILENCE;
 }
-
-/// Kinds the language promises and this release does not have: said so, never guessed at.
-pub const LATER: &[&str] = &["sip", "service", "livekit"];
 
 impl Kind {
     /// The key that chooses it.
@@ -113,6 +119,8 @@ impl Kind {
             Self::Tls => &["connect", "file"],
             Self::Sql => &["sqlite", "postgres"],
             Self::Report => &["json", "markdown", "html", "text"],
+            Self::Service => service::ACTIONS,
+            Self::Livekit => livekit::ACTIONS,
             Self::Files => files::ACTIONS,
             Self::Backup
             | Self::Restore
@@ -120,6 +128,7 @@ impl Kind {
             | Self::Script
             | Self::Tcp
             | Self::Dns
+            | Self::Sip
             | Self::Redis
             | Self::Prometheus
             | Self::Scrape
@@ -138,9 +147,11 @@ impl Kind {
         match self {
             Self::Http => &["headers", "auth", "body", "json", "form"],
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
-            Self::Redis | Self::Sql => &["password"],
+            Self::Redis | Self::Sql | Self::Sip => &["password"],
             Self::Restore => &["identity"],
-            Self::Files
+            Self::Livekit => &["api_key", "api_secret", "verify"],
+            Self::Service
+            | Self::Files
             | Self::Backup
             | Self::Shell
             | Self::Exec
@@ -169,6 +180,7 @@ impl Kind {
                 Self::Redis => has("delete"),
                 Self::Sql => has("execute"),
                 Self::Tcp => has("send"),
+                Self::Service => service::CHANGES.iter().any(|key| has(key)),
                 Self::Files => !["find", "verify"].iter().any(|key| has(key)),
                 Self::Backup
                 | Self::Restore
@@ -177,6 +189,8 @@ impl Kind {
                 | Self::Script
                 | Self::Dns
                 | Self::Tls
+                | Self::Sip
+                | Self::Livekit
                 | Self::Prometheus
                 | Self::Scrape
                 | Self::System
@@ -196,7 +210,7 @@ impl Kind {
     #[must_use]
     pub fn rehearses(self) -> bool {
         match self {
-            Self::Files | Self::Backup | Self::Restore => true,
+            Self::Service | Self::Files | Self::Backup | Self::Restore => true,
             Self::Shell
             | Self::Exec
             | Self::Script
@@ -204,6 +218,8 @@ impl Kind {
             | Self::Tcp
             | Self::Dns
             | Self::Tls
+            | Self::Sip
+            | Self::Livekit
             | Self::Redis
             | Self::Sql
             | Self::Prometheus
@@ -237,7 +253,6 @@ mod tests {
             for key in named {
                 assert!(keys.contains(&key), "`{}` has no key `{key}`", kind.name());
             }
-            assert!(!LATER.contains(&kind.name()), "`{}` is here and yet later", kind.name());
             assert!(kind.spec().example.starts_with(&format!("{}:", kind.name())), "example of `{}`", kind.name());
         }
     }
@@ -256,6 +271,8 @@ mod tests {
             (Kind::Tcp, &["send"][..], false),
             (Kind::Shell, &["sh"][..], false),
             (Kind::Logs, &["files"][..], true),
+            (Kind::Service, &["status"][..], true),
+            (Kind::Service, &["restart", "bus"][..], false),
             (Kind::Files, &["root", "find"][..], true),
             (Kind::Files, &["root", "verify"][..], true),
             (Kind::Files, &["root", "remove"][..], false),

@@ -93,7 +93,14 @@ fn add(wanted: &mut Value, path: &[String], ty: &FieldType) {
         },
         FieldType::Map(inner) => inner,
         FieldType::Any => ty,
-        FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text | FieldType::List(_) => return,
+        FieldType::Bool
+        | FieldType::Int
+        | FieldType::Number
+        | FieldType::Text
+        | FieldType::Secret
+        | FieldType::List(_) => {
+            return;
+        }
         FieldType::Maybe(_) => return,
     };
     let is_map = matches!(inner, FieldType::Record(_) | FieldType::Map(_) | FieldType::Any) && !rest.is_empty();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use stepladder::model::kind::{Kind, LATER};
+use stepladder::model::kind::Kind;
 use stepladder::model::shape::{Effects, Field, FieldType, Key, Shape};
 
 fn shape(shape: &Shape) -> String {
@@ -74,6 +74,7 @@ fn field_type(ty: &FieldType) -> String {
         FieldType::Int => "a whole number".into(),
         FieldType::Number => "a number".into(),
         FieldType::Text => "text".into(),
+        FieldType::Secret => "a secret".into(),
         FieldType::List(of) => format!("a list of {}", field_type(of)),
         FieldType::Map(of) => format!("a map of {}", field_type(of)),
         FieldType::Record(_) => "a map".into(),
@@ -130,8 +131,6 @@ fn manual() -> String {
         text.push_str("\nOutput:\n\n");
         fields(&mut text, spec.output, 0);
     }
-    let later: Vec<String> = LATER.iter().map(|kind| format!("`{kind}`")).collect();
-    write!(text, "\n## Not in this release\n\n{}\n", later.join(", ")).unwrap();
     text
 }
 

@@ -3,8 +3,11 @@
 //! `UPDATE=1` rewrites the replies; read them in the diff. A kind whose server is not installed says
 //! `skipped`, `.ci/run` installs it.
 
+mod livekit;
 mod manual;
 mod servers;
+mod sip;
+mod systemd;
 
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stepladder::act::channel::Posted;
-use stepladder::act::{Captured, ProcessExit, Secrets, World, command, perform, reply};
+use stepladder::act::{Captured, ProcessExit, Seal, Secrets, World, command, perform, reply};
 use stepladder::base::address::Place;
 use stepladder::base::arg::{Arg, Landing, Piece, SecretRef, Text};
 use stepladder::base::ids::Name;
@@ -70,7 +73,7 @@ impl Stage {
                 environment: BTreeMap::from([("TOKEN".into(), "hunter2-hunter2".into())]),
                 book_dir: self.book.path().into(),
                 credentials: None,
-                seal: None,
+                seal: Some(Seal::of(self.book.path())),
             },
             base_env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             now: NOW.parse().unwrap(),
@@ -103,6 +106,7 @@ fn request(kind: &str, params: &Value) -> Request {
     let mut params = params.clone();
     let form = params.as_object_mut().and_then(|map| map.remove("output"));
     let output = form.map_or(OutputForm::Text, |form| serde_json::from_value(form).unwrap());
+    let rehearsal = params.as_object_mut().and_then(|map| map.remove("dry")) == Some(Value::Bool(true));
     let env = params.as_object_mut().and_then(|map| map.remove("env"));
     let env = env.iter().flat_map(|map| map.as_object().unwrap()).map(|(name, value)| match arg(value) {
         Arg::Text(text) => (name.clone(), text),
@@ -120,7 +124,7 @@ fn request(kind: &str, params: &Value) -> Request {
         params: arg(&params),
         sealed: std::collections::BTreeMap::new(),
         artifacts: Vec::new(),
-        rehearsal: false,
+        rehearsal,
     }
 }
 
@@ -274,7 +278,7 @@ fn is_of(value: &Value, ty: &FieldType, case: &str) -> bool {
         FieldType::Int => value.is_i64() || value.is_u64(),
         // What has no number is null: a threshold's `missing` judges it.
         FieldType::Number => value.is_number() || value.is_null(),
-        FieldType::Text => value.is_string(),
+        FieldType::Text | FieldType::Secret => value.is_string(),
         FieldType::List(of) => value.as_array().is_some_and(|list| list.iter().all(|value| is_of(value, of, case))),
         FieldType::Map(of) => value.as_object().is_some_and(|map| map.values().all(|value| is_of(value, of, case))),
         FieldType::Record(fields) => {
@@ -308,6 +312,25 @@ fn tcp() {
 #[test]
 fn tls() {
     run("tls", Servers::start().secure());
+}
+
+#[test]
+fn sip() {
+    if let Some(servers) = Servers::start().trunks() {
+        run("sip", servers);
+    }
+}
+
+#[test]
+fn service() {
+    if let Some(servers) = Servers::start().units() {
+        run("service", servers);
+    }
+}
+
+#[test]
+fn livekit() {
+    run("livekit", Servers::start().livekit());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 /// A server of its own, ended with the test.
-struct Process(Child);
+pub(super) struct Process(pub(super) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -28,10 +28,10 @@ impl Drop for Process {
 }
 
 pub(crate) struct Servers {
-    runtime: tokio::runtime::Runtime,
-    addresses: BTreeMap<&'static str, String>,
-    processes: Vec<Process>,
-    directories: Vec<tempfile::TempDir>,
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) addresses: BTreeMap<&'static str, String>,
+    pub(super) processes: Vec<Process>,
+    pub(super) directories: Vec<tempfile::TempDir>,
 }
 
 impl Drop for Servers {
@@ -71,6 +71,8 @@ impl Servers {
             self.addresses.iter().fold(text, |text, (name, address)| text.replace(address, &format!("{{{name}}}")));
         for (pattern, with) in [
             (r#""date":"[^"]*""#, r#""date":"…""#),
+            ("date: [A-Z][a-z]+, [^`]* GMT", "date: …"),
+            (r#"token: "[0-9a-f]{16}:[0-9a-f]+""#, r#"token: "…""#),
             (r"info: \{.*\}", "info: {…}"),
             (r#"version: "[^"]*""#, r#"version: "…""#),
         ] {
@@ -216,7 +218,7 @@ impl Servers {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

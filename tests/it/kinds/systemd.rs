@@ -1,0 +1,426 @@
+//! Managers of units for `service.md`: a stand-in that speaks systemd's interface on a bus of its own, since a real one
+//! cannot be made to cancel or forbid at will; and a real one where the machine lets us start it.
+
+use crate::kinds::servers::{Process, Servers};
+use crate::kinds::{Stage, request};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use stepladder::act::perform;
+use stepladder::model::perform::{Reply, Request};
+use zbus::connection::Builder;
+use zbus::message::Type;
+use zbus::{Connection, MessageStream, ObjectPath, Variant};
+
+const ROOT: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+
+/// Everybody may do everything on it.
+fn configuration(listen: &str) -> String {
+    format!(
+        "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
+         \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig><type>session</type>\
+         <listen>{listen}</listen><auth>EXTERNAL</auth><policy context=\"default\"><allow send_destination=\"*\" \
+         eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>"
+    )
+}
+
+/// A unit of the stand-in, by how it behaves.
+#[derive(Clone)]
+struct Unit {
+    load: &'static str,
+    state: (&'static str, &'static str),
+    sort: &'static str,
+    result: &'static str,
+    status: i32,
+    pid: u32,
+    restarts: u32,
+    enabled: &'static str,
+    can_reload: bool,
+    since: u64,
+}
+
+const RUNS: (&str, &str) = ("active", "running");
+const IS_DEAD: (&str, &str) = ("inactive", "dead");
+const HAS_FAILED: (&str, &str) = ("failed", "failed");
+
+impl Unit {
+    fn new(name: &str) -> Self {
+        let dead = Self {
+            load: "loaded",
+            state: IS_DEAD,
+            sort: "simple",
+            result: "success",
+            status: 0,
+            pid: 0,
+            restarts: 0,
+            enabled: "enabled",
+            can_reload: false,
+            since: 1_767_355_200_000_000,
+        };
+        match name.split(['.', '@']).next().unwrap() {
+            "app" => Self { state: RUNS, pid: 100, restarts: 2, can_reload: true, ..dead },
+            "forbidden" | "private" | "phoenix" | "stuck" | "plain" => {
+                Self { state: RUNS, pid: 200, enabled: "disabled", ..dead }
+            }
+            "masked" => Self { load: "masked", enabled: "masked", ..dead },
+            "broken" => Self { load: "bad-setting", ..dead },
+            "gone" | "new" => Self { load: "not-found", enabled: "", ..dead },
+            "once" => Self { sort: "oneshot", enabled: "static", ..dead },
+            "crashed" => Self { state: HAS_FAILED, result: "signal", status: 9, ..dead },
+            "nightly" => Self { state: ("active", "waiting"), sort: "", ..dead },
+            _ => dead,
+        }
+    }
+
+    fn properties(&self, interface: &str) -> Option<HashMap<&'static str, Variant<'static>>> {
+        let text = |text: &'static str| Variant::Str(text.into());
+        match interface {
+            "org.freedesktop.systemd1.Unit" => Some(HashMap::from([
+                ("Description", text("A unit of the tests")),
+                ("LoadState", text(self.load)),
+                ("ActiveState", text(self.state.0)),
+                ("SubState", text(self.state.1)),
+                ("UnitFileState", text(self.enabled)),
+                ("CanReload", Variant::Bool(self.can_reload)),
+                ("StateChangeTimestamp", Variant::U64(self.since)),
+                ("ActiveEnterTimestamp", Variant::U64(self.since)),
+            ])),
+            "org.freedesktop.systemd1.Service" if !self.sort.is_empty() => Some(HashMap::from([
+                ("MainPID", Variant::U32(self.pid)),
+                ("NRestarts", Variant::U32(self.restarts)),
+                ("Result", text(self.result)),
+                ("Type", text(self.sort)),
+                ("ExecMainStatus", Variant::I32(self.status)),
+            ])),
+            _ => None,
+        }
+    }
+
+    fn runs(&mut self) {
+        (self.state, self.pid, self.result, self.status) = (RUNS, self.pid.max(100) + 1, "success", 0);
+        self.since += 60_000_000;
+    }
+
+    /// What comes of an order: how its job ends, if it ever does.
+    fn obeys(&mut self, name: &str, order: &str) -> Option<&'static str> {
+        let fails = |unit: &mut Self, result, status| {
+            (unit.state, unit.pid, unit.result, unit.status) = (HAS_FAILED, 0, result, status);
+        };
+        match (name.split('.').next().unwrap(), order) {
+            ("phoenix", "StopUnit") => self.runs(),
+            ("failing", _) => {
+                fails(self, "exit-code", 3);
+                return Some("failed");
+            }
+            ("hasty", _) => {
+                fails(self, "start-limit-hit", 0);
+                return Some("failed");
+            }
+            ("slow", _) => return Some("timeout"),
+            ("beaten", _) => return Some("canceled"),
+            ("needy", _) => return Some("dependency"),
+            ("skipped", _) => return Some("skipped"),
+            ("odd", _) => return Some("collected"),
+            ("dies", _) => fails(self, "signal", 11),
+            ("late", _) => {
+                self.state = ("activating", "start-pre");
+                return None;
+            }
+            ("settling", _) => self.state = ("activating", "auto-restart"),
+            ("once", _) => self.since += 1,
+            (_, "StopUnit") => (self.state, self.pid) = (IS_DEAD, 0),
+            (_, "ReloadUnit") => {}
+            (_, "StartUnit") if self.state == RUNS => {}
+            (_, _) => self.runs(),
+        }
+        Some("done")
+    }
+}
+
+/// The stand-in.
+#[derive(Default)]
+struct StandIn {
+    units: BTreeMap<String, Unit>,
+    paths: BTreeMap<String, String>,
+    jobs: u32,
+    subscribed: bool,
+}
+
+impl StandIn {
+    fn unit(&mut self, name: &str) -> &mut Unit {
+        self.units.entry(name.to_owned()).or_insert_with(|| Unit::new(name))
+    }
+
+    async fn ends(&self, bus: &Connection, job: u32, name: &str, result: &str) -> zbus::Result<()> {
+        let path = ObjectPath::try_from(format!("{ROOT}/job/{job}"))?;
+        bus.emit_signal(None::<&str>, ROOT, MANAGER, "JobRemoved", &(job, path, name, result)).await
+    }
+
+    async fn answers(&mut self, bus: &Connection, call: &zbus::Message) -> zbus::Result<()> {
+        let header = call.header();
+        let member = header.member().map(ToString::to_string).unwrap_or_default();
+        match member.as_str() {
+            "LoadUnit" => {
+                let (name,): (String,) = call.body().deserialize()?;
+                let hex =
+                    |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", c as u32) };
+                let path = format!("{ROOT}/unit/{}", name.chars().map(hex).collect::<String>());
+                self.paths.insert(path.clone(), name);
+                bus.reply(&header, &ObjectPath::try_from(path)?).await
+            }
+            "GetAll" => {
+                let (interface,): (String,) = call.body().deserialize()?;
+                let name = self.paths[header.path().unwrap().as_str()].clone();
+                let unit = self.unit(&name);
+                let told = unit.properties(&interface);
+                if interface.ends_with(".Service") && name.starts_with("settling") && unit.state.0 == "activating" {
+                    // The next look finds it there.
+                    unit.restarts += 1;
+                    if unit.restarts == 3 {
+                        unit.runs();
+                    }
+                }
+                match told {
+                    Some(told) => bus.reply(&header, &told).await,
+                    None => bus.reply_error(&header, "org.freedesktop.DBus.Error.UnknownInterface", &"none").await,
+                }
+            }
+            "Subscribe" if self.subscribed => {
+                bus.reply_error(&header, "org.freedesktop.systemd1.AlreadySubscribed", &"you are already").await
+            }
+            "Subscribe" => {
+                self.subscribed = true;
+                bus.reply(&header, &()).await
+            }
+            "Reload" => {
+                self.units.insert("new.service".into(), Unit::new("idle"));
+                bus.reply(&header, &()).await
+            }
+            "StartUnit" | "StopUnit" | "RestartUnit" | "ReloadUnit" => self.orders(bus, call, &member).await,
+            _ => bus.reply_error(&header, "org.freedesktop.DBus.Error.UnknownMethod", &member.as_str()).await,
+        }
+    }
+
+    async fn orders(&mut self, bus: &Connection, call: &zbus::Message, order: &str) -> zbus::Result<()> {
+        let header = call.header();
+        let (name, mode): (String, String) = call.body().deserialize()?;
+        assert_eq!(mode, "replace");
+        let refuses = match name.as_str() {
+            "forbidden.service" => Some(("org.freedesktop.DBus.Error.AccessDenied", "Permission denied")),
+            "private.service" => Some((
+                "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+                "Interactive authentication required.",
+            )),
+            "stuck.service" => {
+                Some(("org.freedesktop.systemd1.TransactionIsDestructive", "Transaction is destructive."))
+            }
+            "plain.service" => Some(("org.freedesktop.systemd1.OnlyByDependency", "Operation refused.")),
+            _ => None,
+        };
+        if let Some((error, words)) = refuses {
+            return bus.reply_error(&header, error, &words).await;
+        }
+        let ended = self.unit(&name).obeys(&name, order);
+        // Jobs of others end, too.
+        self.jobs += 2;
+        self.ends(bus, self.jobs - 1, "other.service", "failed").await?;
+        let job = self.jobs;
+        if name == "early.service" {
+            self.ends(bus, job, &name, "done").await?;
+        }
+        bus.reply(&header, &ObjectPath::try_from(format!("{ROOT}/job/{job}"))?).await?;
+        match ended.filter(|_| name != "early.service") {
+            Some(result) => self.ends(bus, job, &name, result).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Servers {
+    /// `{bus}` with the stand-in on it, `{empty_bus}` with nobody, `{no_bus}` that is not there.
+    pub(crate) fn units(self) -> Option<Self> {
+        let mut servers = self.private_bus("bus")?.private_bus("empty_bus")?;
+        let address = servers.addresses["bus"].clone();
+        let ready = servers.block_on(async {
+            let bus = Builder::address(address.as_str()).build().await?;
+            bus.request_name("org.freedesktop.systemd1").await?;
+            Ok::<_, zbus::Error>(bus)
+        });
+        let bus = ready.unwrap();
+        servers.runtime.spawn(async move {
+            let mut stand_in = StandIn::default();
+            let mut calls = MessageStream::from(&bus);
+            while let Some(Ok(call)) = calls.next().await {
+                if call.message_type() == Type::MethodCall {
+                    stand_in.answers(&bus, &call).await.unwrap();
+                }
+            }
+        });
+        servers.addresses.insert("no_bus", "unix:path=/nonexistent/bus".into());
+        Some(servers)
+    }
+
+    fn private_bus(mut self, name: &'static str) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let (socket, config) = (directory.path().join("bus"), directory.path().join("bus.conf"));
+        std::fs::write(&config, configuration(&format!("unix:path={}", socket.display()))).unwrap();
+        let mut daemon = Command::new("dbus-daemon");
+        daemon.arg(format!("--config-file={}", config.display())).args(["--nofork", "--nopidfile"]);
+        let Ok(child) = daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+            println!("skipped: no dbus-daemon");
+            return None;
+        };
+        self.processes.push(Process(child));
+        wait_for(&socket);
+        self.addresses.insert(name, format!("unix:path={}", socket.display()));
+        self.directories.push(directory);
+        Some(self)
+    }
+}
+
+fn wait_for(socket: &Path) {
+    for _ in 0..600 {
+        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{} is not there after 12 s", socket.display());
+}
+
+/// The units of the real manager. Its own bus is one of them: it speaks on none that it has not started.
+const UNITS: &[(&str, &str)] = &[
+    ("default.target", "[Unit]\nDefaultDependencies=no\nWants=dbus.socket dbus.service\nAfter=dbus.service\n"),
+    ("dbus.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%t/bus\n"),
+    (
+        "dbus.service",
+        "[Unit]\nDefaultDependencies=no\nRequires=dbus.socket\n[Service]\nExecStart=/usr/bin/dbus-daemon --config-file=%t/bus.conf \
+         --nofork --nopidfile --syslog-only\n",
+    ),
+    (
+        "app.service",
+        "[Unit]\nDescription=The app\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n",
+    ),
+    ("bad.service", "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 7'\n"),
+    ("once.service", "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/true\n"),
+    (
+        "needy.service",
+        "[Unit]\nDefaultDependencies=no\nRequires=bad.service\nAfter=bad.service\n[Service]\nExecStart=/bin/sleep 1000\n",
+    ),
+    (
+        "slow.service",
+        "[Unit]\nDefaultDependencies=no\n[Service]\nType=notify\nExecStart=/bin/sleep 1000\nTimeoutStartSec=1\n",
+    ),
+];
+
+/// Ended with all that it has started, which `unshare` does for no milder signal.
+struct Namespace(std::process::Child);
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// systemd as the manager of a user, in a mount and process namespace of its own, that believes the machine was booted with it.
+fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
+    let directory = tempfile::tempdir().unwrap();
+    let (home, units) = (directory.path(), directory.path().join("units"));
+    std::fs::create_dir(&units).unwrap();
+    std::fs::write(home.join("bus.conf"), configuration("systemd:")).unwrap();
+    for (name, text) in UNITS {
+        std::fs::write(units.join(name), text).unwrap();
+    }
+    std::os::unix::fs::symlink("/dev/null", units.join("masked.service")).unwrap();
+    let script = "mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]).env_clear();
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", home).env("XDG_RUNTIME_DIR", home);
+    command.env("SYSTEMD_UNIT_PATH", &units).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = Path::new("/lib/systemd/systemd").exists().then(|| command.spawn().ok()).flatten()?;
+    let process = Namespace(child);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let address = format!("unix:path={}", home.join("bus").display());
+    for _ in 0..250 {
+        let known = runtime.block_on(async {
+            let bus = Builder::address(address.as_str()).build().await?;
+            bus.call_method(Some("org.freedesktop.systemd1"), ROOT, Some(MANAGER), "GetDefaultTarget", &()).await
+        });
+        if known.is_ok() {
+            return Some((process, directory));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// What the stand-in says is what systemd says, as far as a real one can be made to say it.
+#[test]
+fn a_real_manager_does_what_is_asked() {
+    let Some((_manager, directory)) = real_manager() else {
+        println!("skipped: systemd can't be started here");
+        return;
+    };
+    let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers: Servers::start() };
+    let world = stage.world();
+    let bus = format!("unix:path={}", directory.path().join("bus").display());
+    let asked = |action: &str, unit: &str, dry: bool| {
+        let mut params = json!({ "bus": bus });
+        params[action] = Value::from(unit);
+        let request = Request { rehearsal: dry, ..request("service", &params) };
+        stage.servers.block_on(perform(&request, &world))
+    };
+    let done = |action: &str, unit: &str| match asked(action, unit, false) {
+        Reply::Done { output, .. } => output,
+        other => panic!("{action} {unit}: {other:?}"),
+    };
+    let failed = |action: &str, unit: &str| match asked(action, unit, false) {
+        Reply::Failed(failure) => failure.message,
+        other => panic!("{action} {unit}: {other:?}"),
+    };
+
+    assert_eq!(failed("status", "app"), "app.service: it is inactive (dead)");
+    let Reply::Done { output: dry, .. } = asked("start", "app", true) else { panic!("a dry run") };
+    assert_eq!(dry["summary"], "would start app.service, which is inactive (dead)");
+    assert_eq!(failed("reload", "app"), "app.service: it is inactive (dead), and only what is active can be reloaded");
+    let first = done("start", "app");
+    assert_eq!(
+        (&first["changed"], &first["active_state"], &first["description"]),
+        (&json!(true), &json!("active"), &json!("The app"))
+    );
+    assert_eq!(done("start", "app.service")["changed"], false);
+    assert_eq!(done("reload", "app")["main_pid"], first["main_pid"]);
+    let second = done("restart", "app");
+    assert!(second["main_pid"] != first["main_pid"] && second["main_pid"].as_u64() > Some(0), "{second}");
+    assert!(second["since"].as_str().is_some_and(|since| since.starts_with("20")), "{second}");
+    assert_eq!(done("status", "app")["sub_state"], "running");
+    let stopped = done("stop", "app");
+    assert_eq!(
+        (&stopped["active_state"], &stopped["main_pid"], &stopped["changed"]),
+        (&json!("inactive"), &json!(0), &json!(true))
+    );
+    assert_eq!(done("stop", "app")["changed"], false);
+    assert_eq!(done("start", "once")["active_state"], "inactive");
+    let says = [
+        (
+            "start",
+            "bad",
+            "could not start it: failed (failed), its process ended with exit status 7; `journalctl -u bad.service`",
+        ),
+        ("start", "needy", "it could not be started: a unit that it needs did not start"),
+        ("start", "slow", "it took too long"),
+        ("start", "masked", "it is masked, so that nobody starts it by mistake"),
+        ("start", "nowhere", "systemd knows no such unit"),
+        ("status", "nowhere", "systemd knows no such unit"),
+    ];
+    for (action, unit, words) in says {
+        let message = failed(action, unit);
+        assert!(message.contains(words), "{action} {unit}: {message}");
+    }
+}
