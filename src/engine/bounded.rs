@@ -18,7 +18,10 @@ pub(super) fn bounded(mut event: Event) -> Event {
                 result.findings.iter_mut().for_each(|finding| cut(&mut finding.message));
             }
             StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => cut_end(ended),
-            StepEvent::Held { .. }
+            StepEvent::Sought(sought) => cut(&mut sought.message),
+            StepEvent::Told { problems } => problems.iter_mut().for_each(cut),
+            StepEvent::Voted(_)
+            | StepEvent::Held { .. }
             | StepEvent::Answered { .. }
             | StepEvent::Attempt { .. }
             | StepEvent::Backoff { .. }

@@ -8,6 +8,7 @@ mod decode;
 pub mod format;
 pub mod glance;
 mod half;
+pub mod import;
 mod keys;
 mod lower;
 pub mod manual;

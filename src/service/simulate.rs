@@ -154,13 +154,14 @@ fn rows(ladder: &Escalation, rehearsed: &Rehearsed, calls: &[Call], opened: Time
         let after = between(opened, at);
         Row { at, after, kind, what, why, by: Vec::new(), again: None }
     };
-    let mut seen: BTreeMap<(u32, Option<&Name>, bool), usize> = BTreeMap::new();
+    // Told again of the same by the same ways; another way, in its turn, is a row of its own.
+    let mut seen: BTreeMap<(u32, Option<&Name>, bool, Vec<String>), usize> = BTreeMap::new();
     let mut called = calls.iter().peekable();
     for recorded in &rehearsed.events {
         if let Event::Paged(page) = &recorded.event {
             // The pages of one call are one row, where the first of them is.
             let Some(call) = called.next_if(|call| is_of(call, page, recorded.at)) else { continue };
-            let key = (call.stage, call.who.as_ref(), call.is_a_page());
+            let key = (call.stage, call.who.as_ref(), call.is_a_page(), ways(call));
             if let Some(known) = seen.get(&key).filter(|_| call.who.is_some()) {
                 let first = &mut rows[*known];
                 let times = first.again.as_ref().map_or(0, |again| again.times) + 1;

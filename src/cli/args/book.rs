@@ -1,6 +1,6 @@
 //! The arguments of commands that read and write the book.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// `check`
@@ -192,4 +192,29 @@ pub struct Man {
     /// Where the pages go
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
+}
+
+/// `import`
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// Of what
+    #[command(subcommand)]
+    pub what: ImportWhat,
+}
+
+/// What runbooks are made of.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImportWhat {
+    /// A crontab: a runbook for each line; what cron did and a runbook does not is said at its line
+    Crontab {
+        /// The file; `-` = standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// It is the system's: a user stands before each command
+        #[arg(long)]
+        system: bool,
+        /// Write them into the book, where none of them is there yet
+        #[arg(long)]
+        write: bool,
+    },
 }

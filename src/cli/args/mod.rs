@@ -9,8 +9,8 @@ mod simulate;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Init, List, Man, New, Next, Oncall, Schema,
-    Test, Why,
+    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Import, ImportWhat, Init, List, Man, New, Next,
+    Oncall, Schema, Test, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
@@ -240,6 +240,11 @@ pub enum Command {
     /// Start a runbook from a skeleton
     #[command(after_long_help = "Examples:\n  stepladder new restart-app --title \"Restart the app\"")]
     New(New),
+    /// Make runbooks of what ran things before
+    #[command(
+        after_long_help = "Examples:\n  crontab -l | stepladder import crontab -             shows the runbooks\n  stepladder import crontab jobs.txt --write           writes them into the book\n  stepladder import crontab /etc/crontab --system"
+    )]
+    Import(Import),
     /// Print a script that completes commands in your shell
     #[command(
         after_long_help = "Examples:\n  stepladder completions bash > /etc/bash_completion.d/stepladder\n  stepladder completions zsh > ~/.zfunc/_stepladder"

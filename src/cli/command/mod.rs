@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
+pub mod import;
 pub mod incident;
 pub mod init;
 pub mod list;
@@ -58,6 +59,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Graph(args)) => graph::run(&args, settings),
         Some(Command::Explain(args)) => explain::run(&args, settings),
         Some(Command::Init(_)) => init::run(settings),
+        Some(Command::Import(args)) => import::run(&args, settings),
         Some(Command::New(args)) => new::run(&args, settings),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),

@@ -11,6 +11,7 @@ use crate::cli::trouble::Trouble;
 use crate::cli::view::Tone;
 use crate::cli::{output, shelf};
 use crate::diagnostic::closest;
+use crate::diagnostic::render::Style;
 use crate::escalation::rehearsal::Act;
 use crate::lang::Loaded;
 use crate::model::escalation::Escalation;
@@ -47,12 +48,18 @@ pub fn run(args: &SimulateIncident, settings: &Settings) -> Result<Exit, Trouble
     }
     let opened = local(told.opened, &zone);
     output::data(&format!("{} at {opened}, in {}; nobody is told\n\n", told.severity, zone_name(&zone)))?;
-    output::data(&table(&told.rows.iter().flat_map(|row| cells(row, None, &zone)).collect::<Vec<_>>(), settings.out))?;
+    let rows: Vec<Vec<Cell>> = told.rows.iter().flat_map(|row| cells(row, None, &zone)).collect();
+    output::data(&table(&rows, whole(settings.out)))?;
     output::data(&format!("\n{}\n", told.stop))?;
     if !told.somebody {
         output::aside("every page failed: nobody who has to answer was reached");
     }
     Ok(verdict(&told))
+}
+
+/// Reasons are shown whole, however narrow the terminal is.
+fn whole(style: Style) -> Style {
+    Style { width: 1_000, ..style }
 }
 
 /// A night in which nobody is reached is no good one.
@@ -215,7 +222,7 @@ fn differs(
         output::aside("no difference: both ladders tell the same people at the same times");
     } else {
         let rows: Vec<Vec<Cell>> = lines.iter().flat_map(|(sign, row)| cells(row, Some(*sign), zone)).collect();
-        output::data(&table(&rows, settings.out))?;
+        output::data(&table(&rows, whole(settings.out)))?;
     }
     Ok(if lines.is_empty() { Exit::Fine } else { Exit::Warning })
 }
