@@ -100,6 +100,17 @@ impl Secrets {
         Ok(filled)
     }
 
+    /// The values of those of the names that can be read here, to hide them from a text.
+    pub async fn known(&self, names: &BTreeSet<String>) -> Filled {
+        let mut filled = Filled::default();
+        for name in names {
+            if let Ok(value) = self.one(name).await {
+                filled.insert(name, value);
+            }
+        }
+        filled
+    }
+
     /// Whether a secret is there to be read; its value is not kept.
     ///
     /// # Errors

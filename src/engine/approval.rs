@@ -77,7 +77,8 @@ pub fn judge(book: &Runbook, run: &Run, place: &Place, ballot: Ballot, now: Time
             ballot.who()
         ));
     }
-    let size = ballot.note.len() + json!(ballot.fields).to_string().len();
+    // As it is stored: a sign that no terminal shows takes six bytes there.
+    let size = json!(ballot.note).to_string().len() + json!(ballot.fields).to_string().len();
     if size > MAX_VOTE {
         return Err(format!("a vote with its fields and note has at most {MAX_VOTE} bytes, this one has {size}"));
     }
@@ -133,7 +134,17 @@ fn filled(approval: &Approval, poll: &Poll, ballot: &Ballot, place: &Place) -> R
             field.name,
             field.ty.word()
         )),
-        None => Ok(fields),
+        None => {
+            // Whoever comes next approves what the first one has approved, what was not filled in included.
+            let open = approval.fields.iter().filter(|_| approval.quorum > 1);
+            for field in open.filter(|field| !known.contains_key(field.name.as_str())) {
+                let usual = field.default.as_ref().and_then(|usual| field.ty.accept(usual).ok());
+                if let Some(usual) = usual.filter(|_| !fields.contains_key(field.name.as_str())) {
+                    fields.insert(field.name.to_string(), usual);
+                }
+            }
+            Ok(fields)
+        }
     }
 }
 
@@ -207,6 +218,9 @@ impl<'a> Turn<'a> {
     /// A no: the step and with it the run end cancelled.
     fn refused(&mut self, place: &Place, step: &Step, actor: Actor, why: String) -> Result<(), IllegalEvent> {
         self.end(place, step, ended(Outcome::Cancelled, Some(why.clone())))?;
+        if !self.may_be_cancelled() {
+            return Ok(());
+        }
         self.emit(Event::CancelAsked { actor, reason: format!("`{}` was {why}", step.id) })
     }
 

@@ -3,6 +3,10 @@
 use crate::base::limits::MAX_RUN_TEXT;
 use crate::engine::event::{Event, Planned, StepEnded, StepEvent};
 
+/// Ways to people that did not work: how many are kept, and bytes of each.
+const PROBLEMS: usize = 40;
+const PROBLEM: usize = 600;
+
 /// The event with every text in it that is neither a value nor spilled cut to [`MAX_RUN_TEXT`] bytes: no event is too large then.
 pub(super) fn bounded(mut event: Event) -> Event {
     match &mut event {
@@ -19,7 +23,7 @@ pub(super) fn bounded(mut event: Event) -> Event {
             }
             StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => cut_end(ended),
             StepEvent::Sought(sought) => cut(&mut sought.message),
-            StepEvent::Told { problems } => problems.iter_mut().for_each(cut),
+            StepEvent::Told { problems } => cut_all(problems),
             StepEvent::Voted(_)
             | StepEvent::Held { .. }
             | StepEvent::Answered { .. }
@@ -45,11 +49,43 @@ fn cut_end(ended: &mut StepEnded) {
 }
 
 fn cut(text: &mut String) {
-    if text.len() > MAX_RUN_TEXT {
-        let end = text.floor_char_boundary(MAX_RUN_TEXT - 40);
-        let more = text.len() - end;
-        text.truncate(end);
-        text.push_str(&format!("… ({more} bytes more)"));
+    cut_to(text, MAX_RUN_TEXT);
+}
+
+/// Cut to so many bytes as they are stored: in JSON a sign that no terminal shows takes six.
+fn cut_to(text: &mut String, most: usize) {
+    // Most texts are short: nothing is counted for them.
+    if text.len() <= most / 6 || text.chars().map(stored).sum::<usize>() <= most {
+        return;
+    }
+    let (mut end, mut size) = (0, 0);
+    for c in text.chars() {
+        size += stored(c);
+        if size > most - 40 {
+            break;
+        }
+        end += c.len_utf8();
+    }
+    let more = text.len() - end;
+    text.truncate(end);
+    text.push_str(&format!("… ({more} bytes more)"));
+}
+
+fn stored(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        c if c < ' ' => 6,
+        c => c.len_utf8(),
+    }
+}
+
+/// Ways that did not work, as many as a person reads.
+fn cut_all(problems: &mut Vec<String>) {
+    problems.iter_mut().for_each(|problem| cut_to(problem, PROBLEM));
+    if problems.len() > PROBLEMS {
+        let more = problems.len() - PROBLEMS;
+        problems.truncate(PROBLEMS);
+        problems.push(format!("… and {more} more"));
     }
 }
 
@@ -65,5 +101,12 @@ mod tests {
         let mut short = "é".repeat(MAX_RUN_TEXT / 2);
         cut(&mut short);
         assert_eq!(short.len(), MAX_RUN_TEXT);
+        let mut odd = "\u{1}".repeat(MAX_RUN_TEXT);
+        cut(&mut odd);
+        let stored = crate::base::value::Value::from(odd.as_str()).to_string().len();
+        assert!(stored <= MAX_RUN_TEXT + 2, "{stored} bytes are stored");
+        let mut many = vec!["no way".repeat(1_000); 200];
+        cut_all(&mut many);
+        assert!(many.iter().map(String::len).sum::<usize>() < 32 * 1024 && many[PROBLEMS].ends_with("160 more"));
     }
 }

@@ -7,10 +7,10 @@ use crate::base::planted::{self, Bug};
 use crate::base::value::{Map, Value};
 use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
-use crate::engine::event::{Answer, AttemptResult, StepEnded, StepEvent};
+use crate::engine::event::{Answer, AttemptResult, Stage, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::retry::{self, Next};
-use crate::engine::run::{Running, StepPhase};
+use crate::engine::run::{RunPhase, Running, StepPhase};
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Turn, ended};
 use crate::model::measure::figure;
@@ -94,11 +94,19 @@ impl<'a> Turn<'a> {
             }
             Answer::Stop => {
                 self.end(place, step, ended(Outcome::Cancelled, Some("a person said no".into())))?;
+                if !self.may_be_cancelled() {
+                    return Ok(());
+                }
                 let actor = crate::base::actor::Actor::engine("confirm");
                 let reason = format!("`{}` was not confirmed", step.id);
                 self.emit(crate::engine::event::Event::CancelAsked { actor, reason })
             }
         }
+    }
+
+    /// Whether a no ends the run: once it has failed or is being ended, what is left of it says no word about that.
+    pub(super) fn may_be_cancelled(&self) -> bool {
+        self.run.stop.is_none() && matches!(self.run.phase, RunPhase::At(Stage::Steps))
     }
 
     /// A child run has ended.

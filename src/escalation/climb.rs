@@ -53,7 +53,9 @@ impl Ladder<'_> {
         let here = self.responder().is_some_and(|(level, _)| level == self.incident.level);
         let good = self.incident.responses.iter().any(|known| known.part == Part::Try && known.is_good());
         let above = self.above(self.incident.level).is_some();
-        let waits = if above { self.climbs_early() } else { self.incident.exhausted.is_none() };
+        // Where the level has people of its own, its rounds go on whatever the try came to: nothing waits for the limit.
+        let alone = self.incident.exhausted.is_none() && !self.has_people(self.incident.level);
+        let waits = if above { self.climbs_early() } else { alone };
         here && good && waits && self.incident.held().is_none()
     }
 }

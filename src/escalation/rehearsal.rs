@@ -5,7 +5,7 @@ use crate::base::actor::{Actor, Role, Via};
 use crate::base::ids::{IncidentId, Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
-use crate::escalation::climb::next_look;
+use crate::escalation::climb::{next_breach, next_look};
 use crate::escalation::decide::{Decision, Effect, Input, Known, Opening, decide};
 use crate::escalation::event::{Ending, Event, PageFate, Part, Recorded};
 use crate::escalation::ladder::{Ladder, after};
@@ -154,6 +154,8 @@ impl<'a> Player<'a> {
             if due > end || self.events.len() >= MAX_EVENTS {
                 return Ok(Stop::Time);
             }
+            // A look at an instant that is past and changes nothing would go on for ever.
+            let (stood, seen) = (due == now, self.events.len());
             now = due;
             let arrives = self.coming.first_key_value().is_some_and(|((at, _), _)| *at <= now);
             let input = match kept.filter(|_| lapse.is_some_and(|lapse| lapse <= now)) {
@@ -161,7 +163,11 @@ impl<'a> Player<'a> {
                 None if arrives => self.arrived(),
                 None => Input::Tick,
             };
+            let ticks = input == Input::Tick;
             self.decide(input, now)?;
+            if stood && ticks && self.events.len() == seen {
+                return Ok(Stop::Time);
+            }
         }
     }
 
@@ -184,7 +190,11 @@ impl<'a> Player<'a> {
         if quiet && self.incident.running().next().is_none() {
             return Some(Stop::Taken);
         }
-        let told = self.incident.exhausted.is_some() && self.incident.held().is_none();
+        // Whoever has their turn later in the last round, and a promise that is still to be broken, are told of too.
+        let turns = self.incident.rungs.iter().filter_map(|(level, rung)| ladder.live_round(*level, rung));
+        let waits = turns.flat_map(|round| &round.turns).any(|(_, page)| page.is_none());
+        let promised = next_breach(self.scene.ladder, &self.incident).is_some();
+        let told = self.incident.exhausted.is_some() && self.incident.held().is_none() && !waits && !promised;
         (told && ladder.above(self.incident.level).is_none()).then_some(Stop::Unanswered)
     }
 
@@ -319,4 +329,77 @@ pub fn levels(events: &[Recorded]) -> BTreeMap<u32, Span> {
 #[must_use]
 pub fn between(from: Timestamp, to: Timestamp) -> Span {
     Span::from_millis(u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::escalation::{LadderLevel, Severity};
+    use crate::model::trouble::Source;
+
+    /// A ladder whose only level both mends and pages.
+    fn ladder() -> Escalation {
+        let name = |text: &str| Name::parse(text).expect("a name");
+        let mut ladder = Escalation::default();
+        let level = LadderLevel {
+            name: "All".into(),
+            page: vec!["anna".into()],
+            tries: vec![name("mend")],
+            ..LadderLevel::default()
+        };
+        ladder.levels.insert(1, level);
+        let severity = Severity {
+            title: "Critical".into(),
+            respond_within: Some(Span::from_secs(900)),
+            climb: BTreeMap::from([(1, Span::ZERO)]),
+            climb_early: true,
+            repeat: Some(Span::from_secs(3_600)),
+            ack_lapses: None,
+            announce: None,
+            reach: None,
+        };
+        ladder.severities.insert("P1".into(), severity);
+        ladder
+    }
+
+    fn played(source: Source, level_1: Mending) -> Rehearsed {
+        let trouble = Trouble {
+            key: "k".into(),
+            title: "t".into(),
+            text: String::new(),
+            severity: Some("P1".into()),
+            kind: None,
+            labels: BTreeMap::new(),
+            owner: None,
+            source,
+            link: None,
+        };
+        let scene = Scene {
+            ladder: &ladder(),
+            at: Timestamp::UNIX_EPOCH,
+            trouble,
+            level_1,
+            acts: Vec::new(),
+            works: true,
+            down: BTreeSet::new(),
+            patience: &|_| Span::ZERO,
+            away: None,
+            most: MAX_REHEARSED,
+        };
+        rehearse(&scene).expect("legal")
+    }
+
+    /// Whatever the try came to, the next look is one in which something is due: nobody looks again and again at once.
+    #[test]
+    fn a_level_that_mends_and_pages_is_not_looked_at_for_ever() {
+        let by_hand = Source::Person(Actor { id: "a".into(), via: Via::Cli, role: Role::Operator });
+        for mending in [Mending::Helps(Span::from_secs(120)), Mending::Fails(Span::from_secs(120)), Mending::Hangs] {
+            let rehearsed = played(by_hand.clone(), mending);
+            let last = rehearsed.events.last().map(|recorded| recorded.at).expect("something happened");
+            assert!(rehearsed.incident.breaches.len() == 1, "{mending:?}: the promise is broken at its time");
+            assert_ne!(rehearsed.stop, Stop::Resolved, "{mending:?}: only a person ends what a person opened");
+            let look = next_look(&ladder(), &rehearsed.incident).expect("it is open");
+            assert!(look > last, "{mending:?}: the next look at {look} is behind {last}");
+        }
+    }
 }

@@ -41,6 +41,9 @@ pub enum Owner {
 struct Around {
     zone: Option<String>,
     bash: bool,
+    home: Option<String>,
+    /// Whether it was said that times without a zone are the book's, and where jobs begin.
+    said: bool,
     env: BTreeMap<String, String>,
 }
 
@@ -101,6 +104,28 @@ impl Import {
         {
             return self.lost(number, format!("`{when}`: {why}"));
         }
+        if command.contains("\\{{") {
+            return self.lost(
+                number,
+                "a backslash before two braces means something else in a runbook: put the command into a file",
+            );
+        }
+        if !self.around.said {
+            self.around.said = true;
+            let (zone, home) = (self.around.zone.is_none() && when != REBOOT, self.around.home.is_none());
+            if zone {
+                self.note(
+                    number,
+                    "without `CRON_TZ` cron goes by the machine's zone; a runbook goes by the book's `timezone`",
+                );
+            }
+            if home {
+                self.note(
+                    number,
+                    "cron began in the home directory; a step begins in the book's, or where `workdir` says",
+                );
+            }
+        }
         let name = self.name(&command);
         let text = self.runbook(&name, &when, &command, line);
         self.made.runbooks.push((name, text));
@@ -108,7 +133,11 @@ impl Import {
 
     fn setting(&mut self, number: usize, name: &str, value: &str) {
         match name {
-            "CRON_TZ" | "TZ" => self.around.zone = Some(value.to_owned()),
+            "CRON_TZ" => self.around.zone = Some(value.to_owned()).filter(|zone| !zone.is_empty()),
+            "TZ" => {
+                drop(self.around.env.insert(name.to_owned(), value.to_owned()));
+                self.note(number, "`TZ` was for the commands alone; times are the book's, or those of `CRON_TZ`");
+            }
             "SHELL" if value.ends_with("/bash") => self.around.bash = true,
             "SHELL" if value.ends_with("/sh") => self.around.bash = false,
             "SHELL" => self.note(number, format!("`{value}` runs no line of a runbook: sh does, or bash where the step says so")),
@@ -116,7 +145,7 @@ impl Import {
                 number,
                 "cron mailed what a job printed; a run keeps it (`stepladder logs`), and `incident:` or a `notify` step tells people",
             ),
-            "HOME" => self.note(number, format!("cron began in `{value}`; a step begins in the book's directory, or where `workdir` says")),
+            "HOME" => self.around.home = Some(value.to_owned()),
             "LOGNAME" | "USER" => self.note(number, format!("`{name}` is not set for a step")),
             _ => drop(self.around.env.insert(name.to_owned(), value.to_owned())),
         }
@@ -124,15 +153,17 @@ impl Import {
 
     /// A name made of the command's words, of which none has been given yet.
     fn name(&mut self, command: &str) -> Name {
-        let words = command.split(|c: char| c.is_whitespace() || ";&|()".contains(c)).filter(|word| !word.is_empty());
-        let mut words = words
-            .filter(|word| !word.contains('=') && !["cd", "test", "[", "nice", "sudo", "sh", "bash"].contains(word));
-        let word = words.find(|word| word.contains(char::is_alphabetic) && !word.starts_with('-')).unwrap_or("job");
-        let word = word.rsplit('/').next().unwrap_or(word);
+        let inside = command.split_once("&&").filter(|(first, _)| first.trim_start().starts_with("cd "));
+        let command = inside.map_or(command, |(_, rest)| rest);
+        let words = command.split(|c: char| c.is_whitespace() || ";&|()".contains(c));
+        let mut words = words.filter(|word| !word.contains('=') && !word.starts_with('-')).map(file);
+        let word = words.find(|word| word.contains(char::is_alphabetic) && !AROUND.contains(word)).unwrap_or("job");
         let word = word.split('.').next().unwrap_or(word).to_ascii_lowercase();
-        let mut plain: String = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        plain = plain.trim_matches('-').trim_start_matches(|c: char| c.is_ascii_digit()).chars().take(40).collect();
-        let base = if Name::parse(&plain).is_ok() { plain } else { "job".to_owned() };
+        let plain: String = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let plain: String = plain.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).chars().take(40).collect();
+        // A word of the expression language is no name.
+        let bases = [plain.clone(), format!("{plain}-job"), "job".to_owned()];
+        let base = bases.into_iter().find(|base| Name::parse(base).is_ok()).unwrap_or_else(|| "job".to_owned());
         let free = (1..).map(|n| if n == 1 { base.clone() } else { format!("{base}-{n}") });
         let name = free.filter_map(|name| Name::parse(&name).ok()).find(|name| self.taken.insert(name.to_string()));
         name.unwrap_or_else(|| unreachable!("there is always a free number"))
@@ -147,17 +178,31 @@ impl Import {
             when => writeln!(text, "triggers: [ {{ cron: {}{zone}, missed: skip }} ]", json(when)),
         };
         text.push_str("steps:\n  - id: run\n");
-        let script = json(&command.replace("{{", "\\{{"));
+        // cron's shell goes on after a command that fails and takes a name that is not set as empty.
+        let loose = if self.around.bash { "set +eu +o pipefail" } else { "set +eu" };
+        let script = json(&format!("{loose}; {}", escaped(command)));
         let _ = match self.around.bash {
             true => writeln!(text, "    shell: {{ bash: {script} }}"),
             false => writeln!(text, "    shell: {script}"),
         };
+        if let Some(home) = &self.around.home {
+            let _ = writeln!(text, "    workdir: {}", json(home));
+        }
         if !self.around.env.is_empty() {
-            let pairs = self.around.env.iter().map(|(name, value)| format!("{name}: {}", json(value)));
+            let pairs = self.around.env.iter().map(|(name, value)| format!("{name}: {}", json(&escaped(value))));
             let _ = writeln!(text, "    env: {{ {} }}", pairs.collect::<Vec<_>>().join(", "));
         }
         text
     }
+}
+
+/// Words before a command that say nothing of what it does.
+const AROUND: &[&str] =
+    &["cd", "test", "[", "nice", "ionice", "sudo", "env", "sh", "bash", "flock", "timeout", "exec", "/"];
+
+/// The last part of a path.
+fn file(word: &str) -> &str {
+    word.trim_end_matches('/').rsplit('/').next().unwrap_or(word)
 }
 
 /// How a start of the machine is written.
@@ -216,6 +261,11 @@ fn command(text: &str) -> Option<String> {
     Some(command)
 }
 
+/// The text as a template that writes it.
+fn escaped(text: &str) -> String {
+    text.replace("{{", "\\{{")
+}
+
 /// A title: the beginning of a command.
 fn short(command: &str) -> String {
     let first: String = command.chars().take(60).collect();
@@ -257,13 +307,15 @@ mod tests {
             "{}",
             runbooks[1]
         );
+        assert!(runbooks[1].starts_with("backup-2\n"), "{}", runbooks[1]);
         assert!(
-            runbooks[1].contains("shell: { bash: \"cd /srv && ./backup.sh %d \\\\{{.Names}}\" }"),
+            runbooks[1].contains("shell: { bash: \"set +eu +o pipefail; cd /srv && ./backup.sh %d \\\\{{.Names}}\" }"),
             "{}",
             runbooks[1]
         );
         assert!(runbooks[2].contains("startup: true"), "{}", runbooks[2]);
-        assert!(notes.is_empty(), "{notes:?}");
+        let begins: Vec<&str> = notes.iter().map(|note| note.split(" cron").next().unwrap_or_default()).collect();
+        assert_eq!(begins, ["2: without `CRON_TZ`", "2:"], "said once: {notes:?}");
     }
 
     #[test]
@@ -271,7 +323,7 @@ mod tests {
         let text =
             "* * * * * /usr/bin/nice -n 5 /opt/sync.py\n* * * * * sync x\n* * * * * 7z a x\n* * * * * FOO=1 ./B.sh\n";
         let names: Vec<String> = crontab(text, Owner::User).runbooks.iter().map(|(name, _)| name.to_string()).collect();
-        assert_eq!(names, ["nice", "sync", "z", "b"]);
+        assert_eq!(names, ["sync-job", "sync-job-2", "z", "b"]);
     }
 
     #[test]
@@ -280,6 +332,6 @@ mod tests {
         let (runbooks, notes) = made(text, Owner::System);
         assert_eq!(runbooks.len(), 1, "{runbooks:?}");
         let begins: Vec<&str> = notes.iter().map(|note| note.split(':').next().unwrap_or_default()).collect();
-        assert_eq!(begins, ["1", "2", "3 lost", "4", "4 lost", "5", "5 lost", "6 lost"], "{notes:#?}");
+        assert_eq!(begins, ["1", "2", "2", "2", "3 lost", "4", "4 lost", "5", "5 lost", "6 lost"], "{notes:#?}");
     }
 }

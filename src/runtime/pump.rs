@@ -92,6 +92,10 @@ pub struct Pump {
     callees: called::Callees,
     suspects: Suspects,
     swept: Option<Timestamp>,
+    /// What was put right and nobody was told of yet.
+    untold: Vec<Repair>,
+    /// Runs set aside that an incident was opened for.
+    told_aside: BTreeSet<RunId>,
     /// Questions that incidents were told of.
     asked: BTreeSet<String>,
     /// What the last sweep could not put right.
@@ -154,6 +158,8 @@ impl Pump {
             callees: called::Callees::default(),
             suspects: Suspects::new(),
             swept: None,
+            untold: Vec::new(),
+            told_aside: BTreeSet::new(),
             asked: BTreeSet::new(),
             failing: Vec::new(),
             repairs: Vec::new(),

@@ -76,6 +76,13 @@ pub fn is_unfinished(journal: &dyn Journal, run: RunId) -> bool {
     journal.get(&row).is_ok_and(|value| value.is_some())
 }
 
+/// The same; true, too, where the index can't be read.
+#[must_use]
+pub fn may_be_unfinished(journal: &dyn Journal, run: RunId) -> bool {
+    let row = Row { tree: UNFINISHED, key: run.to_string().into_bytes() };
+    journal.get(&row).map_or(true, |value| value.is_some())
+}
+
 fn take_up(
     driver: &mut Driver,
     journal: &dyn Journal,

@@ -44,13 +44,20 @@ fn approved(runbook: &Runbook, selection: &Selection) -> Result<(), Trouble> {
     let list = &runbook.steps;
     for gate in list.steps.iter().filter(|step| left_out(&step.id) && asks(step)) {
         let mut behind: Vec<&StepId> = vec![&gate.id];
-        for step in &list.steps {
-            if list.graph.waits(&step.id).any(|(id, _)| behind.contains(&id)) {
-                behind.push(&step.id);
+        // `needs` may name what is written later: until nothing more is behind it.
+        let mut known = 0;
+        while known < behind.len() {
+            known = behind.len();
+            for step in &list.steps {
+                let waits = list.graph.waits(&step.id).any(|(id, _)| behind.contains(&id));
+                if waits && !behind.contains(&&step.id) {
+                    behind.push(&step.id);
+                }
             }
         }
         // What is only confirmed itself is not done either when it is left out.
-        let guards = matches!(gate.kind, StepKind::Approval(_) | StepKind::Steps(_));
+        let mut guards = matches!(gate.kind, StepKind::Steps(_));
+        walk_step(gate, &mut |inner| guards |= matches!(inner.kind, StepKind::Approval(_)));
         let free = behind.iter().skip(1).find(|id| guards && !left_out(id));
         if let Some(free) = free {
             return Err(Trouble::Input(format!(

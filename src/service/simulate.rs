@@ -11,7 +11,7 @@ use crate::escalation::rehearsal::{Act, MAX_REHEARSED, Rehearsed, Scene, Stop, b
 use crate::escalation::report;
 use crate::model::escalation::Escalation;
 use crate::model::rehearsal::Mending;
-use crate::model::trouble::{Source, Trouble as Trouble_};
+use crate::model::trouble::{self, Source};
 use crate::runtime::trial::patience;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -109,7 +109,7 @@ pub fn incident(ladder: &Escalation, night: &Night) -> Result<Told, String> {
     } else {
         Source::Alert { name: key.clone() }
     };
-    let trouble = Trouble_ {
+    let trouble = trouble::Trouble {
         key,
         title: night.message.clone(),
         text: String::new(),
@@ -148,6 +148,9 @@ fn stop(stop: Stop) -> &'static str {
     }
 }
 
+/// Of what, who, whether they have to answer, by which ways.
+type Same<'a> = (u32, Option<&'a Name>, bool, Vec<String>);
+
 fn rows(ladder: &Escalation, rehearsed: &Rehearsed, calls: &[Call], opened: Timestamp) -> (Vec<Row>, bool) {
     let mut rows: Vec<Row> = Vec::new();
     let row = |at, kind, what: String, why: String| {
@@ -155,7 +158,7 @@ fn rows(ladder: &Escalation, rehearsed: &Rehearsed, calls: &[Call], opened: Time
         Row { at, after, kind, what, why, by: Vec::new(), again: None }
     };
     // Told again of the same by the same ways; another way, in its turn, is a row of its own.
-    let mut seen: BTreeMap<(u32, Option<&Name>, bool, Vec<String>), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<Same<'_>, usize> = BTreeMap::new();
     let mut called = calls.iter().peekable();
     for recorded in &rehearsed.events {
         if let Event::Paged(page) = &recorded.event {
@@ -182,7 +185,11 @@ fn rows(ladder: &Escalation, rehearsed: &Rehearsed, calls: &[Call], opened: Time
             rows.push(row(recorded.at, kind, what, why));
         }
     }
-    let good = |call: &Call| call.ways.iter().any(|(_, fate)| !matches!(fate, Some(PageFate::Failed)));
+    let good = |call: &Call| {
+        call.ways
+            .iter()
+            .any(|(_, fate)| matches!(fate, Some(PageFate::Accepted | PageFate::Delivered | PageFate::Read)))
+    };
     let paged: Vec<&Call> = calls.iter().filter(|call| call.is_a_page()).collect();
     let somebody = paged.is_empty() || paged.iter().any(|call| good(call));
     (rows, somebody)

@@ -59,6 +59,7 @@ mod socket;
 mod step_files;
 mod store;
 mod stranded;
+mod support;
 mod tidy;
 mod transitions;
 mod trials;

@@ -69,6 +69,8 @@ impl<'a> Api<'a> {
             (200, _) => Err(self.stranger(&answer)),
             (_, body) => Err(self.refused(method, &answer, body.ok().as_ref())),
         }
+        // Whoever answers may say again what it was asked with.
+        .map_err(|failure| Failure { message: failure.message.replace(&token, "***"), ..failure })
     }
 
     /// Whatever answers is no LiveKit.

@@ -54,7 +54,10 @@ impl Wire {
     ) -> Result<Self, Failure> {
         let bad = |error: io::Error| Failure::new(FailureKind::Connect, connect_error(&error, &target.to_string()));
         if transport == Transport::Udp {
-            let peer = *resolve(target).await?.first().ok_or_else(|| bad(io::ErrorKind::NotFound.into()))?;
+            // Nothing says whether anybody is behind an address: of several the kind that trunks have.
+            let found = resolve(target).await?;
+            let peer = found.iter().find(|peer| peer.is_ipv4()).or(found.first());
+            let peer = *peer.ok_or_else(|| bad(io::ErrorKind::NotFound.into()))?;
             let any: SocketAddr = match peer {
                 SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
                 SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),

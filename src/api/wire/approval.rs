@@ -89,6 +89,7 @@ pub struct FieldRow {
 
 /// Approve or reject.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VoteRequest {
     /// The run.
     #[serde(default, skip_serializing_if = "String::is_empty")]

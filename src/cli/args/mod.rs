@@ -17,7 +17,7 @@ pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status,
 pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
 pub use runs::{Answer, AnswerWord, Approvals, Approve, Cancel, Logs, Plan, Reject, Retry, Run, Runs, Show, What};
 pub use simulate::{Simulate, SimulateIncident, SimulateWhat};
-pub use store::{Carry, Doctor, Store};
+pub use store::{Carry, Doctor, Store, SupportBundle};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -214,6 +214,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder store backup /mnt/backup/stepladder-$(date +%F)\n  stepladder store export runs.jsonl\n  stepladder --book other store import runs.jsonl"
     )]
     Store(Store),
+    /// Put what somebody who helps needs to see into one archive, without any secret
+    #[command(
+        after_long_help = "Examples:\n  stepladder support-bundle\n  stepladder support-bundle /tmp/bundle.tar.gz && tar tzf /tmp/bundle.tar.gz"
+    )]
+    SupportBundle(SupportBundle),
     /// Draw the steps of a runbook and what waits for what
     #[command(
         after_long_help = "Examples:\n  stepladder graph daily-check\n  stepladder graph daily-check --format svg > daily-check.svg\n  stepladder graph daily-check --format mermaid"

@@ -47,3 +47,11 @@ pub enum Carry {
         to: PathBuf,
     },
 }
+
+/// `support-bundle`
+#[derive(Debug, Clone, Args)]
+pub struct SupportBundle {
+    /// The archive; one with the time in its name, here, where it is left out
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}

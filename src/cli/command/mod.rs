@@ -34,6 +34,7 @@ pub mod silence;
 pub mod simulate;
 pub mod status;
 pub mod store;
+pub mod support;
 pub mod test;
 pub mod token;
 pub mod why;
@@ -88,6 +89,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Token(args)) => wait(token::run(&args, settings)),
         Some(Command::Contacts(args)) => wait(contacts::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),
+        Some(Command::SupportBundle(args)) => wait(support::run(&args, settings)),
         Some(Command::Store(args)) => wait(store::run(&args, settings)),
         Some(Command::Fmt(args)) => fmt::run(&args, settings),
         Some(Command::Schema(args)) => schema::run(&args, settings),

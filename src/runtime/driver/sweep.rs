@@ -34,6 +34,12 @@ pub struct Witness<'a> {
 const LATE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Driver {
+    /// Whether a batch of that run is on its way.
+    #[must_use]
+    pub fn is_in_flight(&self, run: RunId) -> bool {
+        self.runs.get(&run).is_some_and(|live| live.flight.is_some())
+    }
+
     /// Loses a run, as a bug might: the sweep has to find it.
     #[cfg(feature = "planted")]
     pub fn lose(&mut self, run: RunId) {

@@ -9,6 +9,7 @@ use crate::escalation::decide::Input;
 use crate::escalation::event::Ending;
 use crate::model::trouble::{Source, Trouble};
 use crate::runtime::pump::owed::labels;
+use crate::runtime::recover;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -80,7 +81,13 @@ impl Pump {
             let Some((state, _)) = self.incidents.state(*id) else { return false };
             let Some((_, opened)) = state.opened.as_ref().filter(|_| state.ending.is_none()) else { return false };
             let trouble = &opened.trouble;
-            trouble.kind.as_deref() == Some(KIND) && trouble.key.starts_with(PREFIX) && !asking.contains(&trouble.key)
+            let Source::Step { run, .. } = &trouble.source else { return false };
+            // A run that nobody drives here may ask still.
+            let known = self.driver.run(*run).is_some() || !recover::may_be_unfinished(self.journal.as_ref(), *run);
+            known
+                && trouble.kind.as_deref() == Some(KIND)
+                && trouble.key.starts_with(PREFIX)
+                && !asking.contains(&trouble.key)
         };
         self.incidents.ids().into_iter().filter(of_answer).collect()
     }

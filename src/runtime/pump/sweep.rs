@@ -2,6 +2,7 @@
 
 use super::Pump;
 use crate::base::ids::RunId;
+use crate::engine::project::UNFINISHED;
 use crate::model::trouble::{Source, Trouble};
 use crate::runtime::driver::Witness;
 use crate::runtime::recover;
@@ -26,7 +27,10 @@ pub struct Proof {
 impl Pump {
     /// What the last sweep came to.
     pub(super) fn proof(&self) -> Proof {
-        let runs = self.tally.all_set_aside().into_iter().map(|(run, why)| format!("run {run} is set aside: {why}"));
+        // One that has been dealt with, whoever did, is no trouble any more.
+        let aside = self.tally.all_set_aside().into_iter();
+        let aside = aside.filter(|(run, _)| recover::is_unfinished(self.journal.as_ref(), *run));
+        let runs = aside.map(|(run, why)| format!("run {run} is set aside: {why}"));
         Proof { at: self.swept, failing: self.failing.iter().cloned().chain(runs).collect() }
     }
 
@@ -45,6 +49,9 @@ impl Pump {
         let (incidents, failing) = self.take_up_forgotten_incidents();
         repairs.extend(incidents);
         self.failing = failing;
+        if let Err(error) = self.journal.scan(UNFINISHED, &[], &[], false, 1) {
+            self.failing.push(format!("the unfinished runs can't be read: {error}"));
+        }
         let journal = self.journal.as_ref();
         let perform = self.perform.as_ref();
         let witness = Witness {
@@ -58,7 +65,9 @@ impl Pump {
         for repair in &repairs {
             tracing::error!(%repair, "the sweep put something right");
         }
-        self.tell_repairs(&repairs, now);
+        self.untold.extend(repairs.iter().cloned());
+        self.tell_repairs(now);
+        self.tell_of_all_set_aside(now);
         self.tell_questions(now);
         self.pay_debts(now);
         self.settle_debts(now, true);
@@ -70,10 +79,24 @@ impl Pump {
 
     /// A run is not driven any further: whoever asks for it learns that, and somebody has to look.
     pub(super) fn tell_set_aside(&mut self, run: RunId, why: String) {
-        self.tally.set_aside(run, why.clone());
+        self.tally.set_aside(run, why);
+        let now = (self.clock)();
+        self.tell_of_all_set_aside(now);
+    }
+
+    /// Incidents of runs that were set aside, as soon as there is a ladder to climb.
+    fn tell_of_all_set_aside(&mut self, now: Timestamp) {
         if self.without_incidents || self.live.is_none() {
             return;
         }
+        for (run, why) in self.tally.all_set_aside() {
+            if self.told_aside.insert(run) {
+                self.open_set_aside(run, &why, now);
+            }
+        }
+    }
+
+    fn open_set_aside(&mut self, run: RunId, why: &str, now: Timestamp) {
         let begun = recover::read_run(self.journal.as_ref(), run).ok().flatten();
         let name = begun.map_or_else(|| "a run".to_owned(), |begun| begun.started.runbook.to_string());
         let trouble = Trouble {
@@ -87,13 +110,16 @@ impl Pump {
             source: Source::Engine { part: "run".to_owned() },
             link: None,
         };
-        let now = (self.clock)();
         self.trouble(trouble, None, None, now);
     }
 
     /// What had to be put right is a fault of ours: somebody has to know of it.
-    fn tell_repairs(&mut self, repairs: &[String], now: Timestamp) {
-        if repairs.is_empty() || self.without_incidents || self.live.is_none() {
+    fn tell_repairs(&mut self, now: Timestamp) {
+        if self.without_incidents || self.live.is_none() {
+            return;
+        }
+        let repairs = std::mem::take(&mut self.untold);
+        if repairs.is_empty() {
             return;
         }
         let text = format!(

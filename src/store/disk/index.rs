@@ -172,6 +172,10 @@ impl Index {
                 state.distrust(&doubt);
                 drop(table);
                 self.remove();
+                // One that could not be taken away may be believed again one day.
+                if self.folder.as_ref().is_some_and(|folder| folder.exists()) {
+                    return Ok(0);
+                }
             }
         }
         Ok(number)
@@ -197,6 +201,9 @@ impl Index {
         if !matches!(state.base, Base::Unread) {
             return Ok(());
         }
+        // Whatever an attempt that failed has left is made anew.
+        state.waiting.clear();
+        state.applied = 0;
         let until = reader.number();
         let Some(folder) = self.folder.as_ref().filter(|_| reader.bytes() > self.small) else {
             self.replay(state, reader, 0, None)?;

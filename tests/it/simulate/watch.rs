@@ -174,9 +174,14 @@ impl Watch {
             if settled && durable.version != run.version {
                 return Err(format!("15: run {id} is at {} and thought to be at {}", durable.version, run.version));
             }
-            if durable.version == run.version && self.compared.get(&id) != Some(&run.version) {
+            // What is on its way may be what another one, who had lost sight of it, has sent already: a conflict will say so.
+            let sure = !pump.driver.is_in_flight(id);
+            if sure && durable.version == run.version && self.compared.get(&id) != Some(&run.version) {
                 if durable != run {
-                    return Err(format!("2: run {id} is not what its events add up to"));
+                    let (events, thought) = (format!("{durable:#?}"), format!("{run:#?}"));
+                    let diff = similar::TextDiff::from_lines(&events, &thought);
+                    let diff = diff.unified_diff().to_string();
+                    return Err(format!("2: run {id} is not what its events add up to:\n{diff}"));
                 }
                 self.compared.insert(id, run.version);
             }
