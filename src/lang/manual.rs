@@ -24,7 +24,7 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
   for a probe as well, which may never end by themselves; a `wait` for a length of time or until an instant is as long as it says.
 - `env` and `workdir` of a step made of steps (a group, `foreach`, `watch`, `remedy`, `wait`) hold for every step in it, its handlers too.
   `env` is merged name by name, the innermost wins; of `workdir` the nearest counts.
-- In `on_error`, `undo`, `on_failure` and `finally` a step without `needs` and `after` comes after every step above it, however those ended:
+- In `on_error`, `undo`, `on_failure` and `finally` a step without `needs` and `after` comes after every step above it, however those ended (behind an `approval` only with its yes):
   one that fails does not keep the others from their work. What needs another there says so (`needs`), or reads its output.
 - A step inside one that holds a mutex, or in a run called from there, shares it; among themselves such steps exclude one another.
 - `stepladder retry` takes over what was good, and does again what was undone and what needed that.

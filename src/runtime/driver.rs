@@ -193,6 +193,11 @@ impl Driver {
     pub fn appended(&mut self, number: u64, now: Timestamp) -> Vec<Order> {
         let Some(done) = self.flights.remove(&number) else { return Vec::new() };
         let run = done.flight.run;
+        if self.runs.get(&run).is_some_and(|live| live.flight != Some(number)) {
+            // Of one who had lost sight of the run: whoever took it up knows nothing of this. The sweep reads it anew.
+            self.runs.remove(&run);
+            return Vec::new();
+        }
         let numbered = (done.flight.base + 1..).zip(done.flight.events).collect();
         let again = done.again;
         let mut orders: Vec<_> = done.effects.into_iter().map(|effect| Order::Effect { run, effect, again }).collect();

@@ -8,7 +8,7 @@ use crate::lang::lower::reader::{Reader, Stranger};
 use crate::lang::mention::Mention;
 use crate::model::graph::{Cycle, Graph, Wait};
 use crate::model::runbook::walk_step;
-use crate::model::step::Step;
+use crate::model::step::{List, Step, StepKind};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,10 +47,12 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], ways: Ways) -> (Grap
         let above = &placed[..index];
         let mut waits = written(reader, one, placed, above);
         if one.waits.needs.is_none() && one.waits.after.is_none() && ways.parallel.is_none() {
-            // Rules 1 and 4; in handlers rule 1 waits only.
-            let decides = ways.handler || one.step.when.as_ref().is_some_and(asks_about_failing);
-            let wait = if decides { Wait::Ended } else { Wait::Satisfied };
-            waits.extend(above.iter().map(|above| (above.step.id.clone(), wait)));
+            // Rules 1 and 4; in handlers rule 1 waits only, but for the yes of people.
+            let decides = one.step.when.as_ref().is_some_and(asks_about_failing);
+            let wait = |above: &Step| {
+                if decides || ways.handler && !seeks(above) { Wait::Ended } else { Wait::Satisfied }
+            };
+            waits.extend(above.iter().map(|above| (above.step.id.clone(), wait(&above.step))));
         }
         let mentions = reader.ctx.mentions.get(one.mentions.clone()).unwrap_or_default();
         let mentioned = mentioned(mentions, index, placed, &owners);
@@ -71,6 +73,12 @@ pub(super) fn graph(reader: &mut Reader, placed: &[Placed], ways: Ways) -> (Grap
         }
     };
     (graph, reads)
+}
+
+/// Whether a step waits for the yes of people, itself or within: what stands behind it does not go on without.
+fn seeks(step: &Step) -> bool {
+    let inside = |list: &List| list.steps.iter().any(|inner| seeks(inner));
+    matches!(step.kind, StepKind::Approval(_)) || matches!(&step.kind, StepKind::Steps(list) if inside(list))
 }
 
 /// Which step of the list each id is in.
