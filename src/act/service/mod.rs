@@ -116,7 +116,10 @@ pub(super) async fn perform(args: &Args, timeout: Option<Duration>, rehearsal: b
     order.possible(&before).map_err(|why| Failure::lasting(FailureKind::Missing, why))?;
     order.change(&manager, patience).await?;
     let after = order.settled(&manager, patience).await?;
-    let changed = before.identity() != after.identity() || matches!(order.action, Action::Restart | Action::Reload);
+    // What runs once was started and is over: it looks as it did before.
+    let once = order.action == Action::Start && after.is_down();
+    let again = matches!(order.action, Action::Restart | Action::Reload);
+    let changed = once || again || before.identity() != after.identity();
     let did = match changed {
         true => format!("{} was {}; it is {}", order.name, order.action.words().1, after.state()),
         false => format!("{} was {} already", order.name, after.state()),

@@ -98,6 +98,11 @@ impl Unit {
         (&self.active_state, self.main_pid, self.active_since)
     }
 
+    /// Whether it is over, or never began.
+    pub(super) fn is_down(&self) -> bool {
+        self.active_state == "inactive"
+    }
+
     /// `active (running)`.
     pub(super) fn state(&self) -> String {
         match (self.active_state.as_str(), self.sub_state.as_str()) {
