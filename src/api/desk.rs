@@ -23,6 +23,7 @@ use crate::model::runbook::Runbook;
 use crate::runtime::pump::Feed;
 use crate::service::{RUNNING, Runs, Service, Trouble};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Events that wait for a slow reader; past that it is hung up on, and may ask again from where it was.
 const MAX_BEHIND: usize = 10_000;
@@ -37,17 +38,17 @@ pub struct Events {
     seen: u64,
 }
 
-/// The service, spoken to in wire shapes.
+/// The service, spoken to in wire shapes. A copy costs nothing: every route has one.
 #[derive(Clone)]
 pub struct Desk {
-    service: Service,
+    service: Arc<Service>,
 }
 
 impl Desk {
     /// A desk before that service.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        Self { service }
+        Self { service: Arc::new(service) }
     }
 
     /// Starts a run.

@@ -4,19 +4,19 @@ use crate::api::desk::Desk;
 use crate::api::route::routes;
 use crate::base::actor::{Actor, Role, Via};
 use crate::keeper;
-use crate::service::Service;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::serve::IncomingStream;
+use axum::serve::{IncomingStream, Listener};
 use rustix::process::geteuid;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use tokio::net::UnixListener;
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
 
 /// Listens on the socket of a data directory whose lock this process holds; what an earlier owner left
 /// there is taken away. Must be called within a runtime.
@@ -39,14 +39,41 @@ pub fn listen(data: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// When the listener breaks.
-pub async fn serve(listener: UnixListener, service: Service, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let desk = Desk::new(service);
+pub async fn serve(listener: UnixListener, desk: Desk, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+    tokio::select! {
+        served = served(listener, desk) => served,
+        () = stop => Ok(()),
+    }
+}
+
+/// Most owners are a `run` that nobody speaks to: the routes are laid out when the first comes.
+async fn served(mut listener: UnixListener, desk: Desk) -> io::Result<()> {
+    let first = Listener::accept(&mut listener).await;
     let app = routes(desk.clone())
         .layer(from_fn_with_state(desk, written_down))
         .into_make_service_with_connect_info::<Peer>();
-    tokio::select! {
-        served = axum::serve(listener, app).into_future() => served,
-        () = stop => Ok(()),
+    axum::serve(Door { first: Some(first), listener }, app).await
+}
+
+/// The socket, with the first who came before there was anybody to serve.
+pub(super) struct Door {
+    first: Option<(UnixStream, SocketAddr)>,
+    listener: UnixListener,
+}
+
+impl Listener for Door {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        match self.first.take() {
+            Some(first) => first,
+            None => Listener::accept(&mut self.listener).await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 
@@ -65,8 +92,8 @@ async fn written_down(State(desk): State<Desk>, peer: ConnectInfo<Peer>, request
 #[derive(Debug, Clone)]
 pub(super) struct Peer(pub(super) Option<Actor>);
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+impl Connected<IncomingStream<'_, Door>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
         let uid = stream.io().peer_cred().map(|peer| peer.uid()).ok();
         Self(uid.map(|uid| Actor { id: user(uid), via: Via::Socket, role: role(uid, geteuid().as_raw()) }))
     }

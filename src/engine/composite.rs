@@ -168,47 +168,40 @@ impl<'a> Turn<'a> {
         halt: Option<&Halt>,
     ) -> Result<Option<Pass>, IllegalEvent> {
         let Some(foreach) = &step.foreach else { return Ok(None) };
-        for number in 0..u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX) {
-            let item = place.item(number);
-            if self.run.step_ended(&item).is_some() {
-                continue;
+        let items: Vec<Place> = (0..).zip(self.items_of(place)).map(|(number, _)| place.item(number)).collect();
+        let mut come: Vec<Come> = items.iter().map(|item| self.come(item)).collect();
+        let mut failed = come.iter().filter(|come| come.failed).count();
+        let mut works = come.iter().filter(|come| come.works).count();
+        for (item, come) in items.iter().zip(&mut come).filter(|(_, come)| !come.ended) {
+            let full = foreach.max_failures.filter(|limit| failed >= *limit as usize);
+            let full = full.map(|limit| too_many(failed, items.len(), limit));
+            let begun = self.run.steps.contains_key(item);
+            if begun {
+                self.go_on(item, step, halt)?;
+            } else if let Some(stop) = halt.cloned().or(full) {
+                self.end_unstarted(item, stop.outcome, stop.reason)?;
+            } else if works < foreach.max_parallel as usize {
+                self.try_again(item, step)?;
             }
-            let full = self.items_halt(place, foreach);
-            let stop = halt.cloned().or(full);
-            if self.run.steps.contains_key(&item) {
-                self.go_on(&item, step, halt)?;
-            } else if let Some(stop) = stop {
-                self.end_unstarted(&item, stop.outcome, stop.reason)?;
-            } else if self.items_at_work(place) < foreach.max_parallel as usize {
-                self.try_again(&item, step)?;
-            }
+            let before = std::mem::replace(come, self.come(item));
+            failed = failed + usize::from(come.failed) - usize::from(before.failed);
+            works = works + usize::from(come.works) - usize::from(before.works);
         }
-        let ended = self.item_runs(place).filter(|run| run.ended().is_some()).count();
-        Ok((ended == self.items_of(place).len()).then(|| self.sum_items(place)))
+        Ok(come.iter().all(|come| come.ended).then(|| self.sum_items(place)))
     }
 
     fn items_of(&self, place: &Place) -> &[Value] {
         self.run.steps.get(place).map(|run| run.items.as_slice()).unwrap_or_default()
     }
 
-    fn item_runs<'b>(&'b self, place: &Place) -> impl Iterator<Item = &'b StepRun> {
-        let count = u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX);
-        let place = place.clone();
-        (0..count).filter_map(move |number| self.run.steps.get(&place.item(number)))
-    }
-
-    fn items_at_work(&self, place: &Place) -> usize {
-        let count = u32::try_from(self.items_of(place).len()).unwrap_or(u32::MAX);
-        (0..count).filter(|number| self.run.works(&place.item(*number))).count()
-    }
-
-    /// `max_failures`: at the limit no new item starts.
-    fn items_halt(&self, place: &Place, foreach: &Foreach) -> Option<Halt> {
-        let limit = foreach.max_failures?;
-        let failed = self.item_runs(place).filter_map(StepRun::verdict);
-        let failed = failed.filter(|(outcome, _)| matches!(outcome, Outcome::Failed | Outcome::Interrupted)).count();
-        let reason = format!("{failed} of {} items failed, the limit is {limit}", self.items_of(place).len());
-        (failed >= limit as usize).then_some(Halt { outcome: Outcome::Unreached, reason })
+    /// How far the item at that place has come.
+    fn come(&self, item: &Place) -> Come {
+        let verdict = self.run.steps.get(item).and_then(StepRun::verdict);
+        Come {
+            ended: verdict.is_some(),
+            failed: verdict.is_some_and(|(outcome, _)| matches!(outcome, Outcome::Failed | Outcome::Interrupted)),
+            works: verdict.is_none() && self.run.works(item),
+        }
     }
 
     fn sum_items(&self, place: &Place) -> Pass {
@@ -237,6 +230,21 @@ impl<'a> Turn<'a> {
         ]);
         Pass { output: Value::Object(output), failure, recovered, cancelled, level }
     }
+}
+
+/// How far one item of a `foreach` has come.
+#[derive(Debug, Clone, Copy)]
+struct Come {
+    ended: bool,
+    failed: bool,
+    /// It takes up one of the places of `max_parallel`.
+    works: bool,
+}
+
+/// `max_failures`: at the limit no new item starts.
+fn too_many(failed: usize, items: usize, limit: u32) -> Halt {
+    let reason = format!("{failed} of {items} items failed, the limit is {limit}");
+    Halt { outcome: Outcome::Unreached, reason }
 }
 
 /// The first item that has the key of one before it.

@@ -7,6 +7,7 @@ use crate::base::planted::{self, Bug};
 use crate::engine::event::{Event, Recorded, Stage};
 use crate::engine::run::{Run, RunPhase, Stop};
 use crate::engine::step_table::step;
+use crate::engine::walked::Walked;
 use crate::engine::word::{name, run_state_name, state_name};
 
 /// An event that its state cannot have seen: the stream is corrupt, or we have a bug.
@@ -39,6 +40,7 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
             steps: std::collections::BTreeMap::new(),
             spent: std::collections::BTreeMap::new(),
             spending: std::collections::BTreeMap::new(),
+            walked: Walked::default(),
         }),
         Event::Queued { .. }
         | Event::Admitted

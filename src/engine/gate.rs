@@ -4,7 +4,7 @@ use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
 use crate::engine::scope;
 use crate::engine::steps::Steps;
-use crate::engine::turn::{GateOf, Halt, Turn, is_bad};
+use crate::engine::turn::{Far, GateOf, Halt, Turn};
 use crate::model::graph::Wait;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -28,19 +28,14 @@ pub(super) enum Gate {
 
 impl Turn<'_> {
     /// What stops a list from within: `fail_fast`, or a `pass` step.
-    pub(super) fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
-        let children = || {
-            steps.steps.iter().filter_map(|step| {
-                let place = Place::within(owner, lane, step.id.clone());
-                self.run.step_ended(&place).map(|ended| (step, ended))
-            })
-        };
-        let passed = children()
-            .find(|(step, ended)| matches!(step.kind, StepKind::Pass(_)) && ended.outcome == Outcome::Succeeded);
+    pub(super) fn list_halt(steps: &Steps<'_>, far: &[Far]) -> Option<Halt> {
+        let children = || steps.steps.iter().zip(far).filter_map(|(step, far)| far.end().map(|end| (step, end)));
+        let passed =
+            children().find(|(step, end)| matches!(step.kind, StepKind::Pass(_)) && end.outcome == Outcome::Succeeded);
         if let Some((step, _)) = passed {
             return Some(Halt { outcome: Outcome::Skipped, reason: format!("`{}` ended the list well", step.id) });
         }
-        let failed = steps.fail_fast.then(|| children().find(|(step, ended)| is_bad(step, ended))).flatten();
+        let failed = steps.fail_fast.then(|| children().find(|(_, end)| end.bad)).flatten();
         failed.map(|(step, _)| Halt {
             outcome: Outcome::Cancelled,
             reason: format!("`{}` failed and the list is fail_fast", step.id),
@@ -90,7 +85,7 @@ impl Turn<'_> {
 /// Whether something that the step waits for has not ended; or which of it ended so that it can never begin.
 fn waits(of: &GateOf<'_>) -> Result<bool, (usize, Outcome)> {
     let Some(graph) = of.steps.graph else { return Ok(false) };
-    let end = |other: usize| of.ends.get(other).copied().flatten();
+    let end = |other: usize| of.far.get(other).and_then(|far| far.end());
     // The order most steps have is looked at once for all of them.
     if let Some(above) = of.above.filter(|_| graph.needs_all_above(of.number)) {
         return match above.unsatisfied.and_then(|other| Some((other, end(other)?.outcome))) {

@@ -6,9 +6,11 @@ use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::value::Value;
 use crate::engine::event::{AttemptResult, Ended, Sought, Stage, Started, StepEnded, Vote};
+use crate::engine::walked::Walked;
 use crate::model::perform::Request;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// A run, folded from its events. Made by [`crate::engine::evolve`], read by `decide`.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +38,8 @@ pub struct Run {
     pub spent: BTreeMap<Place, u32>,
     /// The same for the passes at work, whose own rounds count from their beginning.
     pub spending: BTreeMap<Place, u32>,
+    /// How far the lists were walked last; no part of what the run is.
+    pub(super) walked: Walked,
 }
 
 /// Which part of a run is at work.
@@ -275,9 +279,10 @@ impl Run {
         }
     }
 
-    /// Executions strictly inside `place`, outermost first.
+    /// Executions strictly inside `place`, outermost first: in the order of places they follow it without a gap.
     pub fn inside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = (&'a Place, &'a StepRun)> {
-        self.steps.iter().filter(move |(other, _)| *other != place && place.holds(other))
+        let behind = self.steps.range((Bound::Excluded(place), Bound::Unbounded));
+        behind.take_while(move |(other, _)| place.holds(other))
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 /// The table of one step; `false` = not in it.
 pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool {
     let order = run.version + 1;
+    run.walked.moved(place);
     let before = run.spent_at(place);
     let Some(step) = run.steps.get_mut(place) else {
         return first(event, at, before).is_some_and(|phase| {
@@ -336,12 +337,13 @@ fn forget_pass(run: &mut Run, place: &Place, items: bool) {
 
 /// Forgets executions, but for how far they counted their attempts.
 fn forget(run: &mut Run, old: impl Fn(&Place) -> bool) {
-    let Run { steps, spending, .. } = run;
+    let Run { steps, spending, walked, .. } = run;
     steps.retain(|other, step| {
         let old = old(other);
         if old {
             let spent = spending.entry(other.of_any_round()).or_insert(0);
             *spent = step.tries.max(*spent);
+            walked.forget();
         }
         !old
     });

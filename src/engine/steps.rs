@@ -1,7 +1,7 @@
 //! The steps of one list as a walk takes them.
 
 use crate::base::ids::StepId;
-use crate::engine::turn::End;
+use crate::engine::turn::Far;
 use crate::model::graph::Graph;
 use crate::model::step::{List, Step};
 use std::sync::Arc;
@@ -50,9 +50,9 @@ impl<'a> Steps<'a> {
 
 impl Above {
     /// Goes on to the steps above that one, which have been taken as far as they go.
-    pub(super) fn read(&mut self, ends: &[Option<End>], number: usize) {
+    pub(super) fn read(&mut self, far: &[Far], number: usize) {
         while self.steps < number {
-            match ends.get(self.steps).copied().flatten() {
+            match far.get(self.steps).and_then(|far| far.end()) {
                 Some(end) if !end.satisfied => self.unsatisfied = self.unsatisfied.or(Some(self.steps)),
                 Some(_) => {}
                 None => self.open = true,

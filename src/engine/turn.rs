@@ -46,27 +46,27 @@ pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) satisfied: bool,
     level: Level,
-    bad: bool,
+    pub(super) bad: bool,
 }
 
 /// How far a step of the list at hand has come.
 #[derive(Debug, Clone, Copy)]
-enum Far {
+pub(super) enum Far {
     /// It has not begun.
     Unbegun,
     /// It is at it.
     Begun,
     /// It has ended.
-    Ended,
+    Ended(End),
 }
 
-/// Everything a gate is judged by: the list, the step's number in it, and how the others have ended.
+/// Everything a gate is judged by: the list, the step's number in it, and how far the others have come.
 pub(super) struct GateOf<'a> {
     pub(super) owner: Option<&'a Place>,
     pub(super) lane: Lane,
     pub(super) steps: &'a Steps<'a>,
     pub(super) number: usize,
-    pub(super) ends: &'a [Option<End>],
+    pub(super) far: &'a [Far],
     /// What the steps above it have come to, where steps are taken in the order written.
     pub(super) above: Option<&'a Above>,
 }
@@ -164,51 +164,58 @@ impl<'a> Turn<'a> {
     /// Takes every step of a list as far as it goes and says what the list has come to.
     pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
         let steps = self.list(owner, lane);
-        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
-        let (mut far, mut ends) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
-        for (step, place) in steps.steps.iter().zip(&places) {
-            let (how_far, end) = self.how_far(step, place);
-            far.push(how_far);
-            ends.push(end);
-        }
-        let mut busy = steps.parallel.map_or(0, |_| places.iter().filter(|place| self.run.works(place)).count());
+        let place = |number: usize| Place::within(owner, lane, steps.steps[number].id.clone());
+        let list = (owner.cloned(), lane);
+        let known = self.run.walked.take(&list, steps.steps);
+        let look = |(number, far): (usize, Option<Far>)| {
+            far.unwrap_or_else(|| self.how_far(steps.steps, number, &place(number)))
+        };
+        let mut far: Vec<Far> = known.into_iter().enumerate().map(look).collect();
+        let works = |number: &usize| matches!(far[*number], Far::Begun) && self.run.works(&place(*number));
+        let mut busy = steps.parallel.map_or(0, |_| (0..far.len()).filter(works).count());
         let (order, as_written) = steps.ordered();
         let mut above = Above::default();
         let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
+        let mut own = if may_halt { Self::list_halt(&steps, &far) } else { None };
         for number in order {
-            above.read(&ends, number);
-            let (step, place) = (&steps.steps[number], &places[number]);
+            above.read(&far, number);
             let begun = match far[number] {
-                Far::Ended => continue,
+                Far::Ended(_) => continue,
                 Far::Begun => true,
                 Far::Unbegun => false,
             };
-            let own = if may_halt { self.list_halt(owner, lane, &steps) } else { None };
-            let halt = halt.cloned().or(own);
+            let (step, place) = (&steps.steps[number], place(number));
+            let halt = halt.or(own.as_ref());
             let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
             if begun || halt.is_some() || room {
-                let worked = begun && self.run.works(place);
+                let worked = begun && self.run.works(&place);
                 let gate =
-                    GateOf { owner, lane, steps: &steps, number, ends: &ends, above: as_written.then_some(&above) };
+                    GateOf { owner, lane, steps: &steps, number, far: &far, above: as_written.then_some(&above) };
                 if begun {
-                    self.go_on(place, step, halt.as_ref())?;
+                    self.go_on(&place, step, halt)?;
                 } else {
-                    self.start(place, step, &gate, halt.as_ref())?;
+                    self.start(&place, step, &gate, halt)?;
                 }
-                ends[number] = self.how_far(step, place).1;
+                far[number] = self.how_far(steps.steps, number, &place);
                 if steps.parallel.is_some() {
-                    busy = busy + usize::from(self.run.works(place)) - usize::from(worked);
+                    busy = busy + usize::from(self.run.works(&place)) - usize::from(worked);
+                }
+                if may_halt && far[number].end().is_some() {
+                    own = Self::list_halt(&steps, &far);
                 }
             }
         }
-        Ok(self.summed(&places, &ends))
+        let sum = self.summed((owner, lane), &steps, &far);
+        self.run.walked.keep(list, far);
+        Ok(sum)
     }
 
-    fn how_far(&self, step: &Step, place: &Place) -> (Far, Option<End>) {
+    /// How far the step of that number, at `place`, has come.
+    fn how_far(&self, steps: &[Arc<Step>], number: usize, place: &Place) -> Far {
         match self.run.steps.get(place).map(StepRun::ended) {
-            None => (Far::Unbegun, None),
-            Some(None) => (Far::Begun, None),
-            Some(Some(ended)) => (Far::Ended, Some(End::of(step, ended))),
+            None => Far::Unbegun,
+            Some(None) => Far::Begun,
+            Some(Some(ended)) => Far::Ended(End::of(&steps[number], ended)),
         }
     }
 
@@ -301,16 +308,16 @@ impl<'a> Turn<'a> {
 
     /// What the steps of a list have come to so far.
     pub(super) fn sum(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Sum {
-        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
-        let ends: Vec<Option<End>> =
-            steps.steps.iter().zip(&places).map(|(step, place)| self.how_far(step, place).1).collect();
-        self.summed(&places, &ends)
+        let place = |number: usize| Place::within(owner, lane, steps.steps[number].id.clone());
+        let far: Vec<Far> =
+            (0..steps.steps.len()).map(|number| self.how_far(steps.steps, number, &place(number))).collect();
+        self.summed((owner, lane), steps, &far)
     }
 
-    fn summed(&self, places: &[Place], ends: &[Option<End>]) -> Sum {
+    fn summed(&self, (owner, lane): (Option<&Place>, Lane), steps: &Steps<'_>, far: &[Far]) -> Sum {
         let mut sum = Sum { done: true, satisfied: true, ..Sum::default() };
-        for (place, end) in places.iter().zip(ends) {
-            let Some(end) = end else {
+        for (step, far) in steps.steps.iter().zip(far) {
+            let Some(end) = far.end() else {
                 sum.done = false;
                 continue;
             };
@@ -319,8 +326,9 @@ impl<'a> Turn<'a> {
             sum.cancelled |= end.outcome == Outcome::Cancelled;
             sum.satisfied &= end.satisfied;
             if end.bad && sum.failed.is_none() {
-                let failure = self.run.step_ended(place).and_then(|ended| ended.failure.clone());
-                sum.failed = Some((place.clone(), failure));
+                let place = Place::within(owner, lane, step.id.clone());
+                let failure = self.run.step_ended(&place).and_then(|ended| ended.failure.clone());
+                sum.failed = Some((place, failure));
             }
         }
         sum.satisfied &= sum.done;
@@ -339,6 +347,16 @@ impl<'a> Turn<'a> {
     }
 }
 
+impl Far {
+    /// How it has ended, if it has.
+    pub(super) fn end(self) -> Option<End> {
+        match self {
+            Self::Ended(end) => Some(end),
+            Self::Unbegun | Self::Begun => None,
+        }
+    }
+}
+
 impl End {
     fn of(step: &Step, ended: &StepEnded) -> Self {
         let (satisfied, bad) = (is_satisfied(step, ended), is_bad(step, ended));
@@ -347,7 +365,7 @@ impl End {
 }
 
 /// Rule 3: whether what needs this step may go on.
-pub(super) fn is_satisfied(step: &Step, ended: &StepEnded) -> bool {
+fn is_satisfied(step: &Step, ended: &StepEnded) -> bool {
     match ended.outcome {
         Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => true,
         Outcome::Failed => step.allow_failure.is_some(),

@@ -53,7 +53,7 @@ impl Graph {
                 }
             }
             for (from, wait) in strongest {
-                match graph.find_edge(from, *to).filter(|_| doubled) {
+                match doubled.then(|| graph.find_edge(from, *to)).flatten() {
                     Some(edge) => graph[edge] = graph[edge].min(wait),
                     None => drop(graph.add_edge(from, *to, wait)),
                 }

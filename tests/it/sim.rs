@@ -13,8 +13,9 @@ use stepladder::base::ids::{IncidentId, Name, RunId};
 use stepladder::base::span::Span;
 use stepladder::base::value::{Map, Value};
 use stepladder::engine::approval::Ballot;
-use stepladder::engine::decide::Input;
+use stepladder::engine::decide::{Input, decide};
 use stepladder::engine::event::{Answer, Event, Recorded, Selection, StepEvent};
+use stepladder::engine::series::Known;
 use stepladder::engine::start::{Ask, start};
 use stepladder::escalation::event::Page;
 use stepladder::lang;
@@ -288,8 +289,21 @@ impl Sim {
             }
             self.pump.tick();
             self.drain();
+            self.nothing_is_left();
         }
         true
+    }
+
+    /// A copy of a run remembers no walk over its lists: what it would decide now, the run itself must have decided.
+    fn nothing_is_left(&self) {
+        if self.pump.driver.in_flight() > 0 {
+            return;
+        }
+        for run in self.pump.driver.runs() {
+            let book = self.pump.driver.book(run.started.run).unwrap();
+            let decision = decide(book, &mut run.clone(), Input::Tick, &Known::new(), self.now()).unwrap();
+            assert_eq!(decision.events, [], "left undone by a run that remembers how far it walked");
+        }
     }
 
     pub(crate) fn events(&self, run: RunId) -> Vec<Recorded> {

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use stepladder::api::socket;
 use stepladder::api::wire::{
     CancelMode, CancelRequest, OutputRequest, OutputStream, RunState, RunsRequest, StartRequest, What, WireEvent,
 };
+use stepladder::api::{Desk, socket};
 use stepladder::cli::client::Client;
 use stepladder::lang;
 use stepladder::runtime::owner::{Config, Owner};
@@ -49,7 +49,7 @@ impl House {
         let (owner, service) = owner_of(&data, &files);
         let listener = socket::listen(data.path()).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let served = tokio::spawn(socket::serve(listener, service, async { drop(stopped.await) }));
+        let served = tokio::spawn(socket::serve(listener, Desk::new(service), async { drop(stopped.await) }));
         let client = Client::new(data.path());
         Self { data, client, owner: Some(owner), stop: Some(stop), served: Some(served) }
     }

@@ -157,13 +157,14 @@ impl Ground {
         let paging = Some(Paging { board: Arc::clone(&owner.board), pager: owner.pager.clone() });
         let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), pump, book, tally, paging);
         let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
-        let serving = socket::serve(listener, service.clone(), std::future::pending());
+        let desk = Desk::new(service);
+        let serving = socket::serve(listener, desk.clone(), std::future::pending());
         let server = tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the socket can't be served any more; nobody can follow");
             }
         });
-        Ok((Way::Here(Desk::new(service)), Some(Owned { owner, server })))
+        Ok((Way::Here(desk), Some(Owned { owner, server })))
     }
 
     /// The book as a daemon has it.

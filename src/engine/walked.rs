@@ -1,0 +1,68 @@
+//! How far the last walk over each list found its steps, so that the next looks only at what has moved.
+//!
+//! Kept beside a run and made of nothing but its events: runs that differ in it are equal, and a copy begins without.
+
+use crate::base::address::{Lane, Place};
+use crate::base::ids::StepId;
+use crate::engine::turn::Far;
+use crate::model::step::Step;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A list: whose, and which.
+type ListOf = (Option<Place>, Lane);
+
+/// What was found, list by list.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    lists: BTreeMap<ListOf, Vec<Far>>,
+    /// Steps of those lists that something has happened to since.
+    moved: BTreeMap<ListOf, BTreeSet<StepId>>,
+}
+
+impl Walked {
+    /// Something has happened to the execution at `place`.
+    pub(super) fn moved(&mut self, place: &Place) {
+        let last = place.last();
+        if self.lists.is_empty() || last.item.is_some() {
+            return;
+        }
+        let list = (place.parent(), last.lane);
+        if self.lists.contains_key(&list) {
+            self.moved.entry(list).or_default().insert(last.step.clone());
+        }
+    }
+
+    /// Executions were forgotten.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How far each step of a list has come; `None` has to be looked up. What is taken comes back by [`Self::keep`].
+    pub(super) fn take(&mut self, list: &ListOf, steps: &[Arc<Step>]) -> Vec<Option<Far>> {
+        let moved = self.moved.remove(list).unwrap_or_default();
+        // Its place stays: what happens while it is being walked has to be looked up the next time.
+        let far = std::mem::take(self.lists.entry(list.clone()).or_default());
+        if far.len() != steps.len() {
+            return vec![None; steps.len()];
+        }
+        steps.iter().zip(far).map(|(step, far)| (!moved.contains(&step.id)).then_some(far)).collect()
+    }
+
+    /// Keeps how far each step of a list was found.
+    pub(super) fn keep(&mut self, list: ListOf, far: Vec<Far>) {
+        self.lists.insert(list, far);
+    }
+}
+
+impl PartialEq for Walked {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Clone for Walked {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
