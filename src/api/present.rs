@@ -51,7 +51,7 @@ pub(super) fn run_state(state: service::RunState) -> RunState {
 /// How everything stands.
 #[must_use]
 pub fn status(status: service::Status) -> Status {
-    let service::Status { standing, runs, book_since, files, broken, orphans, restart } = status;
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart, aside } = status;
     let owner = standing.map(|standing| OwnerStatus {
         process: standing.process,
         stays: standing.stays,
@@ -78,13 +78,14 @@ pub fn status(status: service::Status) -> Status {
         orphans,
         restart,
         unobeyed: Vec::new(),
+        aside,
     }
 }
 
 /// A schedule.
 #[must_use]
 pub fn schedule(row: service::ScheduleRow) -> ScheduleRow {
-    let service::ScheduleRow { id, time, zone, next, paused, waiting, last } = row;
+    let service::ScheduleRow { id, time, zone, next, paused, waiting, last, aside } = row;
     let (by, since, why) = paused.map(|(actor, since, why)| (actor.id, since, why)).map_or((None, None, None), |it| {
         let (by, since, why) = it;
         (Some(by), Some(since), Some(why).filter(|why| !why.is_empty()))
@@ -100,6 +101,7 @@ pub fn schedule(row: service::ScheduleRow) -> ScheduleRow {
         paused_why: why,
         waiting: waiting as u64,
         last: last.map(ledger_row),
+        aside,
     }
 }
 
@@ -220,7 +222,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::MayNot(_) | Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
         Trouble::Quarantined { .. } => ("quarantined", 500, "the run is quarantined"),
         Trouble::Ended { .. } => ("ended", 409, "the run is over"),
-        Trouble::NoSpace { .. } => ("no-space", 507, "too little space"),
+        Trouble::NoSpace { .. } | Trouble::NoInodes { .. } => ("no-space", 507, "too little space"),
         Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
         Trouble::Serving { .. } => ("serving", 409, "the runs are already served"),
         Trouble::NoDaemon => ("no-daemon", 409, "no daemon serves this book"),

@@ -93,6 +93,12 @@ pub fn open(data: &std::path::Path, adopt: bool) -> Result<Opened, OpenError> {
     for (stream, what) in journal.damaged_streams() {
         tracing::error!(%stream, %what, "a stream is damaged; it is left alone, everything else goes on");
     }
+    if journal.was_torn() {
+        tracing::warn!(
+            "what stood behind the end of the journal was cut off and is in `{}`: nobody was told of it, unless the device has destroyed the last second",
+            disk::SALVAGE
+        );
+    }
     let disk = Arc::new(journal);
     let journal: Arc<dyn Journal> = disk.clone();
     Ok(Opened { journal, disk, shelf: Arc::default() })

@@ -38,6 +38,7 @@ use crate::runtime::schedules::Schedules;
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
 use crate::schedule::decide::Obstacle;
+use crate::schedule::key::ScheduleId;
 use crate::store::{Batch, Done, Journal};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,22 +85,30 @@ pub struct Pump {
     /// Batches of the messages at hand, on their way to the journal together.
     outbox: Vec<(Batch, Done)>,
     stopping: Option<oneshot::Sender<()>>,
+    /// Runs of which a batch may have been taken or not.
+    in_doubt: BTreeSet<RunId>,
     /// Batches that wait for room, by number, and when they were last tried.
     held: BTreeSet<u64>,
     tried: Option<Timestamp>,
+    /// Whether the clock says a year in which nobody can have set it.
+    clock_unset: bool,
     /// Why no new run is taken: there is no space.
     full: Option<String>,
+    /// The same by the look at the disk: less is free than the book wants to keep.
+    tight: Option<String>,
     callees: called::Callees,
     suspects: Suspects,
     swept: Option<Timestamp>,
     /// What was put right and nobody was told of yet.
     untold: Vec<Repair>,
-    /// Runs set aside that an incident was opened for.
-    told_aside: BTreeSet<RunId>,
+    /// Runs and schedules set aside that an incident was opened for, by its key.
+    told_aside: BTreeSet<String>,
     /// Questions that incidents were told of.
     asked: BTreeSet<String>,
     /// What the last sweep could not put right.
     failing: Vec<String>,
+    /// Schedules whose streams can't be read, and why.
+    schedules_aside: BTreeMap<ScheduleId, String>,
     /// The book that counts for incidents.
     live: Option<Live>,
     silences: Silences,
@@ -152,9 +161,12 @@ impl Pump {
             starting,
             outbox: Vec::new(),
             stopping: None,
+            in_doubt: BTreeSet::new(),
             held: BTreeSet::new(),
             tried: None,
+            clock_unset: false,
             full: None,
+            tight: None,
             callees: called::Callees::default(),
             suspects: Suspects::new(),
             swept: None,
@@ -162,6 +174,7 @@ impl Pump {
             told_aside: BTreeSet::new(),
             asked: BTreeSet::new(),
             failing: Vec::new(),
+            schedules_aside: BTreeMap::new(),
             repairs: Vec::new(),
         }
     }
@@ -201,7 +214,8 @@ impl Pump {
     /// When something is due by itself.
     #[must_use]
     pub fn next_due(&mut self) -> Option<Timestamp> {
-        [self.driver.next_due(), self.schedules.next_due(), self.incidents.next_due()].into_iter().flatten().min()
+        let schedules = if self.clock_unset { None } else { self.schedules.next_due() };
+        [self.driver.next_due(), schedules, self.incidents.next_due()].into_iter().flatten().min()
     }
 
     /// Takes up what an earlier owner left.
@@ -264,6 +278,7 @@ impl Pump {
             }
             Message::Appended { number, result: Ok(_) } => {
                 self.full = None;
+                self.in_doubt.clear();
                 let row = self.driver.flight(number).and_then(|flight| Some((flight.run, flight.schedule.clone()?.id)));
                 let orders = self.driver.appended(number, now);
                 if let Some((run, _)) = &row
@@ -306,6 +321,7 @@ impl Pump {
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}
             Message::Files { id, files, unsettled } => self.files_seen(&id, &files, &unsettled),
+            Message::Space(tight) => self.heed_space(tight),
             Message::Trouble(_) if self.stopping.is_some() => {}
             Message::Trouble(tidings) => self.tidings(tidings, now),
             Message::About(about) => return self.about_incidents(about, now),

@@ -15,7 +15,7 @@ use crate::model::runbook::Keep;
 use crate::runtime::append::append;
 use crate::runtime::index::{group_stream, run_stream};
 use crate::runtime::{artifacts, clock, incidents, recover, spool};
-use crate::store::disk::DiskJournal;
+use crate::store::disk::{DiskJournal, torn};
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,7 +201,7 @@ impl Retention {
     pub fn start(journal: Arc<DiskJournal>, keeping: Keeping, data: PathBuf) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         let work = move || {
-            if journal.damage().is_empty() {
+            if !journal.is_doubtful() && torn(&data).is_empty() {
                 remove_output(&data, &left_over(journal.as_ref(), &data));
             }
             loop {

@@ -10,7 +10,7 @@ use crate::runtime::index::group_stream;
 use crate::runtime::shelf::{BUNDLE, texts};
 use crate::runtime::{recover, retention};
 use crate::service::{Service, Trouble};
-use crate::store::disk::{DiskJournal, Examination, private_file};
+use crate::store::disk::{DiskJournal, Examination, SALVAGE, private_file, torn};
 use crate::store::{Batch, Guard, StreamId, codec};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -128,26 +128,51 @@ impl Service {
     ) -> Result<(), Trouble> {
         for damage in &found.damage {
             let frames = format!("frames {} to {} of the journal", damage.first, damage.last);
-            let way = "they can't be mended: a backup or an export may have what was in them";
-            if damage.streams.is_empty() {
-                checkup.say(Grade::Damage, format!("{frames} are lost"), way);
+            let what = match damage.streams.join("`, `") {
+                names if names.is_empty() => format!("{frames} are lost"),
+                names => format!("{frames} are damaged; they were of `{names}`"),
+            };
+            if damage.noted {
+                checkup.say(Grade::Notice, what, "a person has taken note of it; what was left goes on");
             } else {
-                let names = damage.streams.join("`, `");
-                checkup.say(Grade::Damage, format!("{frames} are damaged; they were of `{names}`"), way);
+                let way = "they can't be mended: a backup or an export may have what was in them";
+                checkup.say(Grade::Damage, what, way);
             }
         }
         for (stream, what) in &found.damaged {
             let what = format!("stream `{stream}` is quarantined: {what}");
             if repair {
-                let (path, events) = self.salvage(disk, stream)?;
-                let way = format!("its {events} readable events are in `{path}`; the rest can't be mended");
+                let way = self.mend_stream(disk, stream)?;
                 checkup.say(Grade::Damage, what, way);
             } else {
-                let way = "every other stream goes on; `stepladder doctor --repair` saves what can be read of it";
+                let way = "every other stream goes on; `stepladder doctor --repair` saves what can be read of it, and lets \
+                           go on what can";
                 checkup.say(Grade::Damage, what, way);
             }
         }
+        if repair {
+            let lost = found.damage.iter().filter(|damage| damage.streams.is_empty() && !damage.noted);
+            for damage in lost {
+                self.note_loss(damage.first, damage.last)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Saves what can be read of a damaged stream, and lets it go on where it can; what came of it, as a sentence.
+    fn mend_stream(&self, disk: &DiskJournal, stream: &StreamId) -> Result<String, Trouble> {
+        let (path, events) = self.salvage(disk, stream)?;
+        let saved = format!("its {events} readable events are in `{path}`");
+        if disk.is_whole_but_for_loss(stream) {
+            return Ok(format!("{saved}; it goes on as it stands: what is lost may have held more of it"));
+        }
+        Ok(match self.begin_anew(stream)? {
+            Some(follows) => {
+                disk.rebuild_index().map_err(|error| Trouble::Store(error.to_string()))?;
+                format!("{saved}; {follows}")
+            }
+            None => format!("{saved}; the rest can't be mended"),
+        })
     }
 
     /// Writes what is left of a stream as JSON Lines; returns where, and how many events.
@@ -158,7 +183,7 @@ impl Service {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' })
             .collect();
-        let folder = self.data.join("salvage");
+        let folder = self.data.join(SALVAGE);
         let cannot =
             |error: std::io::Error| Trouble::Store(format!("cannot write below `{}`: {error}", folder.display()));
         std::fs::create_dir_all(&folder).map_err(cannot)?;
@@ -200,7 +225,7 @@ impl Service {
         Ok(())
     }
 
-    fn all_runs(&self) -> Result<Vec<(StreamId, RunId)>, Trouble> {
+    pub(super) fn all_runs(&self) -> Result<Vec<(StreamId, RunId)>, Trouble> {
         let streams = self.journal.streams("run/").map_err(|error| Trouble::Store(error.to_string()))?;
         let id = |stream: &StreamId| RunId::parse(stream.as_str().trim_start_matches("run/")).ok();
         Ok(streams.into_iter().filter_map(|(stream, _)| id(&stream).map(|id| (stream, id))).collect())
@@ -246,7 +271,7 @@ impl Service {
             .is_ok_and(|run: Option<Run>| run.is_none_or(|run| run.ended().is_some()))
     }
 
-    fn append(&self, batch: Batch) -> Result<(), Trouble> {
+    pub(super) fn append(&self, batch: Batch) -> Result<(), Trouble> {
         let (tell, told) = channel();
         self.journal.append(batch, Box::new(move |answer| drop(tell.send(answer))));
         match told.recv() {
@@ -258,6 +283,14 @@ impl Service {
 
     /// Output and artifacts of runs that are not there; they go by themselves with the next owner.
     fn spool_symptoms(&self, repair: bool, found: &Examination, checkup: &mut Checkup) {
+        let torn = torn(&self.data);
+        for name in &torn {
+            let what =
+                format!("something stood behind the end of the journal and was cut off; it is in `{SALVAGE}/{name}`");
+            let way = "nobody was told of it, unless the device has destroyed the last second; take the file away once you \
+                       have looked, then what is left of unknown runs goes too";
+            checkup.say(Grade::Notice, what, way);
+        }
         let left = retention::left_over(self.journal.as_ref(), &self.data);
         if left.is_empty() {
             return;
@@ -267,8 +300,11 @@ impl Service {
             left.len(),
             left[0]
         );
-        if !found.damage.is_empty() {
-            checkup.say(Grade::Damage, what, "frames of the journal are lost: it is kept, it may be all that is left");
+        let kept = "something of the journal is lost: it is kept, it may be all that is left";
+        if found.damage.iter().any(|damage| !damage.noted) {
+            checkup.say(Grade::Damage, what, kept);
+        } else if !torn.is_empty() {
+            checkup.say(Grade::Notice, what, kept);
         } else if repair {
             retention::remove_output(&self.data, &left);
             checkup.say(Grade::Mended, what, "it is taken away");

@@ -201,7 +201,7 @@ fn reason(trouble: &Trouble) -> &'static str {
         Trouble::Unreadable(_) => "unreadable",
         Trouble::TooLarge(_) => "too-large",
         Trouble::Input(_) => "inputs",
-        Trouble::NoSpace { .. } | Trouble::Full(_) => "no-space",
+        Trouble::NoSpace { .. } | Trouble::NoInodes { .. } | Trouble::Full(_) => "no-space",
         Trouble::NoRunbook { .. }
         | Trouble::BadRunbook { .. }
         | Trouble::Book(_)

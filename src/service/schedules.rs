@@ -9,6 +9,7 @@ use crate::runtime::schedules::ledger::{self, LedgerRow};
 use crate::schedule::decide::Input;
 use crate::schedule::key::ScheduleId;
 use crate::schedule::spec::{Spec, specs};
+use crate::schedule::state::Schedule;
 use crate::schedule::timetable::Verdict;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub struct ScheduleRow {
     pub waiting: usize,
     /// What became of the last instants.
     pub last: Option<LedgerRow>,
+    /// Why it is set aside: it starts nothing.
+    pub aside: Option<String>,
 }
 
 impl Service {
@@ -46,14 +49,20 @@ impl Service {
         let (journal, now) = (self.journal.as_ref(), clock::now());
         let all: Vec<Spec> = book.runbooks.values().flat_map(|runbook| specs(runbook, &book.settings)).collect();
         let row = |spec: &Spec| {
-            let state = ledger::read_schedule(journal, &spec.id).map_err(Trouble::Store)?;
+            // One that can't be read takes none of the others with it.
+            let (state, aside) = match ledger::read_schedule(journal, &spec.id) {
+                Ok(state) => (state, None),
+                Err(why) => (Schedule::default(), Some(why)),
+            };
             let last = ledger::rows(journal, &spec.id).map_err(|error| Trouble::Store(error.to_string()))?.pop();
             let mut coming = spec.table.after(now).take(LEFT_OUT);
-            let next = coming.find(|due| due.verdict == Verdict::Fires).map(|due| spec.starts(due.at, due.nominal));
+            let next = coming
+                .find(|due| aside.is_none() && due.verdict == Verdict::Fires)
+                .map(|due| spec.starts(due.at, due.nominal));
             let zone = spec.table.zone.iana_name().unwrap_or("UTC").to_owned();
             let paused = state.life.and_then(|life| life.paused);
             let (id, time) = (spec.id.clone(), spec.shown.clone());
-            Ok(ScheduleRow { id, time, zone, next, paused, waiting: state.waiting.len(), last })
+            Ok(ScheduleRow { id, time, zone, next, paused, waiting: state.waiting.len(), last, aside })
         };
         all.iter().map(row).collect()
     }

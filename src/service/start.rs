@@ -3,7 +3,7 @@
 use crate::act::Seal;
 use crate::base::actor::Actor;
 use crate::base::ids::{Name, RunId};
-use crate::base::limits::MAX_SECRET;
+use crate::base::limits::{self, MAX_SECRET};
 use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
 use crate::engine::event::{Event, Recorded};
@@ -200,10 +200,28 @@ impl Service {
         })
     }
 
+    /// Tells who starts runs by the clock whether there is room for them.
+    ///
+    /// # Errors
+    /// [`Trouble`] when the book can't be read.
+    pub fn look_at_space(&self) -> Result<(), Trouble> {
+        let least = self.current_book()?.settings.min_free;
+        let tight = self.has_space(least).err().map(|trouble| trouble.to_string());
+        if let Some(pump) = &self.pump {
+            // Without a pump nothing is started anyhow.
+            let _ = pump.send(Message::Space(tight));
+        }
+        Ok(())
+    }
+
     pub(super) fn has_space(&self, least: u64) -> Result<(), Trouble> {
         match rustix::fs::statvfs(&self.data) {
             Ok(at) if at.f_bavail.saturating_mul(at.f_frsize) < least => {
                 Err(Trouble::NoSpace { free: at.f_bavail.saturating_mul(at.f_frsize), least })
+            }
+            // A file system without a table of them says that it has none at all.
+            Ok(at) if at.f_files > 0 && at.f_favail < limits::MIN_INODES as u64 => {
+                Err(Trouble::NoInodes { free: at.f_favail, least: limits::MIN_INODES as u64 })
             }
             Ok(_) | Err(_) => Ok(()),
         }

@@ -6,6 +6,7 @@ use crate::engine::run::RunPhase;
 use crate::runtime::accepted::{Accepted, Refused, Stand, Taken};
 use crate::runtime::shelf::Texts;
 use crate::service::{RUNNING, RunState, Runs, Service, Stay, Trouble};
+use crate::store::disk::DiskJournal;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Status {
     pub orphans: BTreeMap<String, u64>,
     /// Whether settings have changed that count after a restart.
     pub restart: bool,
+    /// What is set aside because it can't be trusted, a sentence each.
+    pub aside: Vec<String>,
 }
 
 /// Who drives the runs.
@@ -119,7 +122,9 @@ impl Service {
         }
         let (book_since, files) = (stand.since, stand.texts.len() as u64);
         let (broken, restart) = (broken(&stand), stand.restart());
-        Ok(Status { standing, runs, book_since, files, broken, orphans, restart })
+        let damaged = self.journal.directory().map(DiskJournal::damaged_streams).unwrap_or_default();
+        let aside = damaged.into_iter().map(|(stream, why)| format!("`{stream}` is set aside: {why}")).collect();
+        Ok(Status { standing, runs, book_since, files, broken, orphans, restart, aside })
     }
 
     /// What is looked up of the machine and of the book when somebody asks.

@@ -80,6 +80,16 @@ pub enum Trouble {
         /// Needed.
         least: u64,
     },
+    /// Too few files can be made for a new run.
+    #[error(
+        "only {free} more files can be made where the data is, {least} are needed: no new runs are started; `df -i` shows it"
+    )]
+    NoInodes {
+        /// Possible.
+        free: u64,
+        /// Needed.
+        least: u64,
+    },
     /// Nobody drives runs here.
     #[error("nobody drives the runs of this data directory right now: `stepladder drive` does, until none is left")]
     NoOwner,

@@ -38,9 +38,9 @@ pub(crate) fn admit(batch: &Batch, held: &dyn Held) -> Result<(), AppendError> {
 fn check_limits(batch: &Batch) -> Result<(), AppendError> {
     let mut total = 0;
     for forget in &batch.forgets {
-        let stream = forget.stream();
+        let Some(stream) = forget.stream() else { continue };
         check_name(stream)?;
-        let whole = matches!(forget, Forget::Whole(_));
+        let whole = matches!(forget, Forget::Whole(_) | Forget::Damaged(_));
         if whole && batch.appends.iter().any(|(appended, _)| appended == stream) {
             return Err(AppendError::Refused(format!("stream `{stream}` is appended to and forgotten at once")));
         }

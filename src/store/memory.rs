@@ -150,7 +150,9 @@ impl Memory {
 impl State {
     fn forget(&mut self, project: &Project, forget: &Forget) {
         match forget {
-            Forget::Past(stream) => {
+            // Nothing in memory is ever lost.
+            Forget::Loss(..) => {}
+            Forget::Past(stream) | Forget::Damaged(stream) => {
                 if let Some(events) = self.streams.get_mut(stream) {
                     events.forgotten = events.version();
                     events.kept.clear();

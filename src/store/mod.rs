@@ -108,14 +108,21 @@ pub enum Forget {
     Past(StreamId),
     /// What a stream without events had elsewhere up to that version, with the hash it had there: an import.
     Before(StreamId, Version, Vec<u8>),
+    /// All that a damaged stream has: it begins anew behind its version. Somebody has saved what can be read of it,
+    /// and its rows are made again by whoever asks for this.
+    Damaged(StreamId),
+    /// That these frames of the journal are lost: a person knows, and streams that may have had later events in
+    /// them are trusted again, as they stand, from the next opening on.
+    Loss(u64, u64),
 }
 
 impl Forget {
-    /// Of which stream.
+    /// Of which stream, if of one.
     #[must_use]
-    pub fn stream(&self) -> &StreamId {
+    pub fn stream(&self) -> Option<&StreamId> {
         match self {
-            Self::Whole(stream) | Self::Past(stream) | Self::Before(stream, ..) => stream,
+            Self::Whole(stream) | Self::Past(stream) | Self::Before(stream, ..) | Self::Damaged(stream) => Some(stream),
+            Self::Loss(..) => None,
         }
     }
 }

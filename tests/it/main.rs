@@ -33,6 +33,7 @@ mod kinds;
 mod ladder_world;
 mod lang;
 mod links;
+mod lost;
 mod main_job;
 mod monitoring;
 mod mutation;

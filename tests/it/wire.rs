@@ -128,9 +128,14 @@ fn all_other_shapes_stay() {
         orphans: [("old".to_owned(), 1)].into(),
         restart: true,
         unobeyed: Vec::new(),
+        aside: Vec::new(),
     };
     frozen("status", &status);
-    frozen("status-unobeyed", &Status { unobeyed: vec!["deploy: webhook".into()], ..status });
+    frozen("status-unobeyed", &Status { unobeyed: vec!["deploy: webhook".into()], ..status.clone() });
+    frozen(
+        "status-aside",
+        &Status { aside: vec!["`group/app` is set aside: its events 3 to 4 are missing".into()], ..status },
+    );
     frozen("reloaded", &Reloaded { changed: vec!["thresholds.yaml".into()], broken: vec![broken], restart: false });
     frozen("problem", &Problem::new(404, "no-such-runbook", "no such runbook", "no runbook `heel` in this book"));
 }

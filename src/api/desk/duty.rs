@@ -8,6 +8,19 @@ use crate::service::{Broken, Keyed, Watched};
 use std::time::Duration;
 
 impl Desk {
+    /// Tells whoever catches all that the journal can't go on; returns over how many of how many ways.
+    pub async fn last_words(&self, why: &str) -> (usize, usize) {
+        self.service.last_words(why).await
+    }
+
+    /// Looks how much room there is for new runs.
+    ///
+    /// # Errors
+    /// When the book can't be read.
+    pub fn look_at_space(&self) -> Result<(), Problem> {
+        self.service.look_at_space().map_err(told)
+    }
+
     /// Asks the owner to let another one drive its runs.
     ///
     /// # Errors

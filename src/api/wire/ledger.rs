@@ -71,6 +71,9 @@ pub struct ScheduleRow {
     /// What became of the last instants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LedgerRow>,
+    /// Why it is set aside: its stream can't be read, and it starts nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<String>,
 }
 
 /// Pause or resume the schedules of a runbook.

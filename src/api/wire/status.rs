@@ -30,6 +30,9 @@ pub struct Status {
     /// Triggers that this release starts nothing by, each with its runbook.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unobeyed: Vec<String>,
+    /// What is set aside because it can't be trusted, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<String>,
 }
 
 /// Who drives the runs.

@@ -53,6 +53,7 @@ async fn list(door: &Door, json: bool, settings: &Settings) -> Result<(), Troubl
 
 fn line(row: &ScheduleRow) -> Vec<Cell> {
     let next = match (&row.paused_by, row.next) {
+        _ if row.aside.is_some() => Cell::new("set aside: see `stepladder doctor`", Tone::Bad),
         (Some(by), _) => {
             let since = row.paused_since.map(|since| format!(" since {}", local(since, &row.zone))).unwrap_or_default();
             let why = row.paused_why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

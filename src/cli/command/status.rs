@@ -31,7 +31,7 @@ pub async fn run(args: &Status, settings: &Settings) -> Result<Exit, Trouble> {
 /// 1 where somebody should look.
 fn exit(status: &Standing) -> Exit {
     let lost = |run: &UnfinishedRun| matches!(run.state, RunState::Stranded | RunState::Quarantined);
-    let well = status.broken.is_empty() && !status.runs.iter().any(lost);
+    let well = status.broken.is_empty() && status.aside.is_empty() && !status.runs.iter().any(lost);
     if well { Exit::Fine } else { Exit::Warning }
 }
 
@@ -64,6 +64,12 @@ fn page(status: &Standing) -> String {
     text.push_str(&broken(&status.broken));
     for (runbook, runs) in &status.orphans {
         let _ = writeln!(text, "  runbook `{runbook}` is gone; {runs} of its runs go on with the text they have");
+    }
+    for what in status.aside.iter().take(LISTED) {
+        let _ = writeln!(text, "  {what}");
+    }
+    if !status.aside.is_empty() {
+        let _ = writeln!(text, "{} streams are set aside: `stepladder doctor` says more", status.aside.len());
     }
     if status.restart {
         text.push_str("  stepladder.yaml has changed: what it says of the daemon itself counts after a restart\n");

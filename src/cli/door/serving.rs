@@ -23,6 +23,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 const PULSE: Duration = Duration::from_mins(1);
 /// Between two looks at the files of the book: a change counts when two in a row are alike.
 const LOOK: Duration = Duration::from_millis(400);
+/// Between looks at the room there is.
+const ROOM: Duration = Duration::from_secs(5);
 /// Looks at once: one that sees a change, one that takes it, one for what came between.
 const LOOKS: usize = 3;
 /// Between looks where nothing is heard: of a file on another machine, or in a directory that nobody listens to.
@@ -74,11 +76,12 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let listener = desk.clone();
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
+    let space = Watch(tokio::spawn(watch_space(desk.clone())));
     let watcher = Watch(tokio::spawn(call_watcher(desk.clone())));
     let http = http.map(|http| Watch(tokio::spawn(http.serve())));
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, replies, alerts, watcher, http));
+    drop((watch, files, replies, alerts, space, watcher, http));
     ended
 }
 
@@ -100,6 +103,8 @@ async fn heed(
             },
             _ = breaks.changed() => {
                 let why = breaks.borrow().clone().unwrap_or_else(|| "the thread that drives the runs is gone".into());
+                let (went, ways) = desk.last_words(&why).await;
+                tracing::error!(%why, went, ways, "the daemon ends; whoever catches all was told over so many ways");
                 return Err(Trouble::new(why).help("started again it reads the journal from the disk and goes on"));
             }
             _ = pulse.tick() => beat(desk, pulse.period(), manager).await,
@@ -204,6 +209,16 @@ async fn watch_alerts(desk: Desk) {
             }
         };
         sleep(wait).await;
+    }
+}
+
+/// Looks how much room there is where the data is.
+async fn watch_space(desk: Desk) {
+    loop {
+        if let Err(problem) = desk.look_at_space() {
+            tracing::error!(why = %problem.detail, "nobody knows how much room must be kept free");
+        }
+        sleep(ROOM).await;
     }
 }
 

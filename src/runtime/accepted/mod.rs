@@ -126,8 +126,13 @@ impl Accepted {
         (read, sign): (Read, Sign),
         settings: Arc<str>,
     ) -> Result<Self, String> {
-        let last = last(journal.as_ref())?;
-        let texts = last_texts(journal.as_ref())?;
+        let (last, texts) = match last(journal.as_ref()).and_then(|last| Ok((last, last_texts(journal.as_ref())?))) {
+            Ok(known) => known,
+            Err(why) => {
+                begin_anew(journal.as_ref(), &why)?;
+                (None, Texts::new())
+            }
+        };
         let (digest, since) = (last.as_ref().map(|last| last.texts), last.as_ref().map(|last| last.at));
         // What is wrong with these was taken all the same: it lies in another file, and nobody is blamed for it again.
         let refused = errors(&texts).into_iter();
@@ -232,6 +237,18 @@ impl Accepted {
         let batch = Batch { guards, appends: vec![(stream(), vec![event])], forgets };
         append(self.journal.as_ref(), batch).map(|()| digest).map_err(|error| error.to_string())
     }
+}
+
+/// What was taken before can't be read: the files count as they are, and a daemon goes on. What is left of the stream
+/// stays in the journal's damaged segments.
+fn begin_anew(journal: &dyn Journal, why: &str) -> Result<(), String> {
+    tracing::error!(
+        %why,
+        "which files of the book were taken last can't be read: they count as they are now; `stepladder doctor` says what is damaged"
+    );
+    let guards = vec![Guard::Lease(journal.epoch())];
+    append(journal, Batch { guards, forgets: vec![Forget::Damaged(stream())], ..Batch::default() })
+        .map_err(|error| error.to_string())
 }
 
 /// The names of files that are new, different or gone.

@@ -114,6 +114,8 @@ pub enum Message {
         /// Those of which it is not known yet.
         unsettled: BTreeSet<String>,
     },
+    /// Why there is too little room where the data is for a new run, if there is.
+    Space(Option<String>),
     /// Trouble has begun or is over; what told of it is durable.
     Trouble(Tidings),
     /// Something about incidents.

@@ -46,7 +46,11 @@ impl Pump {
                     self.hold(number)
                 }
             }
-            AppendError::Conflict(_) | AppendError::Unknown(_) => self.read_again(number, run, error, now),
+            AppendError::Conflict(_) => self.read_again(number, run, error, now),
+            AppendError::Unknown(_) => {
+                self.in_doubt.insert(run);
+                self.read_again(number, run, error, now)
+            }
             AppendError::Refused(_) => match self.heads(number) {
                 Ok(heads) => {
                     self.driver.abandon(number, heads);
@@ -120,7 +124,14 @@ impl Pump {
 
     /// The journal can't go on.
     fn end(&mut self, run: RunId, why: &str) -> Next {
-        self.answer_start(run, Err(why.to_owned()));
+        let answer = match self.in_doubt.contains(&run) {
+            true => format!(
+                "nobody can say whether run {run} was started: {why}. Once the store can be written, `stepladder runs` shows it \
+                 if it was, and the next owner goes on with it"
+            ),
+            false => why.to_owned(),
+        };
+        self.answer_start(run, Err(answer));
         tracing::error!(%why, "the journal did not take a batch; its runs are left to the next owner");
         (self.broken)(why);
         Next::End

@@ -3,6 +3,7 @@
 use super::{Message, Next, Pump};
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
+use crate::base::limits;
 use crate::engine::decide::Input;
 use crate::runtime::driver::ScheduleEvents;
 use crate::runtime::index::schedule_stream;
@@ -17,6 +18,7 @@ use crate::schedule::state::Schedule;
 use crate::store::codec::{CodecError, encode_schedule};
 use crate::store::{AppendError, Batch, Guard, Row, Version};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,9 +44,7 @@ impl Pump {
             let state = if known { Ok(Schedule::default()) } else { ledger::read_schedule(self.journal.as_ref(), &id) };
             match state {
                 Ok(state) => self.schedules.arm(armed, || state),
-                Err(why) => {
-                    tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on")
-                }
+                Err(why) => self.set_schedule_aside(&id, why),
             }
         }
         for id in self.schedules.others(&ids) {
@@ -67,8 +67,30 @@ impl Pump {
         self.look_at_schedule(&id, now);
     }
 
-    /// Looks at every schedule that is due.
+    /// Whether there is room for runs that the clock starts: said once, when it changes.
+    pub(super) fn heed_space(&mut self, tight: Option<String>) {
+        match (&self.tight, &tight) {
+            (None, Some(why)) => tracing::error!(%why, "schedules start nothing until there is room"),
+            (Some(_), None) => tracing::info!("there is room again: schedules go on"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        self.tight = tight;
+    }
+
+    /// Looks at every schedule that is due. By a clock that nobody has set nothing is.
     pub(super) fn look_at_schedules(&mut self, now: Timestamp) {
+        let unset = i16::try_from(limits::FIRST_YEAR).is_ok_and(|first| now.to_zoned(TimeZone::UTC).year() < first);
+        if unset != self.clock_unset {
+            self.clock_unset = unset;
+            if unset {
+                tracing::error!(%now, "the clock of this machine was never set: schedules wait until it is");
+            } else {
+                tracing::warn!(%now, "the clock of this machine is set: schedules go on");
+            }
+        }
+        if unset {
+            return;
+        }
         for id in self.schedules.due(now) {
             self.look_at_schedule(&id, now);
         }
@@ -76,7 +98,8 @@ impl Pump {
 
     fn look_at_schedule(&mut self, id: &ScheduleId, now: Timestamp) {
         let Some(armed) = self.schedules.armed(id) else { return };
-        let (full, node, journal) = (self.full.clone(), self.node.clone(), Arc::clone(&self.journal));
+        let full = self.full.clone().or_else(|| self.tight.clone());
+        let (node, journal) = (self.node.clone(), Arc::clone(&self.journal));
         let probe = Instant { nominal: Nominal::Utc(now), at: now };
         let ready = |call: Option<&Call>| match &full {
             Some(why) => Err(Obstacle::NoSpace(why.clone())),
@@ -91,10 +114,15 @@ impl Pump {
         match self.schedules.decide(id, &world, now) {
             Ok(Some(planned)) => self.carry_out_schedule(&armed, planned, now),
             Ok(None) => {}
-            Err(why) => {
-                tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on");
-            }
+            Err(why) => self.set_schedule_aside(id, why.to_string()),
         }
+    }
+
+    /// It starts nothing until its stream can be read again: said in the log, and by every sweep.
+    fn set_schedule_aside(&mut self, id: &ScheduleId, why: String) {
+        tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on");
+        self.schedules_aside.insert(id.clone(), why);
+        self.tell_of_all_set_aside((self.clock)());
     }
 
     fn carry_out_schedule(&mut self, armed: &Armed, planned: Planned, now: Timestamp) {

@@ -31,7 +31,10 @@ impl Pump {
         let aside = self.tally.all_set_aside().into_iter();
         let aside = aside.filter(|(run, _)| recover::is_unfinished(self.journal.as_ref(), *run));
         let runs = aside.map(|(run, why)| format!("run {run} is set aside: {why}"));
-        Proof { at: self.swept, failing: self.failing.iter().cloned().chain(runs).collect() }
+        let schedules = self.schedules_aside.iter().map(|(id, why)| format!("schedule {id} is set aside: {why}"));
+        let clock = self.clock_unset.then(|| "the clock of this machine was never set: schedules wait".to_owned());
+        let more = runs.chain(schedules).chain(clock);
+        Proof { at: self.swept, failing: self.failing.iter().cloned().chain(more).collect() }
     }
 
     pub(super) fn sweep_when_due(&mut self, now: Timestamp) {
@@ -85,29 +88,50 @@ impl Pump {
     }
 
     /// Incidents of runs that were set aside, as soon as there is a ladder to climb.
-    fn tell_of_all_set_aside(&mut self, now: Timestamp) {
+    pub(super) fn tell_of_all_set_aside(&mut self, now: Timestamp) {
         if self.without_incidents || self.live.is_none() {
             return;
         }
         for (run, why) in self.tally.all_set_aside() {
-            if self.told_aside.insert(run) {
-                self.open_set_aside(run, &why, now);
+            if self.told_aside.contains(&format!("engine/run/{run}")) {
+                continue;
             }
+            let begun = recover::read_run(self.journal.as_ref(), run).ok().flatten();
+            let name = begun.map_or_else(|| "a run".to_owned(), |begun| begun.started.runbook.to_string());
+            let title = format!("{name}: run {run} can't go on");
+            let text =
+                format!("{why}\n\nWhat its steps have started may still be at work, and what it holds stays held.");
+            self.open_set_aside(("run", run.to_string()), name, title, text, now);
+        }
+        for (id, why) in self.schedules_aside.clone() {
+            let title = format!("{id}: the schedule can't be read and starts nothing");
+            let text = format!("{why}\n\n`stepladder doctor --repair`, while no daemon runs, lets it begin anew.");
+            self.open_set_aside(("schedule", id.to_string()), id.runbook.to_string(), title, text, now);
         }
     }
 
-    fn open_set_aside(&mut self, run: RunId, why: &str, now: Timestamp) {
-        let begun = recover::read_run(self.journal.as_ref(), run).ok().flatten();
-        let name = begun.map_or_else(|| "a run".to_owned(), |begun| begun.started.runbook.to_string());
+    fn open_set_aside(
+        &mut self,
+        (part, which): (&str, String),
+        runbook: String,
+        title: String,
+        text: String,
+        now: Timestamp,
+    ) {
+        let key = format!("engine/{part}/{which}");
+        if !self.told_aside.insert(key.clone()) {
+            return;
+        }
+        let labels = [("component", "stepladder".to_owned()), ("runbook", runbook)];
         let trouble = Trouble {
-            key: format!("engine/run/{run}"),
-            title: format!("{name}: run {run} can't go on"),
-            text: format!("{why}\n\nWhat its steps have started may still be at work, and what it holds stays held."),
+            key,
+            title,
+            text,
             severity: Some("P2".to_owned()),
             kind: Some("engine".to_owned()),
-            labels: BTreeMap::from([("component".to_owned(), "stepladder".to_owned()), ("runbook".to_owned(), name)]),
+            labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             owner: None,
-            source: Source::Engine { part: "run".to_owned() },
+            source: Source::Engine { part: part.to_owned() },
             link: None,
         };
         self.trouble(trouble, None, None, now);

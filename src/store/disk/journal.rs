@@ -50,6 +50,7 @@ pub struct DiskJournal {
     anchor: Arc<Mutex<AnchorFile>>,
     pub(crate) epoch: u64,
     pub(crate) damage: Vec<Damage>,
+    torn: bool,
     pub(crate) cleaner: Arc<Cleaner>,
     way: Way,
     upkeep: Option<Upkeep>,
@@ -143,9 +144,9 @@ impl DiskJournal {
             broken: None,
         };
         let closed = Way::Line(Line::closed());
-        let damage = found.damage;
+        let (damage, torn) = (found.damage, found.torn);
         let journal =
-            Self { reader, index, blobs, anchor, epoch, damage, cleaner, way: closed, upkeep: None, lock: None };
+            Self { reader, index, blobs, anchor, epoch, damage, torn, cleaner, way: closed, upkeep: None, lock: None };
         Ok((journal, writer))
     }
 
@@ -170,6 +171,24 @@ impl DiskJournal {
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// Whether something stood behind its end when it was opened, and was cut off.
+    #[must_use]
+    pub fn was_torn(&self) -> bool {
+        self.torn
+    }
+
+    /// Whether something of it can't be read that nobody has taken note of.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.damage.iter().any(|damage| !damage.noted)
+    }
+
+    /// Whether all that is known of a damaged stream is there: only lost frames may have held more of it.
+    #[must_use]
+    pub fn is_whole_but_for_loss(&self, stream: &StreamId) -> bool {
+        self.reader.streams().is_whole_but_for_loss(stream)
     }
 
     /// The streams that can't be trusted and why.
@@ -201,7 +220,7 @@ impl DiskJournal {
     pub fn sweep(&self) -> io::Result<usize> {
         let _still = self.cleaner.hold();
         let all = self.blobs.list()?;
-        if all.is_empty() || !self.damage.is_empty() || !self.damaged_streams().is_empty() {
+        if all.is_empty() || self.is_doubtful() || !self.damaged_streams().is_empty() {
             return Ok(0);
         }
         let mut names = BTreeSet::new();

@@ -23,6 +23,7 @@ mod segment;
 mod streams;
 mod table;
 mod tidy;
+mod torn;
 mod writer;
 
 #[cfg(test)]
@@ -47,3 +48,4 @@ pub use directory::{FORMAT, Host, OpenError};
 pub use examine::Examination;
 pub use journal::{DiskJournal, Settings};
 pub use recover::Damage;
+pub use torn::{SALVAGE, torn};

@@ -1,5 +1,5 @@
-//! What the journal writes for itself, as names of entries in its frames: what was forgotten, and which
-//! frames a cleaned segment stands for.
+//! What the journal writes for itself, as names of entries in its frames: what was forgotten, which
+//! frames a cleaned segment stands for, and which lost frames somebody knows of.
 //!
 //! The name says everything, so that a damaged payload takes nothing away. Such entries are no streams:
 //! nobody lists, reads or appends to them.
@@ -21,6 +21,8 @@ pub(crate) enum Record {
     Past(StreamId, Version, Chain),
     /// A cleaned segment: from which frame to which it stands for, and how long its file is.
     Kept(u64, u64, u64),
+    /// These frames are lost, and somebody knows.
+    Loss(u64, u64),
 }
 
 impl Record {
@@ -36,6 +38,7 @@ impl Record {
                 format!("{OWN}past/{version}/{hex}/{stream}")
             }
             Self::Kept(first, last, bytes) => format!("{OWN}kept/{first}-{last}/{bytes}"),
+            Self::Loss(first, last) => format!("{OWN}loss/{first}-{last}"),
         }
     }
 
@@ -57,6 +60,10 @@ impl Record {
                 let (range, bytes) = rest.split_once('/')?;
                 let (first, last) = range.split_once('-')?;
                 Some(Self::Kept(first.parse().ok()?, last.parse().ok()?, bytes.parse().ok()?))
+            }
+            "loss" => {
+                let (first, last) = rest.split_once('-')?;
+                Some(Self::Loss(first.parse().ok()?, last.parse().ok()?))
             }
             _ => None,
         }
@@ -84,8 +91,12 @@ mod tests {
     fn a_record_is_its_name() {
         let stream = StreamId::from_name("group/a/b");
         let chain = chain_start("x");
-        let records =
-            [Record::Whole(stream.clone()), Record::Past(stream, 17, chain), Record::Kept(1, u64::MAX, 16_777_216)];
+        let records = [
+            Record::Whole(stream.clone()),
+            Record::Past(stream, 17, chain),
+            Record::Kept(1, u64::MAX, 16_777_216),
+            Record::Loss(27, 32),
+        ];
         for record in records {
             assert_eq!(Record::parse(&record.name()), Some(record));
         }

@@ -11,6 +11,7 @@ use crate::store::disk::record::Record;
 use crate::store::disk::segment::{FOLDER, Segment, Tail, kept_path, path, range_of};
 use crate::store::disk::streams::{Place, Streams};
 use crate::store::disk::tidy;
+use crate::store::disk::torn::keep_torn;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -23,6 +24,8 @@ pub struct Damage {
     pub last: u64,
     /// The streams in them; empty where not even that can be told.
     pub streams: Vec<String>,
+    /// Whether somebody has taken note that they are lost.
+    pub noted: bool,
 }
 
 /// The journal as it was found.
@@ -41,6 +44,8 @@ pub(crate) struct Recovered {
     pub(crate) bytes: u64,
     /// What can't be read.
     pub(crate) damage: Vec<Damage>,
+    /// Whether something stood behind its end that was cut off.
+    pub(crate) torn: bool,
 }
 
 /// Reads the journal; `anchored` is the last frame the anchor knows to be durable.
@@ -48,10 +53,11 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     let ranges = tidy::segments(disk)?;
     let mut walk = Walk { proven: proven(disk, &ranges, anchored)?, ..Walk::default() };
     let mut segments = Segments::new();
-    let (mut tail, mut total) = (None, 0);
+    let (mut tail, mut total, mut torn) = (None, 0, false);
     for (index, range) in ranges.iter().enumerate() {
         if walk.cut {
             // Frames behind a torn one: nobody was told of them.
+            torn |= keep_torn(disk, walk.number + 1, range.0, &read_all(&*Segment::open(disk, *range)?.file)?);
             disk.remove(&range.1.map_or_else(|| path(range.0), |last| kept_path(range.0, last)))?;
             continue;
         }
@@ -71,6 +77,7 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
         // What stands behind lost frames is evidence: it stays, and a new segment begins.
         let lost_end = walk.number < walk.proven;
         if walk.cut || (index + 1 == ranges.len() && !lost_end) {
+            torn |= keep_torn(disk, walk.number + 1, range.0, bytes.get(end..).unwrap_or_default());
             at.clear(&bytes)?;
         }
         segments.insert(id, segment);
@@ -80,11 +87,18 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
         disk.sync_dir(FOLDER)?;
     }
     walk.skip_to(walk.proven.max(walk.number) + 1);
-    for damage in walk.damage.iter().filter(|damage| damage.streams.is_empty()) {
-        walk.streams.lost(damage.first, damage.last);
+    for damage in &mut walk.damage {
+        damage.noted = match damage.streams.is_empty() {
+            true => walk.streams.is_noted(damage.first, damage.last),
+            // Each has begun anew since.
+            false => damage.streams.iter().all(|name| !walk.streams.is_damaged(name)),
+        };
+        if !damage.noted && damage.streams.is_empty() {
+            walk.streams.lost(damage.first, damage.last);
+        }
     }
     let Walk { streams, number, damage, evidence, .. } = walk;
-    Ok(Recovered { segments, evidence, streams, number, tail, bytes: total, damage })
+    Ok(Recovered { segments, evidence, streams, number, tail, bytes: total, damage, torn })
 }
 
 /// Whether any segment has a frame.
@@ -154,7 +168,7 @@ impl Walk {
         let mut at = head.as_ref().map_or(0, |head| head.header.total());
         let length = match head.and_then(|head| Record::parse(&head.entries?.first()?.stream)) {
             Some(Record::Kept(_, _, length)) => Some(usize::try_from(length).unwrap_or(usize::MAX)),
-            Some(Record::Whole(_) | Record::Past(..)) | None => None,
+            Some(Record::Whole(_) | Record::Past(..) | Record::Loss(..)) | None => None,
         };
         while at < length.unwrap_or(bytes.len()) {
             let here = frame::read(bytes, at).filter(|found| found.header.number > self.number);
@@ -181,7 +195,7 @@ impl Walk {
     /// Gives up the frames up to `last`.
     fn lose(&mut self, last: u64) {
         if last > self.number {
-            self.damage.push(Damage { first: self.number + 1, last, streams: Vec::new() });
+            self.damage.push(Damage { first: self.number + 1, last, streams: Vec::new(), noted: false });
             self.evidence.insert(self.here);
             self.number = last;
         }
@@ -225,7 +239,7 @@ impl Walk {
         if !whole {
             let streams = entries.iter().map(|entry| entry.stream.clone()).collect();
             self.evidence.insert(segment);
-            self.damage.push(Damage { first: number, last: number, streams });
+            self.damage.push(Damage { first: number, last: number, streams, noted: false });
         }
         self.number = number;
         true

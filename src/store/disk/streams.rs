@@ -33,6 +33,8 @@ pub(crate) struct Stream {
     pub(crate) last: u64,
     /// Why it can't be trusted.
     pub(crate) damage: Option<String>,
+    /// Whether that is only because frames are lost that may have held more of it.
+    pub(crate) by_loss: bool,
 }
 
 /// A stream that is forgotten.
@@ -52,6 +54,8 @@ pub(crate) struct Streams {
     gone: BTreeMap<StreamId, Gone>,
     /// Segments in which something died that the cleaner has not seen yet.
     changed: BTreeSet<u32>,
+    /// Lost frames that somebody knows of, from and to.
+    noted: BTreeSet<(u64, u64)>,
 }
 
 impl Streams {
@@ -97,6 +101,16 @@ impl Streams {
     pub(crate) fn damaged(&self) -> Vec<(StreamId, String)> {
         let damage = |(name, stream): (&StreamId, &Stream)| Some((name.clone(), stream.damage.clone()?));
         self.live.iter().filter_map(damage).collect()
+    }
+
+    /// Whether a stream of that name can't be trusted.
+    pub(crate) fn is_damaged(&self, name: &str) -> bool {
+        self.live.get(name).is_some_and(|found| found.damage.is_some())
+    }
+
+    /// Whether everything of a damaged stream that is known of is there.
+    pub(crate) fn is_whole_but_for_loss(&self, stream: &StreamId) -> bool {
+        self.live.get(stream).is_some_and(|found| found.by_loss)
     }
 
     /// Takes a frame's entry: its events are durable there, readable unless `whole` is false.
@@ -145,8 +159,16 @@ impl Streams {
                 let old = self.live.insert(stream, Stream::behind_start((version, chain), number));
                 self.changed.extend(old.into_iter().flat_map(|old| old.places).map(|place| place.segment));
             }
+            Record::Loss(first, last) => {
+                self.noted.insert((first, last));
+            }
             Record::Kept(..) => {}
         }
+    }
+
+    /// Whether somebody knows that all these frames are lost.
+    pub(crate) fn is_noted(&self, first: u64, last: u64) -> bool {
+        self.noted.iter().any(|(from, to)| *from <= first && last <= *to)
     }
 
     /// The segments with frames of streams that were forgotten behind that frame.
@@ -171,6 +193,7 @@ impl Streams {
                 Some(Record::Past(stream, version, chain)) => {
                     self.live.get(&stream).is_some_and(|stream| stream.base == (version, chain))
                 }
+                Some(Record::Loss(..)) => true,
                 Some(Record::Kept(..)) => false,
                 // A later release knows.
                 None => true,
@@ -214,6 +237,7 @@ impl Streams {
     /// may have had one there.
     pub(crate) fn lost(&mut self, first: u64, last: u64) {
         for stream in self.live.values_mut().filter(|stream| stream.last < first) {
+            stream.by_loss |= stream.damage.is_none();
             stream.blame(format!(
                 "frames {first} to {last} of the journal are lost and may have held later events of it"
             ));
@@ -224,7 +248,7 @@ impl Streams {
 impl Stream {
     /// A stream with nothing behind what is forgotten of it.
     fn behind_start(base: (Version, Chain), number: u64) -> Self {
-        Self { version: base.0, chain: base.1, base, places: Vec::new(), last: number, damage: None }
+        Self { version: base.0, chain: base.1, base, places: Vec::new(), last: number, damage: None, by_loss: false }
     }
 
     /// Which of its places begins behind that version.

@@ -227,7 +227,12 @@ impl Draft<'_> {
 
     /// The record that forgets this, and the rows that go; `None` where there is nothing to forget.
     fn forget(&self, forget: &Forget) -> Result<Option<(Record, Vec<Change>)>, AppendError> {
-        let stream = forget.stream();
+        let Some(stream) = forget.stream() else {
+            return Ok(match forget {
+                Forget::Loss(first, last) => Some((Record::Loss(*first, *last), Vec::new())),
+                Forget::Whole(_) | Forget::Past(_) | Forget::Before(..) | Forget::Damaged(_) => None,
+            });
+        };
         if self.heads.contains_key(stream) {
             return Err(AppendError::Busy(format!("events of `{stream}` are on their way")));
         }
@@ -236,12 +241,17 @@ impl Draft<'_> {
             let chain = chain.map_err(|_| AppendError::Refused(format!("`{stream}` begins with no hash")))?;
             return Ok(Some((Record::Past(stream.clone(), *version, chain), Vec::new())));
         }
+        if let Forget::Damaged(stream) = forget {
+            let streams = self.writer.reader.streams();
+            let damaged = streams.get(stream).filter(|found| found.damage.is_some());
+            return Ok(damaged.map(|found| (Record::Past(stream.clone(), found.version, found.chain), Vec::new())));
+        }
         let (version, chain) = self.head(stream)?;
         let reader = &self.writer.reader;
         let known = reader.streams().get(stream).map(|found| found.base.0);
         let Some(base) = known.filter(|_| !self.forgotten.contains(stream)) else { return Ok(None) };
         match forget {
-            Forget::Before(..) => Ok(None),
+            Forget::Before(..) | Forget::Damaged(_) | Forget::Loss(..) => Ok(None),
             Forget::Past(_) if base == version => Ok(None),
             Forget::Past(_) => Ok(Some((Record::Past(stream.clone(), version, chain), Vec::new()))),
             Forget::Whole(_) => {
