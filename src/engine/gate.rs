@@ -30,7 +30,7 @@ impl Turn<'_> {
     /// What stops a list from within: `fail_fast`, or a `pass` step.
     pub(super) fn list_halt(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Option<Halt> {
         let children = || {
-            steps.steps.iter().filter_map(|step| {
+            steps.all.iter().filter_map(|step| {
                 let place = Place::within(owner, lane, step.id.clone());
                 self.run.step_ended(&place).map(|ended| (step, ended))
             })
@@ -57,7 +57,7 @@ impl Turn<'_> {
         }
         let closed = match waits(of) {
             Ok(closed) => closed,
-            Err((other, outcome)) => return Gate::Unreached(format!("`{}` {outcome}", steps.steps[other].id)),
+            Err((other, outcome)) => return Gate::Unreached(format!("`{}` {outcome}", steps.all[other].id)),
         };
         match &step.when {
             _ if closed => Gate::Closed,

@@ -73,6 +73,7 @@ pub(super) struct GateOf<'a> {
 
 /// What a list has come to.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub(super) struct Sum {
     /// Every step has ended.
     pub(super) done: bool,
@@ -164,9 +165,9 @@ impl<'a> Turn<'a> {
     /// Takes every step of a list as far as it goes and says what the list has come to.
     pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
         let steps = self.list(owner, lane);
-        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
+        let places: Vec<Place> = steps.all.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
         let (mut far, mut ends) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
-        for (step, place) in steps.steps.iter().zip(&places) {
+        for (step, place) in steps.all.iter().zip(&places) {
             let (how_far, end) = self.how_far(step, place);
             far.push(how_far);
             ends.push(end);
@@ -174,10 +175,10 @@ impl<'a> Turn<'a> {
         let mut busy = steps.parallel.map_or(0, |_| places.iter().filter(|place| self.run.works(place)).count());
         let (order, as_written) = steps.ordered();
         let mut above = Above::default();
-        let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
+        let may_halt = steps.fail_fast || steps.all.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
         for number in order {
             above.read(&ends, number);
-            let (step, place) = (&steps.steps[number], &places[number]);
+            let (step, place) = (&steps.all[number], &places[number]);
             let begun = match far[number] {
                 Far::Ended => continue,
                 Far::Begun => true,
@@ -229,7 +230,7 @@ impl<'a> Turn<'a> {
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
             // Both branches are listed: a group is walked as if its condition were true.
             Gate::Unknown(_) if matches!(step.kind, StepKind::Steps(_)) => self.begin(place, step),
-            Gate::Unknown(reason) => self.end_unknown(place, step, reason),
+            Gate::Unknown(reason) => self.end_unknown(place, step, &reason),
             Gate::Broken(failure) => self.fail_at_once(place, step, failure),
             Gate::Open => self.begin(place, step),
         }
@@ -301,9 +302,9 @@ impl<'a> Turn<'a> {
 
     /// What the steps of a list have come to so far.
     pub(super) fn sum(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Sum {
-        let places: Vec<Place> = steps.steps.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
+        let places: Vec<Place> = steps.all.iter().map(|step| Place::within(owner, lane, step.id.clone())).collect();
         let ends: Vec<Option<End>> =
-            steps.steps.iter().zip(&places).map(|(step, place)| self.how_far(step, place).1).collect();
+            steps.all.iter().zip(&places).map(|(step, place)| self.how_far(step, place).1).collect();
         self.summed(&places, &ends)
     }
 
