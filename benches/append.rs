@@ -106,7 +106,9 @@ fn million(folder: &Path) {
         for stream in 0..1_000_u32 {
             let appends = vec![(StreamId::new("run", &stream.to_string()), vec![vec![b'x'; EVENT]; 20])];
             let tell = tell.clone();
-            let done = Box::new(move |answer: Result<_, _>| drop(tell.send(answer.is_ok())));
+            let done = Box::new(move |answer: Result<_, _>| {
+                let _ = tell.send(answer.is_ok());
+            });
             journal.append(Batch { appends, ..Batch::default() }, done);
         }
         assert!((0..1_000).all(|_| told.recv() == Ok(true)), "turn {turn} failed");

@@ -28,7 +28,7 @@ struct Args {
     dir: PathBuf,
     /// Faults that are on from the start.
     #[arg(long)]
-    fault: Vec<system::Fault>,
+    fault: Vec<system::faults::Fault>,
     /// The longest it may live, in minutes.
     #[arg(long = "for", default_value_t = 480)]
     minutes: u64,

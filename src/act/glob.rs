@@ -33,7 +33,9 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     for part in path.components() {
         let name = part.as_os_str().to_string_lossy().into_owned();
         if !name.contains(['*', '?']) {
-            found.iter_mut().for_each(|path| path.push(&name));
+            for path in &mut found {
+                path.push(&name);
+            }
             continue;
         }
         let inside = |directory: PathBuf| {

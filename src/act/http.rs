@@ -24,7 +24,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
 }
 
 /// The same for an answer that is given as its output: what was expected of it is looked at all the same.
-pub(super) fn judge(args: &Args, output: Map<String, Value>, took: Duration, world: &World) -> Result<Done, Failure> {
+pub(super) fn judge(args: &Args, output: &Map<String, Value>, took: Duration, world: &World) -> Result<Done, Failure> {
     let call = call(args)?;
     let subject = call.subject();
     let text = |name: &str| output.get(name).map(plain).unwrap_or_default();

@@ -25,11 +25,12 @@ pub fn judge(request: &Request, given: &Map<String, Value>, took: Duration, worl
     let mut output = blanks(kind, took);
     output.extend(given.clone());
     if seat(request) == Seat::Child {
-        return child(request, given, output, took);
+        return child(request, given, &output, took);
     }
-    let judged = match kind == Kind::Http {
-        true => Args::of(kind, request, &Filled::default()).and_then(|args| http::judge(&args, output, took, world)),
-        false => Ok(Done::new(Value::Object(output))),
+    let judged = if kind == Kind::Http {
+        Args::of(kind, request, &Filled::default()).and_then(|args| http::judge(&args, &output, took, world))
+    } else {
+        Ok(Done::new(Value::Object(output)))
     };
     match judged {
         Ok(Done { output, findings }) => Reply::Done { output, findings },
@@ -61,7 +62,7 @@ fn blanks(kind: Kind, took: Duration) -> Map<String, Value> {
 }
 
 /// A process that ended with this exit code and printed this.
-fn child(request: &Request, given: &Map<String, Value>, output: Map<String, Value>, took: Duration) -> Reply {
+fn child(request: &Request, given: &Map<String, Value>, output: &Map<String, Value>, took: Duration) -> Reply {
     let text = |name: &str| {
         let bytes = output.get(name).map(plain).unwrap_or_default().into_bytes();
         Captured { total: bytes.len() as u64, tail: bytes }

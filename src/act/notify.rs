@@ -23,7 +23,7 @@ use std::time::Duration;
 const TRIES: u32 = 3;
 const QUEUED: Duration = Duration::from_secs(30);
 /// The same where the step waits until it is delivered.
-const DELIVERED: (u32, Duration) = (20, Duration::from_secs(600));
+const DELIVERED: (u32, Duration) = (20, Duration::from_mins(10));
 /// The first wait between two tries.
 const BACKOFF: Duration = Duration::from_secs(1);
 /// Between two questions what became of a message.

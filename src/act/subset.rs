@@ -1,6 +1,7 @@
 //! Whether a JSON document holds what is expected of it, and where it does not.
 
 use crate::base::value::{Value, type_name};
+use std::fmt::Write as _;
 
 /// Differences told in one message; more help nobody.
 const TOLD: usize = 5;
@@ -36,7 +37,7 @@ fn compare(want: &Value, actual: &Value, path: &mut String, found: &mut Vec<Stri
         (Value::Array(want), Value::Array(actual)) if want.len() == actual.len() => {
             for (index, (want, actual)) in want.iter().zip(actual).enumerate() {
                 let length = path.len();
-                path.push_str(&format!("[{index}]"));
+                let _ = write!(path, "[{index}]");
                 compare(want, actual, path, found);
                 path.truncate(length);
             }

@@ -142,7 +142,7 @@ impl ServerCertVerifier for Verifier {
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.chain = std::iter::once(end_entity).chain(intermediates).map(|one| one.clone().into_owned()).collect();
-        seen.problem = problem.clone();
+        seen.problem.clone_from(&problem);
         match (self.trust, problem) {
             (Trust::Verified | Trust::Nobody, Some(problem)) => Err(problem),
             (Trust::Verified | Trust::Nobody, None) | (Trust::Anybody, _) => Ok(ServerCertVerified::assertion()),

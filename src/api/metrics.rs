@@ -44,7 +44,7 @@ mod words {
 
 /// The engine's own metrics.
 #[must_use]
-pub fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
+pub(super) fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     let mut page = String::new();
     let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
     family(&mut page, "build_info", "gauge", "The release, as a label", &[(version, 1.0)]);
@@ -141,7 +141,7 @@ fn incidents(page: &mut String, counts: &Counts, gauges: &Gauges) {
 
 /// Incidents that are open, and the channels over which people are told.
 #[must_use]
-pub fn paging(paging: &Paging, severities: &[String]) -> String {
+pub(super) fn paging(paging: &Paging, severities: &[String]) -> String {
     let mut page = String::new();
     let none = severities.iter().flat_map(|severity| words::OPEN.iter().map(|word| ((severity.clone(), *word), 0)));
     let mut open: BTreeMap<(String, &'static str), u64> = none.collect();
@@ -171,7 +171,7 @@ pub fn paging(paging: &Paging, severities: &[String]) -> String {
 
 /// Of each alert of the book, how many are pending and how many fire.
 #[must_use]
-pub fn alerts(counts: &BTreeMap<String, (usize, usize)>) -> String {
+pub(super) fn alerts(counts: &BTreeMap<String, (usize, usize)>) -> String {
     let mut page = String::new();
     let state = |name: &String, state: &str, count: usize| {
         (vec![("name", name.clone()), ("state", state.to_owned())], number(count as u64))
@@ -188,7 +188,7 @@ pub fn alerts(counts: &BTreeMap<String, (usize, usize)>) -> String {
 
 /// What was measured: the last sample of each series, unless it is too old to say anything.
 #[must_use]
-pub fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String {
+pub(super) fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String {
     let mut page = String::new();
     let mut ages: Vec<Row> = Vec::new();
     for (name, measure) in measures {

@@ -60,6 +60,7 @@ impl Surroundings {
 
 /// What all commands read instead of the surroundings.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Settings {
     /// How data is written.
     pub out: Style,

@@ -54,8 +54,12 @@ pub fn signature(book: &Path, others: &[String]) -> u64 {
         parts.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
         parts.extend(instants.into_iter().flat_map(i64::to_le_bytes));
     };
-    SINGLE.iter().for_each(|name| look(&book.join(name)));
-    others.iter().for_each(|name| look(&book.join(name)));
+    for name in SINGLE {
+        look(&book.join(name));
+    }
+    for name in others {
+        look(&book.join(name));
+    }
     for folder in FOLDERS {
         yaml_files(book, folder).unwrap_or_default().iter().for_each(|name| look(&book.join(name)));
     }
@@ -202,7 +206,9 @@ pub fn loaded(texts: &[(String, Arc<str>)]) -> Loaded {
 
 fn checked(texts: &[(String, Arc<str>)], unread: Vec<Unread>) -> Loaded {
     let mut reading = Reading::new(texts);
-    unread.into_iter().for_each(|file| reading.unread(file));
+    for file in unread {
+        reading.unread(file);
+    }
     let pieces = spread(reading.count(), |index| reading.read(index));
     let checking = reading.join(pieces);
     let found = spread(checking.count(), |index| checking.check(index));

@@ -1,4 +1,4 @@
-//! What a service manager is told: sd_notify(3) and its watchdog, where the environment names them.
+//! What a service manager is told: `sd_notify(3)` and its watchdog, where the environment names them.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;

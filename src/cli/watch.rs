@@ -110,7 +110,7 @@ pub async fn watch(
 
 impl Watcher<'_> {
     async fn follow(&mut self, mut interrupts: Interrupts) -> Result<(), Trouble> {
-        let mut events = self.door.events(&self.run).await?;
+        let mut events = self.door.events(&self.run);
         let mut frames = frames();
         loop {
             tokio::select! {

@@ -128,24 +128,22 @@ fn filled(approval: &Approval, poll: &Poll, ballot: &Ballot, place: &Place) -> R
         let name = field.name.as_str();
         field.default.is_none() && !known.contains_key(name) && !fields.contains_key(name)
     };
-    match approval.fields.iter().find(missing) {
-        Some(field) => Err(format!(
+    if let Some(field) = approval.fields.iter().find(missing) {
+        return Err(format!(
             "`{place}` asks for the field `{0}` (a {1}): give it with `--field {0}=…`",
             field.name,
             field.ty.word()
-        )),
-        None => {
-            // Whoever comes next approves what the first one has approved, what was not filled in included.
-            let open = approval.fields.iter().filter(|_| approval.quorum > 1);
-            for field in open.filter(|field| !known.contains_key(field.name.as_str())) {
-                let usual = field.default.as_ref().and_then(|usual| field.ty.accept(usual).ok());
-                if let Some(usual) = usual.filter(|_| !fields.contains_key(field.name.as_str())) {
-                    fields.insert(field.name.to_string(), usual);
-                }
-            }
-            Ok(fields)
+        ));
+    }
+    // Whoever comes next approves what the first one has approved, what was not filled in included.
+    let open = approval.fields.iter().filter(|_| approval.quorum > 1);
+    for field in open.filter(|field| !known.contains_key(field.name.as_str())) {
+        let usual = field.default.as_ref().and_then(|usual| field.ty.accept(usual).ok());
+        if let Some(usual) = usual.filter(|_| !fields.contains_key(field.name.as_str())) {
+            fields.insert(field.name.to_string(), usual);
         }
     }
+    Ok(fields)
 }
 
 fn no_field(approval: &Approval, name: &str, place: &Place) -> String {
@@ -217,11 +215,12 @@ impl<'a> Turn<'a> {
 
     /// A no: the step and with it the run end cancelled.
     fn refused(&mut self, place: &Place, step: &Step, actor: Actor, why: String) -> Result<(), IllegalEvent> {
-        self.end(place, step, ended(Outcome::Cancelled, Some(why.clone())))?;
+        let reason = format!("`{}` was {why}", step.id);
+        self.end(place, step, ended(Outcome::Cancelled, Some(why)))?;
         if !self.may_be_cancelled() {
             return Ok(());
         }
-        self.emit(Event::CancelAsked { actor, reason: format!("`{}` was {why}", step.id) })
+        self.emit(Event::CancelAsked { actor, reason })
     }
 
     /// Its deadline has passed.
@@ -246,7 +245,7 @@ impl<'a> Turn<'a> {
                 let failure = Failure { output: output.clone(), ..Failure::lasting(FailureKind::Timeout, late) };
                 let number = self.next_try(place);
                 self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
-                self.attempted(place, step, number, AttemptResult { output, failure: Some(failure), ..nothing() })
+                self.attempted(place, step, number, &AttemptResult { output, failure: Some(failure), ..nothing() })
             }
         }
     }

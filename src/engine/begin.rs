@@ -98,7 +98,7 @@ impl<'a> Turn<'a> {
         error: &RenderError,
     ) -> Result<(), IllegalEvent> {
         if self.run.started.dry {
-            return self.end_unknown(place, step, error.to_string());
+            return self.end_unknown(place, step, &error.to_string());
         }
         self.fail_at_once(place, step, template_failure(what, error))
     }
@@ -124,7 +124,7 @@ impl<'a> Turn<'a> {
             let number = self.next_try(place);
             self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
             if result.failure.is_some() {
-                return self.attempted(place, step, number, result);
+                return self.attempted(place, step, number, &result);
             }
             self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
         }
@@ -145,7 +145,7 @@ impl<'a> Turn<'a> {
     ) -> Result<(), IllegalEvent> {
         let number = self.next_try(place);
         self.emit_step(place, StepEvent::Attempt { number, request: None, deadline: None, child: None })?;
-        self.attempted(place, step, number, AttemptResult { failure: Some(failure), ..nothing() })
+        self.attempted(place, step, number, &AttemptResult { failure: Some(failure), ..nothing() })
     }
 
     pub(super) fn next_try(&self, place: &Place) -> u32 {

@@ -2,6 +2,7 @@
 
 use crate::base::limits::MAX_RUN_TEXT;
 use crate::engine::event::{Event, Planned, StepEnded, StepEvent};
+use std::fmt::Write as _;
 
 /// Ways to people that did not work: how many are kept, and bytes of each.
 const PROBLEMS: usize = 40;
@@ -68,7 +69,7 @@ fn cut_to(text: &mut String, most: usize) {
     }
     let more = text.len() - end;
     text.truncate(end);
-    text.push_str(&format!("… ({more} bytes more)"));
+    let _ = write!(text, "… ({more} bytes more)");
 }
 
 fn stored(c: char) -> usize {
@@ -81,7 +82,9 @@ fn stored(c: char) -> usize {
 
 /// Ways that did not work, as many as a person reads.
 fn cut_all(problems: &mut Vec<String>) {
-    problems.iter_mut().for_each(|problem| cut_to(problem, PROBLEM));
+    for problem in problems.iter_mut() {
+        cut_to(problem, PROBLEM);
+    }
     if problems.len() > PROBLEMS {
         let more = problems.len() - PROBLEMS;
         problems.truncate(PROBLEMS);

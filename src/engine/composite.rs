@@ -43,7 +43,7 @@ impl<'a> Turn<'a> {
         let items = match self.items(place, foreach) {
             Ok(items) => items,
             Err(failure) if self.run.started.dry => {
-                return self.end_unknown(place, step, failure.message);
+                return self.end_unknown(place, step, &failure.message);
             }
             Err(failure) => return self.fail_at_once(place, step, failure),
         };

@@ -54,7 +54,7 @@ impl<'a> Turn<'a> {
             Reply::Stopped { output } => AttemptResult { output, stopped: true, usage, ..nothing() },
             Reply::Lost { known } => return self.lost(place, step, attempt, known),
         };
-        self.attempted(place, step, attempt, result)
+        self.attempted(place, step, attempt, &result)
     }
 
     /// Nobody can say what the attempt did: `on_interrupt` decides.
@@ -146,7 +146,8 @@ impl<'a> Turn<'a> {
         }
         let failure = failure.or(problem);
         let findings = findings.into_iter().collect();
-        self.attempted(place, step, attempt, AttemptResult { output, failure, stopped, findings, samples, usage: None })
+        let result = AttemptResult { output, failure, stopped, findings, samples, usage: None };
+        self.attempted(place, step, attempt, &result)
     }
 
     /// Records how an attempt ended and goes on from there.
@@ -155,7 +156,7 @@ impl<'a> Turn<'a> {
         place: &Place,
         step: &'a Arc<Step>,
         number: u32,
-        result: AttemptResult,
+        result: &AttemptResult,
     ) -> Result<(), IllegalEvent> {
         self.emit_step(place, StepEvent::Attempted { number, result: Box::new(result.clone()) })?;
         match (&result.failure, result.stopped) {
@@ -164,7 +165,7 @@ impl<'a> Turn<'a> {
                 self.end(place, step, ended(Outcome::Cancelled, Some(reason)))
             }
             (Some(failure), false) => self.failed(place, step, failure),
-            (None, false) => self.succeeded(place, step, &result, false, Level::Ok),
+            (None, false) => self.succeeded(place, step, result, false, Level::Ok),
         }
     }
 

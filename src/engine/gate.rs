@@ -29,7 +29,7 @@ pub(super) enum Gate {
 impl Turn<'_> {
     /// What stops a list from within: `fail_fast`, or a `pass` step.
     pub(super) fn list_halt(steps: &Steps<'_>, far: &[Far]) -> Option<Halt> {
-        let children = || steps.steps.iter().zip(far).filter_map(|(step, far)| far.end().map(|end| (step, end)));
+        let children = || steps.all.iter().zip(far).filter_map(|(step, far)| far.end().map(|end| (step, end)));
         let passed =
             children().find(|(step, end)| matches!(step.kind, StepKind::Pass(_)) && end.outcome == Outcome::Succeeded);
         if let Some((step, _)) = passed {
@@ -52,7 +52,7 @@ impl Turn<'_> {
         }
         let closed = match waits(of) {
             Ok(closed) => closed,
-            Err((other, outcome)) => return Gate::Unreached(format!("`{}` {outcome}", steps.steps[other].id)),
+            Err((other, outcome)) => return Gate::Unreached(format!("`{}` {outcome}", steps.all[other].id)),
         };
         match &step.when {
             _ if closed => Gate::Closed,

@@ -59,8 +59,8 @@ impl<'a> Turn<'a> {
     }
 
     /// Ends a step of which a dry run cannot know whether, or for what, it would run.
-    pub(super) fn end_unknown(&mut self, place: &Place, step: &Step, reason: String) -> Result<(), IllegalEvent> {
-        let planned = self.planned(place, step, &reason);
+    pub(super) fn end_unknown(&mut self, place: &Place, step: &Step, reason: &str) -> Result<(), IllegalEvent> {
+        let planned = self.planned(place, step, reason);
         let reason = Some(format!("unknown in a dry run: {reason}"));
         self.end(place, step, StepEnded { planned, ..ended(Outcome::Skipped, reason) })
     }

@@ -194,11 +194,11 @@ impl<'a> Builder<'a> {
     fn steps(&self, wanted: &BTreeSet<String>) -> Map<String, Value> {
         let every = wanted.contains("*");
         let ids = self.book.index.keys().filter(|id| every || wanted.contains(id.as_str()));
-        ids.filter_map(|id| Some((id.to_string(), self.step_value(&self.seen(id)?)))).collect()
+        ids.map(|id| (id.to_string(), self.step_value(&self.seen(id)))).collect()
     }
 
     /// Where the step of that id is, seen from here: in this list or one around it.
-    fn seen(&self, id: &StepId) -> Option<Place> {
+    fn seen(&self, id: &StepId) -> Place {
         let mut here = self.place.cloned();
         while let Some(place) = here {
             let last = place.last().clone();
@@ -206,12 +206,11 @@ impl<'a> Builder<'a> {
             let owner = if last.item.is_some() { around.and_then(|whole| whole.parent()) } else { around };
             let beside = Place::within(owner.as_ref(), last.lane, id.clone());
             if self.run.steps.contains_key(&beside) {
-                return Some(beside);
+                return beside;
             }
             here = owner;
         }
-        let main = Place::root(Lane::Body(1), id.clone());
-        Some(main)
+        Place::root(Lane::Body(1), id.clone())
     }
 
     fn step_value(&self, place: &Place) -> Value {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The steps of one list as they are walked.
 pub(super) struct Steps<'a> {
-    pub(super) steps: &'a [Arc<Step>],
+    pub(super) all: &'a [Arc<Step>],
     pub(super) graph: Option<&'a Graph>,
     pub(super) parallel: Option<u32>,
     pub(super) fail_fast: bool,
@@ -26,25 +26,25 @@ pub(super) struct Above {
 
 impl<'a> Steps<'a> {
     pub(super) fn of(list: &'a List) -> Self {
-        Self { steps: &list.steps, graph: Some(&list.graph), parallel: list.parallel, fail_fast: list.fail_fast }
+        Self { all: &list.steps, graph: Some(&list.graph), parallel: list.parallel, fail_fast: list.fail_fast }
     }
 
     pub(super) fn one(step: &'a Arc<Step>) -> Self {
-        Self { steps: std::slice::from_ref(step), graph: None, parallel: None, fail_fast: false }
+        Self { all: std::slice::from_ref(step), graph: None, parallel: None, fail_fast: false }
     }
 
     pub(super) fn none() -> Self {
-        Self { steps: &[], graph: None, parallel: None, fail_fast: false }
+        Self { all: &[], graph: None, parallel: None, fail_fast: false }
     }
 
     /// Behind everything they wait for, so that one walk takes each as far as it goes; and whether that is as written.
     pub(super) fn ordered(&self) -> (Vec<usize>, bool) {
         let order: &[StepId] = self.graph.map_or(&[], Graph::order);
-        let as_written = order.iter().zip(self.steps).all(|(id, step)| *id == step.id);
-        if as_written || order.len() != self.steps.len() {
-            return ((0..self.steps.len()).collect(), true);
+        let as_written = order.iter().zip(self.all).all(|(id, step)| *id == step.id);
+        if as_written || order.len() != self.all.len() {
+            return ((0..self.all.len()).collect(), true);
         }
-        (order.iter().filter_map(|id| self.steps.iter().position(|step| step.id == *id)).collect(), false)
+        (order.iter().filter_map(|id| self.all.iter().position(|step| step.id == *id)).collect(), false)
     }
 }
 

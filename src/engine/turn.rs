@@ -73,6 +73,7 @@ pub(super) struct GateOf<'a> {
 
 /// What a list has come to.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub(super) struct Sum {
     /// Every step has ended.
     pub(super) done: bool,
@@ -164,18 +165,18 @@ impl<'a> Turn<'a> {
     /// Takes every step of a list as far as it goes and says what the list has come to.
     pub(super) fn walk(&mut self, owner: Option<&Place>, lane: Lane, halt: Option<&Halt>) -> Result<Sum, IllegalEvent> {
         let steps = self.list(owner, lane);
-        let place = |number: usize| Place::within(owner, lane, steps.steps[number].id.clone());
+        let place = |number: usize| Place::within(owner, lane, steps.all[number].id.clone());
         let list = (owner.cloned(), lane);
-        let known = self.run.walked.take(&list, steps.steps);
+        let known = self.run.walked.take(&list, steps.all);
         let look = |(number, far): (usize, Option<Far>)| {
-            far.unwrap_or_else(|| self.how_far(steps.steps, number, &place(number)))
+            far.unwrap_or_else(|| self.how_far(steps.all, number, &place(number)))
         };
         let mut far: Vec<Far> = known.into_iter().enumerate().map(look).collect();
         let works = |number: &usize| matches!(far[*number], Far::Begun) && self.run.works(&place(*number));
         let mut busy = steps.parallel.map_or(0, |_| (0..far.len()).filter(works).count());
         let (order, as_written) = steps.ordered();
         let mut above = Above::default();
-        let may_halt = steps.fail_fast || steps.steps.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
+        let may_halt = steps.fail_fast || steps.all.iter().any(|step| matches!(step.kind, StepKind::Pass(_)));
         let mut own = if may_halt { Self::list_halt(&steps, &far) } else { None };
         for number in order {
             above.read(&far, number);
@@ -184,7 +185,7 @@ impl<'a> Turn<'a> {
                 Far::Begun => true,
                 Far::Unbegun => false,
             };
-            let (step, place) = (&steps.steps[number], place(number));
+            let (step, place) = (&steps.all[number], place(number));
             let halt = halt.or(own.as_ref());
             let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
             if begun || halt.is_some() || room {
@@ -196,7 +197,7 @@ impl<'a> Turn<'a> {
                 } else {
                     self.start(&place, step, &gate, halt)?;
                 }
-                far[number] = self.how_far(steps.steps, number, &place);
+                far[number] = self.how_far(steps.all, number, &place);
                 if steps.parallel.is_some() {
                     busy = busy + usize::from(self.run.works(&place)) - usize::from(worked);
                 }
@@ -236,7 +237,7 @@ impl<'a> Turn<'a> {
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
             // Both branches are listed: a group is walked as if its condition were true.
             Gate::Unknown(_) if matches!(step.kind, StepKind::Steps(_)) => self.begin(place, step),
-            Gate::Unknown(reason) => self.end_unknown(place, step, reason),
+            Gate::Unknown(reason) => self.end_unknown(place, step, &reason),
             Gate::Broken(failure) => self.fail_at_once(place, step, failure),
             Gate::Open => self.begin(place, step),
         }
@@ -308,15 +309,15 @@ impl<'a> Turn<'a> {
 
     /// What the steps of a list have come to so far.
     pub(super) fn sum(&self, owner: Option<&Place>, lane: Lane, steps: &Steps<'_>) -> Sum {
-        let place = |number: usize| Place::within(owner, lane, steps.steps[number].id.clone());
+        let place = |number: usize| Place::within(owner, lane, steps.all[number].id.clone());
         let far: Vec<Far> =
-            (0..steps.steps.len()).map(|number| self.how_far(steps.steps, number, &place(number))).collect();
+            (0..steps.all.len()).map(|number| self.how_far(steps.all, number, &place(number))).collect();
         self.summed((owner, lane), steps, &far)
     }
 
     fn summed(&self, (owner, lane): (Option<&Place>, Lane), steps: &Steps<'_>, far: &[Far]) -> Sum {
         let mut sum = Sum { done: true, satisfied: true, ..Sum::default() };
-        for (step, far) in steps.steps.iter().zip(far) {
+        for (step, far) in steps.all.iter().zip(far) {
             let Some(end) = far.end() else {
                 sum.done = false;
                 continue;

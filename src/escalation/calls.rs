@@ -58,23 +58,20 @@ pub fn calls(policy: &Escalation, events: &[Recorded]) -> Result<Vec<Call>, Ille
                 let same = |call: &Call| {
                     call.at == recorded.at && call.who.is_some() && call.who == page.who && call.level == page.level
                 };
-                let index = match calls.iter().rposition(same) {
-                    Some(index) => index,
-                    None => {
-                        let links = Links { incident: None, act: &|_, _| None };
-                        calls.push(Call {
-                            at: recorded.at,
-                            level: page.level,
-                            who: page.who.clone(),
-                            ways: Vec::new(),
-                            what: page.what,
-                            severity: incident.severity.clone(),
-                            message: words(policy, &incident, page, &links),
-                            stage,
-                        });
-                        calls.len() - 1
-                    }
-                };
+                let index = calls.iter().rposition(same).unwrap_or_else(|| {
+                    let links = Links { incident: None, act: &|_, _| None };
+                    calls.push(Call {
+                        at: recorded.at,
+                        level: page.level,
+                        who: page.who.clone(),
+                        ways: Vec::new(),
+                        what: page.what,
+                        severity: incident.severity.clone(),
+                        message: words(policy, &incident, page, &links),
+                        stage,
+                    });
+                    calls.len() - 1
+                });
                 calls[index].ways.push((address, None));
                 ways.insert(page.number, (index, calls[index].ways.len() - 1));
             }

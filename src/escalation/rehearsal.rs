@@ -251,7 +251,9 @@ impl<'a> Player<'a> {
         let Decision { events, effects, refused } = decide(ladder, &mut self.incident, input, &known, now)?;
         self.events.extend(events);
         self.refused.extend(refused.map(|why| (now, why)));
-        effects.into_iter().for_each(|effect| self.carry_out(effect, now));
+        for effect in effects {
+            self.carry_out(effect, now);
+        }
         Ok(())
     }
 
@@ -291,7 +293,7 @@ impl<'a> Player<'a> {
         match self.scene.level_1 {
             Mending::Hangs => {}
             Mending::Fails(takes) => {
-                self.responded(run, Outcome::Failed, "it did not help", after(began, takes).max(now))
+                self.responded(run, Outcome::Failed, "it did not help", after(began, takes).max(now));
             }
             Mending::Helps(takes) => {
                 let at = after(began, takes).max(now);

@@ -114,9 +114,9 @@ mod tests {
             if let Some(keeper) = keeper {
                 let mut record =
                     Record::claim(&stem, &Seen { attempt: "a".into(), keeper: keeper.clone() }).expect(name);
-                child.iter().for_each(|child| {
-                    record.started(&Started { child: child.clone(), session: 0 }).expect(name);
-                });
+                if let Some(child) = child {
+                    record.started(&Started { child, session: 0 }).expect(name);
+                }
                 if over {
                     record.ended(&exit, Survive::Crash).expect(name);
                 }

@@ -72,7 +72,9 @@ impl Minder {
             }
             Ask::List => Some(Tell::Listed { attempts: self.list() }),
             Ask::Forget { attempts } => {
-                attempts.iter().for_each(|attempt| drop(self.over.remove(attempt)));
+                for attempt in &attempts {
+                    self.over.remove(attempt);
+                }
                 None
             }
         }

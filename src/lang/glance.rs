@@ -38,20 +38,20 @@ pub fn glance(text: &str) -> Glance {
     let steps = root.get("steps").and_then(Node::items).unwrap_or_default().iter();
     Glance {
         title: root.get("title").and_then(text_of),
-        inputs: inputs.filter_map(|(name, node)| input(text_of(name)?, node)).collect(),
+        inputs: inputs.filter_map(|(name, node)| Some(input(text_of(name)?, node))).collect(),
         steps: steps
             .filter_map(|step| Some((text_of(step.get("id")?)?, step.get("title").and_then(text_of))))
             .collect(),
     }
 }
 
-fn input(name: String, node: &Node) -> Option<InputGlance> {
+fn input(name: String, node: &Node) -> InputGlance {
     let written = node.name().map(str::to_owned).or_else(|| node.get("type").and_then(text_of));
     let options: Vec<_> =
         node.get("options").and_then(Node::items).unwrap_or_default().iter().filter_map(text_of).collect();
     let ty = written.unwrap_or_else(|| if options.is_empty() { "text" } else { "choice" }.to_owned());
     let options = if ty == "boolean" { vec!["true".into(), "false".into()] } else { options };
-    Some(InputGlance { name, ty, options })
+    InputGlance { name, ty, options }
 }
 
 fn text_of(node: &Node) -> Option<String> {

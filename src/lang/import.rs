@@ -181,9 +181,10 @@ impl Import {
         // cron's shell goes on after a command that fails and takes a name that is not set as empty.
         let loose = if self.around.bash { "set +eu +o pipefail" } else { "set +eu" };
         let script = json(&format!("{loose}; {}", escaped(command)));
-        let _ = match self.around.bash {
-            true => writeln!(text, "    shell: {{ bash: {script} }}"),
-            false => writeln!(text, "    shell: {script}"),
+        let _ = if self.around.bash {
+            writeln!(text, "    shell: {{ bash: {script} }}")
+        } else {
+            writeln!(text, "    shell: {script}")
         };
         if let Some(home) = &self.around.home {
             let _ = writeln!(text, "    workdir: {}", json(home));

@@ -22,7 +22,7 @@ pub struct Cycle(pub Vec<StepId>);
 /// The order of one list.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    graph: DiGraph<StepId, Wait>,
+    edges: DiGraph<StepId, Wait>,
     index: BTreeMap<StepId, NodeIndex>,
     order: Vec<StepId>,
     /// By node, in the order written: what it waits for, as nodes.
@@ -65,13 +65,13 @@ impl Graph {
         let order = as_written(&graph);
         let waits: Vec<_> = graph.node_indices().map(|node| incoming(&graph, node)).collect();
         let plain = waits.iter().enumerate().map(|(step, waits)| needs_all_above(step, waits)).collect();
-        Ok(Self { graph, index, order, waits, plain })
+        Ok(Self { edges: graph, index, order, waits, plain })
     }
 
     /// What a step waits for, in the order written.
     pub fn waits(&self, id: &StepId) -> impl Iterator<Item = (&StepId, Wait)> {
         let waits = self.index.get(id).and_then(|node| self.waits.get(node.index()));
-        waits.into_iter().flatten().map(|(node, wait)| (&self.graph[NodeIndex::new(*node)], *wait))
+        waits.into_iter().flatten().map(|(node, wait)| (&self.edges[NodeIndex::new(*node)], *wait))
     }
 
     /// What the n-th step as written waits for: numbers of steps as written.

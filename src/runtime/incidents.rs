@@ -144,7 +144,9 @@ impl Incidents {
     /// Something for an incident; it is decided when no batch of it is on its way.
     pub fn ask(&mut self, id: IncidentId, input: Input, told: Option<Told>) {
         let Some(held) = self.all.get_mut(&id) else {
-            told.into_iter().for_each(|told| told(Err(format!("incident `{id}` is over"))));
+            if let Some(told) = told {
+                told(Err(format!("incident `{id}` is over")));
+            }
             return;
         };
         held.inbox.push_back((input, told));
@@ -320,7 +322,9 @@ impl Held {
 fn tell(incident: IncidentId, inputs: Vec<(Input, Option<Told>)>) {
     for (input, told) in inputs {
         let opened = matches!(input, Input::Open(_));
-        told.into_iter().for_each(|told| told(Ok(Heard { incident, opened })));
+        if let Some(told) = told {
+            told(Ok(Heard { incident, opened }));
+        }
     }
 }
 

@@ -165,7 +165,9 @@ impl Perform for Hands {
         let ids: Vec<String> =
             state.children.iter().filter(|(_, (owner, _))| *owner == run).map(|(id, _)| id.clone()).collect();
         drop(state);
-        ids.iter().for_each(|id| self.shared.keeper.stop(id, Duration::ZERO));
+        for id in &ids {
+            self.shared.keeper.stop(id, Duration::ZERO);
+        }
     }
 
     fn gone(&self, run: RunId) {

@@ -317,7 +317,7 @@ impl Pump {
             Message::Schedule { told, .. } if self.stopping.is_some() => {
                 told.badly(Obstacle::NoSpace(ENDING.into()));
             }
-            Message::Schedule { id, input, told } => self.ask_schedule(id, input, told, now),
+            Message::Schedule { id, input, told } => self.ask_schedule(&id, input, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}
             Message::Files { id, files, unsettled } => self.files_seen(&id, &files, &unsettled),
@@ -342,7 +342,7 @@ impl Pump {
         let mut orders: std::collections::VecDeque<_> = orders.into();
         while let Some(order) = orders.pop_front() {
             match order {
-                Order::Append(flight) => self.append(flight),
+                Order::Append(flight) => self.append(&flight),
                 Order::Effect { run, effect, again } => orders.extend(self.effect(run, effect, again)),
                 Order::Told { run, events } => self.tell(run, events),
                 Order::Gone(run) => {

@@ -79,21 +79,20 @@ impl Schedules {
     /// Takes a schedule, as its stream left it, or with what its text asks for from now on.
     pub fn arm(&mut self, armed: Armed, state: impl FnOnce() -> Schedule) {
         let id = armed.spec.id.clone();
-        match self.all.get_mut(&id) {
-            Some(held) => held.armed = Arc::new(armed),
-            None => {
-                let held = Held {
-                    armed: Arc::new(armed),
-                    state: state(),
-                    look: None,
-                    flight: false,
-                    live: self.strays.remove(&id).unwrap_or_default(),
-                    of: BTreeMap::new(),
-                    inbox: VecDeque::new(),
-                    after: After::default(),
-                };
-                self.all.insert(id.clone(), held);
-            }
+        if let Some(held) = self.all.get_mut(&id) {
+            held.armed = Arc::new(armed);
+        } else {
+            let held = Held {
+                armed: Arc::new(armed),
+                state: state(),
+                look: None,
+                flight: false,
+                live: self.strays.remove(&id).unwrap_or_default(),
+                of: BTreeMap::new(),
+                inbox: VecDeque::new(),
+                after: After::default(),
+            };
+            self.all.insert(id.clone(), held);
         }
         self.plan_look(&id);
     }
@@ -178,7 +177,9 @@ impl Schedules {
         };
         let Turn { events, fresh, start, cancels, told } = turn;
         if events.is_empty() {
-            told.into_iter().for_each(|(heard, answer)| heard.well(answer));
+            for (heard, answer) in told {
+                heard.well(answer);
+            }
             self.plan_look(id);
             // An instant in the past that changes nothing is no reason to spin.
             if let Some(look) = self.look(id).filter(|look| *look <= now) {
@@ -199,7 +200,9 @@ impl Schedules {
         let Some(held) = self.all.get_mut(id) else { return (Vec::new(), Fired::default()) };
         held.flight = false;
         let After { cancels, fired, told } = std::mem::take(&mut held.after);
-        told.into_iter().for_each(|(heard, answer)| heard.well(answer));
+        for (heard, answer) in told {
+            heard.well(answer);
+        }
         if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
             if let Some(held) = self.all.remove(id) {
                 self.strays.insert(id.clone(), held.live);

@@ -264,9 +264,10 @@ impl Turn<'_> {
         let due: Vec<_> = self.schedule.deadlines.iter().filter(|open| open.by <= self.now).cloned().collect();
         for open in due {
             let well = open.run.and_then(self.known.ended).is_some_and(|(well, at)| well && at <= open.by);
-            self.push(match well {
-                true => Event::DeadlineMet(open.nominal),
-                false => Event::DeadlineMissed { nominal: open.nominal, run: open.run },
+            self.push(if well {
+                Event::DeadlineMet(open.nominal)
+            } else {
+                Event::DeadlineMissed { nominal: open.nominal, run: open.run }
             })?;
         }
         Ok(())

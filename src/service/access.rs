@@ -6,6 +6,7 @@ use crate::base::ids::Name;
 use crate::model::access::{TokenChange, TokenEvent};
 use crate::runtime::append::append;
 use crate::runtime::clock;
+use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Guard, StreamId, Version, codec};
 use jiff::Timestamp;
@@ -48,7 +49,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the name is none or taken, or the actor may not.
     pub fn create_token(&self, actor: Actor, name: &str, role: Role) -> Result<String, Trouble> {
-        self.admin(&actor, "make a token for")?;
+        admin(&actor, "make a token for")?;
         let parsed =
             Name::parse(name).map_err(|why| Trouble::Input(format!("`{name}` is no name for a token: {why}")))?;
         let known = self.read_tokens()?;
@@ -63,7 +64,7 @@ impl Service {
             clock::unguessable().ok_or_else(|| Trouble::Store("this machine has no source of chance".into()))?;
         let token = random.iter().fold(BEGINS.to_owned(), |text, byte| format!("{text}{byte:02x}"));
         let change = TokenChange::Created { role, hash: Digest::of(token.as_bytes()) };
-        self.keep_token(TokenEvent { at: clock::now(), actor, name: parsed.to_string(), change })?;
+        self.keep_token(&TokenEvent { at: clock::now(), actor, name: parsed.to_string(), change })?;
         Ok(token)
     }
 
@@ -72,13 +73,13 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when there is none of that name, or the actor may not.
     pub fn revoke_token(&self, actor: Actor, name: &str) -> Result<(), Trouble> {
-        self.admin(&actor, "revoke a token of")?;
+        admin(&actor, "revoke a token of")?;
         if !self.read_tokens()?.iter().any(|token| token.name == name && token.revoked.is_none()) {
             return Err(Trouble::Input(format!(
                 "there is no token `{name}`: `stepladder token list` shows those there are"
             )));
         }
-        self.keep_token(TokenEvent { at: clock::now(), actor, name: name.into(), change: TokenChange::Revoked })
+        self.keep_token(&TokenEvent { at: clock::now(), actor, name: name.into(), change: TokenChange::Revoked })
     }
 
     /// Every token there ever was, oldest first.
@@ -86,7 +87,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when they can't be read, or the actor may not.
     pub fn tokens(&self, actor: &Actor) -> Result<Vec<Token>, Trouble> {
-        self.admin(actor, "list the tokens of")?;
+        admin(actor, "list the tokens of")?;
         self.read_tokens()
     }
 
@@ -114,10 +115,10 @@ impl Service {
         Ok(read.1.clone())
     }
 
-    fn keep_token(&self, event: TokenEvent) -> Result<(), Trouble> {
+    fn keep_token(&self, event: &TokenEvent) -> Result<(), Trouble> {
         let cannot = |why: String| Trouble::Store(format!("the token can't be kept: {why}"));
         let version = self.journal.version(&stream()).map_err(|error| cannot(error.to_string()))?;
-        let bytes = codec::encode_token(&event).map_err(|error| cannot(error.to_string()))?;
+        let bytes = codec::encode_token(event).map_err(|error| cannot(error.to_string()))?;
         let guards = vec![Guard::Lease(self.journal.epoch()), Guard::At(stream(), version)];
         let batch = Batch { guards, appends: vec![(stream(), vec![bytes])], ..Batch::default() };
         append(self.journal.as_ref(), batch).map_err(|error| cannot(error.to_string()))

@@ -20,6 +20,7 @@ use crate::schedule::call::Call;
 use crate::schedule::decide::Input;
 use crate::service::alarms::OWN;
 use crate::service::intake::heard;
+use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Forget, Guard, StreamId, codec};
 use jiff::Timestamp;
@@ -109,11 +110,7 @@ impl Service {
     /// # Errors
     /// [`Trouble::Forbidden`].
     pub fn may_tell(&self, actor: &Actor) -> Result<(), Trouble> {
-        if actor.role >= Role::Operator {
-            return Ok(());
-        }
-        let (id, what) = (actor.id.clone(), "alerts".into());
-        Err(Trouble::Forbidden { actor: id, role: actor.role, verb: "send", what, least: Role::Operator })
+        may(actor, Role::Operator, "send", "alerts")
     }
 
     /// The alerts that are known, those that fire first, then by how new they are.
@@ -152,7 +149,9 @@ impl Service {
                 // What is known is what the journal holds.
                 *known = None;
                 tracing::error!(%why, "alerts could not be kept; whoever sent them has to send them again");
-                brought.into_iter().for_each(|one| drop(one.told.send(Err(why.clone()))));
+                for one in brought {
+                    drop(one.told.send(Err(why.clone())));
+                }
             }
         }
     }

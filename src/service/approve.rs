@@ -18,6 +18,7 @@ use crate::runtime::incidents::ladder;
 use crate::runtime::pump::{Feed, Message};
 use crate::service::answer::target;
 use crate::service::consent::{Rule, may_not, person, who};
+use crate::service::trouble::may;
 use crate::service::{RUNNING, Runs, Service, Trouble};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -98,12 +99,11 @@ impl Service {
     /// # Errors
     /// [`Trouble`] where the store or the book can't be read.
     pub fn approvals(&self, actor: &Actor, run: Option<RunId>) -> Result<Vec<Awaited>, Trouble> {
-        let runs = match run {
-            Some(run) => vec![run],
-            None => {
-                let wanted = Runs { limit: LOOKED_AT, outcome: vec![RUNNING.into()], ..Runs::default() };
-                self.runs(&wanted)?.into_iter().map(|row| row.run).collect()
-            }
+        let runs = if let Some(run) = run {
+            vec![run]
+        } else {
+            let wanted = Runs { limit: LOOKED_AT, outcome: vec![RUNNING.into()], ..Runs::default() };
+            self.runs(&wanted)?.into_iter().map(|row| row.run).collect()
         };
         let book = self.people_book()?;
         let mut all = Vec::new();
@@ -179,7 +179,8 @@ impl Service {
     /// not count: it says why.
     pub async fn vote(&self, run: RunId, actor: Actor, wish: Wish) -> Result<Polled, Trouble> {
         let (runbook, state) = self.unfinished(run)?;
-        self.allow(&actor, Role::Operator, if wish.approve { "approve" } else { "reject" }, &state)?;
+        let verb = if wish.approve { "approve" } else { "reject" };
+        may(&actor, Role::Operator, verb, state.started.runbook.as_str())?;
         let place = target(&state, wish.place.as_deref())?;
         if let Some(StepPhase::Asked { .. }) = state.phase(&place) {
             return self.confirm(run, &place, actor, &wish);

@@ -2,6 +2,7 @@
 
 use crate::base::actor::Actor;
 use crate::runtime::{artifacts, spool};
+use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use crate::store::archive::{self, Counts};
 use crate::store::disk::{Copied, copy_all, private_file};
@@ -15,7 +16,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, the file can't be written, or the store can't be read.
     pub fn export(&self, actor: &Actor, to: &Path) -> Result<(Counts, Vec<String>), Trouble> {
-        self.admin(actor, "export")?;
+        admin(actor, "export")?;
         let cannot = |error: std::io::Error| Trouble::Input(format!("cannot write `{}`: {error}", to.display()));
         let file = private_file(to).map_err(cannot)?;
         let mut out = BufWriter::new(&file);
@@ -34,7 +35,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] with the line that is not what was written.
     pub fn import(&self, actor: &Actor, from: &Path) -> Result<Counts, Trouble> {
-        self.admin(actor, "import into")?;
+        admin(actor, "import into")?;
         if self.pump.is_some() {
             return Err(Trouble::Input("nothing is imported beneath an owner that drives runs: end it first".into()));
         }
@@ -48,7 +49,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, or the system says no.
     pub fn backup(&self, actor: &Actor, to: &Path) -> Result<Copied, Trouble> {
-        self.admin(actor, "copy")?;
+        admin(actor, "copy")?;
         let cannot = |error: std::io::Error| Trouble::Input(format!("cannot copy into `{}`: {error}", to.display()));
         if to.starts_with(&self.data) {
             return Err(Trouble::Input("a copy within the data directory would copy itself".into()));

@@ -3,6 +3,7 @@
 use crate::base::actor::Actor;
 use crate::model::access::Deed;
 use crate::runtime::clock;
+use crate::service::trouble::admin;
 use crate::service::{Service, Stay, Trouble};
 use crate::store::{Batch, Forget, StreamId, codec};
 
@@ -48,7 +49,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when it can't be read, or the actor may not.
     pub fn deeds(&self, actor: &Actor, limit: usize) -> Result<Vec<Deed>, Trouble> {
-        self.admin(actor, "read the audit of")?;
+        admin(actor, "read the audit of")?;
         let cannot = |why: String| Trouble::Store(format!("the audit can't be read: {why}"));
         let mut deeds = Vec::new();
         let months = self.journal.streams("audit/").map_err(|error| cannot(error.to_string()))?;

@@ -2,13 +2,14 @@
 //!
 //! Looking changes nothing and works beside an owner. Mending is for a data directory that nobody drives.
 
-use crate::base::actor::{Actor, Role};
+use crate::base::actor::Actor;
 use crate::base::ids::{Name, RunId};
 use crate::engine::group::{GroupEvent, Holder};
 use crate::engine::run::Run;
 use crate::runtime::index::group_stream;
 use crate::runtime::shelf::{BUNDLE, texts};
 use crate::runtime::{recover, retention};
+use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use crate::store::disk::{DiskJournal, Examination, SALVAGE, private_file, torn};
 use crate::store::{Batch, Guard, StreamId, codec};
@@ -67,7 +68,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the device says no, or the actor may not.
     pub fn doctor(&self, actor: &Actor, repair: bool) -> Result<Checkup, Trouble> {
-        self.admin(actor, "examine")?;
+        admin(actor, "examine")?;
         if repair && self.pump.is_some() {
             return Err(Trouble::Input(
                 "nothing is mended beneath an owner that drives runs: end it first, then `stepladder doctor --repair`"
@@ -109,14 +110,6 @@ impl Service {
 
     pub(super) fn disk(&self) -> Result<&DiskJournal, Trouble> {
         self.journal.directory().ok_or_else(|| Trouble::Store("these runs are in no data directory".into()))
-    }
-
-    pub(super) fn admin(&self, actor: &Actor, verb: &'static str) -> Result<(), Trouble> {
-        if actor.role >= Role::Admin {
-            return Ok(());
-        }
-        let what = "the data directory".into();
-        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what, least: Role::Admin })
     }
 
     fn journal_symptoms(

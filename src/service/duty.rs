@@ -5,6 +5,7 @@ use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::runtime::pump::Message;
 use crate::runtime::schedules::Armed;
+use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +67,7 @@ impl Service {
     /// # Errors
     /// [`Trouble::Serving`] from an owner that lasts itself; [`Trouble::Forbidden`].
     pub fn make_room(&self, actor: &Actor) -> Result<(), Trouble> {
-        self.admin(actor, "take over")?;
+        admin(actor, "take over")?;
         let duty = self.duty.as_ref().ok_or(Trouble::NoOwner)?;
         match duty.stay {
             Stay::Lasting => Err(Trouble::Serving { process: std::process::id(), since: duty.since }),

@@ -15,6 +15,7 @@ use crate::runtime::incidents::{Heard, Told, ladder, past};
 use crate::runtime::pump::{About, Message};
 use crate::runtime::shelf::BUNDLE;
 use crate::service::acts::Act;
+use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -163,7 +164,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, nobody drives incidents here, or something in it is not right.
     pub async fn open_incident(&self, actor: Actor, wish: OpenIncident) -> Result<Heard, Trouble> {
-        self.operator(&actor, "open", "an incident")?;
+        may(&actor, Role::Operator, "open", "an incident")?;
         let title = wish.title.trim().to_owned();
         if title.is_empty() {
             return Err(Trouble::Input("an incident has a title: say in a line what is wrong".into()));
@@ -172,8 +173,8 @@ impl Service {
             return Err(Trouble::Input(format!("the text of an incident has at most {MAX_TEXT} bytes")));
         }
         let live = self.newest_book()?;
-        self.knows_severity(&live.book, wish.severity.as_deref())?;
-        let owner = wish.owner.map(|owner| self.knows_person(&live.book, &owner)).transpose()?;
+        knows_severity(&live.book, wish.severity.as_deref())?;
+        let owner = wish.owner.map(|owner| knows_person(&live.book, &owner)).transpose()?;
         let key = wish.key.filter(|key| !key.is_empty()).unwrap_or_else(|| format!("hand/{}", slug(&title)));
         let trouble = Tale {
             key,
@@ -201,7 +202,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, there is no such incident, or it can't be done to it.
     pub async fn act(&self, actor: Actor, text: &str, act: Act, as_of: Option<u64>) -> Result<Heard, Trouble> {
-        self.operator(&actor, act.verb(), text)?;
+        may(&actor, Role::Operator, act.verb(), text)?;
         let id = self.find_incident(text)?;
         let input = self.input(actor, id, act, as_of)?;
         let (told, answer) = told();
@@ -214,8 +215,8 @@ impl Service {
         Ok(match act {
             Act::Acknowledge { who, note } => {
                 let who = match who {
-                    Some(who) => Some(self.knows_contact(&book, &who)?),
-                    None => self.knows_contact(&book, &actor.id).ok(),
+                    Some(who) => Some(knows_contact(&book, &who)?),
+                    None => knows_contact(&book, &actor.id).ok(),
                 };
                 Input::Acknowledge { actor, who, note, as_of }
             }
@@ -226,9 +227,9 @@ impl Service {
                 }
                 Input::Snooze { actor, until, reason }
             }
-            Act::Assign { to } => Input::Assign { actor, to: self.knows_person(&book, &to)? },
+            Act::Assign { to } => Input::Assign { actor, to: knows_person(&book, &to)? },
             Act::Severity { to, reason } => {
-                self.knows_severity(&book, Some(&to))?;
+                knows_severity(&book, Some(&to))?;
                 Input::Severity { actor, to, reason }
             }
             Act::Classify { kind } => Input::Classify { actor, kind },
@@ -244,14 +245,6 @@ impl Service {
         })
     }
 
-    pub(super) fn operator(&self, actor: &Actor, verb: &'static str, what: &str) -> Result<(), Trouble> {
-        let least = Role::Operator;
-        if actor.role >= least {
-            return Ok(());
-        }
-        Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what: what.to_owned(), least })
-    }
-
     /// The book as it counts now, pinned.
     pub(super) fn newest_book(&self) -> Result<Live, Trouble> {
         let journal = self.journal.as_ref();
@@ -265,35 +258,35 @@ impl Service {
         let digest = self.shelf.pin(journal, &now.texts, &book).map_err(store)?;
         Ok(Live { book, digest })
     }
+}
 
-    fn knows_severity(&self, book: &Book, severity: Option<&str>) -> Result<(), Trouble> {
-        let known: Vec<&str> = ladder(book).severities.keys().map(String::as_str).collect();
-        match severity {
-            Some(severity) if !known.contains(&severity) => Err(Trouble::Input(match known.as_slice() {
-                [] => format!("`{severity}` is no severity: {NO_LADDER}"),
-                known => format!("`{severity}` is no severity of escalation.yaml: it has {}", known.join(", ")),
-            })),
-            Some(_) | None => Ok(()),
-        }
+fn knows_severity(book: &Book, severity: Option<&str>) -> Result<(), Trouble> {
+    let known: Vec<&str> = ladder(book).severities.keys().map(String::as_str).collect();
+    match severity {
+        Some(severity) if !known.contains(&severity) => Err(Trouble::Input(match known.as_slice() {
+            [] => format!("`{severity}` is no severity: {NO_LADDER}"),
+            known => format!("`{severity}` is no severity of escalation.yaml: it has {}", known.join(", ")),
+        })),
+        Some(_) | None => Ok(()),
     }
+}
 
-    fn knows_contact(&self, book: &Book, name: &str) -> Result<Name, Trouble> {
-        let known = ladder(book).contacts.keys().find(|known| known.as_str() == name);
-        let all: Vec<&str> = ladder(book).contacts.keys().map(Name::as_str).collect();
-        let known = known.cloned();
-        known.ok_or_else(|| {
-            Trouble::Input(match all.as_slice() {
-                [] => format!("`{name}` is no contact: {NO_LADDER}"),
-                all => format!("`{name}` is no contact of escalation.yaml: it has {}", all.join(", ")),
-            })
+fn knows_contact(book: &Book, name: &str) -> Result<Name, Trouble> {
+    let known = ladder(book).contacts.keys().find(|known| known.as_str() == name);
+    let all: Vec<&str> = ladder(book).contacts.keys().map(Name::as_str).collect();
+    let known = known.cloned();
+    known.ok_or_else(|| {
+        Trouble::Input(match all.as_slice() {
+            [] => format!("`{name}` is no contact: {NO_LADDER}"),
+            all => format!("`{name}` is no contact of escalation.yaml: it has {}", all.join(", ")),
         })
-    }
+    })
+}
 
-    fn knows_person(&self, book: &Book, name: &str) -> Result<Name, Trouble> {
-        let name = name.strip_prefix("on_call.").unwrap_or(name);
-        let rotation = ladder(book).on_call.keys().find(|known| known.as_str() == name);
-        rotation.cloned().map_or_else(|| self.knows_contact(book, name), Ok)
-    }
+fn knows_person(book: &Book, name: &str) -> Result<Name, Trouble> {
+    let name = name.strip_prefix("on_call.").unwrap_or(name);
+    let rotation = ladder(book).on_call.keys().find(|known| known.as_str() == name);
+    rotation.cloned().map_or_else(|| knows_contact(book, name), Ok)
 }
 
 /// What a button of that verb says.

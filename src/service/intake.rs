@@ -19,6 +19,7 @@ use crate::schedule::decide::{Input, Obstacle};
 use crate::schedule::event::Instant;
 use crate::schedule::key::ScheduleId;
 use crate::schedule::nominal::Nominal;
+use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -122,10 +123,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when nobody waits for it, the actor may not, or it can't be kept.
     pub async fn heartbeat(&self, actor: &Actor, path: &str) -> Result<Vec<ScheduleId>, Trouble> {
-        if actor.role < Role::Operator {
-            let (id, what) = (actor.id.clone(), path.into());
-            return Err(Trouble::Forbidden { actor: id, role: actor.role, verb: "call", what, least: Role::Operator });
-        }
+        may(actor, Role::Operator, "call", path)?;
         let all = self.callable()?;
         let waits =
             |armed: &&Armed| armed.trigger().and_then(Trigger::heartbeat).is_some_and(|one| one.path.as_str() == path);

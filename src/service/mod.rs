@@ -62,7 +62,7 @@ pub use trouble::Trouble;
 pub use watcher::Watched;
 
 use crate::act::{Secrets, World};
-use crate::base::actor::{Actor, Role};
+use crate::base::actor::Actor;
 use crate::base::ids::RunId;
 use crate::engine::decide::Input;
 use crate::engine::run::Run;
@@ -75,6 +75,7 @@ use crate::runtime::pump::Message;
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
 use crate::runtime::tally::Tally;
+use crate::service::trouble::may;
 use crate::store::Journal;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -146,7 +147,7 @@ impl Service {
     /// [`Trouble`] when there is no such run, it has ended, or the actor may not.
     pub fn cancel(&self, run: RunId, actor: Actor, reason: &str) -> Result<(), Trouble> {
         let (runbook, state) = self.unfinished(run)?;
-        self.allow(&actor, runbook.allow.cancel, "cancel", &state)?;
+        may(&actor, runbook.allow.cancel, "cancel", state.started.runbook.as_str())?;
         self.send(Message::Input { run, input: Input::Cancel { actor, reason: reason.into() } })
     }
 
@@ -156,21 +157,8 @@ impl Service {
     /// As [`Self::cancel`].
     pub fn kill(&self, run: RunId, actor: &Actor) -> Result<(), Trouble> {
         let (runbook, state) = self.unfinished(run)?;
-        self.allow(actor, runbook.allow.cancel, "cancel", &state)?;
+        may(actor, runbook.allow.cancel, "cancel", state.started.runbook.as_str())?;
         self.send(Message::Kill { run })
-    }
-
-    fn allow(&self, actor: &Actor, least: Role, verb: &'static str, run: &Run) -> Result<(), Trouble> {
-        if actor.role >= least {
-            return Ok(());
-        }
-        Err(Trouble::Forbidden {
-            actor: actor.id.clone(),
-            role: actor.role,
-            verb,
-            what: run.started.runbook.to_string(),
-            least,
-        })
     }
 
     fn send(&self, message: Message) -> Result<(), Trouble> {

@@ -11,6 +11,7 @@ use crate::schedule::key::ScheduleId;
 use crate::schedule::spec::{Spec, specs};
 use crate::schedule::state::Schedule;
 use crate::schedule::timetable::Verdict;
+use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -111,11 +112,7 @@ impl Service {
             let hint = ": `stepladder schedule list` shows those with schedules".into();
             return Err(Trouble::NoRunbook { name: runbook.into(), hint });
         };
-        let least = found.allow.start;
-        if actor.role < least {
-            let (id, what) = (actor.id.clone(), runbook.into());
-            return Err(Trouble::Forbidden { actor: id, role: actor.role, verb, what, least });
-        }
+        may(actor, found.allow.start, verb, runbook)?;
         let known: Vec<ScheduleId> = specs(found, &book.settings).into_iter().map(|spec| spec.id).collect();
         let ids: Vec<ScheduleId> =
             known.iter().filter(|id| trigger.is_none_or(|trigger| id.trigger.as_str() == trigger)).cloned().collect();

@@ -1,11 +1,12 @@
 //! Silences as use cases: troubles with those labels tell nobody for a time.
 
-use crate::base::actor::Actor;
+use crate::base::actor::{Actor, Role};
 use crate::model::silence::{Silence, SilenceEvent};
 use crate::runtime::append::append;
 use crate::runtime::clock;
 use crate::runtime::incidents::silences::{Silences, fresh_id, silences_stream};
 use crate::runtime::pump::{About, Message};
+use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Guard, codec};
 use jiff::Timestamp;
@@ -34,7 +35,7 @@ impl Service {
         until: Timestamp,
         reason: String,
     ) -> Result<Silence, Trouble> {
-        self.operator(&actor, "silence", "incidents")?;
+        may(&actor, Role::Operator, "silence", "incidents")?;
         let now = clock::now();
         if matches.is_empty() {
             return Err(Trouble::Input(
@@ -58,7 +59,7 @@ impl Service {
     /// # Errors
     /// [`Trouble`] when the actor may not, or none of that id counts.
     pub fn end_silence(&self, actor: Actor, id: &str) -> Result<(), Trouble> {
-        self.operator(&actor, "silence", "incidents")?;
+        may(&actor, Role::Operator, "silence", "incidents")?;
         let now = clock::now();
         let all = Silences::read(self.journal.as_ref()).map_err(Trouble::Store)?;
         if !all.has(id, now) {

@@ -17,6 +17,7 @@ use crate::runtime::pump::Message;
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
 use crate::service::select::select;
+use crate::service::trouble::may;
 use crate::service::{BookNow, Service, Trouble};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,7 +63,7 @@ impl Service {
         };
         let runbook = find(&loaded, &wish.runbook)?;
         called(&loaded, &runbook)?;
-        self.may_start(&wish.actor, &runbook)?;
+        may(&wish.actor, runbook.allow.start, "start", runbook.name.as_str())?;
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
         if !wish.dry {
@@ -109,7 +110,7 @@ impl Service {
             return Err(Trouble::Input(format!("run `{}` has not ended; cancel it first or wait", old.started.run)));
         }
         let runbook = self.pinned(&old)?;
-        self.may_start(&actor, &runbook)?;
+        may(&actor, runbook.allow.start, "start", runbook.name.as_str())?;
         let now = (self.files)().map_err(Trouble::Book)?;
         self.has_space(now.loaded.book.settings.min_free)?;
         let now = clock::now();
@@ -184,20 +185,6 @@ impl Service {
         } else {
             Err(Trouble::Input(format!("{}; nothing was started", missing.join("; "))))
         }
-    }
-
-    fn may_start(&self, actor: &Actor, runbook: &Runbook) -> Result<(), Trouble> {
-        let least = runbook.allow.start;
-        if actor.role >= least {
-            return Ok(());
-        }
-        Err(Trouble::Forbidden {
-            actor: actor.id.clone(),
-            role: actor.role,
-            verb: "start",
-            what: runbook.name.to_string(),
-            least,
-        })
     }
 
     /// Tells who starts runs by the clock whether there is room for them.

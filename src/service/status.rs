@@ -5,6 +5,7 @@ use crate::base::ids::RunId;
 use crate::engine::run::RunPhase;
 use crate::runtime::accepted::{Accepted, Refused, Stand, Taken};
 use crate::runtime::shelf::Texts;
+use crate::service::trouble::may;
 use crate::service::{RUNNING, RunState, Runs, Service, Stay, Trouble};
 use crate::store::disk::DiskJournal;
 use jiff::Timestamp;
@@ -166,10 +167,7 @@ impl Service {
     }
 
     fn kept_book(&self, actor: &Actor, verb: &'static str) -> Result<&Arc<Accepted>, Trouble> {
-        if actor.role < Role::Operator {
-            let (id, what) = (actor.id.clone(), "the book".into());
-            return Err(Trouble::Forbidden { actor: id, role: actor.role, verb, what, least: Role::Operator });
-        }
+        may(actor, Role::Operator, verb, "the book")?;
         self.book.as_ref().ok_or(Trouble::NoDaemon)
     }
 }

@@ -1,6 +1,6 @@
 //! Why a use case can't be: sentences, split where a caller branches.
 
-use crate::base::actor::Role;
+use crate::base::actor::{Actor, Role};
 use crate::base::span::show_size;
 use jiff::Timestamp;
 
@@ -130,4 +130,17 @@ pub enum Trouble {
     /// The store said no.
     #[error("{0}")]
     Store(String),
+}
+
+/// That the actor is at least what that needs.
+pub(super) fn may(actor: &Actor, least: Role, verb: &'static str, what: &str) -> Result<(), Trouble> {
+    if actor.role >= least {
+        return Ok(());
+    }
+    Err(Trouble::Forbidden { actor: actor.id.clone(), role: actor.role, verb, what: what.to_owned(), least })
+}
+
+/// The same for what touches the data directory as a whole.
+pub(super) fn admin(actor: &Actor, verb: &'static str) -> Result<(), Trouble> {
+    may(actor, Role::Admin, verb, "the data directory")
 }

@@ -42,17 +42,16 @@ impl Service {
         };
         let Some(dead_man) = &settings.dead_man else { return (Watched::Nobody, None) };
         let every = Duration::from_millis(dead_man.every.millis()).max(LEAST);
-        let watched = match self.is_well().await {
-            Err(why) => Watched::Withheld(why),
-            Ok(()) => {
-                let sources = settings.secrets.clone();
-                let secrets = Secrets { sources, ..self.world.secrets.clone() };
-                let world =
-                    World { now: clock::now(), settings: Arc::clone(&settings), secrets, ..World::clone(&self.world) };
-                match channel::call_watcher(&dead_man.url, &world).await {
-                    Ok(()) => Watched::Called,
-                    Err(why) => Watched::Unreached(why),
-                }
+        let watched = if let Err(why) = self.is_well().await {
+            Watched::Withheld(why)
+        } else {
+            let sources = settings.secrets.clone();
+            let secrets = Secrets { sources, ..self.world.secrets.clone() };
+            let world =
+                World { now: clock::now(), settings: Arc::clone(&settings), secrets, ..World::clone(&self.world) };
+            match channel::call_watcher(&dead_man.url, &world).await {
+                Ok(()) => Watched::Called,
+                Err(why) => Watched::Unreached(why),
             }
         };
         self.tally.watched(match &watched {

@@ -19,6 +19,8 @@ const HEAD: &str = "{\"archive\":\"stepladder\",\"format\":1";
 const HASH: usize = 32;
 /// Bytes of events that are imported with one sync.
 const TOGETHER: usize = 256 * 1024;
+/// What stands before an event in JSON.
+const EVENT: &[u8] = b",\"event\":";
 
 /// What went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,7 +90,9 @@ pub fn export(journal: &dyn Journal, out: &mut dyn Write) -> Result<(Counts, Vec
     let streams = journal.streams("")?;
     for (stream, _) in &streams {
         if let Ok(events) = journal.read(stream, 0) {
-            events.iter().for_each(|event| super::digests_in(event, &mut digests));
+            for event in &events {
+                super::digests_in(event, &mut digests);
+            }
         }
     }
     for digest in digests {
@@ -236,7 +240,6 @@ fn line_of(content: &[u8]) -> Result<Line, String> {
     }
     let version = fields.version.ok_or("its event has no version")?;
     // Byte for byte as it was stored: an event in JSON is cut out, not read and written again.
-    const EVENT: &[u8] = b",\"event\":";
     let event = content.windows(EVENT.len()).position(|window| window == EVENT);
     let event = event.filter(|_| fields.hex.is_none()).map(|at| content[at + EVENT.len()..].to_vec());
     Ok(Line::Event(stream, version, event.map_or_else(bytes, Ok)?))

@@ -203,7 +203,9 @@ pub trait Journal: Send + Sync {
     /// Appends batches of one moment, for a caller who has nothing to do but wait for them: a single one
     /// may be made durable in the caller's own thread before this returns, so that nobody has to be woken.
     fn append_here(&self, batches: Vec<(Batch, Done)>) {
-        batches.into_iter().for_each(|(batch, done)| self.append(batch, done));
+        for (batch, done) in batches {
+            self.append(batch, done);
+        }
     }
 
     /// The epoch under which this journal is held, for [`Guard::Lease`]; each opening has a higher one.

@@ -35,7 +35,7 @@ fn only(text: &str) -> String {
 }
 
 fn is_file(name: &str) -> bool {
-    !name.contains(' ') && name.ends_with(".yaml")
+    !name.contains(' ') && Path::new(name).extension().is_some_and(|it| it == "yaml")
 }
 
 /// The book of those files as `check` finds it at one instant: some findings are about the time to come.

@@ -106,7 +106,9 @@ impl Readings {
         let second = |at: i64| (at, at + i64::from(zone.to_offset(Timestamp::from_second(at).unwrap()).seconds()));
         let all: Vec<(i64, i64)> = (start..start + 2 * 86_400).map(second).collect();
         let mut shown: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-        all.iter().for_each(|(at, local)| shown.entry(*local).or_default().push(*at));
+        for (at, local) in &all {
+            shown.entry(*local).or_default().push(*at);
+        }
         Self { all, shown }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn blocks(page: &str) -> Vec<(String, usize, String)> {
                 found.push((heading.clone(), *start, std::mem::take(text)));
                 open = None;
             }
-            (Some((_, text)), line) => *text += &format!("{line}\n"),
+            (Some((_, text)), line) => text.extend([line, "\n"]),
             (None, "```yaml") => open = Some((number + 2, String::new())),
             (None, line) if line.starts_with('#') => line.trim_start_matches('#').trim().clone_into(&mut heading),
             (None, _) => {}
@@ -118,7 +118,7 @@ fn parts(block: &str) -> Vec<(String, String)> {
     for line in block.lines() {
         match (file_of(line), found.last_mut()) {
             (Some(file), _) => found.push((file.to_owned(), String::new())),
-            (None, Some((_, text))) => *text += &format!("{line}\n"),
+            (None, Some((_, text))) => text.extend([line, "\n"]),
             (None, None) => {}
         }
     }

@@ -4,6 +4,7 @@ use crate::owner::{Home, kill, text};
 use crate::serve::Daemon;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -46,8 +47,8 @@ impl Site {
         let daemon = Daemon::started(&home, child);
         let port = || {
             let log = fs::read_to_string(home.path("log")).ok()?;
-            let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            lines.filter_map(|line| line["address"].as_str()?.rsplit(':').next()?.parse().ok()).next()
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.find_map(|line| line["address"].as_str()?.rsplit(':').next()?.parse().ok())
         };
         home.until("HTTP is served", || port().is_some());
         let port = port().unwrap();
@@ -76,9 +77,11 @@ impl Site {
     pub(crate) fn with(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = format!("{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| *name == "host") {
-            request += &format!("host: 127.0.0.1:{}\r\n", self.port);
+            let _ = write!(request, "host: 127.0.0.1:{}\r\n", self.port);
         }
-        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
+        for (name, value) in headers {
+            let _ = write!(request, "{name}: {value}\r\n");
+        }
         self.send(&format!("{request}\r\n{body}"))
     }
 

@@ -147,7 +147,9 @@ fn expression(text: &str) {
         Ok(expr) => {
             expr.reads().iter().for_each(|read| inside(text, read.offset, read.offset + read.len));
             let found = expr.check(&Types::new(), &Type::Any);
-            found.iter().for_each(|found| inside(text, found.offset, found.offset + found.len));
+            for found in &found {
+                inside(text, found.offset, found.offset + found.len);
+            }
             let scope = serde_json::from_str(r#"{"inputs":{"n":1,"t":"x","l":[1,{"a":2}]},"level":"ok"}"#).unwrap();
             drop(expr.eval(&Scope(scope)));
         }
@@ -160,7 +162,9 @@ fn template(text: &str, value: &str, landing: Landing) {
         Ok(template) => {
             template.reads().iter().for_each(|read| inside(text, read.offset, read.offset + read.len));
             let found = template.check(&Types::new());
-            found.iter().for_each(|found| inside(text, found.offset, found.offset + found.len));
+            for found in &found {
+                inside(text, found.offset, found.offset + found.len);
+            }
             let mut scope = Scope::default();
             scope.0.insert("x".into(), value.into());
             scope.0.insert("l".into(), vec![value, value].into());
@@ -219,7 +223,9 @@ fn expressions_of_noise_are_compiled_and_evaluated() {
         "!(failed || inputs.n in 1..5)",
     ];
     let mut dice = Dice(2);
-    seeds.iter().for_each(|text| expression(text));
+    for text in &seeds {
+        expression(text);
+    }
     for _ in 0..20_000 {
         let (text, other) = (seeds[dice.below(seeds.len())], seeds[dice.below(seeds.len())]);
         expression(&bent(text, other, &mut dice));

@@ -80,7 +80,11 @@ fn each_rule_gives_the_graph_beside_it() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
         // A fixture of several files is a whole book: `check` holds those to no finding at all.
-        if text.lines().next().is_some_and(|line| line.starts_with("# ") && line.ends_with(".yaml")) {
+        if text
+            .lines()
+            .next()
+            .is_some_and(|line| line.starts_with("# ") && Path::new(line).extension().is_some_and(|it| it == "yaml"))
+        {
             continue;
         }
         let loaded = read(&name, &text);

@@ -60,7 +60,8 @@ impl Home {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("waited in vain until {what}");
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        panic!("waited in vain until {what}; its log:\n{log}");
     }
 
     pub(crate) fn lines(&self, name: &str) -> usize {

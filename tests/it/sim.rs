@@ -191,7 +191,9 @@ impl Sim {
             }
             let calls = std::mem::take(&mut *self.calls.lock().unwrap());
             let idle = calls.is_empty();
-            calls.into_iter().for_each(|call| self.call(call));
+            for call in calls {
+                self.call(call);
+            }
             match self.inbox.try_recv() {
                 Ok(message) => assert_eq!(self.pump.take(message), Next::Go, "the pump must not end by itself"),
                 Err(_) if idle => return,

@@ -3,12 +3,11 @@
 //! Knows nothing of runbooks or of this project; it is what a team's own voice system would look
 //! like from outside.
 
-mod faults;
+pub(crate) mod faults;
 mod health;
 mod redis;
 mod server;
 mod traffic;
 mod work;
 
-pub(crate) use faults::Fault;
 pub(crate) use server::{Config, start};

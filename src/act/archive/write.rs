@@ -29,7 +29,6 @@ pub(in crate::act) struct Part {
 /// What was written and read back.
 #[derive(Debug)]
 pub(in crate::act) struct Written {
-    pub(in crate::act) manifest: Manifest,
     pub(in crate::act) bytes: u64,
     /// Of the archive itself.
     pub(in crate::act) sum: Digest,
@@ -100,7 +99,7 @@ pub(in crate::act) fn write(
         return Err(io::Error::other("the archive can't be read back as it was written: is the disk good?"));
     }
     let (sum, bytes) = pack::sum(&mut draft.reopen()?, halt)?;
-    Ok(Written { manifest, bytes, sum })
+    Ok(Written { bytes, sum })
 }
 
 fn encryptor(recipients: &[String], own: &Identity) -> io::Result<age::Encryptor> {

@@ -1,4 +1,4 @@
-//! Copies of `SQLite` databases while they are in use, made by `SQLite` itself, and whether one is whole.
+//! Copies of SQLite databases while they are in use, made by SQLite itself, and whether one is whole.
 
 use crate::act::door::{Door, Found};
 use crate::act::roots::Halt;
@@ -36,7 +36,7 @@ pub(in crate::act) fn companion(path: &Path, which: &str) -> PathBuf {
 
 /// Copies a database below a root into a file that is there already, and checks the copy.
 ///
-/// `SQLite` takes paths, not descriptors. It follows no link; that it opened the file that was found is asked
+/// SQLite takes paths, not descriptors. It follows no link; that it opened the file that was found is asked
 /// before and after.
 pub(in crate::act) fn copy((door, root, found): (&Door, &Path, &Found), into: &Path, halt: &Halt) -> io::Result<()> {
     let shown = found.shown();

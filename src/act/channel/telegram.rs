@@ -20,7 +20,7 @@ const TEXT: usize = 4_000;
 /// Bytes of what a button sends back.
 const TOKEN: usize = 64;
 /// Between two looks where something is wrong: at first, and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How long one look for replies lasts.
 const LOOK: Duration = Duration::from_secs(50);
 
@@ -140,7 +140,9 @@ pub async fn listen(
     loop {
         let wait = match poll(channel, offset, world).await {
             Ok((replies, next)) => {
-                replies.into_iter().for_each(|reply| hear(Ok(reply)));
+                for reply in replies {
+                    hear(Ok(reply));
+                }
                 (offset, pause) = (next, PAUSE.0);
                 continue;
             }

@@ -6,6 +6,7 @@ use crate::act::files::{Action, Order};
 use crate::base::limits::MAX_LISTED;
 use crate::base::span::show_size;
 use crate::base::value::{Value, json};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Characters of names in a sentence.
@@ -125,9 +126,10 @@ impl Tally {
         let done = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
         let would = if dry { "would have " } else { "" };
         let fit = format!("{} below `{}`", files(self.matched), order.root);
-        let mut text = match counts.is_empty() {
-            true => format!("nothing to do: of {fit} none is chosen{left}"),
-            false => format!("{would}{done} of {fit}{freed}{left}"),
+        let mut text = if counts.is_empty() {
+            format!("nothing to do: of {fit} none is chosen{left}")
+        } else {
+            format!("{would}{done} of {fit}{freed}{left}")
         };
         if dry && !self.rows.is_empty() {
             text.push_str(": ");
@@ -144,7 +146,7 @@ impl Tally {
             let did = if several { format!("{} ", row.did) } else { String::new() };
             let name = format!("{did}{}{to}", row.found.shown());
             if text.len() + name.len() > NAMED {
-                text.push_str(&format!(", and {} more", self.rows.len() - number));
+                let _ = write!(text, ", and {} more", self.rows.len() - number);
                 break;
             }
             if number > 0 {

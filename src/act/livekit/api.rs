@@ -13,7 +13,7 @@ use reqwest::{Method, Url};
 use std::time::Duration;
 
 /// How long the token of a call is valid.
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 /// The server, and what asking it took so far.
 pub(super) struct Api<'a> {

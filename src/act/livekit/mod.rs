@@ -20,8 +20,8 @@ mod token;
 const LISTED: usize = 200;
 
 /// How long a token is valid where nothing is said, and at most.
-const TTL: Duration = Duration::from_secs(600);
-const LONGEST_TTL: Duration = Duration::from_secs(86_400);
+const TTL: Duration = Duration::from_mins(10);
+const LONGEST_TTL: Duration = Duration::from_hours(24);
 
 /// What was found; what is not filled in says nothing.
 #[derive(Default)]

@@ -125,9 +125,10 @@ struct Hs256(hmac::Key);
 
 impl Hs256 {
     fn of(algorithm: Algorithm, secret: &[u8]) -> JwtResult<Self> {
-        match algorithm == Algorithm::HS256 {
-            true => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret))),
-            false => Err(new_error(ErrorKind::UnsupportedAlgorithm)),
+        if algorithm == Algorithm::HS256 {
+            Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret)))
+        } else {
+            Err(new_error(ErrorKind::UnsupportedAlgorithm))
         }
     }
 }
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn a_token_is_good_from_a_little_before_until_its_end() {
         let claims = Map::from_iter([("sub".to_owned(), json!("probe"))]);
-        let token = keys().sign(claims, at(1_000_000), Duration::from_secs(600)).expect("signed");
+        let token = keys().sign(claims, at(1_000_000), Duration::from_mins(10)).expect("signed");
         let looked = keys().look(&token, at(1_000_100));
         assert_eq!((looked.reason, looked.seconds_left), (None, 500));
         assert_eq!(looked.claims.and_then(|claims| claims.get("sub").cloned()), Some(json!("probe")));
@@ -195,14 +196,14 @@ mod tests {
 
     #[test]
     fn what_is_no_token_of_ours_says_why() {
-        let good = keys().sign(Map::new(), at(1_000_000), Duration::from_secs(60)).expect("signed");
+        let good = keys().sign(Map::new(), at(1_000_000), Duration::from_mins(1)).expect("signed");
         let (head, tail) = good.rsplit_once('.').expect("three parts");
         let other = Keys::new("otherkey".into(), "a secret of the tests").expect("keys");
-        let foreign = other.sign(Map::new(), at(1_000_000), Duration::from_secs(60)).expect("signed");
+        let foreign = other.sign(Map::new(), at(1_000_000), Duration::from_mins(1)).expect("signed");
         let wrong = Keys::new("devkey".into(), "another").expect("keys").sign(
             Map::new(),
             at(1_000_000),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         );
         // {"alg":"none","typ":"JWT"}
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", head.split('.').nth(1).expect("claims"));

@@ -29,12 +29,12 @@ pub struct Seal {
 /// A key and what it is called in sealed texts.
 struct Key {
     id: String,
-    key: LessSafeKey,
+    cipher: LessSafeKey,
     mac: hmac::Key,
 }
 
 /// Bytes of a signature.
-pub const SIGNATURE: usize = 16;
+pub(super) const SIGNATURE: usize = 16;
 
 impl Seal {
     /// The seal of that data directory.
@@ -56,7 +56,7 @@ impl Seal {
         SystemRandom::new().fill(&mut nonce).map_err(|_| "the system gives no random numbers".to_owned())?;
         let mut bytes = value.as_bytes().to_vec();
         let sealed =
-            key.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(PURPOSE), &mut bytes);
+            key.cipher.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(PURPOSE), &mut bytes);
         sealed.map_err(|_| "the value could not be sealed".to_owned())?;
         Ok(format!("{}:{}{}", key.id, hex(&nonce), hex(&bytes)))
     }
@@ -84,7 +84,7 @@ impl Seal {
         let (nonce, sealed) = bytes.split_at(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut sealed = sealed.to_vec();
-        let opened = key.key.open_in_place(nonce, Aad::from(PURPOSE), &mut sealed).map_err(|_| damaged())?;
+        let opened = key.cipher.open_in_place(nonce, Aad::from(PURPOSE), &mut sealed).map_err(|_| damaged())?;
         String::from_utf8(opened.to_vec()).map_err(|_| damaged())
     }
 
@@ -163,7 +163,7 @@ fn key(bytes: &[u8]) -> Result<Key, String> {
     let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| "the key file holds no key".to_owned())?;
     let id = Digest::of_parts(&[b"key id", bytes]).to_string()[..16].to_owned();
     let mac = Digest::of_parts(&[b"stepladder: a link", bytes]);
-    Ok(Key { id, key: LessSafeKey::new(key), mac: hmac::Key::new(hmac::HMAC_SHA256, mac.to_string().as_bytes()) })
+    Ok(Key { id, cipher: LessSafeKey::new(key), mac: hmac::Key::new(hmac::HMAC_SHA256, mac.to_string().as_bytes()) })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -79,7 +79,7 @@ struct Patience {
 impl Patience {
     /// A little less than the step may take, so that it can say how it was.
     fn of(timeout: Option<Duration>) -> Self {
-        let whole = timeout.map(|timeout| timeout - timeout / 20);
+        let whole = timeout.map(|timeout| timeout.saturating_sub(timeout / 20));
         Self { until: whole.map(|whole| Instant::now() + whole), whole: whole.unwrap_or_default() }
     }
 
@@ -111,7 +111,7 @@ pub(super) async fn perform(args: &Args, timeout: Option<Duration>, rehearsal: b
     }
     let (manager, before) = asked?;
     if order.action == Action::Status {
-        return judged(args, &order, &before, output(&before, false, before.in_words()));
+        return judged(args, &order, &before, output(&before, false, &before.in_words()));
     }
     order.possible(&before).map_err(|why| Failure::lasting(FailureKind::Missing, why))?;
     order.change(&manager, patience).await?;
@@ -120,11 +120,12 @@ pub(super) async fn perform(args: &Args, timeout: Option<Duration>, rehearsal: b
     let once = order.action == Action::Start && after.is_down();
     let again = matches!(order.action, Action::Restart | Action::Reload);
     let changed = once || again || before.identity() != after.identity();
-    let did = match changed {
-        true => format!("{} was {}; it is {}", order.name, order.action.words().1, after.state()),
-        false => format!("{} was {} already", order.name, after.state()),
+    let did = if changed {
+        format!("{} was {}; it is {}", order.name, order.action.words().1, after.state())
+    } else {
+        format!("{} was {} already", order.name, after.state())
     };
-    judged(args, &order, &after, output(&after, changed, did))
+    judged(args, &order, &after, output(&after, changed, &did))
 }
 
 impl Order {
@@ -156,7 +157,7 @@ impl Order {
                 format!("{would}, which would fail now: {why}")
             }
         };
-        let mut output = output(&unit, false, summary);
+        let mut output = output(&unit, false, &summary);
         output["dry"] = Value::Bool(true);
         let mut verdict = Verdict::default();
         if let Some(why) = problem {
@@ -272,7 +273,7 @@ impl Order {
     }
 }
 
-fn output(unit: &Unit, changed: bool, summary: String) -> Value {
+fn output(unit: &Unit, changed: bool, summary: &str) -> Value {
     json!({
         "unit": unit.name,
         "description": unit.description,

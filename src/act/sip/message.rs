@@ -125,9 +125,10 @@ impl Talk {
             |why: &str| Failure::lasting(FailureKind::Status, format!("{subject}: {}, {why}", answer.in_words()));
         let (challenges, others) = challenges(answer);
         if challenges.is_empty() {
-            return Err(match others.is_empty() {
-                true => unspoken("and does not say how"),
-                false => unspoken(&format!("by a way of signing that is not spoken here: {}", others.join(", "))),
+            return Err(if others.is_empty() {
+                unspoken("and does not say how")
+            } else {
+                unspoken(&format!("by a way of signing that is not spoken here: {}", others.join(", ")))
             });
         }
         let stale = |(_, challenge): &(Name, AuthChallenge)| match challenge {

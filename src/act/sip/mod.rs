@@ -81,7 +81,7 @@ pub(super) async fn perform(args: &Args, world: &World, timeout: Option<Duration
 
 /// How long an answer is waited for: a little less than the step may take, so that it can say how it was.
 fn patience(timeout: Option<Duration>) -> Duration {
-    timeout.map_or(LONGEST, |timeout| (timeout - timeout / 20).min(LONGEST))
+    timeout.map_or(LONGEST, |timeout| timeout.saturating_sub(timeout / 20).min(LONGEST))
 }
 
 /// Asks until there is a final answer that asks for no credentials we have.
@@ -136,9 +136,12 @@ fn judged(args: &Args, subject: &str, answer: &Answer, (took, output): (Duration
         }
         let known = |want: &String| allowed.iter().any(|method| method.eq_ignore_ascii_case(want));
         let absent = entry.texts("allow").into_iter().filter(|want| !known(want));
-        problems.extend(absent.map(|want| match allowed.is_empty() {
-            true => format!("it says nothing of what it allows, expected `{want}`"),
-            false => format!("it does not allow `{want}`, only {}", allowed.join(", ")),
+        problems.extend(absent.map(|want| {
+            if allowed.is_empty() {
+                format!("it says nothing of what it allows, expected `{want}`")
+            } else {
+                format!("it does not allow `{want}`, only {}", allowed.join(", "))
+            }
         }));
         Ok(problems)
     })?;
@@ -156,5 +159,5 @@ fn judged(args: &Args, subject: &str, answer: &Answer, (took, output): (Duration
     // Busy, too many, not just now: these pass.
     let lasting = matches!(answer.code, 400..500 | 600..) && !matches!(answer.code, 408 | 429 | 480 | 486 | 491 | 600);
     let retry_after = answer.retry_after();
-    Err(Failure { output, lasting, retry_after, ..Failure::new(FailureKind::Status, message) })
+    Err(Failure { output, retry_after, lasting, ..Failure::new(FailureKind::Status, message) })
 }

@@ -1,4 +1,4 @@
-//! `sql`: one statement on `SQLite` or `PostgreSQL`, and what is expected of its rows.
+//! `sql`: one statement on SQLite or PostgreSQL, and what is expected of its rows.
 
 mod pg_type;
 mod postgres;

@@ -1,4 +1,4 @@
-//! `SQLite`: the file opened for reading only, unless the statement may change something.
+//! SQLite: the file opened for reading only, unless the statement may change something.
 
 use crate::act::sql::{Rows, Statement, positional};
 use crate::base::value::{Value, json};

@@ -8,6 +8,7 @@ use crate::api::wire::{
     SilenceRow,
 };
 use crate::base::actor::Actor;
+use crate::base::value::Value;
 use crate::runtime::incidents::Heard;
 use crate::service::{Act, Offer, OpenIncident, Posted};
 
@@ -98,7 +99,7 @@ impl Desk {
         let channels = self.service.world.settings.channels.iter();
         let listens = |(name, param): (&crate::base::ids::Name, &crate::model::param::Param)| {
             let telegram = param.get("telegram")?;
-            let wanted = telegram.get("listen").and_then(|listen| listen.value()).and_then(|value| value.as_bool());
+            let wanted = telegram.get("listen").and_then(|listen| listen.value()).and_then(Value::as_bool);
             (wanted == Some(true)).then(|| name.to_string())
         };
         let all: Vec<_> = channels.filter_map(listens).map(|name| listen_at(self.clone(), name)).collect();
@@ -132,7 +133,7 @@ impl Desk {
 }
 
 /// The verbs there are, as the last part of a path.
-pub const VERBS: &[&str] =
+pub(super) const VERBS: &[&str] =
     &["ack", "unack", "snooze", "assign", "severity", "classify", "escalate", "note", "duty", "resolve"];
 
 fn act(verb: &str, asked: ActRequest) -> Result<Act, Problem> {

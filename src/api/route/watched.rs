@@ -27,12 +27,11 @@ pub(super) fn routes() -> Router<Desk> {
 
 /// The runs are driven.
 async fn readyz(State(desk): State<Desk>) -> Answered {
-    match tokio::time::timeout(PATIENCE, desk.beats()).await {
-        Ok(true) => Ok("ok\n".into_response()),
-        Ok(false) | Err(_) => {
-            let detail = "the thread that drives the runs does not answer";
-            Err(Problem::new(503, "not-ready", "not ready", detail))
-        }
+    if tokio::time::timeout(PATIENCE, desk.beats()).await == Ok(true) {
+        Ok("ok\n".into_response())
+    } else {
+        let detail = "the thread that drives the runs does not answer";
+        Err(Problem::new(503, "not-ready", "not ready", detail))
     }
 }
 

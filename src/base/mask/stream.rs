@@ -154,7 +154,7 @@ mod tests {
         let mut seen = Vec::new();
         masker.push(b"password? s3", &mut |part| seen.extend_from_slice(part));
         assert_eq!(seen, b"password? ", "what can be no secret comes out at once");
-        masker.push(&[b's'; 100_000], &mut |_| {});
+        masker.push(&vec![b's'; 100_000], &mut |_| {});
         assert!(masker.held.len() < "s3cret".len(), "never more than the longest less one");
     }
 }

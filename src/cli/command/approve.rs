@@ -103,7 +103,9 @@ fn shown(row: &ApprovalRow, now: Timestamp) -> String {
         let needed = if field.default.is_null() { ", needed" } else { "" };
         let _ = writeln!(text, "  --field {}=… ({}{needed}{what})", field.name, field.ty);
     }
-    row.problems.iter().for_each(|problem| drop(writeln!(text, "  {problem}")));
+    for problem in &row.problems {
+        let _ = writeln!(text, "  {problem}");
+    }
     let _ = match &row.why_not {
         None => writeln!(text, "  stepladder approve {run} {0}, stepladder reject {run} {0}", row.place),
         Some(why) if row.may_override => writeln!(text, "  not you: {why}; `--override` decides all the same"),

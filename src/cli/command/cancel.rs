@@ -42,7 +42,7 @@ async fn ask(door: &Door, args: &Cancel) -> Result<Exit, Trouble> {
 async fn see_to_its_end(door: &Door, run: &str) -> Result<Option<String>, Trouble> {
     let mut interrupts = Interrupts::listen()?;
     let mut view = View::new(door.run(run).await?.outline);
-    let mut events = door.events(run).await?;
+    let mut events = door.events(run);
     loop {
         tokio::select! {
             event = events.recv() => match event {

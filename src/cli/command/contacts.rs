@@ -11,7 +11,7 @@ use crate::cli::table::{Cell, table};
 use crate::cli::trouble::Trouble;
 use crate::cli::view::Tone;
 use crate::cli::{ask, output};
-use crate::model::channel::Recipient;
+use crate::model::channel::{Provider, Recipient};
 use crate::model::message::{Address, Message, Sent};
 use crate::runtime::clock;
 use serde_json::json;
@@ -105,7 +105,7 @@ fn ways(world: &World, who: Option<&str>) -> Result<Vec<Way>, Trouble> {
             (None, None) => {
                 let channel = known(world, text)?;
                 let mut ways: Vec<Way> = everybody().into_iter().filter(|way| way.to.channel == channel).collect();
-                let provider = channel::provider(channel.as_str(), world).map(|provider| provider.recipient());
+                let provider = channel::provider(channel.as_str(), world).map(Provider::recipient);
                 if provider == Some(Recipient::Possible) {
                     ways.insert(0, Way { who: String::new(), to: Address { channel, to: String::new() } });
                 }

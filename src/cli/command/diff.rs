@@ -28,9 +28,8 @@ fn differences(counts: &BTreeMap<String, String>, files: &BTreeMap<String, Strin
     differ
         .map(|name| {
             let (old, new) = (text(counts, name), text(files, name));
-            let head = |of: &BTreeMap<String, String>, side: &str| match of.contains_key(name) {
-                true => format!("{side}/{name}"),
-                false => "/dev/null".to_owned(),
+            let head = |of: &BTreeMap<String, String>, side: &str| {
+                if of.contains_key(name) { format!("{side}/{name}") } else { "/dev/null".to_owned() }
             };
             let (before, after) = (head(counts, "counts"), head(files, "files"));
             TextDiff::from_lines(&old, &new).unified_diff().header(&before, &after).to_string()

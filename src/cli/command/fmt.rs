@@ -48,7 +48,7 @@ fn files(args: &Fmt, settings: &Settings) -> Result<Vec<PathBuf>, Trouble> {
     let book = settings.book()?;
     Ok(shelf::files(&book)?
         .into_iter()
-        .filter(|(name, _)| !name.ends_with(".ics"))
+        .filter(|(name, _)| Path::new(name).extension().is_none_or(|end| end != "ics"))
         .map(|(name, _)| book.join(name))
         .collect())
 }

@@ -165,7 +165,7 @@ fn asked(run: &str, attempt: &Attempt, stream: OutputStream, from: i64) -> Outpu
 /// Prints what comes until the run ends.
 async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> Result<Exit, Trouble> {
     let mut interrupts = Interrupts::listen()?;
-    let mut events = door.events(run).await?;
+    let mut events = door.events(run);
     let mut seen = Vec::new();
     let mut read: BTreeMap<(String, u32, OutputStream), i64> = BTreeMap::new();
     let mut open = true;
@@ -203,6 +203,7 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
 }
 
 /// Prints stretches of output, each place and stream under its own head.
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 struct Printer {
     json: bool,
     /// Whether a terminal reads, which output of steps must not steer.

@@ -91,7 +91,9 @@ pub fn broken(files: &[BrokenFile]) -> String {
     for file in files {
         let what = if file.kept { "its last good text counts" } else { "it does not count" };
         let _ = writeln!(text, "  {} does not pass its checks, since {:.0}: {what}", file.file, file.since);
-        file.findings.iter().for_each(|line| drop(writeln!(text, "    {line}")));
+        for line in &file.findings {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     text
 }

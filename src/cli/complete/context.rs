@@ -119,7 +119,7 @@ impl Context {
     }
 
     /// Codes, kinds of steps and keys.
-    pub(super) fn topics(&self, _: &str) -> Vec<Found> {
+    pub(super) fn topics(_: &Self, _: &str) -> Vec<Found> {
         let codes = Code::ALL.iter().map(|code| Found { word: code.as_str().into(), help: code.title().into() });
         let kinds = Kind::ALL.iter().map(|kind| Found { word: kind.name().into(), help: "a kind of step".into() });
         let manual = manual::manual();
@@ -132,7 +132,7 @@ impl Context {
     }
 
     /// Names of schemas.
-    pub(super) fn schemas(&self, _: &str) -> Vec<Found> {
+    pub(super) fn schemas(_: &Self, _: &str) -> Vec<Found> {
         schema::names().into_iter().map(|name| Found { word: name.into(), help: String::new() }).collect()
     }
 

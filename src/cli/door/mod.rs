@@ -155,15 +155,12 @@ impl Door {
         asked!(self, desk => desk.retry(self.actor(), &request).await, client => client.retry(&request).await)
     }
 
-    /// Everything that happened in a run and everything that will.
-    ///
-    /// # Errors
-    /// When there is no such run.
-    pub async fn events(&self, run: &str) -> Result<Events, Trouble> {
+    /// Everything that happened in a run and everything that will; where there is no such run, that.
+    pub fn events(&self, run: &str) -> Events {
         let (sender, events) = channel(EVENTS);
         let (door, run) = (self.clone(), run.to_owned());
         tokio::spawn(async move { door.pass_on(&run, &sender).await });
-        Ok(events)
+        events
     }
 
     /// Passes events on, over any number of owners, until the run has ended or nobody listens.

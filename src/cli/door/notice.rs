@@ -37,6 +37,10 @@ impl Notice {
 
     fn on(dirs: Box<dyn Fn() -> Vec<PathBuf> + Send + Sync>) -> Option<Self> {
         let ear = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
+        #[expect(
+            deprecated,
+            reason = "`register` is unsafe for the sake of descriptors that others close; this one is owned"
+        )]
         let notice = Self { ear: AsyncFd::new(ear).ok()?, dirs };
         notice.listen().then_some(notice)
     }

@@ -114,9 +114,10 @@ async fn heed(
 
 /// Tells who watches that the runs are driven: only the thread that drives them can say so.
 async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
-    match timeout(patience, desk.beats()).await {
-        Ok(true) => manager.tell("WATCHDOG=1"),
-        Ok(false) | Err(_) => tracing::error!("the thread that drives the runs does not answer"),
+    if timeout(patience, desk.beats()).await == Ok(true) {
+        manager.tell("WATCHDOG=1");
+    } else {
+        tracing::error!("the thread that drives the runs does not answer");
     }
 }
 

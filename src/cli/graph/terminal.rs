@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 pub fn terminal(sheet: &Sheet, style: Style) -> String {
     let mut text = format!("{}\n", sheet.title);
     for (word, plot) in &sheet.sections {
-        text.push_str(&if *word == "steps" { "\n".to_owned() } else { format!("\n{word}\n") });
+        let _ = if *word == "steps" { writeln!(text) } else { writeln!(text, "\n{word}") };
         draw(plot, "  ", style, &mut text);
     }
     text
@@ -40,7 +40,9 @@ fn draw(plot: &Plot, indent: &str, style: Style, text: &mut String) {
                 let _ = writeln!(text, "{}", format!("{head}{title}").trim_end());
                 let rest = format!("{indent}    [{}]", notes.join("; "));
                 let folded = Line::new(&rest, Tone::Plain).fold(style.width, indent.len() + 5);
-                folded.iter().for_each(|line| text.push_str(&format!("{}\n", line.text(style))));
+                for line in &folded {
+                    let _ = writeln!(text, "{}", line.text(style));
+                }
             }
             for (word, inner) in &node.inner {
                 if *word != "steps" {

@@ -5,6 +5,7 @@ use super::coverage::what;
 use crate::base::value::{Map, Value, json};
 use crate::model::test::Subject;
 use crate::service::trial::{Branch, Covered, Line, Miss, Tried, Verdict};
+use std::fmt::Write as _;
 
 /// The lines.
 #[must_use]
@@ -23,7 +24,7 @@ pub fn lines(session: &Session, coverage: bool) -> String {
         let rows: Vec<Value> = session.covered.iter().map(|covered| of_runbook(session, covered)).collect();
         summary["coverage"] = json!({ "percent": session.percent(), "runbooks": rows });
     }
-    text.push_str(&format!("{summary}\n"));
+    let _ = writeln!(text, "{summary}");
     text
 }
 

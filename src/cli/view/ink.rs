@@ -1,6 +1,7 @@
 //! Lines of text with tones: colours where they are wanted, cut or folded where the terminal ends.
 
 use crate::diagnostic::render::Style;
+use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// What a piece of text means, which decides its colour.
@@ -90,10 +91,10 @@ impl Line {
     pub fn text(&self, style: Style) -> String {
         let mut out = String::new();
         for (text, tone) in &self.pieces {
-            match tone.code().filter(|_| style.color) {
-                Some(code) => out.push_str(&format!("\x1b[{code}m{text}\x1b[0m")),
-                None => out.push_str(text),
-            }
+            let _ = match tone.code().filter(|_| style.color) {
+                Some(code) => write!(out, "\x1b[{code}m{text}\x1b[0m"),
+                None => write!(out, "{text}"),
+            };
         }
         out.trim_end().to_owned()
     }

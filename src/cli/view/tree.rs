@@ -38,7 +38,9 @@ impl View {
     #[must_use]
     pub fn render(&self, height: usize, style: Style, now: Timestamp, tails: &Tails) -> Vec<Line> {
         let mut rows = self.rows(style, now, tails);
-        rows.iter_mut().for_each(|row| row.line = std::mem::take(&mut row.line).cut(style.width, style));
+        for row in &mut rows {
+            row.line = std::mem::take(&mut row.line).cut(style.width, style);
+        }
         fit(rows, height)
     }
 

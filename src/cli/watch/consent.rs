@@ -109,15 +109,12 @@ impl Watcher<'_> {
 
     /// A line typed after a question. A line that was asked for before and not typed yet is taken for this one.
     async fn line(&mut self, asked: &str, place: &str, events: &mut Events, interrupts: &mut Interrupts) -> Typed {
-        let mut typing = match self.typing.take() {
-            Some(typing) => {
-                let _ = output::write(Stream::Aside, asked);
-                typing
-            }
-            None => {
-                let asked = asked.to_owned();
-                tokio::task::spawn_blocking(move || ask::line(&asked))
-            }
+        let mut typing = if let Some(typing) = self.typing.take() {
+            let _ = output::write(Stream::Aside, asked);
+            typing
+        } else {
+            let asked = asked.to_owned();
+            tokio::task::spawn_blocking(move || ask::line(&asked))
         };
         loop {
             tokio::select! {

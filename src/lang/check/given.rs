@@ -160,9 +160,9 @@ impl<'a> Checker<'a> {
             self.findings.push(Diagnostic::error(Code::WrongType, answer.step.spot, message).help("change the word"));
         }
         for by in answer.says.iter().filter_map(|saying| saying.by.as_ref()) {
-            ladder::contact(self.loaded, &by.value, by.spot)
-                .into_iter()
-                .for_each(|finding| self.findings.push(finding));
+            if let Some(finding) = ladder::contact(self.loaded, &by.value, by.spot) {
+                self.findings.push(finding);
+            }
         }
     }
 
@@ -273,9 +273,10 @@ fn misfit(ty: &Type, value: &Value, at: &str) -> Option<(String, String)> {
         (Type::Map(inner), Value::Object(map)) => {
             map.iter().find_map(|(key, value)| misfit(inner, value, &format!("{at}.{key}")))
         }
-        (Type::Record(fields), Value::Object(map)) => map.iter().find_map(|(key, value)| match fields.get(key) {
-            Some(inner) => misfit(inner, value, &format!("{at}.{key}")),
-            None => {
+        (Type::Record(fields), Value::Object(map)) => map.iter().find_map(|(key, value)| {
+            if let Some(inner) = fields.get(key) {
+                misfit(inner, value, &format!("{at}.{key}"))
+            } else {
                 let known: Vec<&str> = fields.keys().map(String::as_str).collect();
                 Some((format!("`{at}` has no `{key}`"), format!("its fields are {}", known.join(", "))))
             }

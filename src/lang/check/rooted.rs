@@ -52,7 +52,7 @@ fn unknown(loaded: &Loaded, root: &str, spot: impl FnOnce() -> Spot, findings: &
     findings.push(match closest(root, roots.keys().map(crate::base::ids::Name::as_str)) {
         Some(near) => finding.help(format!("did you mean `{near}`? Otherwise {declare}")),
         None => finding.help(declare),
-    })
+    });
 }
 
 /// Patterns of a restore begin with a root.

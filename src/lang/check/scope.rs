@@ -45,7 +45,7 @@ pub(super) struct Scopes<'a> {
     loaded: &'a Loaded,
     outline: &'a Outline<'a>,
     roots: Types,
-    scopes: BTreeMap<(Option<&'a StepId>, Own), Types>,
+    made: BTreeMap<(Option<&'a StepId>, Own), Types>,
     /// What a step is to those that see it: by its id, why its output may be missing, whether it failed.
     records: BTreeMap<(&'a StepId, Option<String>, bool), Type>,
 }
@@ -53,17 +53,17 @@ pub(super) struct Scopes<'a> {
 impl<'a> Scopes<'a> {
     /// None made yet.
     pub(super) fn new(loaded: &'a Loaded, outline: &'a Outline<'a>) -> Self {
-        let (scopes, records) = (BTreeMap::new(), BTreeMap::new());
-        Self { loaded, outline, roots: roots(outline), scopes, records }
+        let (made, records) = (BTreeMap::new(), BTreeMap::new());
+        Self { loaded, outline, roots: roots(outline), made, records }
     }
 
     /// The scope at one step, or at the runbook's own keys where there is none.
     pub(super) fn at(&mut self, step: Option<&'a StepId>, own: Own) -> &Types {
-        if !self.scopes.contains_key(&(step, own)) {
+        if !self.made.contains_key(&(step, own)) {
             let types = self.types(step, own);
-            self.scopes.insert((step, own), types);
+            self.made.insert((step, own), types);
         }
-        &self.scopes[&(step, own)]
+        &self.made[&(step, own)]
     }
 
     fn types(&mut self, step: Option<&StepId>, own: Own) -> Types {
@@ -73,7 +73,7 @@ impl<'a> Scopes<'a> {
             rounds(self.outline, step, &mut visible);
         }
         let records: Vec<(&str, Type)> =
-            visible.into_iter().map(|seen| (seen.standing.step.id.as_str(), self.record(seen))).collect();
+            visible.into_iter().map(|seen| (seen.standing.step.id.as_str(), self.record(&seen))).collect();
         types.insert("steps".into(), Type::record(records));
         if let Some(step) = step {
             inside(self.loaded, self.outline, step, own, &mut types);
@@ -81,10 +81,10 @@ impl<'a> Scopes<'a> {
         types
     }
 
-    fn record(&mut self, seen: Visible<'a>) -> Type {
+    fn record(&mut self, seen: &Visible<'a>) -> Type {
         let (loaded, outline) = (self.loaded, self.outline);
         let key = (&seen.standing.step.id, seen.unsure.clone(), seen.failed);
-        self.records.entry(key).or_insert_with(|| record(loaded, outline, &seen)).clone()
+        self.records.entry(key).or_insert_with(|| record(loaded, outline, seen)).clone()
     }
 }
 

@@ -97,7 +97,7 @@ impl Reader {
             }
             "approval" => self.approval(node, &params?),
             "runbook" => call(&params?),
-            "rhai" => self.compute(node, &params?),
+            "rhai" => Some(self.compute(node, &params?)),
             "log" => {
                 let params = params?;
                 let message = params.get("message").and_then(template)?;
@@ -184,7 +184,7 @@ impl Reader {
         }))
     }
 
-    fn compute(&mut self, node: &Node, params: &Param) -> Option<StepKind> {
+    fn compute(&mut self, node: &Node, params: &Param) -> StepKind {
         let mut values = Vec::new();
         for (name, param) in pairs(Some(params)) {
             match (StepId::parse(name), param) {
@@ -196,7 +196,7 @@ impl Reader {
                 (Ok(_), _) => {}
             }
         }
-        Some(StepKind::Compute(values))
+        StepKind::Compute(values)
     }
 }
 

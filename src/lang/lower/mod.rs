@@ -25,6 +25,7 @@ use crate::lang::Loaded;
 use crate::lang::decode::Ctx;
 use crate::lang::half;
 use crate::lang::yaml::{self, Document, Node};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Which part of a book a file is.
@@ -45,7 +46,7 @@ fn part(name: &str) -> Part {
         "thresholds.yaml" | "thresholds.yml" => Part::Thresholds,
         "alerts.yaml" | "alerts.yml" => Part::Alerts,
         "escalation.yaml" | "escalation.yml" | "incident_contacts.yaml" | "incident_contacts.yml" => Part::Escalation,
-        _ if name.ends_with(".ics") => Part::Calendar,
+        _ if Path::new(name).extension().is_some_and(|end| end == "ics") => Part::Calendar,
         _ if name.starts_with("tests/") => Part::Test,
         _ => Part::Runbook,
     }
@@ -86,7 +87,9 @@ pub(super) fn others(loaded: &mut Loaded) {
                 single(loaded, &mut ctx, part, &root);
             }
         }
-        told(&ctx, stream.broken).into_iter().for_each(|finding| loaded.findings.push(finding));
+        for finding in told(&ctx, stream.broken) {
+            loaded.findings.push(finding);
+        }
         if !stream.broken {
             loaded.mentions.extend(ctx.mentions);
         }

@@ -40,7 +40,9 @@ const ALL: &str = "all";
 pub(super) fn graph(reader: &mut Reader, placed: &[Placed], ways: Ways) -> (Graph, Vec<(StepId, StepId)>) {
     let owners = owners(placed);
     let mut count = 0;
-    placed.iter().for_each(|one| walk_step(&one.step, &mut |_| count += 1));
+    for one in placed {
+        walk_step(&one.step, &mut |_| count += 1);
+    }
     let mut steps: Vec<(StepId, Vec<(StepId, Wait)>)> = Vec::with_capacity(placed.len());
     let mut reads = Vec::new();
     for (index, one) in placed.iter().enumerate() {

@@ -144,7 +144,9 @@ fn sealed(inputs: Option<&Node>) -> Vec<String> {
 fn sealed_outputs(node: &Node, found: &mut Vec<String>) {
     node.items().unwrap_or_default().iter().for_each(|item| sealed_outputs(item, found));
     let pairs = node.pairs().unwrap_or_default();
-    pairs.iter().for_each(|(_, inner)| sealed_outputs(inner, found));
+    for (_, inner) in pairs {
+        sealed_outputs(inner, found);
+    }
     let Some(id) = node.get("id").and_then(Node::name) else { return };
     for kind in pairs.iter().filter_map(|(key, _)| Kind::parse(key.name()?)) {
         found.extend(kind.spec().secrets().map(|field| format!("{SEALED_OUTPUT}{id}.output.{field}")));

@@ -147,22 +147,6 @@ impl Reader {
         Some(Arc::new(step))
     }
 
-    /// Whether a key is probably a kind misspelt: that was said where the unknown key stands.
-    fn misspelt_kind(&self, pairs: &[(Node, Node)]) -> bool {
-        let known = |name: &str| STEP.iter().any(|key| key.name == name);
-        let near = |name: &str| {
-            let kinds = kind_names().chain(STEP.iter().map(|key| key.name));
-            let near = crate::diagnostic::closest(name, kinds);
-            near.is_some_and(|near| kind_names().any(|kind| kind == near))
-        };
-        let foreign = |name: &str| {
-            let kinds: Vec<&str> = kind_names().collect();
-            synonym(name, &kinds).is_some()
-        };
-        let unknown = pairs.iter().filter_map(|(key, _)| key.name()).filter(|name| !known(name));
-        unknown.into_iter().any(|name| near(name) || foreign(name))
-    }
-
     /// The one key that says what the step does.
     fn kind_of<'n>(&mut self, node: &'n Node, id: &StepId) -> Option<Written<'n>> {
         let pairs = node.pairs().unwrap_or_default();
@@ -170,7 +154,7 @@ impl Reader {
         let found: Vec<_> = pairs.iter().filter_map(|(key, value)| Some((kind(key)?, key.spot, value))).collect();
         match found.as_slice() {
             [(name, _, node)] => Some(Written { name, node }),
-            [] if self.misspelt_kind(pairs) => None,
+            [] if misspelt_kind(pairs) => None,
             [] => {
                 let names: Vec<&str> = kind_names().collect();
                 let message = format!("the step `{id}` does nothing: it has no kind");
@@ -235,6 +219,22 @@ impl Reader {
         }
         Inherited(found)
     }
+}
+
+/// Whether a key is probably a kind misspelt: that was said where the unknown key stands.
+fn misspelt_kind(pairs: &[(Node, Node)]) -> bool {
+    let known = |name: &str| STEP.iter().any(|key| key.name == name);
+    let near = |name: &str| {
+        let kinds = kind_names().chain(STEP.iter().map(|key| key.name));
+        let near = crate::diagnostic::closest(name, kinds);
+        near.is_some_and(|near| kind_names().any(|kind| kind == near))
+    };
+    let foreign = |name: &str| {
+        let kinds: Vec<&str> = kind_names().collect();
+        synonym(name, &kinds).is_some()
+    };
+    let unknown = pairs.iter().filter_map(|(key, _)| key.name()).filter(|name| !known(name));
+    unknown.into_iter().any(|name| near(name) || foreign(name))
 }
 
 /// Values from `defaults:`.

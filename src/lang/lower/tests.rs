@@ -257,8 +257,8 @@ fn expect(ctx: &mut Ctx, node: &Node) -> Expect {
         outputs: map("outputs").iter().filter_map(|(key, value)| Some((written(key)?, value.value()))).collect(),
         steps: map("steps").iter().filter_map(|(key, value)| ended(key, value)).collect(),
         ran: node.get("ran").map(|node| listed(node, &|node| node.name().map(str::to_owned))),
-        notified: node.get("notified").map(|node| listed(node, &said)),
-        paged: node.get("paged").map(|node| listed(node, &said)),
+        notified: node.get("notified").map(|node| listed(node, &|node| Some(said(node)))),
+        paged: node.get("paged").map(|node| listed(node, &|node| Some(said(node)))),
         took: node.get("took").and_then(took),
         incident: rehearsals::expect(ctx, node),
         keys: keys_in(node, crate::lang::keys::tests::EXPECT),
@@ -290,13 +290,13 @@ fn listed<T>(node: &Node, read: &dyn Fn(&Node) -> Option<T>) -> Written<Listed<T
     Written { value, spot: node.spot }
 }
 
-fn said(node: &Node) -> Option<Said> {
+fn said(node: &Node) -> Said {
     if let Some(text) = node.name() {
-        return Some(Said { message: Some(text.to_owned()), ..Said::default() });
+        return Said { message: Some(text.to_owned()), ..Said::default() };
     }
     let text = |key: &str| node.get(key).and_then(Node::name).map(str::to_owned);
     let by = node.get("by").map(|by| by.items().unwrap_or(std::slice::from_ref(by)));
-    Some(Said {
+    Said {
         at: node.get("at").and_then(span),
         channel: text("channel"),
         contact: text("contact"),
@@ -305,7 +305,7 @@ fn said(node: &Node) -> Option<Said> {
         key: text("key"),
         title: text("title"),
         message: text("message"),
-    })
+    }
 }
 
 fn took(node: &Node) -> Option<Written<Bounds>> {

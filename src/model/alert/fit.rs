@@ -95,7 +95,7 @@ impl Fit<'_> {
         match (from, to) {
             (Some(from), Some(to)) => {
                 if let Some(factor) = convert(from, to) {
-                    scale(value, factor)
+                    scale(value, factor);
                 } else {
                     let message = format!("`{from}` cannot be converted to `{to}`, in which the other side is");
                     self.found.push(Trouble::new(Code::BadUnit, at, message).help(format!("give it in `{to}`")));

@@ -27,7 +27,7 @@ pub struct Found {
 
 /// What comes of the present files and those that were taken before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Composed {
+pub(super) struct Composed {
     /// The texts that count.
     pub texts: Texts,
     /// Files that do not count as they are, each with what is wrong with it.
@@ -37,7 +37,7 @@ pub struct Composed {
 /// Puts a book together. `wrong` are files that were taken although something is wrong with them: it lies elsewhere.
 /// `now` is when: a ladder in the place of another one has to hold for the next 90 days.
 #[must_use]
-pub fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, now: Timestamp) -> Composed {
+pub(super) fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, now: Timestamp) -> Composed {
     let mut all = Composed { texts: found.texts, refused: BTreeMap::new() };
     for file in found.unread {
         all.give_back(before, &file.name, vec![format!("{}: {}; {}", file.name, file.message, file.help)]);
@@ -187,7 +187,7 @@ catch_all: [a]
 
     #[test]
     fn what_passes_is_taken_and_what_does_not_is_as_it_was() {
-        let (s, a, c, m, t) =
+        let (s, a, c, m, thresholds) =
             (BOOK_FILE, "runbooks/a.yaml", "runbooks/calls.yaml", "runbooks/m.yaml", "thresholds.yaml");
         let renamed = "runbook: a\ntitle: Other\nsteps: [ { id: x, shell: 'true' } ]\n";
         let good = "lag: { unit: ms }\n";
@@ -213,15 +213,15 @@ catch_all: [a]
             ),
             // A shared file that breaks what worked is not taken …
             (
-                &[(s, ""), (m, MEASURES), (t, good)],
-                &[(s, ""), (m, MEASURES), (t, "other: { unit: ms }\n")],
+                &[(s, ""), (m, MEASURES), (thresholds, good)],
+                &[(s, ""), (m, MEASURES), (thresholds, "other: { unit: ms }\n")],
                 &[],
                 "runbooks/m.yaml, stepladder.yaml, thresholds.yaml | thresholds.yaml",
             ),
             // … and one that breaks nothing more than was broken is.
             (
-                &[(s, ""), (c, CALLS), (t, good)],
-                &[(s, ""), (c, CALLS), (t, "lag: { unit: s }\n")],
+                &[(s, ""), (c, CALLS), (thresholds, good)],
+                &[(s, ""), (c, CALLS), (thresholds, "lag: { unit: s }\n")],
                 &[c],
                 "runbooks/calls.yaml, stepladder.yaml, thresholds.yaml new | runbooks/calls.yaml",
             ),

@@ -150,14 +150,13 @@ fn about(journal: &dyn Journal, run: RunId) -> Result<Option<String>, ReadError>
     for _ in 0..DEEP {
         let Some(bytes) = journal.get(&Row { tree: STARTED, key: run.to_string().into_bytes() })? else { break };
         let row: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        match row.get("parent").and_then(Value::as_str).map(RunId::parse) {
-            Some(Ok(parent)) => run = parent,
-            Some(Err(_)) | None => {
-                let Ok(Some(started)) = recover::read_run(journal, run) else { break };
-                let trigger = &started.started.trigger;
-                let key = trigger.pointer("/incident/key").and_then(Value::as_str).map(str::to_owned);
-                return Ok(responds_to(trigger).and(key));
-            }
+        if let Some(Ok(parent)) = row.get("parent").and_then(Value::as_str).map(RunId::parse) {
+            run = parent;
+        } else {
+            let Ok(Some(started)) = recover::read_run(journal, run) else { break };
+            let trigger = &started.started.trigger;
+            let key = trigger.pointer("/incident/key").and_then(Value::as_str).map(str::to_owned);
+            return Ok(responds_to(trigger).and(key));
         }
     }
     Ok(None)

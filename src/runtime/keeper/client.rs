@@ -144,7 +144,7 @@ impl KeeperClient {
     pub fn spawn(&self, spawn: Spawn, stdin: &[u8]) {
         let (attempt, stem) = (spawn.attempt.clone(), PathBuf::from(&spawn.stem));
         match encode(&Ask::Spawn(Box::new(Spawn { quiet: true, ..spawn })), stdin) {
-            Ok(frame) => self.shared.order(attempt, stem, frame.into(), 1),
+            Ok(frame) => self.shared.order(attempt, stem, &frame.into(), 1),
             Err(BadFrame(what)) => {
                 let why = format!("the order for it is {what}");
                 (self.shared.reports)(Report { attempt, end: End::Refused { why } });
@@ -207,7 +207,7 @@ impl Shared {
     }
 
     /// Gives an order to the keeper that takes new children.
-    fn order(self: &Arc<Self>, attempt: String, stem: PathBuf, frame: Arc<[u8]>, times: u32) {
+    fn order(self: &Arc<Self>, attempt: String, stem: PathBuf, frame: &Arc<[u8]>, times: u32) {
         let (dir, seat) = match self.current() {
             Ok(current) => current,
             Err(error) => {
@@ -219,14 +219,14 @@ impl Shared {
         let heard = {
             let mut state = self.state();
             let heard = state.heard.remove(&dir);
-            let order = Order::Given { frame: Arc::clone(&frame), to: dir, times };
+            let order = Order::Given { frame: Arc::clone(frame), to: dir, times };
             state.awaited.insert(attempt, Awaited { stem, order });
             heard
         };
         // Together: the keeper wakes up once.
         match heard.and_then(|attempts| encode(&Ask::Forget { attempts }, &[]).ok()) {
-            Some(forget) => seat.send(&[&forget[..], &frame].concat()),
-            None => seat.send(&frame),
+            Some(forget) => seat.send(&[&forget[..], frame].concat()),
+            None => seat.send(frame),
         }
     }
 
@@ -354,7 +354,7 @@ impl Shared {
             match (self.look(&attempt, &stem), order) {
                 (Looked::Alive, _) => self.watch(&attempt, &stem),
                 (Looked::Nothing, Order::Given { frame, times, .. }) if times < ORDERS => {
-                    self.order(attempt, stem, frame, times + 1);
+                    self.order(attempt, stem, &frame, times + 1);
                 }
                 (Looked::Nothing, Order::Given { .. }) => {
                     let why = "two keepers in a row ended before they answered".into();

@@ -18,7 +18,7 @@ pub(super) const MOST_URGENT: u8 = 1;
 
 /// How long a page is tried again and again, from when it was handed over: the most urgent shorter, so that the next
 /// address has its turn.
-pub(super) const PATIENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(300)];
+pub(super) const PATIENCE: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(5)];
 
 /// The first wait between two tries, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -178,7 +178,7 @@ impl State {
     /// When there is room again under a limit of pages a minute; `None` where there is now.
     fn held_back(&mut self, per_minute: Option<u64>, now: Instant) -> Option<Instant> {
         let most = usize::try_from(per_minute?).unwrap_or(usize::MAX);
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         self.minute.retain(|at| *at + minute > now);
         let oldest = self.minute.len().checked_sub(most).and_then(|index| self.minute.get(index))?;
         Some(*oldest + minute)

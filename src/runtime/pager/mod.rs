@@ -152,14 +152,18 @@ impl Pager {
     /// Takes a page back: no try of it begins any more. One that has begun goes on and is told of.
     pub fn withdraw(&self, key: &PageKey) {
         let lanes: Vec<Arc<Lane>> = self.shared.lanes().values().cloned().collect();
-        lanes.iter().for_each(|lane| lane.withdraw(key));
+        for lane in &lanes {
+            lane.withdraw(key);
+        }
     }
 
     /// Goes by other settings from the next try on.
     pub fn reconfigure(&self, settings: Arc<Settings>) {
         *self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         let lanes: Vec<Arc<Lane>> = self.shared.lanes().values().cloned().collect();
-        lanes.iter().for_each(|lane| lane.wake());
+        for lane in &lanes {
+            lane.wake();
+        }
     }
 
     /// How every provider is that had a page since the start.

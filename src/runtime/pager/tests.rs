@@ -239,7 +239,10 @@ async fn what_is_not_wanted_is_not_sent_and_other_settings_count_at_once() {
     let settled = Arc::new(AtomicU32::new(0));
     let heard = Arc::clone(&settled);
     let one = settings("channels: { sms: { terminal: true, per_minute: 1 } }");
-    let pager = Pager::with(send, one, Arc::new(move |_, _, _| drop(heard.fetch_add(1, Ordering::SeqCst))));
+    let count: Settled = Arc::new(move |_, _, _| {
+        heard.fetch_add(1, Ordering::SeqCst);
+    });
+    let pager = Pager::with(send, one, count);
     pager.send(Job { compose: Box::new(|| None), ..job("gone", "a", "sms", 3) });
     pager.send(job("p1", "b", "sms", 1));
     until("one is out", || settled.load(Ordering::SeqCst) == 1).await;

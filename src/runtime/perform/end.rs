@@ -26,7 +26,8 @@ impl Shared {
         }
         let captured = |name: &str, stream: &StreamInfo| {
             let tail = stream.text.as_ref().map(|text| text.clone().into_bytes());
-            let filed = || printed(&stem, name, -(limits::MAX_OUTPUT_VALUE as i64), limits::MAX_OUTPUT_VALUE as u64);
+            let most = i64::try_from(limits::MAX_OUTPUT_VALUE).unwrap_or(i64::MAX);
+            let filed = || printed(&stem, name, -most, most.unsigned_abs());
             let tail = tail.or_else(|| filed().ok().map(|printed| printed.bytes)).unwrap_or_default();
             Captured { tail, total: stream.bytes_total }
         };

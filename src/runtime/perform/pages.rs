@@ -18,7 +18,7 @@ use std::sync::mpsc::Sender;
 
 /// Hands pages to the outbox, and tells the pump what became of them.
 #[derive(Clone)]
-pub struct Pages {
+pub(super) struct Pages {
     pager: Pager,
     board: Arc<Board>,
     seal: Option<Seal>,
@@ -28,7 +28,7 @@ pub struct Pages {
 impl Pages {
     /// Pages that go out over that outbox.
     #[must_use]
-    pub fn new(pager: Pager, board: Arc<Board>, seal: Option<Seal>, settings: &Settings) -> Self {
+    pub(super) fn new(pager: Pager, board: Arc<Board>, seal: Option<Seal>, settings: &Settings) -> Self {
         let http = settings.other.get("http");
         let url = http.and_then(|http| http.get("public_url")).and_then(Value::as_str);
         let public_url = url.map(|url| url.trim_end_matches('/').to_owned());
@@ -81,7 +81,7 @@ fn key(incident: IncidentId, page: u32) -> PageKey {
 }
 
 /// What the outbox calls with what became of a page.
-pub fn told(key: &PageKey, sent: Sent, sender: &Sender<Message>) {
+pub(super) fn told(key: &PageKey, sent: Sent, sender: &Sender<Message>) {
     let Some((incident, page)) = key.0.split_once('/') else { return };
     let (Ok(id), Ok(page)) = (IncidentId::parse(incident), page.parse()) else { return };
     let (fate, note) = match sent {

@@ -55,7 +55,9 @@ impl Pump {
                 self.live = Some(live);
             }
             About::Tell { told, .. } | About::Incident { told, .. } if self.stopping.is_some() => {
-                told.into_iter().for_each(|told| told(Err(ENDING.into())));
+                if let Some(told) = told {
+                    told(Err(ENDING.into()));
+                }
             }
             About::Tell { trouble, by, told } => self.trouble(*trouble, by, told, now),
             About::Incident { id, input, told } => self.ask_incident(id, input, told, now),

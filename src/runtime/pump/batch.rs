@@ -10,7 +10,7 @@ use crate::store::{AppendError, Batch, Guard, codec};
 use std::sync::Arc;
 
 impl Pump {
-    pub(super) fn append(&mut self, flight: Flight) {
+    pub(super) fn append(&mut self, flight: &Flight) {
         let number = flight.number;
         let sender = self.sender.clone();
         let (tally, begun) = (Arc::clone(&self.tally), clock::ticks());
@@ -25,7 +25,7 @@ impl Pump {
         }
     }
 
-    fn batch(&self, flight: Flight) -> Result<Batch, CodecError> {
+    fn batch(&self, flight: &Flight) -> Result<Batch, CodecError> {
         let mut batch = Batch { guards: vec![Guard::Lease(self.journal.epoch())], ..Batch::default() };
         let guarded = !planted::has(Bug::NoGuard);
         let mut put = |bytes: &[u8]| self.journal.put_blob(bytes);

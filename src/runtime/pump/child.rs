@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 impl Pump {
     /// Starts a child run, or takes note of one that was started before a crash.
-    pub(super) fn start_child(&mut self, parent: Parent, child: RunId, name: &Name, inputs: Given) -> Vec<Order> {
+    pub(super) fn start_child(&mut self, parent: &Parent, child: RunId, name: &Name, inputs: Given) -> Vec<Order> {
         let now = (self.clock)();
         if self.driver.run(child).is_some() {
             return Vec::new();
@@ -29,15 +29,15 @@ impl Pump {
             Ok(Some(run)) => {
                 let ended = run.ended().cloned();
                 return ended
-                    .map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(&parent, &ended), now));
+                    .map_or_else(Vec::new, |ended| self.driver.input(parent.run, child_ended(parent, &ended), now));
             }
             Ok(None) => {}
-            Err(error) => return self.child_failed(&parent, &error),
+            Err(error) => return self.child_failed(parent, &error),
         }
         let Some(caller) = self.driver.run(parent.run).map(|run| run.started.clone()) else { return Vec::new() };
-        match self.first_of_child(&caller, &parent, child, name, inputs, now) {
+        match self.first_of_child(&caller, parent, child, name, inputs, now) {
             Ok((book, first)) => self.driver.start(book, vec![first], now),
-            Err(reason) => self.child_failed(&parent, &reason),
+            Err(reason) => self.child_failed(parent, &reason),
         }
     }
 

@@ -39,7 +39,7 @@ impl Pump {
             }
             Effect::StartChild { place, attempt, child, runbook, inputs } => {
                 let parent = Parent { run, place, attempt };
-                self.start_child(parent, child, &runbook, inputs)
+                self.start_child(&parent, child, &runbook, inputs)
             }
             // Group effects never leave the driver.
             Effect::Acquire { .. } | Effect::Release { .. } => Vec::new(),

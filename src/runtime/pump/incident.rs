@@ -80,7 +80,9 @@ impl Pump {
         for page in pages {
             self.perform.page(id, &page, &severity, true);
         }
-        runs.iter().for_each(|response| self.respond_again(id, response));
+        for response in &runs {
+            self.respond_again(id, response);
+        }
         Ok(())
     }
 
@@ -122,7 +124,9 @@ impl Pump {
         let Some(live) = self.live.clone().or(by) else {
             let why = "there is no book whose ladder an incident could climb";
             tracing::error!(key = trouble.key, title = trouble.title, why, "there is trouble, and nobody is told");
-            told.into_iter().for_each(|told| told(Err(why.to_owned())));
+            if let Some(told) = told {
+                told(Err(why.to_owned()));
+            }
             return;
         };
         let last = past::last_of_key(self.journal.as_ref(), &trouble.key).unwrap_or_else(|why| {
@@ -155,7 +159,9 @@ impl Pump {
         if !self.incidents.has(id)
             && let Err(why) = self.restore_incident(id)
         {
-            told.into_iter().for_each(|told| told(Err(format!("there is no incident `{id}`: {why}"))));
+            if let Some(told) = told {
+                told(Err(format!("there is no incident `{id}`: {why}")));
+            }
             return;
         }
         self.incidents.ask(id, input, told);
@@ -291,7 +297,9 @@ impl Pump {
         let severity = self.incidents.state(id).map(|(state, _)| state.severity.clone()).unwrap_or_default();
         let Landed { effects, events } = self.incidents.landed(id);
         self.tally.incident(&events);
-        events.iter().for_each(|recorded| say(id, recorded));
+        for recorded in &events {
+            say(id, recorded);
+        }
         for effect in effects {
             match effect {
                 Effect::Send(page) => self.perform.page(id, &page, &severity, false),

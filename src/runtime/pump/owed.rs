@@ -24,6 +24,7 @@ use crate::store::{Batch, codec};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Debts that are written down as paid together.
@@ -54,9 +55,10 @@ impl Pump {
             if let Some(run) = text.strip_prefix("run/").and_then(|run| RunId::parse(run).ok()) {
                 self.tell_end(run, true, now);
             } else if let Some((id, nominal)) = text.strip_prefix("deadline/").and_then(|text| text.rsplit_once('/')) {
-                match (ScheduleId::parse(id), Nominal::parse(nominal)) {
-                    (Some(id), Some(nominal)) => self.deadline_missed(&id, nominal, run_of(&value), true, now),
-                    (_, _) => tracing::error!(key = text, "this debt to an incident does not read"),
+                if let (Some(id), Some(nominal)) = (ScheduleId::parse(id), Nominal::parse(nominal)) {
+                    self.deadline_missed(&id, nominal, run_of(&value), true, now);
+                } else {
+                    tracing::error!(key = text, "this debt to an incident does not read");
                 }
             } else {
                 tracing::error!(key = text, "this debt to an incident does not read");
@@ -243,7 +245,7 @@ pub(super) fn told_of(ended: &Ended) -> String {
     let mut text = ended.reason.clone();
     for (name, value) in &ended.outputs {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        text.push_str(&format!("\n{name}: {value}"));
+        let _ = write!(text, "\n{name}: {value}");
     }
     text.truncate(text.floor_char_boundary(TOLD));
     text
@@ -267,10 +269,10 @@ fn trouble_of(
     let failed = scope::failed_steps(runbook, run);
     let mut text = ended.reason.clone();
     if !failed.is_empty() {
-        text.push_str(&format!("\nfailed: {}", failed.join(", ")));
+        let _ = write!(text, "\nfailed: {}", failed.join(", "));
     }
     if let Some(description) = &runbook.description {
-        text.push_str(&format!("\n\n{}", description.trim()));
+        let _ = write!(text, "\n\n{}", description.trim());
     }
     let word = match ended.outcome {
         Outcome::Failed => "failed".to_owned(),

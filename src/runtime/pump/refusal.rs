@@ -117,7 +117,7 @@ impl Pump {
         self.tried = Some(now);
         for number in std::mem::take(&mut self.held) {
             if let Some(flight) = self.driver.flight(number).cloned() {
-                self.append(flight);
+                self.append(&flight);
             }
         }
     }

@@ -58,13 +58,13 @@ impl Pump {
     }
 
     /// Something for a schedule.
-    pub(super) fn ask_schedule(&mut self, id: ScheduleId, input: ScheduleInput, told: Heard, now: Timestamp) {
-        if !self.schedules.has(&id) {
+    pub(super) fn ask_schedule(&mut self, id: &ScheduleId, input: ScheduleInput, told: Heard, now: Timestamp) {
+        if !self.schedules.has(id) {
             told.badly(Obstacle::Failed(format!("there is no schedule `{id}`")));
             return;
         }
-        self.schedules.ask(&id, input, Some(told));
-        self.look_at_schedule(&id, now);
+        self.schedules.ask(id, input, Some(told));
+        self.look_at_schedule(id, now);
     }
 
     /// Whether there is room for runs that the clock starts: said once, when it changes.

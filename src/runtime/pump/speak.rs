@@ -39,12 +39,11 @@ impl Pump {
         } else if kind == Kind::Escalate {
             let told = said.escalated();
             let trouble = trouble(&runbook, &started, request, own_key);
-            match about {
-                Some(id) => self.ask_incident(id, IncidentInput::Told(Box::new(trouble)), Some(told), now),
-                None => {
-                    let by = self.pinned(&started);
-                    self.trouble(trouble, by, Some(told), now);
-                }
+            if let Some(id) = about {
+                self.ask_incident(id, IncidentInput::Told(Box::new(trouble)), Some(told), now);
+            } else {
+                let by = self.pinned(&started);
+                self.trouble(trouble, by, Some(told), now);
             }
         } else {
             let id = match text(request, "key") {

@@ -198,8 +198,8 @@ impl Compare<'_> {
 fn folded<'a>(spoken: &[&'a Spoken]) -> Vec<&'a Spoken> {
     let mut folded: Vec<&Spoken> = Vec::new();
     for one in spoken {
-        let repeated = |last: &&&Spoken| Spoken { at: one.at, ..(**last).clone() } == **one;
-        if folded.last().filter(repeated).is_none() {
+        let differs = |last: &&Spoken| Spoken { at: one.at, ..(**last).clone() } != **one;
+        if folded.last().is_none_or(differs) {
             folded.push(one);
         }
     }

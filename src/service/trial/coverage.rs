@@ -75,8 +75,12 @@ pub(super) fn taken(played: &Played) -> BTreeSet<Taken> {
     let mut taken = BTreeSet::new();
     for run in &played.runs {
         let name = &run.runbook.name;
-        let mut take = |step: &StepId, branch| drop(taken.insert((name.clone(), step.clone(), branch)));
-        begun(run).into_iter().for_each(|step| take(step, Branch::Runs));
+        let mut take = |step: &StepId, branch| {
+            taken.insert((name.clone(), step.clone(), branch));
+        };
+        for step in begun(run) {
+            take(step, Branch::Runs);
+        }
         for (place, event) in steps(run) {
             let StepEvent::Ended(ended) = event else { continue };
             let when = run.runbook.step(place.step()).and_then(|step| step.when.as_ref());
@@ -138,7 +142,9 @@ fn points(runbook: &Runbook) -> Vec<Point<'_>> {
     let mut rehearsed = BTreeSet::new();
     for step in runbook.index.values() {
         if let Some(check) = &step.check {
-            walk_step(check, &mut |inner| drop(rehearsed.insert(&inner.id)));
+            walk_step(check, &mut |inner| {
+                rehearsed.insert(&inner.id);
+            });
         }
     }
     points.retain(|point| !rehearsed.contains(&point.step.id));

@@ -75,7 +75,8 @@ fn person() -> Actor {
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().expect("an object")
+    let Value::Object(map) = value else { panic!("an object, not {value}") };
+    map
 }
 
 fn place() -> Place {

@@ -168,7 +168,9 @@ impl Cleaner {
         let (body, mut copied, old_size) = self.gather(chosen, flushed)?;
         let mut bytes = self.head(chosen, (first, last), body.len());
         let shift = bytes.len() as u64;
-        copied.iter_mut().for_each(|(_, _, at)| *at += shift);
+        for (_, _, at) in &mut copied {
+            *at += shift;
+        }
         bytes.extend_from_slice(&body);
         drop(self.disk.remove(NEW));
         let file = self.disk.create(NEW)?;
@@ -190,7 +192,7 @@ impl Cleaner {
         let gone = self.reader.replace(&old, Segment { first, last: Some(last), file }, moved, freed);
         // One that was cleaned again has been replaced under its own name.
         for segment in gone.into_iter().filter(|segment| segment.path() != path) {
-            self.spares.recycle(segment, self.most)?;
+            self.spares.recycle(&segment, self.most)?;
         }
         // Before anything more is forgotten for good, these must not come back.
         self.disk.sync_dir(FOLDER)

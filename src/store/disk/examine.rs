@@ -54,7 +54,9 @@ impl DiskJournal {
                     found.streams += 1;
                     found.events += events.len() as u64;
                     let mut here = BTreeSet::new();
-                    events.iter().for_each(|event| digests_in(event, &mut here));
+                    for event in &events {
+                        digests_in(event, &mut here);
+                    }
                     names.extend(here.into_iter().map(|digest| (digest, stream.clone())));
                 }
                 Err(ReadError::Corrupt { what, .. }) => found.damaged.push((stream, what)),

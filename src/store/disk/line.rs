@@ -73,7 +73,9 @@ impl Line {
         {
             return writer.commit(batches);
         }
-        batches.into_iter().for_each(|(batch, done)| self.put(batch, done));
+        for (batch, done) in batches {
+            self.put(batch, done);
+        }
     }
 
     /// Lets the writer finish what has queued up.

@@ -81,7 +81,7 @@ impl Spares {
     }
 
     /// Makes a segment that nobody needs any more the spare one, or takes it away.
-    pub(crate) fn recycle(&self, segment: Segment, size: u64) -> io::Result<()> {
+    pub(crate) fn recycle(&self, segment: &Segment, size: u64) -> io::Result<()> {
         let path = segment.path();
         let whole = segment.last.is_none() && segment.file.len()? >= size;
         // Whoever still reads it would read zeros.

@@ -103,10 +103,9 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Asked>>, script: &Mutex<Vec<Ans
 
 fn read(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
-    let mut asked = Asked::default();
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
-    asked.line = line.rsplit_once(' ')?.0.to_owned();
+    let mut asked = Asked { line: line.rsplit_once(' ')?.0.to_owned(), ..Asked::default() };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;

@@ -7,6 +7,7 @@ mod mail;
 use crate::channels::fake::{Answer, Fake, say};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,13 +130,13 @@ async fn every_provider_gets_its_own_form() {
         };
         fake.now_says(vec![say(200, answer)]);
         let sent = send(&message(), &address(to), &world(&channel(&settings), dir.path())).await;
-        story.push_str(&format!("## {name}\n{sent:?}\n"));
+        let _ = writeln!(story, "## {name}\n{sent:?}");
         for asked in fake.asked() {
-            story.push_str(&format!("{}\n", asked.line));
+            let _ = writeln!(story, "{}", asked.line);
             for name in ["authorization", "content-type", "idempotency-key", "stepladder-signature"] {
                 let value = asked.header(name);
                 if !value.is_empty() {
-                    story.push_str(&format!("{name}: {value}\n"));
+                    let _ = writeln!(story, "{name}: {value}");
                 }
             }
             let pretty = serde_json::to_string_pretty(&asked.json()).unwrap();

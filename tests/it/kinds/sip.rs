@@ -100,7 +100,7 @@ impl Servers {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         self.addresses.insert(name, socket.local_addr().unwrap().to_string());
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             let mut count = 0;
             while let Ok((size, peer)) = socket.recv_from(&mut buffer) {
                 count += 1;

@@ -69,7 +69,7 @@ fn book(triggers: &[&str], edition: u32) -> Texted {
     Texted { texts, book: Arc::new(loaded.book) }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Deed {
     /// The process dies; of its batches on their way so many are durable; the next owner comes so much later.
     Crash(usize, u64),

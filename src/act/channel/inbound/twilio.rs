@@ -20,7 +20,9 @@ pub fn verify(token: &str, url: &str, body: &[u8], signature: &str) -> Result<()
         None => {
             let mut pairs = form(body);
             pairs.sort();
-            pairs.iter().for_each(|(name, value)| signed.extend([name.as_str(), value.as_str()]));
+            for (name, value) in &pairs {
+                signed.extend([name.as_str(), value.as_str()]);
+            }
         }
     }
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());

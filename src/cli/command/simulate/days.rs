@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 /// Plays them and shows them.
-pub fn run(args: &Simulate, settings: &Settings) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &Simulate, settings: &Settings) -> Result<Exit, Trouble> {
     let loaded = shelf::load(&settings.book()?)?;
     let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let from = match &args.at {

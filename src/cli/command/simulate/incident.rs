@@ -28,7 +28,7 @@ use std::sync::Arc;
 const LADDER: &str = "escalation.yaml";
 
 /// Plays it and shows it.
-pub fn run(args: &SimulateIncident, settings: &Settings) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &SimulateIncident, settings: &Settings) -> Result<Exit, Trouble> {
     let book = settings.book()?;
     let loaded = shelf::load(&book)?;
     let ladder = sound(&loaded)?;

@@ -15,36 +15,36 @@ use crate::store::codec::v1::event::{
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
 
-fn malformed(why: impl ToString) -> CodecError {
+fn malformed(why: &impl ToString) -> CodecError {
     CodecError::Malformed(why.to_string())
 }
 
 fn run(text: &str) -> Result<RunId, CodecError> {
-    RunId::parse(text).map_err(malformed)
+    RunId::parse(text).map_err(|bad| malformed(&bad))
 }
 
 fn name(text: &str) -> Result<Name, CodecError> {
-    Name::parse(text).map_err(|bad| malformed(format!("`{text}`: {bad}")))
+    Name::parse(text).map_err(|bad| malformed(&format!("`{text}`: {bad}")))
 }
 
 fn step(text: &str) -> Result<StepId, CodecError> {
-    StepId::parse(text).map_err(|bad| malformed(format!("`{text}`: {bad}")))
+    StepId::parse(text).map_err(|bad| malformed(&format!("`{text}`: {bad}")))
 }
 
 fn place(text: &str) -> Result<Place, CodecError> {
-    Place::parse(text).map_err(malformed)
+    Place::parse(text).map_err(|bad| malformed(&bad))
 }
 
 fn instant(text: &str) -> Result<Timestamp, CodecError> {
-    text.parse().map_err(malformed)
+    text.parse().map_err(|bad| malformed(&bad))
 }
 
 fn level(text: &str) -> Result<Level, CodecError> {
-    Level::parse(text).ok_or_else(|| malformed(format!("`{text}` is no level")))
+    Level::parse(text).ok_or_else(|| malformed(&format!("`{text}` is no level")))
 }
 
 fn outcome(text: &str) -> Result<Outcome, CodecError> {
-    Outcome::parse(text).ok_or_else(|| malformed(format!("`{text}` is no outcome")))
+    Outcome::parse(text).ok_or_else(|| malformed(&format!("`{text}` is no outcome")))
 }
 
 fn failure(failure: Option<Failure>) -> Result<Option<perform::Failure>, CodecError> {
@@ -85,8 +85,8 @@ impl TryFrom<Actor> for actor::Actor {
 
     fn try_from(actor: Actor) -> Result<Self, CodecError> {
         let Actor { id, via, role } = actor;
-        let via = actor::Via::parse(&via).ok_or_else(|| malformed(format!("`{via}` is no door")))?;
-        let role = actor::Role::parse(&role).ok_or_else(|| malformed(format!("`{role}` is no role")))?;
+        let via = actor::Via::parse(&via).ok_or_else(|| malformed(&format!("`{via}` is no door")))?;
+        let role = actor::Role::parse(&role).ok_or_else(|| malformed(&format!("`{role}` is no role")))?;
         Ok(Self { id, via, role })
     }
 }
@@ -115,7 +115,7 @@ impl TryFrom<Started> for domain::Started {
             repeats,
         } = started;
         let digest = |(file, text): (String, String)| {
-            let digest = Digest::parse(&text).ok_or_else(|| malformed(format!("`{text}` is no hash")))?;
+            let digest = Digest::parse(&text).ok_or_else(|| malformed(&format!("`{text}` is no hash")))?;
             Ok((file, digest))
         };
         let steps = |ids: Vec<String>| ids.iter().map(|id| step(id)).collect::<Result<Vec<_>, CodecError>>();
@@ -244,7 +244,7 @@ impl TryFrom<Sample> for domain::Sample {
         Ok(Self {
             name: step(&id)?,
             labels,
-            value: Some(value.parse().map_err(malformed)?).filter(|value: &f64| !value.is_nan()),
+            value: Some(value.parse().map_err(|bad| malformed(&bad))?).filter(|value: &f64| !value.is_nan()),
             unit,
             level: level(&word)?,
             note,
