@@ -200,6 +200,10 @@ impl Perform for Hands {
         self.shared.pages.withdraw(incident, page);
     }
 
+    fn troubles(&self) -> Vec<String> {
+        self.shared.keeper.troubles()
+    }
+
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool {
         let id = spool::attempt_id(&run.to_string(), place, attempt);
         let state = self.shared.state();

@@ -51,12 +51,10 @@ impl Service {
             self.append(Batch { appends: vec![(group_stream(group.as_str()), granted)], ..Batch::default() })?;
         }
         let held: Vec<String> = holders.iter().map(Holder::to_string).collect();
-        Ok(match held.is_empty() {
-            true => "it begins anew, and nobody holds it: no unfinished run that can be read says it does".into(),
-            false => {
-                format!("it begins anew, held by {}: unfinished and holding it as far as they know", held.join(", "))
-            }
-        })
+        if held.is_empty() {
+            return Ok("it begins anew, and nobody holds it: no unfinished run that can be read says it does".into());
+        }
+        Ok(format!("it begins anew, held by {}: unfinished and holding it as far as they know", held.join(", ")))
     }
 
     fn holders_of(&self, group: &Name) -> Result<Vec<Holder>, Trouble> {

@@ -345,3 +345,23 @@ fn a_paused_schedule_starts_nothing_and_says_who_and_why() {
     assert_eq!(home.run(&["schedule", "pause", "tock"]).status.code(), Some(3));
     daemon.end(Signal::TERM);
 }
+
+#[test]
+fn a_keeper_that_is_stopped_holds_up_nobody_else() {
+    let home = Home::new(&[("slow", SLOW), ("quick", "steps: [ { id: a, shell: 'echo >> quick' } ]\n")]);
+    let daemon = Daemon::start(&home);
+    well(&home.run(&["run", "--detach", "slow"]));
+    home.until("its first step has begun", || home.path("began").exists());
+    let keepers = stepladder::keeper::keepers(&home.path(".stepladder"));
+    let keeper = u32::try_from(keepers[0].1.keeper.pid).unwrap();
+    kill(keeper, Signal::STOP);
+    // Ordered from the one that is stopped, and from another one once that is given up.
+    well(&home.run(&["run", "quick"]));
+    kill(keeper, Signal::CONT);
+    fs::write(home.path("go"), "").unwrap();
+    home.until("the end that was not told is told", || home.path("done").exists());
+    home.until("all is over", || home.rows().iter().all(|row| row["outcome"] == "succeeded"));
+    assert_eq!(home.lines("quick"), 1, "the one that goes on refuses what the other has begun");
+    let out = daemon.end(Signal::TERM);
+    assert!(said(&out).contains("a keeper does not answer"), "{}", said(&out));
+}

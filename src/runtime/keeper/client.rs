@@ -3,6 +3,8 @@
 use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Spawn, Tell, encode};
 use crate::keeper::{self, Evidence, Orphan};
 use crate::runtime::keeper::seat::{Hearing, Seat};
+use crate::runtime::keeper::silence::watch;
+use crate::runtime::keeper::watchdog::Watchdog;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,10 +64,10 @@ pub type Hears = Box<dyn Fn(Report) + Send + Sync>;
 /// Every keeper of a data directory.
 #[derive(Clone)]
 pub struct KeeperClient {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     program: PathBuf,
     data_dir: PathBuf,
     reports: Hears,
@@ -77,26 +79,28 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// By directory.
-    seats: BTreeMap<PathBuf, Seat>,
+    pub(super) seats: BTreeMap<PathBuf, Seat>,
     /// The one that new children go to.
-    current: Option<PathBuf>,
+    pub(super) current: Option<PathBuf>,
     /// Attempts whose end is to be reported.
-    awaited: BTreeMap<String, Awaited>,
+    pub(super) awaited: BTreeMap<String, Awaited>,
+    /// Which keepers answer.
+    pub(super) watchdog: Watchdog,
     /// Attempts that the keeper of that directory need not remember.
     heard: BTreeMap<PathBuf, Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
-struct Awaited {
-    stem: PathBuf,
-    order: Order,
+pub(super) struct Awaited {
+    pub(super) stem: PathBuf,
+    pub(super) order: Order,
 }
 
 /// Who gave an order.
 #[derive(Debug, Clone)]
-enum Order {
+pub(super) enum Order {
     /// An earlier owner.
     Adopted,
     /// We, to the keeper of that directory.
@@ -105,7 +109,7 @@ enum Order {
 
 impl Order {
     /// Whether the keeper of that directory may have it.
-    fn is_with(&self, dir: &Path) -> bool {
+    pub(super) fn is_with(&self, dir: &Path) -> bool {
         match self {
             Self::Adopted => true,
             Self::Given { to, .. } => to == dir,
@@ -128,6 +132,7 @@ impl KeeperClient {
             launching: Mutex::default(),
         };
         let client = Self { shared: Arc::new(shared) };
+        drop(client.shared.runtime.spawn(watch(Arc::downgrade(&client.shared))));
         let build = keeper::build(program);
         for (dir, identity) in keeper::keepers(data_dir) {
             let takes_new = identity.build == build && identity.protocol == PROTOCOL;
@@ -192,7 +197,7 @@ impl KeeperClient {
 
 /// What a look at the evidence gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looked {
+pub(super) enum Looked {
     /// It is over, and reported.
     Told,
     /// It goes on.
@@ -202,12 +207,12 @@ enum Looked {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives an order to the keeper that takes new children.
-    fn order(self: &Arc<Self>, attempt: String, stem: PathBuf, frame: &Arc<[u8]>, times: u32) {
+    pub(super) fn order(self: &Arc<Self>, attempt: String, stem: PathBuf, frame: &Arc<[u8]>, times: u32) {
         let (dir, seat) = match self.current() {
             Ok(current) => current,
             Err(error) => {
@@ -273,6 +278,7 @@ impl Shared {
     }
 
     fn hear(self: &Arc<Self>, tell: Tell, dir: &Path) {
+        self.heard_from(dir);
         match tell {
             Tell::Refused { attempt, why } => self.refused(&attempt, why),
             Tell::Ended { attempt, exit } => {
@@ -310,7 +316,7 @@ impl Shared {
     }
 
     /// Looks at the evidence and reports what is over.
-    fn look(&self, attempt: &str, stem: &Path) -> Looked {
+    pub(super) fn look(&self, attempt: &str, stem: &Path) -> Looked {
         match keeper::evidence(&self.data_dir, stem) {
             Evidence::Ended(exit) => self.report(attempt, End::Exit(exit)),
             Evidence::GoneWithoutTrace => {

@@ -5,5 +5,7 @@
 
 mod client;
 mod seat;
+mod silence;
+mod watchdog;
 
 pub use client::{Adopted, End, Hears, KeeperClient, Report};

@@ -36,6 +36,10 @@ pub trait Perform: Send {
     fn withdraw(&self, incident: IncidentId, page: u32);
     /// Whether somebody is at that attempt; who can't say says yes.
     fn has(&self, run: RunId, place: &Place, attempt: u32) -> bool;
+    /// What is wrong with whoever performs, a sentence each.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Events as they become durable, each with its version. Ends after the run's last.

@@ -124,12 +124,13 @@ impl Pump {
 
     /// The journal can't go on.
     fn end(&mut self, run: RunId, why: &str) -> Next {
-        let answer = match self.in_doubt.contains(&run) {
-            true => format!(
+        let answer = if self.in_doubt.contains(&run) {
+            format!(
                 "nobody can say whether run {run} was started: {why}. Once the store can be written, `stepladder runs` shows it \
                  if it was, and the next owner goes on with it"
-            ),
-            false => why.to_owned(),
+            )
+        } else {
+            why.to_owned()
         };
         self.answer_start(run, Err(answer));
         tracing::error!(%why, "the journal did not take a batch; its runs are left to the next owner");

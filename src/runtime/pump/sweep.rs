@@ -33,7 +33,7 @@ impl Pump {
         let runs = aside.map(|(run, why)| format!("run {run} is set aside: {why}"));
         let schedules = self.schedules_aside.iter().map(|(id, why)| format!("schedule {id} is set aside: {why}"));
         let clock = self.clock_unset.then(|| "the clock of this machine was never set: schedules wait".to_owned());
-        let more = runs.chain(schedules).chain(clock);
+        let more = runs.chain(schedules).chain(clock).chain(self.perform.troubles());
         Proof { at: self.swept, failing: self.failing.iter().cloned().chain(more).collect() }
     }
 
@@ -102,6 +102,14 @@ impl Pump {
             let text =
                 format!("{why}\n\nWhat its steps have started may still be at work, and what it holds stays held.");
             self.open_set_aside(("run", run.to_string()), name, title, text, now);
+        }
+        for why in self.perform.troubles() {
+            let which = why.split(' ').nth(1).unwrap_or_default().to_owned();
+            let title = "what minds the processes of steps does not answer".to_owned();
+            let text = format!(
+                "{why}.\n\nIts process is named in the log of the daemon; `kill -CONT` lets a stopped one go on."
+            );
+            self.open_set_aside(("keeper", which), "stepladder".to_owned(), title, text, now);
         }
         for (id, why) in self.schedules_aside.clone() {
             let title = format!("{id}: the schedule can't be read and starts nothing");

@@ -88,10 +88,11 @@ pub(crate) fn recover(disk: &dyn Disk, anchored: u64) -> io::Result<Recovered> {
     }
     walk.skip_to(walk.proven.max(walk.number) + 1);
     for damage in &mut walk.damage {
-        damage.noted = match damage.streams.is_empty() {
-            true => walk.streams.is_noted(damage.first, damage.last),
+        damage.noted = if damage.streams.is_empty() {
+            walk.streams.is_noted(damage.first, damage.last)
+        } else {
             // Each has begun anew since.
-            false => damage.streams.iter().all(|name| !walk.streams.is_damaged(name)),
+            damage.streams.iter().all(|name| !walk.streams.is_damaged(name))
         };
         if !damage.noted && damage.streams.is_empty() {
             walk.streams.lost(damage.first, damage.last);
