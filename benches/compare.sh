@@ -1,45 +1,60 @@
 #!/usr/bin/env bash
-# Whole processes against make, one after the other on the same machine: read the ratios. By hand, never in .ci.
+# Whole processes against make, turn about on the same machine: read the ratios. By hand, never in .ci.
 #   benches/compare.sh [ROUNDS]
+# Each run gets a data directory that was never there: ext4 is slow to reuse names that have just gone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rounds=${1:-5}
-cargo build --release --quiet
+rounds=${1:-9}
+cargo build --release --quiet --locked
 steps=$(realpath "${CARGO_TARGET_DIR:-target}/release/stepladder")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-mkdir -p "$dir/runbooks"
-printf 'timezone: UTC\n' >"$dir/stepladder.yaml"
 
-book() { # NAME HEAD COUNT
-    { printf 'runbook: %s\n%ssteps:\n' "$1" "$2"; for i in $(seq "$3"); do printf '  - { id: s%s, exec: ["true"] }\n' "$i"; done; } >"$dir/runbooks/$1.yaml"
+book() { # NAME HEAD STEP COUNT
+    mkdir -p "$dir/$1/runbooks"
+    printf 'timezone: UTC\n' >"$dir/$1/stepladder.yaml"
+    { printf 'runbook: %s\n%ssteps:\n' "$1" "$2"; for i in $(seq "$4"); do printf '  - { id: s%s, %s }\n' "$i" "$3"; done; } >"$dir/$1/runbooks/$1.yaml"
 }
-book one '' 1
-book chain '' 100
-book fan $'parallel: 64\n' 200
-{ printf 'all: s100\ns0:\n'; for i in $(seq 100); do printf 's%s: s%s\n\t@true\n' "$i" "$((i - 1))"; done; } >"$dir/chain.mk"
-{ printf 'all:'; printf ' s%s' $(seq 200); printf '\n'; for i in $(seq 200); do printf 's%s:\n\t@true\n' "$i"; done; } >"$dir/fan.mk"
-printf 'all:\n\t@true\n' >"$dir/one.mk"
+book noop '' 'log: done' 1
+book one '' 'shell: "true"' 1
+book chain '' 'shell: "true"' 100
+book fan $'parallel: 64\n' 'shell: "true"' 200
+printf 'all:\n\t@sh -c true\n' >"$dir/one.mk"
+{ printf 'all: s100\ns0:\n'; for i in $(seq 100); do printf 's%s: s%s\n\t@sh -c true\n' "$i" "$((i - 1))"; done; } >"$dir/chain.mk"
+{ printf 'all:'; printf ' s%s' $(seq 200); printf '\n'; for i in $(seq 200); do printf 's%s:\n\t@sh -c true\n' "$i"; done; } >"$dir/fan.mk"
+cp "$dir/one.mk" "$dir/noop.mk"
 
-median() { # COMMAND... -> milliseconds
+timed() { # COMMAND... -> hundredths of a millisecond
+    local start
+    start=$(date +%s%N)
+    "$@" >/dev/null 2>&1
+    echo $((($(date +%s%N) - start) / 10000))
+}
+ours() { # BOOK
+    timed "$steps" --book "$dir/$1" run "$1"
+    mv "$dir/$1/.stepladder" "$dir/$1/old.$RANDOM$RANDOM"
+}
+median() { sort -n | awk '{ all[NR] = $1 } END { printf "%.2f", all[int((NR + 1) / 2)] / 100 }'; }
+
+printf '| work, durable | stepladder | make -j2 | ratio |\n|---|---|---|---|\n'
+for what in noop one chain fan; do
+    : >"$dir/mine"
+    : >"$dir/theirs"
     for _ in $(seq "$rounds"); do
-        local start
-        start=$(date +%s%N)
-        "$@" >/dev/null 2>&1
-        echo $((($(date +%s%N) - start) / 10000))
-    done | sort -n | awk '{ all[NR] = $1 } END { printf "%.2f", all[int((NR + 1) / 2)] / 100 }'
-}
-run() { rm -rf "$dir/.stepladder"; "$steps" --book "$dir" run "$1"; }
-
-printf '%-22s %10s %10s %8s\n' what stepladder make ratio
-for what in one chain fan; do
-    ours=$(median run "$what")
-    theirs=$(median make -s -j64 -f "$dir/$what.mk")
-    printf '%-22s %7s ms %7s ms %8s\n' "$what" "$ours" "$theirs" "$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.1f", a / b }')"
+        ours "$what" >>"$dir/mine"
+        timed make -s -j2 -f "$dir/$what.mk" >>"$dir/theirs"
+    done
+    case $what in
+        noop) name='one step that does nothing, cold' ;;
+        one) name='one `sh -c true`, cold' ;;
+        chain) name='chain of 100 `sh -c true`' ;;
+        fan) name='200 `sh -c true`, 64 wide' ;;
+    esac
+    mine=$(median <"$dir/mine")
+    theirs=$(median <"$dir/theirs")
+    printf '| %s | %s ms | %s ms | %s |\n' "$name" "$mine" "$theirs" "$(awk -v a="$mine" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')"
 done
-rm -rf "$dir/.stepladder"
-awk '/VmHWM/ { printf "%-22s %7.1f MiB\n", "most memory, one step", $2 / 1024 }' < <(
-    "$steps" --book "$dir" run one --json >/dev/null 2>&1 & pid=$!
-    while kill -0 "$pid" 2>/dev/null; do grep VmHWM "/proc/$pid/status" 2>/dev/null || true; done | sort -k2 -n | tail -1
-)
-printf '%-22s %7.1f MiB\n' 'release binary' "$(stat -c %s "$steps" | awk '{ print $1 / 1048576 }')"
+most=$("$steps" --book "$dir/noop" run noop --json >/dev/null 2>&1 & pid=$!
+    while kill -0 "$pid" 2>/dev/null; do awk '/VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null || true; done | sort -n | tail -1)
+awk -v most="$most" 'BEGIN { printf "\nMost memory of the run of one step: %.1f MiB.", most / 1024 }'
+awk -v size="$(stat -c %s "$steps")" 'BEGIN { printf " Release binary: %.1f MiB.\n", size / 1048576 }'

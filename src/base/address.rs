@@ -133,6 +133,17 @@ impl Place {
         self.last().item.and_then(|_| self.parent())
     }
 
+    /// The items that this is one of, or inside of, outermost first: each `foreach` and the item's number.
+    pub fn items(&self) -> impl Iterator<Item = (Self, u32)> + '_ {
+        let item = |(depth, segment): (usize, &Segment)| {
+            let number = segment.item?;
+            let mut foreach = self.0[..=depth].to_vec();
+            foreach.last_mut()?.item = None;
+            Some((Self(foreach), number))
+        };
+        self.0.iter().enumerate().filter_map(item)
+    }
+
     /// Outermost first.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {

@@ -168,26 +168,32 @@ impl<'a> Turn<'a> {
         halt: Option<&Halt>,
     ) -> Result<Option<Pass>, IllegalEvent> {
         let Some(foreach) = &step.foreach else { return Ok(None) };
-        let items: Vec<Place> = (0..).zip(self.items_of(place)).map(|(number, _)| place.item(number)).collect();
-        let mut come: Vec<Come> = items.iter().map(|item| self.come(item)).collect();
+        let count = self.items_of(place).len();
+        let known = self.run.walked.take_items(place, count);
+        let look = |(number, come): (u32, Option<Come>)| come.unwrap_or_else(|| self.come(&place.item(number)));
+        let mut come: Vec<Come> = (0..).zip(known).map(look).collect();
         let mut failed = come.iter().filter(|come| come.failed).count();
         let mut works = come.iter().filter(|come| come.works).count();
-        for (item, come) in items.iter().zip(&mut come).filter(|(_, come)| !come.ended) {
+        for (number, come) in (0..).zip(&mut come).filter(|(_, come)| !come.ended) {
             let full = foreach.max_failures.filter(|limit| failed >= *limit as usize);
-            let full = full.map(|limit| too_many(failed, items.len(), limit));
-            let begun = self.run.steps.contains_key(item);
-            if begun {
-                self.go_on(item, step, halt)?;
-            } else if let Some(stop) = halt.cloned().or(full) {
-                self.end_unstarted(item, stop.outcome, stop.reason)?;
-            } else if works < foreach.max_parallel as usize {
-                self.try_again(item, step)?;
+            let stop = halt.cloned().or_else(|| full.map(|limit| too_many(failed, count, limit)));
+            let room = works < foreach.max_parallel as usize;
+            if !come.begun && stop.is_none() && !room {
+                continue;
             }
-            let before = std::mem::replace(come, self.come(item));
+            let item = place.item(number);
+            match stop {
+                _ if come.begun => self.go_on(&item, step, halt)?,
+                Some(stop) => self.end_unstarted(&item, stop.outcome, stop.reason)?,
+                None => self.try_again(&item, step)?,
+            }
+            let before = std::mem::replace(come, self.come(&item));
             failed = failed + usize::from(come.failed) - usize::from(before.failed);
             works = works + usize::from(come.works) - usize::from(before.works);
         }
-        Ok(come.iter().all(|come| come.ended).then(|| self.sum_items(place)))
+        let all = come.iter().all(|come| come.ended);
+        self.run.walked.keep_items(place, come);
+        Ok(all.then(|| self.sum_items(place)))
     }
 
     fn items_of(&self, place: &Place) -> &[Value] {
@@ -196,8 +202,10 @@ impl<'a> Turn<'a> {
 
     /// How far the item at that place has come.
     fn come(&self, item: &Place) -> Come {
-        let verdict = self.run.steps.get(item).and_then(StepRun::verdict);
+        let run = self.run.steps.get(item);
+        let verdict = run.and_then(StepRun::verdict);
         Come {
+            begun: run.is_some(),
             ended: verdict.is_some(),
             failed: verdict.is_some_and(|(outcome, _)| matches!(outcome, Outcome::Failed | Outcome::Interrupted)),
             works: verdict.is_none() && self.run.works(item),
@@ -234,7 +242,8 @@ impl<'a> Turn<'a> {
 
 /// How far one item of a `foreach` has come.
 #[derive(Debug, Clone, Copy)]
-struct Come {
+pub(super) struct Come {
+    begun: bool,
     ended: bool,
     failed: bool,
     /// It takes up one of the places of `max_parallel`.

@@ -1,9 +1,11 @@
-//! How far the last walk over each list found its steps, so that the next looks only at what has moved.
+//! How far the last walk over each list found its steps, and the items of each `foreach`, so that the next looks only at
+//! what has moved.
 //!
 //! Kept beside a run and made of nothing but its events: runs that differ in it are equal, and a copy begins without.
 
 use crate::base::address::{Lane, Place};
 use crate::base::ids::StepId;
+use crate::engine::composite::Come;
 use crate::engine::turn::Far;
 use crate::model::step::Step;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +20,18 @@ pub(super) struct Walked {
     lists: BTreeMap<ListOf, Vec<Far>>,
     /// Steps of those lists that something has happened to since.
     moved: BTreeMap<ListOf, BTreeSet<StepId>>,
+    /// By `foreach`: its items, and those that something has happened to since, itself or anything inside.
+    items: BTreeMap<Place, (Vec<Come>, BTreeSet<u32>)>,
 }
 
 impl Walked {
     /// Something has happened to the execution at `place`.
     pub(super) fn moved(&mut self, place: &Place) {
+        for (foreach, item) in place.items() {
+            if let Some((_, moved)) = self.items.get_mut(&foreach) {
+                moved.insert(item);
+            }
+        }
         let last = place.last();
         if self.lists.is_empty() || last.item.is_some() {
             return;
@@ -47,6 +56,23 @@ impl Walked {
             return vec![None; steps.len()];
         }
         steps.iter().zip(far).map(|(step, far)| (!moved.contains(&step.id)).then_some(far)).collect()
+    }
+
+    /// The same for the items of a `foreach`, of which there are so many.
+    pub(super) fn take_items(&mut self, foreach: &Place, count: usize) -> Vec<Option<Come>> {
+        let (come, moved) = std::mem::take(self.items.entry(foreach.clone()).or_default());
+        if come.len() != count {
+            return vec![None; count];
+        }
+        let known = |(number, come): (u32, Come)| (!moved.contains(&number)).then_some(come);
+        (0..).zip(come).map(known).collect()
+    }
+
+    /// Keeps how far each item was found.
+    pub(super) fn keep_items(&mut self, foreach: &Place, come: Vec<Come>) {
+        if let Some((kept, _)) = self.items.get_mut(foreach) {
+            *kept = come;
+        }
     }
 
     /// Keeps how far each step of a list was found.
