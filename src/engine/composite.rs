@@ -7,7 +7,7 @@ use crate::base::value::{Map, Value};
 use crate::engine::begin::{nothing, template_failure};
 use crate::engine::event::{AttemptResult, StepEvent};
 use crate::engine::evolve::IllegalEvent;
-use crate::engine::run::{Open, StepRun};
+use crate::engine::run::Open;
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Sum, Turn, ended};
 use crate::model::perform::Failure;
@@ -172,26 +172,27 @@ impl<'a> Turn<'a> {
         let known = self.run.walked.take_items(place, count);
         let look = |(number, come): (u32, Option<Come>)| come.unwrap_or_else(|| self.come(&place.item(number)));
         let mut come: Vec<Come> = (0..).zip(known).map(look).collect();
-        let mut failed = come.iter().filter(|come| come.failed).count();
-        let mut works = come.iter().filter(|come| come.works).count();
-        for (number, come) in (0..).zip(&mut come).filter(|(_, come)| !come.ended) {
+        let mut failed = come.iter().filter(|come| **come == Come::Failed).count();
+        let mut works = come.iter().filter(|come| **come == Come::Works).count();
+        for (number, come) in (0..).zip(&mut come).filter(|(_, come)| !come.is_over()) {
             let full = foreach.max_failures.filter(|limit| failed >= *limit as usize);
             let stop = halt.cloned().or_else(|| full.map(|limit| too_many(failed, count, limit)));
             let room = works < foreach.max_parallel as usize;
-            if !come.begun && stop.is_none() && !room {
+            let begun = *come != Come::Unbegun;
+            if !begun && stop.is_none() && !room {
                 continue;
             }
             let item = place.item(number);
             match stop {
-                _ if come.begun => self.go_on(&item, step, halt)?,
+                _ if begun => self.go_on(&item, step, halt)?,
                 Some(stop) => self.end_unstarted(&item, stop.outcome, stop.reason)?,
                 None => self.try_again(&item, step)?,
             }
             let before = std::mem::replace(come, self.come(&item));
-            failed = failed + usize::from(come.failed) - usize::from(before.failed);
-            works = works + usize::from(come.works) - usize::from(before.works);
+            failed += usize::from(*come == Come::Failed);
+            works = works + usize::from(*come == Come::Works) - usize::from(before == Come::Works);
         }
-        let all = come.iter().all(|come| come.ended);
+        let all = come.iter().all(|come| come.is_over());
         self.run.walked.keep_items(place, come);
         Ok(all.then(|| self.sum_items(place)))
     }
@@ -202,13 +203,12 @@ impl<'a> Turn<'a> {
 
     /// How far the item at that place has come.
     fn come(&self, item: &Place) -> Come {
-        let run = self.run.steps.get(item);
-        let verdict = run.and_then(StepRun::verdict);
-        Come {
-            begun: run.is_some(),
-            ended: verdict.is_some(),
-            failed: verdict.is_some_and(|(outcome, _)| matches!(outcome, Outcome::Failed | Outcome::Interrupted)),
-            works: verdict.is_none() && self.run.works(item),
+        let Some(run) = self.run.steps.get(item) else { return Come::Unbegun };
+        match run.verdict() {
+            Some((Outcome::Failed | Outcome::Interrupted, _)) => Come::Failed,
+            Some(_) => Come::Ended,
+            None if self.run.works(item) => Come::Works,
+            None => Come::Waits,
         }
     }
 
@@ -241,13 +241,24 @@ impl<'a> Turn<'a> {
 }
 
 /// How far one item of a `foreach` has come.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Come {
-    begun: bool,
-    ended: bool,
-    failed: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Come {
+    /// It has not begun.
+    Unbegun,
+    /// It has, and waits: for a time, a person, a mutex.
+    Waits,
     /// It takes up one of the places of `max_parallel`.
-    works: bool,
+    Works,
+    /// It has ended well, or never began.
+    Ended,
+    /// It has ended, and counts for `max_failures`.
+    Failed,
+}
+
+impl Come {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Failed)
+    }
 }
 
 /// `max_failures`: at the limit no new item starts.
