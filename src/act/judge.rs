@@ -65,7 +65,7 @@ fn blanks(kind: Kind, took: Duration) -> Map<String, Value> {
 fn child(request: &Request, given: &Map<String, Value>, output: &Map<String, Value>, took: Duration) -> Reply {
     let text = |name: &str| {
         let bytes = output.get(name).map(plain).unwrap_or_default().into_bytes();
-        Captured { total: bytes.len() as u64, tail: bytes }
+        Captured { total: bytes.len() as u64, tail: bytes, unkept: None }
     };
     let code = output.get("exit_code").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
     let exit = ProcessExit {

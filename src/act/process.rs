@@ -7,16 +7,13 @@ use crate::act::secret::Filled;
 use crate::act::verdict::beginning;
 use crate::act::world::World;
 use crate::base::digest::Digest;
-use crate::base::limits::MAX_OUTPUT_VALUE;
+use crate::base::limits::{MAX_OUTPUT_VALUE, MAX_PARSED, MAX_SCRIPT};
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::model::kind::Kind;
-use crate::model::perform::{Failure, Reply, Request};
+use crate::model::perform::{Failure, Reply, Request, Unkept};
 use crate::model::policy::{FailureKind, OutputForm};
 use std::path::PathBuf;
-
-/// Longest script that fits into an argument (Linux: 128 KiB less a byte).
-const MAX_SCRIPT: usize = 128 * 1024 - 1;
 
 /// A child process, exactly.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,15 +54,19 @@ pub struct ProcessExit {
     pub retriable: bool,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
+    /// The `PATH` it had.
+    pub path: Option<String>,
 }
 
 /// What a child printed on one stream: the last bytes, and how many there were. Already masked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Captured {
-    /// The last bytes.
+    /// The last bytes; of output that is read as a value all of them, where they are no more than [`MAX_PARSED`].
     pub tail: Vec<u8>,
     /// How many bytes there were in all.
     pub total: u64,
+    /// What is not kept of them.
+    pub unkept: Option<Unkept>,
 }
 
 /// The command that a `shell`, `exec` or `script` request asks for.
@@ -242,7 +243,10 @@ fn wrong_end(request: &Request, exit: &ProcessExit, stderr: &Captured) -> Option
     };
     match (good.contains(&i64::from(code)), code) {
         (true, _) => None,
-        (false, 127) => Some(format!("{what} exited with 127, command not found{said}")),
+        (false, 127) => {
+            let path = exit.path.as_ref().map_or_else(String::new, |path| format!(" in PATH={path}"));
+            Some(format!("{what} exited with 127, command not found{path}{said}"))
+        }
         (false, 126) => Some(format!("{what} exited with 126, not executable{said}")),
         (false, code) => Some(format!("{what} exited with {code}{said}")),
     }
@@ -281,32 +285,40 @@ fn unquoted(value: &str) -> String {
     plain
 }
 
+/// All that was printed, to be read as such a value; a sentence where a part of it is missing.
+fn whole(stdout: &Captured, name: &str) -> Result<String, String> {
+    let (total, read) = (stdout.total, stdout.tail.len());
+    match &stdout.unkept {
+        Some(unkept) => Err(format!("it {unkept}: a part cannot be read as {name}")),
+        None if total > MAX_PARSED as u64 => {
+            Err(format!("it printed {total} bytes, too many to read as {name} (at most {MAX_PARSED})"))
+        }
+        None if total > read as u64 => {
+            Err(format!("of the {total} bytes it printed {read} are there: a part cannot be read as {name}"))
+        }
+        None => Ok(String::from_utf8_lossy(&stdout.tail).into_owned()),
+    }
+}
+
 /// `output.value` in the form the step asks for, or a sentence.
 fn parse(form: OutputForm, stdout: &Captured) -> Result<Value, String> {
-    let text = text(stdout);
-    let whole = |name: &str| {
-        let cut = stdout.total > text.len() as u64 && stdout.total > MAX_OUTPUT_VALUE as u64;
-        let size =
-            || format!("it printed {} bytes, too many to read as {name} (at most {MAX_OUTPUT_VALUE})", stdout.total);
-        if cut { Err(size()) } else { Ok(()) }
-    };
     match form {
-        OutputForm::Text => Ok(Value::from(text.trim_end_matches('\n'))),
-        OutputForm::Lines => Ok(text.lines().map(Value::from).collect()),
+        OutputForm::Text => Ok(Value::from(text(stdout).trim_end_matches('\n'))),
+        OutputForm::Lines => Ok(whole(stdout, "lines")?.lines().map(Value::from).collect()),
         OutputForm::Json => {
-            whole("JSON")?;
+            let text = whole(stdout, "JSON")?;
             let found = || format!("it did not print JSON (`{}`)", beginning(&text));
             serde_json::from_str(&text).map_err(|error| format!("{}: {error}", found()))
         }
         OutputForm::Number => {
-            whole("a number")?;
+            let text = whole(stdout, "a number")?;
             let trimmed = text.trim();
             let number = trimmed.parse::<i64>().map(Value::from).or_else(|_| trimmed.parse::<f64>().map(Value::from));
             let number = number.ok().filter(|number| !number.is_null());
             number.ok_or_else(|| format!("it did not print a number but `{}`", beginning(&text)))
         }
         OutputForm::Kv => {
-            whole("key=value lines")?;
+            let text = whole(stdout, "key=value lines")?;
             let mut map = Map::new();
             for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
                 let (key, value) =

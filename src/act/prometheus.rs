@@ -5,13 +5,11 @@ use crate::act::millis;
 use crate::act::verdict::{Done, Verdict, beginning, bounds, tidy};
 use crate::act::web::{Call, url, wrong_status};
 use crate::act::world::World;
+use crate::base::limits::MAX_PROMETHEUS_SERIES;
 use crate::base::value::{Value, json};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use std::time::Duration;
-
-/// Series kept in the output.
-const KEPT: usize = 200;
 
 pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure> {
     let query = bind(&args.need("query")?, &args.pairs("params"))?;
@@ -50,7 +48,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     }
     let output = json!({
         "value": series.first().map_or(Value::Null, |one| one["value"].clone()),
-        "series": series.iter().take(KEPT).collect::<Vec<_>>(),
+        "series": series.iter().take(MAX_PROMETHEUS_SERIES).collect::<Vec<_>>(),
         "count": series.len(),
         "warnings": body["warnings"].as_array().cloned().unwrap_or_default(),
         "latency_ms": millis(answer.took),

@@ -17,6 +17,7 @@ use crate::api::wire::{
 };
 use crate::base::actor::Actor;
 use crate::base::ids::RunId;
+use crate::base::limits::{MAX_BEHIND, MAX_ROWS};
 use crate::base::value::Value;
 use crate::engine::event::Recorded;
 use crate::model::runbook::Runbook;
@@ -24,11 +25,6 @@ use crate::runtime::pump::Feed;
 use crate::service::{RUNNING, Runs, Service, Trouble};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Events that wait for a slow reader; past that it is hung up on, and may ask again from where it was.
-const MAX_BEHIND: usize = 10_000;
-/// Runs in one list at most.
-const MAX_RUNS: u32 = 10_000;
 
 /// Events of a run, the first one first. Ends behind `run_ended`; an earlier end is the owner's, or
 /// the reader was too slow.
@@ -95,7 +91,7 @@ impl Desk {
 
     /// Whether this process drives a run that has not ended, or an incident that climbs.
     pub async fn drives_any(&self) -> bool {
-        let wanted = Runs { dry: true, limit: MAX_RUNS as usize, outcome: vec![RUNNING.into()], ..Runs::default() };
+        let wanted = Runs { dry: true, limit: MAX_ROWS, outcome: vec![RUNNING.into()], ..Runs::default() };
         if self.service.has_incidents() {
             return true;
         }
@@ -113,7 +109,7 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub fn runs(&self, asked: RunsRequest) -> Result<Vec<RunRow>, Problem> {
-        let asked = RunsRequest { limit: asked.limit.clamp(1, MAX_RUNS), ..asked };
+        let asked = RunsRequest { limit: asked.limit.clamp(1, u32::try_from(MAX_ROWS).unwrap_or(u32::MAX)), ..asked };
         let rows = self.service.runs(&present::runs(asked).map_err(told)?).map_err(told)?;
         Ok(rows.into_iter().map(present::row).collect())
     }

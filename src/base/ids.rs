@@ -4,10 +4,8 @@
 //! the expression language (`[a-z][a-z0-9_]{0,63}`, no rhai keyword), a [`Name`] may also carry
 //! dashes. A value of either type is proof that the text was checked.
 
+use crate::base::limits::MAX_NAME;
 use std::fmt;
-
-/// Longest id or name, in bytes: a column of `show` must hold it.
-pub const MAX_NAME: usize = 64;
 
 /// Words rhai keeps for itself; an id with such a name could never be read in an expression.
 pub const RHAI_KEYWORDS: &[&str] = &[
@@ -108,7 +106,8 @@ fn check(text: &str, dashes: bool) -> Result<(), BadName> {
     let bad = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (dashes && c == '-'));
     match text.chars().find(|c| bad(*c)) {
         Some(c) => Err(BadName::Char(c, rule)),
-        None if RHAI_KEYWORDS.contains(&text) => Err(BadName::Keyword(text.into())),
+        // No expression reads a name that may have dashes.
+        None if !dashes && RHAI_KEYWORDS.contains(&text) => Err(BadName::Keyword(text.into())),
         None => Ok(()),
     }
 }
@@ -288,6 +287,13 @@ mod tests {
         assert_eq!(StepId::parse("2x"), Err(BadName::Start('2')));
         assert_eq!(StepId::parse(&"x".repeat(65)), Err(BadName::TooLong));
         assert!(Name::parse("daily-check").is_ok());
+    }
+
+    #[test]
+    fn a_name_may_be_a_word_of_the_expression_language() {
+        for name in ["sync", "default", "new", "import", "shared"] {
+            assert!(Name::parse(name).is_ok() && StepId::parse(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -80,6 +80,12 @@ limits! {
     MAX_BASELINE_SAMPLES = 10_000, "samples of one baseline", "four weeks of an hour every 10 s, or of whole days every 5 min; of more, the newest of each hour count";
     /// Bytes of each output stream that expressions and templates see.
     MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
+    /// Longest script that fits into an argument.
+    MAX_SCRIPT = 128 * 1024 - 1, "bytes of the body of one `script`", "the longest argument Linux takes, less a byte";
+    /// Bytes of a process's output that are read as a value.
+    MAX_PARSED = 4 * 1024 * 1024, "bytes of output read as `json`, `lines`, `number` or `kv`", "as much as of a response body; text itself is the last 64 KiB";
+    /// Bytes of the answer of a step that is a process of our own.
+    MAX_RESULT = 64 * 1024 * 1024, "bytes of the answer of one step's own process", "rows, files and findings in full, whatever `output_limit` is";
     /// Bytes of an HTTP body that a step reads.
     MAX_BODY = 4 * 1024 * 1024, "bytes of a response body", "a health endpoint answers in kilobytes";
     /// Bytes of one secret input.
@@ -130,6 +136,78 @@ limits! {
     MIN_INODES = 1_000, "files that must be possible where the data is before a run is started", "an attempt makes one, its output up to three; a disk that can make none fails every step";
     /// The year before which the clock is not believed.
     FIRST_YEAR = 2020, "the year before which the clock of the machine is not believed", "a board without a battery begins in 1970: its schedules wait until the time is set";
+    /// Labels taken of one alert of another system.
+    MAX_REPORTED_LABELS = 64, "labels taken of one alert of another system", "more tell nobody what is wrong";
+    /// Bytes of one line of an alert of another system: a link, a title.
+    MAX_REPORTED_TEXT = 2 * 1024, "bytes of one line of an alert of another system: a link, a title", "links are long, titles are not";
+    /// Bytes of the text of one alert of another system.
+    MAX_REPORTED_BODY = 8 * 1024, "bytes of the text of one alert of another system", "as much as an incident keeps";
+    /// Bytes of what tells alerts of another system apart.
+    MAX_FINGERPRINT = 255, "bytes of what tells alerts of another system apart", "a longer one is told apart by its hash";
+    /// Series of one measure that one alert looks at.
+    MAX_ALERT_SERIES = 1_000, "series of one measure that one alert looks at", "more are labels that take any value";
+    /// Bytes of one answer by text message or button.
+    MAX_REPLY = 64 * 1024, "bytes of one answer by text message or button", "what providers send is a fraction of it";
+    /// Connections to the HTTP API at a time.
+    MAX_CONNECTIONS = 1_024, "connections to the HTTP API at a time", "the next one waits; people, a proxy and monitors need tens";
+    /// Bytes of the body of one request to the HTTP API.
+    MAX_REQUEST = 1024 * 1024, "bytes of the body of one request to the HTTP API", "inputs of a run; larger things are files";
+    /// Events that somebody who follows a run may be behind.
+    MAX_BEHIND = 10_000, "events that somebody who follows a run may be behind", "past that they are told to begin again, and memory stays small";
+    /// Bytes of one file of secrets.
+    MAX_SECRETS = 1024 * 1024, "bytes of one file of secrets", "names and values of secrets are a page";
+    /// Alerts of other systems in one list.
+    MAX_ALERTS = 1_000, "alerts of other systems in one list", "the newest; a longer list is read by nobody";
+    /// Bytes of one plan.
+    MAX_PLAN = 64 * 1024 * 1024, "bytes of one plan", "past that it is none of ours";
+    /// Bytes of output sent in one answer.
+    MAX_PIECE = 4 * 1024 * 1024, "bytes of output sent in one answer", "whoever wants more asks for the next";
+    /// Alerts of other systems that are known at a time.
+    MAX_KNOWN_ALERTS = 50_000, "alerts of other systems that are known at a time", "a storm; the oldest that are over go first";
+    /// Bytes of an idempotency key.
+    MAX_IDEMPOTENCY_KEY = 255, "bytes of an idempotency key", "what other APIs allow";
+    /// Tokens of the HTTP API that open something.
+    MAX_TOKENS = 1_000, "tokens of the HTTP API that open something", "more than anybody can look through and revoke";
+    /// Series in one list or on `/metrics`.
+    MAX_SERIES = 10_000, "series in one list or on `/metrics`", "more are labels that take any value";
+    /// Bytes of the name of a stream.
+    MAX_STREAM_NAME = 512, "bytes of the name of a stream", "a run, an incident, a group: ids and names";
+    /// Bytes of the arguments and environment of one child, as they are sent to the keeper.
+    MAX_FRAME = 16 * 1024 * 1024, "bytes of the arguments and environment of one child, as they are sent to the keeper", "the kernel takes 2 MiB; there is room for escapes";
+    /// Bytes of the standard input of one child.
+    MAX_STDIN = 16 * 1024 * 1024, "bytes of the standard input of one child", "more is a file whose name is given";
+    /// Bytes that wait for an owner that does not listen to the keeper.
+    MAX_UNHEARD = 4 * 1024 * 1024, "bytes that wait for an owner that does not listen to the keeper", "it is dropped then: the truth is on disk, and it will ask again";
+    /// Bytes of one line of an incident: a title, a reason, a type.
+    MAX_INCIDENT_LINE = 1024, "bytes of one line of an incident: a title, a reason, a type", "it stands in a list";
+    /// Events of one rehearsed night.
+    MAX_REHEARSED_EVENTS = 20_000, "events of one rehearsed night", "a ladder that goes round faster is no ladder";
+    /// Bytes of the text of one page.
+    MAX_PAGE = 16 * 1024, "bytes of the text of one page", "a page is read at 3 am; each channel cuts it to what it takes";
+    /// Rows in the output of one `sql` step.
+    MAX_SQL_ROWS = 1_000, "rows in the output of one `sql` step", "a report of more is a file; all are counted";
+    /// Series in the output of one `prometheus` step.
+    MAX_PROMETHEUS_SERIES = 200, "series in the output of one `prometheus` step", "a condition looks at a few; all are counted";
+    /// Bytes of one line of a log that are looked at.
+    MAX_LOG_LINE = 64 * 1024, "bytes of one line of a log that are looked at", "one pass in bounded memory";
+    /// Characters of one line of a log kept in an output.
+    MAX_KEPT_LINE = 500, "characters of one line of a log kept in an output", "a person reads it; the file has the whole";
+    /// Bytes of one SIP message.
+    MAX_SIP_MESSAGE = 64 * 1024, "bytes of one SIP message", "a datagram holds no more";
+    /// Rooms, people, trunks or egresses in the output of one `livekit` step.
+    MAX_LIVEKIT_LISTED = 200, "rooms, people, trunks or egresses in the output of one `livekit` step", "a condition looks at a few; all are counted";
+    /// Bytes read of what the command of a channel says.
+    MAX_COMMAND_SAID = 64 * 1024, "bytes read of what the command of a channel says", "why it could not send fits into a line";
+    /// Bytes of a crontab that is imported.
+    MAX_CRONTAB = 1024 * 1024, "bytes of a crontab that is imported", "as a file of a book";
+    /// Rows of one answer of the API: runs, incidents, deeds.
+    MAX_ROWS = 10_000, "rows of one answer of the API: runs, incidents, deeds", "a page of them is read; whoever exports asks again from where it ends";
+    /// Days an incident is left alone.
+    MAX_SNOOZE_DAYS = 30, "days an incident is left alone", "what takes longer is no trouble any more";
+    /// Days of one rehearsed night.
+    MAX_REHEARSED_DAYS = 30, "days of one rehearsed night", "what is not answered in a month is not answered";
+    /// Characters of an id or a name.
+    MAX_NAME = 64, "characters of an id or a name", "a column of `show` must hold it";
     /// Depth of runbooks that call runbooks.
     MAX_CALL_DEPTH = 16, "runbooks calling runbooks", "past sixteen it is a loop";
 }

@@ -1,14 +1,12 @@
 //! Plan files: written whole and for their owner's eyes, read back for a run.
 
+use crate::base::limits::MAX_PLAN;
 use crate::base::value::Value;
 use crate::cli::trouble::Trouble;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// Bytes of a plan file: past that it is none of ours.
-const MAX_PLAN: u64 = 64 * 1024 * 1024;
 
 /// Writes a plan, 0600, in one step: nobody ever sees half of it.
 ///
@@ -39,7 +37,7 @@ pub fn write(path: &Path, plan: &Value) -> Result<(), Trouble> {
 pub fn read(path: &Path) -> Result<Value, Trouble> {
     let failed = |reason: std::io::Error| Trouble::io("read", path, &reason);
     let mut text = String::new();
-    File::open(path).map_err(failed)?.take(MAX_PLAN).read_to_string(&mut text).map_err(failed)?;
+    File::open(path).map_err(failed)?.take(MAX_PLAN as u64).read_to_string(&mut text).map_err(failed)?;
     serde_json::from_str(&text).map_err(|reason| {
         Trouble::new(format!("`{}` is no plan: {reason}", path.display()))
             .help("`stepladder plan RUNBOOK --plan-out FILE` makes one")

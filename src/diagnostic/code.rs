@@ -46,6 +46,7 @@ codes! {
     Yaml11Boolean = "SL0009", "a word that older YAML read as a boolean";
     KindCount = "SL0010", "a step with no kind, or with two";
     UnsupportedYaml = "SL0011", "a part of YAML that the language leaves out";
+    KeptWord = "SL0012", "a word that the language keeps for itself";
     UnknownStep = "SL0101", "the name of a step that does not exist here";
     DuplicateId = "SL0102", "two steps with one id";
     UnknownName = "SL0103", "a name that nothing defines";

@@ -14,7 +14,7 @@ use crate::engine::run::{RunPhase, Running, StepPhase};
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Turn, ended};
 use crate::model::measure::figure;
-use crate::model::perform::{Failure, Reply, Usage};
+use crate::model::perform::{Failure, Finding, Reply, Usage};
 use crate::model::policy::{FailureKind, OnInterrupt};
 use crate::model::step::Step;
 use jiff::Timestamp;
@@ -39,8 +39,12 @@ impl<'a> Turn<'a> {
         if running.attempt != attempt {
             return Ok(());
         }
+        let unkept = usage.iter().flat_map(|usage| &usage.unkept);
+        let unkept = unkept.map(|unkept| Finding { level: Level::Notice.to_string(), message: unkept.to_string() });
+        let unkept: Vec<Finding> = unkept.collect();
         let result = match reply {
-            Reply::Done { output, findings } => {
+            Reply::Done { output, mut findings } => {
+                findings.extend(unkept);
                 let (samples, problem) = self.samples(place, step, &output);
                 if !self.questions.is_empty() {
                     return Ok(());
@@ -48,10 +52,14 @@ impl<'a> Turn<'a> {
                 let failure = problem.map(|problem| Failure { output: output.clone(), ..problem });
                 AttemptResult { output, failure, stopped: false, findings, samples, usage }
             }
-            Reply::Failed(failure) => {
-                AttemptResult { output: failure.output.clone(), failure: Some(failure), usage, ..nothing() }
-            }
-            Reply::Stopped { output } => AttemptResult { output, stopped: true, usage, ..nothing() },
+            Reply::Failed(failure) => AttemptResult {
+                output: failure.output.clone(),
+                failure: Some(failure),
+                findings: unkept,
+                usage,
+                ..nothing()
+            },
+            Reply::Stopped { output } => AttemptResult { output, stopped: true, findings: unkept, usage, ..nothing() },
             Reply::Lost { known } => return self.lost(place, step, attempt, known),
         };
         self.attempted(place, step, attempt, &result)
@@ -127,7 +135,7 @@ impl<'a> Turn<'a> {
         let timed_out = running.timed_out;
         let output = child_output(child, outcome, level, outputs);
         let findings = (level > Level::Ok && outcome != Outcome::Failed)
-            .then(|| crate::model::perform::Finding { level: level.to_string(), message: reason.into() });
+            .then(|| Finding { level: level.to_string(), message: reason.into() });
         let failure = match outcome {
             Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
             Outcome::Cancelled if timed_out => {

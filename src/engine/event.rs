@@ -272,7 +272,7 @@ pub struct AttemptResult {
     pub findings: Vec<Finding>,
     /// Samples taken, judged.
     pub samples: Vec<Sample>,
-    /// What its process took.
+    /// What its process took, and what of its output is not kept.
     pub usage: Option<Usage>,
 }
 

@@ -8,13 +8,14 @@ use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId};
 use crate::base::level::{Level, Outcome};
+use crate::base::limits::{MAX_INCIDENT_LINE, MAX_INCIDENT_TEXT};
 use crate::base::planted::{self, Bug};
 use crate::base::span::Span;
 use crate::escalation::event::{Clock, Ending, Event, Opened, Page, PageFate, Part, Recorded};
 use crate::escalation::evolve::is_same;
 use crate::escalation::ladder::{IN_TIME, Ladder, routed};
 use crate::escalation::state::{IllegalEvent, Incident};
-use crate::escalation::text::{MAX_LINE, MAX_TEXT, bounded, cut};
+use crate::escalation::text::{bounded, cut};
 use crate::model::escalation::Escalation;
 use crate::model::message::Address;
 use crate::model::trouble::{Source, Trouble};
@@ -277,13 +278,13 @@ impl Decider<'_> {
                 if !self.incident.running().any(|response| response.run == run) {
                     return Ok(());
                 }
-                self.push(Event::Responded { run, outcome, level, text: cut(text, MAX_TEXT) })
+                self.push(Event::Responded { run, outcome, level, text: cut(text, MAX_INCIDENT_TEXT) })
             }
             Input::Settled { page, fate, note } => {
                 let Some(ordered) = self.incident.pages.get(&page) else { return Ok(()) };
                 match &ordered.fate {
                     Some((before, ..)) if *before == fate => Ok(()),
-                    Some(_) | None => self.push(Event::Settled { page, fate, note: cut(note, MAX_LINE) }),
+                    Some(_) | None => self.push(Event::Settled { page, fate, note: cut(note, MAX_INCIDENT_LINE) }),
                 }
             }
             Input::Acknowledge { .. }
@@ -310,7 +311,7 @@ impl Decider<'_> {
 
     /// Told of again: counted, and nobody is told because of it. A run, a step or a deadline tells of itself once.
     fn told(&mut self, mut trouble: Trouble) -> Result<(), IllegalEvent> {
-        trouble.text = cut(trouble.text, MAX_TEXT);
+        trouble.text = cut(trouble.text, MAX_INCIDENT_TEXT);
         if !self.is_open() {
             self.done.refused = Some("this incident is over: what is told of now opens another".to_owned());
             return Ok(());
@@ -342,7 +343,7 @@ impl Decider<'_> {
         if !self.is_open() || !source.can_clear() || told.is_none_or(|told| told.cleared.is_some()) {
             return Ok(());
         }
-        self.push(Event::Cleared { source, reason: cut(reason, MAX_LINE) })
+        self.push(Event::Cleared { source, reason: cut(reason, MAX_INCIDENT_LINE) })
     }
 
     /// Promises that were broken while nobody looked: before anything else can make them look kept.

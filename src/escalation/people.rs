@@ -2,14 +2,15 @@
 
 use crate::base::actor::Actor;
 use crate::base::ids::Name;
+use crate::base::limits::{MAX_INCIDENT_LINE, MAX_INCIDENT_TEXT, MAX_SNOOZE_DAYS};
 use crate::escalation::decide::{Decider, Input};
 use crate::escalation::event::{Event, What, Why};
 use crate::escalation::state::IllegalEvent;
-use crate::escalation::text::{MAX_LINE, MAX_TEXT, cut};
+use crate::escalation::text::cut;
 use jiff::{SignedDuration, Timestamp};
 
-/// The longest an incident is left alone: what takes longer is not trouble but a task.
-const MAX_SNOOZE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The longest an incident is left alone: what takes longer is no trouble any more.
+const SNOOZE: SignedDuration = SignedDuration::new(MAX_SNOOZE_DAYS.cast_signed() as i64 * 86_400, 0);
 
 impl Decider<'_> {
     pub(super) fn person(&mut self, input: Input) -> Result<(), IllegalEvent> {
@@ -32,9 +33,9 @@ impl Decider<'_> {
             Input::Note { actor, text } if text.trim().is_empty() => {
                 self.refuse(&format!("{} wrote nothing down: a note needs a text", actor.id))
             }
-            Input::Note { actor, text } => self.push(Event::Noted { actor, text: cut(text, MAX_TEXT) }),
+            Input::Note { actor, text } => self.push(Event::Noted { actor, text: cut(text, MAX_INCIDENT_TEXT) }),
             Input::Duty { actor, level, index, done } => self.duty(actor, level, index, done),
-            Input::Resolve { actor, how, reason } => self.resolve(actor, how, cut(reason, MAX_LINE)),
+            Input::Resolve { actor, how, reason } => self.resolve(actor, how, cut(reason, MAX_INCIDENT_LINE)),
             Input::Open(_)
             | Input::Told(_)
             | Input::Cleared { .. }
@@ -54,7 +55,7 @@ impl Decider<'_> {
     fn acknowledge(&mut self, actor: Actor, who: Option<Name>, note: String) -> Result<(), IllegalEvent> {
         let news = self.incident.held().is_none();
         let by = format!("{} has taken it", actor.id);
-        self.push(Event::Acknowledged { actor, who, note: cut(note, MAX_TEXT) })?;
+        self.push(Event::Acknowledged { actor, who, note: cut(note, MAX_INCIDENT_TEXT) })?;
         self.withdraw_answered(&by)?;
         if news { self.broadcast(What::Taken) } else { Ok(()) }
     }
@@ -63,7 +64,7 @@ impl Decider<'_> {
         let Some(level) = self.incident.held() else {
             return self.refuse("nobody has taken this incident: there is nothing to give back");
         };
-        self.push(Event::Unacknowledged { actor, reason: cut(reason, MAX_LINE) })?;
+        self.push(Event::Unacknowledged { actor, reason: cut(reason, MAX_INCIDENT_LINE) })?;
         if self.ladder().has_people(level) {
             self.call.insert(level);
         }
@@ -74,12 +75,12 @@ impl Decider<'_> {
         if until <= self.now {
             return self.refuse(&format!("{until} is past: an incident is left alone until some time to come"));
         }
-        if until.duration_since(self.now) > MAX_SNOOZE {
+        if until.duration_since(self.now) > SNOOZE {
             return self.refuse("an incident is left alone for 30 days at most: resolve it, or lower its severity");
         }
         let news = self.incident.held().is_none();
         let by = format!("{} wants it left alone until {until}", actor.id);
-        self.push(Event::Snoozed { actor, until, reason: cut(reason, MAX_LINE) })?;
+        self.push(Event::Snoozed { actor, until, reason: cut(reason, MAX_INCIDENT_LINE) })?;
         self.withdraw_answered(&by)?;
         if news { self.broadcast(What::Taken) } else { Ok(()) }
     }
@@ -117,7 +118,7 @@ impl Decider<'_> {
             let known: Vec<&str> = self.policy.severities.keys().map(String::as_str).collect();
             return self.refuse(&format!("there is no severity `{to}`: {}", known.join(", ")));
         }
-        self.change_severity(actor, to, cut(reason, MAX_LINE))
+        self.change_severity(actor, to, cut(reason, MAX_INCIDENT_LINE))
     }
 
     /// Worse: what would have been due counts from the opening, and the level it has reached is told anew.
@@ -135,7 +136,7 @@ impl Decider<'_> {
     fn classify(&mut self, actor: Actor, kind: String) -> Result<(), IllegalEvent> {
         match self.incident.kind.as_ref() {
             Some(known) if *known == kind => self.refuse(&format!("it is of type `{kind}` already")),
-            Some(_) | None => self.push(Event::Classified { actor, kind: cut(kind, MAX_LINE) }),
+            Some(_) | None => self.push(Event::Classified { actor, kind: cut(kind, MAX_INCIDENT_LINE) }),
         }
     }
 
@@ -155,7 +156,7 @@ impl Decider<'_> {
         let level = self.incident.held().unwrap_or(self.incident.level);
         let asked = match reason.trim() {
             "" => format!("{} asks for it", actor.id),
-            reason => cut(format!("{} asks for it: {reason}", actor.id), MAX_LINE),
+            reason => cut(format!("{} asks for it: {reason}", actor.id), MAX_INCIDENT_LINE),
         };
         let next = self.ladder().above(level);
         if let Some(at) = self.incident.exhausted.filter(|_| next.is_none()) {

@@ -4,6 +4,7 @@
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::ids::{IncidentId, Name, RunId};
 use crate::base::level::{Level, Outcome};
+use crate::base::limits::{MAX_REHEARSED_DAYS, MAX_REHEARSED_EVENTS};
 use crate::base::span::Span;
 use crate::escalation::climb::{next_breach, next_look};
 use crate::escalation::decide::{Decision, Effect, Input, Known, Opening, decide};
@@ -19,9 +20,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest time that is played, in virtual time: whoever has not answered by then will not.
-pub const MAX_REHEARSED: Span = Span::from_secs(30 * 24 * 3600);
-/// The most events that are played.
-const MAX_EVENTS: usize = 20_000;
+pub const LONGEST: Span = Span::from_secs(MAX_REHEARSED_DAYS as u64 * 24 * 3600);
 
 /// What is played.
 pub struct Scene<'a> {
@@ -139,7 +138,7 @@ impl<'a> Player<'a> {
         let id = IncidentId::new(u64::try_from(self.scene.at.as_millisecond()).unwrap_or_default(), 7);
         let trouble = self.scene.trouble.clone();
         let opening = Opening { id, trouble, texts: BTreeMap::new(), recurs: None };
-        let end = after(self.scene.at, self.scene.most.min(MAX_REHEARSED));
+        let end = after(self.scene.at, self.scene.most.min(LONGEST));
         let mut now = self.scene.at;
         self.decide(Input::Open(Box::new(opening)), now)?;
         loop {
@@ -151,7 +150,7 @@ impl<'a> Player<'a> {
             let first = self.coming.first_key_value().map(|((at, _), _)| (*at).max(now));
             let Some(due) = [look, first].into_iter().flatten().min() else { return Ok(Stop::Time) };
             let due = self.once_back(due);
-            if due > end || self.events.len() >= MAX_EVENTS {
+            if due > end || self.events.len() >= MAX_REHEARSED_EVENTS {
                 return Ok(Stop::Time);
             }
             // A look at an instant that is past and changes nothing would go on for ever.
@@ -386,7 +385,7 @@ mod tests {
             down: BTreeSet::new(),
             patience: &|_| Span::ZERO,
             away: None,
-            most: MAX_REHEARSED,
+            most: LONGEST,
         };
         rehearse(&scene).expect("legal")
     }

@@ -1,13 +1,8 @@
 //! Texts of an incident: cut to what an event can hold, lengths of time for people.
 
-use crate::base::limits::{MAX_INCIDENT_LABELS, MAX_INCIDENT_TEXT, MAX_LABEL};
+use crate::base::limits::{MAX_INCIDENT_LABELS, MAX_INCIDENT_LINE, MAX_INCIDENT_TEXT, MAX_LABEL};
 use crate::model::trouble::Trouble;
 use jiff::{SignedDuration, Timestamp};
-
-/// Bytes of a text that somebody wrote or a run left behind.
-pub(super) const MAX_TEXT: usize = MAX_INCIDENT_TEXT;
-/// Bytes of a line.
-pub(super) const MAX_LINE: usize = 1024;
 
 /// The text without signs that a terminal would obey, cut to so many bytes with a word about what is missing.
 pub(super) fn cut(text: String, most: usize) -> String {
@@ -22,10 +17,10 @@ pub(super) fn cut(text: String, most: usize) -> String {
 
 /// The trouble, cut to what one event can hold whatever is in it.
 pub(super) fn bounded(mut trouble: Trouble) -> Trouble {
-    trouble.title = cut(trouble.title, MAX_LINE);
-    trouble.text = cut(trouble.text, MAX_TEXT);
+    trouble.title = cut(trouble.title, MAX_INCIDENT_LINE);
+    trouble.text = cut(trouble.text, MAX_INCIDENT_TEXT);
     trouble.kind = trouble.kind.map(|kind| cut(kind, MAX_LABEL));
-    trouble.link = trouble.link.filter(|link| link.len() <= 2 * MAX_LINE);
+    trouble.link = trouble.link.filter(|link| link.len() <= 2 * MAX_INCIDENT_LINE);
     let labels = std::mem::take(&mut trouble.labels).into_iter().take(MAX_INCIDENT_LABELS);
     trouble.labels = labels.map(|(label, value)| (cut(label, MAX_LABEL / 2), cut(value, MAX_LABEL))).collect();
     trouble

@@ -1,6 +1,7 @@
 //! The words of a page: what a person reads at 3 am, before any channel has given it its form.
 
 use crate::base::level::{Level, Outcome};
+use crate::base::limits::MAX_PAGE;
 use crate::escalation::event::{Page, Part, What};
 use crate::escalation::ladder::Ladder;
 use crate::escalation::state::Incident;
@@ -10,8 +11,6 @@ use crate::model::message::{Action, Message, Verb};
 use jiff::Timestamp;
 use std::fmt::Write;
 
-/// Bytes of the text of a message; a channel cuts it further where it has to.
-const MAX_MESSAGE: usize = 16 * 1024;
 /// Lines of what a run left behind that a message carries.
 const LINES: usize = 12;
 
@@ -66,7 +65,7 @@ pub fn words(policy: &Escalation, incident: &Incident, page: &Page, links: &Link
         severity: Some(incident.severity.clone()),
         level: colour(policy, incident, page.what),
         title: trouble.title.clone(),
-        text: cut(text(ladder, page, ordered.map_or(*opened_at, |ordered| ordered.at)), MAX_MESSAGE),
+        text: cut(text(ladder, page, ordered.map_or(*opened_at, |ordered| ordered.at)), MAX_PAGE),
         fields,
         at: happened,
         link: links.incident.clone().or_else(|| trouble.link.clone()),

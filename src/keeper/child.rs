@@ -3,6 +3,7 @@
 //! The ended leader of a group is buried last: as long as it is not, the kernel gives its number to
 //! nobody else, so a signal to the group can only meet the group.
 
+use crate::base::limits::MAX_RESULT;
 use crate::base::mask::Masker;
 use crate::keeper::drain::Drain;
 use crate::keeper::process::group_lives;
@@ -67,7 +68,9 @@ impl Child {
             Drain::new(pipes.stdout, for_stdout, (stem, "stdout"), limit),
             Drain::new(pipes.stderr, for_stderr, (stem, "stderr"), limit),
         ];
-        drains.extend(pipes.result.map(|pipe| Drain::new(pipe, unmasked, (stem, "result"), limit)));
+        // Ours, not the author's: where it was cut, nobody could say what the step did.
+        let result = |pipe| Drain::new(pipe, unmasked, (stem, "result"), MAX_RESULT as u64);
+        drains.extend(pipes.result.map(result));
         Self {
             pid,
             session,

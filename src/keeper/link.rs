@@ -1,13 +1,11 @@
 //! One owner's connection: frames in, frames out, never waiting for either.
 
+use crate::base::limits::MAX_UNHEARD;
 use crate::keeper::protocol::{Ask, BadFrame, Tell, encode, take};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-/// Bytes that wait for an owner that does not read; past that it is dropped: the truth is on disk, and
-/// it will ask again.
-const MAX_WAITING: usize = 4 * 1024 * 1024;
 /// Bytes read from one owner before the others get their turn.
 const READ: usize = 256 * 1024;
 
@@ -80,7 +78,7 @@ impl Link {
     /// Says something, now or when there is room.
     pub(crate) fn say(&mut self, tell: &Tell) {
         match encode(tell, &[]) {
-            Ok(frame) if self.outgoing.len() + frame.len() <= MAX_WAITING => {
+            Ok(frame) if self.outgoing.len() + frame.len() <= MAX_UNHEARD => {
                 self.outgoing.extend_from_slice(&frame);
                 self.flush();
             }
@@ -119,7 +117,7 @@ mod tests {
             link.say(&tell);
             !link.is_closed()
         });
-        assert!((10..100).contains(&said.count()), "bounded by `MAX_WAITING`");
+        assert!((10..100).contains(&said.count()), "bounded by `MAX_UNHEARD`");
     }
 
     #[test]

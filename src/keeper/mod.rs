@@ -22,7 +22,7 @@ mod turn;
 
 pub use evidence::{Evidence, Orphan, doubt, end_orphan, evidence};
 pub use launch::{Identity, clear_dead, connect, keepers, launch, socket};
-pub use output::{Printed, printed};
+pub use output::{Printed, end, printed};
 pub use process::boot_id;
 pub use record::{part, read_exit};
 pub use startup::{build, main_loop};

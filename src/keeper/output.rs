@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+/// Ends the name of the file with the end of what a stream had past what is kept of it.
+pub(crate) const END: &str = "-end";
+
 /// A piece of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Printed {
@@ -41,6 +44,12 @@ pub fn printed(stem: &Path, name: &str, from: i64, most: u64) -> io::Result<Prin
     file.seek(SeekFrom::Start(printed.offset))?;
     file.take(most).read_to_end(&mut printed.bytes)?;
     Ok(printed)
+}
+
+/// The last bytes of what the stream had past what is kept of it; nothing where all is kept, or these are lost too.
+#[must_use]
+pub fn end(stem: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(part(stem, &format!("{name}{END}"))).unwrap_or_default()
 }
 
 /// What the record of an end holds of a stream.

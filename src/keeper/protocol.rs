@@ -4,15 +4,12 @@
 //! and those bytes (standard input, which may be anything). Fields are only ever added, with defaults,
 //! so that an owner can speak with a keeper of an older release; [`PROTOCOL`] grows when that is not enough.
 
+use crate::base::limits::{MAX_FRAME, MAX_STDIN};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version this build speaks.
 pub const PROTOCOL: u32 = 1;
-/// Longest JSON part of a frame: arguments and environment (the kernel takes 2 MiB) with room for escapes.
-const MAX_JSON: usize = 16 * 1024 * 1024;
-/// Longest standard input given to a child.
-const MAX_BLOB: usize = 16 * 1024 * 1024;
 
 /// What an owner says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,8 +160,9 @@ pub struct Exit {
     pub user_ms: u64,
     /// Processor time in the kernel.
     pub system_ms: u64,
-    /// Largest resident set.
-    pub max_rss_kib: u64,
+    /// Largest resident set; `None` = not known: the kernel counts from the keeper's own, and it was no larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rss_kib: Option<u64>,
     /// From start to end.
     pub wall_ms: u64,
     /// Whether something it had started still held its output open 2 s after its end, and was cut off.
@@ -183,6 +181,8 @@ pub struct StreamInfo {
     pub bytes_total: u64,
     /// Bytes kept, masked.
     pub bytes_kept: u64,
+    /// Bytes not kept, masked: past the limit, or for the reason in `error`. The last of them are in a file of their own.
+    pub bytes_dropped: u64,
     /// All of them where they are few; else they are in the stream's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -233,8 +233,8 @@ pub fn take<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> Result<Option<(T, Vec<u
 }
 
 fn check(json: usize, blob: usize) -> Result<(), BadFrame> {
-    if json > MAX_JSON || blob > MAX_BLOB {
-        return Err(BadFrame(format!("a frame of {json} + {blob} bytes, more than {MAX_JSON} + {MAX_BLOB}")));
+    if json > MAX_FRAME || blob > MAX_STDIN {
+        return Err(BadFrame(format!("a frame of {json} + {blob} bytes, more than {MAX_FRAME} + {MAX_STDIN}")));
     }
     Ok(())
 }

@@ -33,7 +33,8 @@ pub(crate) fn replace_stdin(file: &File) -> io::Result<()> {
 pub(crate) struct Usage {
     pub(crate) user_ms: u64,
     pub(crate) system_ms: u64,
-    pub(crate) max_rss_kib: u64,
+    /// `None` = no larger than the keeper's own.
+    pub(crate) max_rss_kib: Option<u64>,
 }
 
 /// Buries a child that has ended.
@@ -53,8 +54,21 @@ pub(crate) fn bury(pid: Pid) -> io::Result<Usage> {
     Ok(Usage {
         user_ms: millis(usage.ru_utime),
         system_ms: millis(usage.ru_stime),
-        max_rss_kib: number(usage.ru_maxrss),
+        max_rss_kib: Some(number(usage.ru_maxrss)).filter(|peak| *peak > own_peak_kib() + SLACK_KIB),
     })
+}
+
+/// The kernel counts pages in batches, one for each processor: the same peak is not always the same number.
+const SLACK_KIB: u64 = 512;
+
+/// The largest this process itself has been. A child's count starts from it: until it is another program, it is the
+/// keeper's own memory. Not of `getrusage`, which counts on from the program the keeper was before.
+fn own_peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse().ok());
+    // Where nobody can say, no figure is above it.
+    peak.unwrap_or(u64::MAX - SLACK_KIB)
 }
 
 /// The first of our children that has ended and is not buried, whoever started it.

@@ -324,7 +324,7 @@ mod tests {
         let text =
             "* * * * * /usr/bin/nice -n 5 /opt/sync.py\n* * * * * sync x\n* * * * * 7z a x\n* * * * * FOO=1 ./B.sh\n";
         let names: Vec<String> = crontab(text, Owner::User).runbooks.iter().map(|(name, _)| name.to_string()).collect();
-        assert_eq!(names, ["sync-job", "sync-job-2", "z", "b"]);
+        assert_eq!(names, ["sync", "sync-2", "z", "b"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::base::address::Place;
 use crate::base::arg::{Arg, Text};
-use crate::base::span::Span;
+use crate::base::span::{Span, show_size};
 use crate::base::value::Value;
 use crate::model::policy::{FailureKind, OutputForm};
 use serde::{Deserialize, Serialize};
@@ -69,13 +69,40 @@ pub enum Reply {
     },
 }
 
-/// What a process took, with the children it waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a process took, with the children it waited for, and what of its output took more room than there was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Processor time, in milliseconds, of all processors together.
     pub cpu_ms: u64,
-    /// The largest resident set of one of its processes, in KiB.
-    pub peak_kib: u64,
+    /// The largest resident set of one of its processes, in KiB; `None` = not known, and small.
+    pub peak_kib: Option<u64>,
+    /// Output that is not kept, for each stream that had any.
+    pub unkept: Vec<Unkept>,
+}
+
+/// How much of a stream of output is not kept, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unkept {
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// Bytes kept.
+    pub kept: u64,
+    /// Bytes not kept.
+    pub more: u64,
+    /// Why they could not be; `None` = they are past `output_limit`.
+    pub why: Option<String>,
+}
+
+impl std::fmt::Display for Unkept {
+    /// Such as: `printed 3.0 MiB on stdout, of which 1.0 MiB is kept (output_limit) and 2.0 MiB is not`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [all, kept, more] = [self.kept + self.more, self.kept, self.more].map(show_size);
+        write!(f, "printed {all} on {}, of which {kept} is kept", self.stream)?;
+        match &self.why {
+            None => write!(f, " (`output_limit`) and {more} is not"),
+            Some(why) => write!(f, " and {more} is lost: {why}"),
+        }
+    }
 }
 
 /// Something that lifts a step's level without failing it.

@@ -3,19 +3,11 @@
 //! An alert is told apart by its fingerprint, never by its text.
 
 use crate::base::digest::Digest;
+use crate::base::limits::{MAX_FINGERPRINT, MAX_REPORTED_BODY, MAX_REPORTED_LABELS, MAX_REPORTED_TEXT};
 use crate::base::value::{Map, Value, plain};
 use crate::model::called::AlertTrigger;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-
-/// Labels and annotations of one alert at most.
-const MAX_PAIRS: usize = 64;
-/// Bytes of one text of an alert at most; what is longer is cut.
-const MAX_TEXT: usize = 2 * 1024;
-/// Bytes of what people read of it at most.
-const MAX_BODY: usize = 8 * 1024;
-/// Bytes of what tells it apart at most; what is longer is told apart by its hash.
-const MAX_FINGERPRINT: usize = 255;
 
 /// An alert as another system told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,10 +138,10 @@ fn one_of_group(alert: &Value, group: Option<&str>) -> Result<Reported, String> 
         fingerprint: bounded(&fingerprint),
         firing,
         title: line(title.as_deref().unwrap_or("an alert without a name")),
-        text: cut(&said(&["description", "message"]).unwrap_or_default(), MAX_BODY),
+        text: cut(&said(&["description", "message"]).unwrap_or_default(), MAX_REPORTED_BODY),
         severity: labels.get("severity").and_then(|word| severity(word)),
         starts_at: instant(&alert["startsAt"]),
-        link: text(alert, "generatorURL").map(|link| cut(&link, MAX_TEXT)).filter(|link| !link.is_empty()),
+        link: text(alert, "generatorURL").map(|link| cut(&link, MAX_REPORTED_TEXT)).filter(|link| !link.is_empty()),
         labels,
         annotations,
     })
@@ -173,13 +165,13 @@ fn pagerduty(body: &Value) -> Result<Vec<Reported>, String> {
     };
     let mut labels = BTreeMap::new();
     for name in ["source", "component", "group", "class", "severity"] {
-        labels.extend(text(payload, name).map(|value| (name.to_owned(), cut(&value, MAX_TEXT))));
+        labels.extend(text(payload, name).map(|value| (name.to_owned(), cut(&value, MAX_REPORTED_TEXT))));
     }
     let annotations = match &payload["custom_details"] {
         details @ Value::Object(_) => pairs(details)?,
         Value::Null => BTreeMap::new(),
         other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            BTreeMap::from([("details".to_owned(), cut(&plain(other), MAX_TEXT))])
+            BTreeMap::from([("details".to_owned(), cut(&plain(other), MAX_REPORTED_TEXT))])
         }
     };
     let fingerprint = key.unwrap_or_else(|| generated(&title, &labels));
@@ -194,7 +186,7 @@ fn pagerduty(body: &Value) -> Result<Vec<Reported>, String> {
         labels,
         annotations,
         starts_at: instant(&payload["timestamp"]),
-        link: link.map(|link| cut(&link, MAX_TEXT)),
+        link: link.map(|link| cut(&link, MAX_REPORTED_TEXT)),
     }])
 }
 
@@ -209,9 +201,9 @@ fn opsgenie(body: &Value) -> Result<Reported, String> {
     let fingerprint = text(body, "alias").unwrap_or_else(|| Digest::of(message.as_bytes()).to_string());
     let mut labels = BTreeMap::new();
     for name in ["entity", "source", "priority"] {
-        labels.extend(text(body, name).map(|value| (name.to_owned(), cut(&value, MAX_TEXT))));
+        labels.extend(text(body, name).map(|value| (name.to_owned(), cut(&value, MAX_REPORTED_TEXT))));
     }
-    for tag in body["tags"].as_array().into_iter().flatten().take(MAX_PAIRS / 2) {
+    for tag in body["tags"].as_array().into_iter().flatten().take(MAX_REPORTED_LABELS / 2) {
         labels.extend(tag.as_str().map(|tag| (format!("tag_{}", cut(tag, 64)), "true".to_owned())));
     }
     Ok(Reported {
@@ -219,7 +211,7 @@ fn opsgenie(body: &Value) -> Result<Reported, String> {
         fingerprint: bounded(&fingerprint),
         firing: true,
         title: line(&message),
-        text: cut(&text(body, "description").unwrap_or_default(), MAX_BODY),
+        text: cut(&text(body, "description").unwrap_or_default(), MAX_REPORTED_BODY),
         severity: severity(&text(body, "priority").unwrap_or_else(|| "P3".into())),
         labels,
         annotations: pairs(&body["details"])?,
@@ -247,11 +239,11 @@ fn generic(body: &Value) -> Result<Reported, String> {
         one.title = line(&title);
     }
     if let Some(said) = text(body, "text").or_else(|| text(body, "description")) {
-        one.text = cut(&said, MAX_BODY);
+        one.text = cut(&said, MAX_REPORTED_BODY);
     }
     one.severity = text(body, "severity").and_then(|word| severity(&word)).or(one.severity);
     one.starts_at = one.starts_at.or_else(|| instant(&body["starts_at"]));
-    one.link = one.link.or_else(|| text(body, "link").map(|link| cut(&link, MAX_TEXT)));
+    one.link = one.link.or_else(|| text(body, "link").map(|link| cut(&link, MAX_REPORTED_TEXT)));
     Ok(one)
 }
 
@@ -281,8 +273,8 @@ fn pairs(value: &Value) -> Result<BTreeMap<String, String>, String> {
         Value::Null => Ok(BTreeMap::new()),
         Value::Object(map) => Ok(map
             .iter()
-            .take(MAX_PAIRS)
-            .map(|(key, value)| (cut(key, 128), cut(&plain(value), MAX_TEXT / 4)))
+            .take(MAX_REPORTED_LABELS)
+            .map(|(key, value)| (cut(key, 128), cut(&plain(value), MAX_REPORTED_TEXT / 4)))
             .collect()),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err("labels, annotations and details are objects".into())
@@ -308,7 +300,7 @@ fn bounded(text: &str) -> String {
 /// One line of it.
 fn line(text: &str) -> String {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("an alert without a title");
-    cut(first, MAX_TEXT / 2)
+    cut(first, MAX_REPORTED_TEXT / 2)
 }
 
 fn cut(text: &str, most: usize) -> String {
@@ -414,7 +406,7 @@ mod tests {
             json!({ "fingerprint": long, "labels": labels, "annotations": { "summary": long, "description": long } });
         let found = read(&json!({ "groupKey": long, "alerts": [alert] })).expect("it is taken").remove(0);
         let size = found.value("x").to_string().len();
-        assert!(size < 60_000 && found.labels.len() == MAX_PAIRS && found.fingerprint.len() == 64, "{size}");
+        assert!(size < 60_000 && found.labels.len() == MAX_REPORTED_LABELS && found.fingerprint.len() == 64, "{size}");
     }
 
     #[test]

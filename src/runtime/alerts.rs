@@ -4,7 +4,7 @@
 
 use crate::base::digest::Digest;
 use crate::base::ids::StepId;
-use crate::base::limits::RAW_DAYS;
+use crate::base::limits::{MAX_ALERT_SERIES, RAW_DAYS};
 use crate::base::value::Value;
 use crate::engine::project::SERIES;
 use crate::engine::series::{Question, Series};
@@ -16,10 +16,8 @@ use crate::store::{Journal, ReadError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Series of one measure that are read; more are labels that take any value.
-const MAX_SERIES: usize = 1_000;
 /// Bytes of what tells an alert apart at most; what is longer is told apart by its hash.
-const MAX_FINGERPRINT: usize = 200;
+const WRITTEN_OUT: usize = 200;
 
 /// Where one alert stands for one set of labels; of those that are quiet nothing is said.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +81,7 @@ pub fn fingerprint(name: &str, labels: &Labels) -> String {
     let whole = format!("{name}/{}", pairs.join(","));
     // A value may have commas, so what it is made of is hashed with its ends where it could be taken for another.
     let plain = labels.values().all(|value| !value.contains([',', '=']));
-    if whole.len() <= MAX_FINGERPRINT && plain {
+    if whole.len() <= WRITTEN_OUT && plain {
         return whole;
     }
     let parts: Vec<&[u8]> = labels.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect();
@@ -123,7 +121,7 @@ fn series_of(
     let kept = SignedDuration::from_hours(24 * i64::try_from(RAW_DAYS).unwrap_or(7));
     let until = now.checked_add(SignedDuration::from_micros(1)).unwrap_or(now);
     let mut all = BTreeMap::new();
-    for (_, row) in journal.scan(SERIES, &begin, &end, false, MAX_SERIES)? {
+    for (_, row) in journal.scan(SERIES, &begin, &end, false, MAX_ALERT_SERIES)? {
         let row: Value = serde_json::from_slice(&row).unwrap_or_default();
         let labels = row["labels"].as_object().into_iter().flatten();
         let labels: Labels =

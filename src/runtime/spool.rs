@@ -5,7 +5,7 @@ use crate::base::digest::Digest;
 use std::path::{Path, PathBuf};
 
 /// Longest readable part of a file's name; longer addresses end in their hash.
-const MAX_SLUG: usize = 120;
+const SLUG: usize = 120;
 
 /// The stem of one attempt's files.
 #[must_use]
@@ -13,9 +13,9 @@ pub fn stem(data: &Path, run: &str, place: &Place, attempt: u32) -> PathBuf {
     let text = place.to_string();
     let mut slug: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '.' }).collect();
-    if slug.len() > MAX_SLUG || slug.contains('.') {
+    if slug.len() > SLUG || slug.contains('.') {
         let hash = Digest::of(text.as_bytes()).to_string();
-        slug.truncate(MAX_SLUG);
+        slug.truncate(SLUG);
         slug = format!("{slug}-{}", &hash[..12]);
     }
     run_dir(data, run).join(format!("{slug}.{attempt}"))

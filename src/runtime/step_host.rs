@@ -106,6 +106,7 @@ pub fn reply(request: &Request, exit: &Exit, stem: &Path) -> Reply {
         let message = format!("the step's own process could not be started: {why}");
         return Reply::Failed(Failure { lasting: !exit.retriable, ..Failure::new(FailureKind::Start, message) });
     }
+    let lost = exit.result.error.clone().filter(|_| exit.result.bytes_dropped > 0);
     let filed = || std::fs::read(keeper::part(stem, "result")).ok();
     let read = exit.result.text.as_ref().map(|text| text.clone().into_bytes()).or_else(filed);
     let parsed = read.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
@@ -115,9 +116,8 @@ pub fn reply(request: &Request, exit: &Exit, stem: &Path) -> Reply {
             (Some(code), None) => format!("ended with exit status {code}"),
             (None, None) => "ended".into(),
         };
-        failed(
-            FailureKind::Interrupted,
-            format!("the step's own process {how} before it had answered; whether it changed anything is not known"),
-        )
+        let why = lost.map_or_else(|| "before it had answered".into(), |why| format!("and its answer is lost ({why})"));
+        let what = format!("the step's own process {how} {why}; whether it changed anything is not known");
+        failed(FailureKind::Interrupted, what)
     })
 }

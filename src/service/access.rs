@@ -3,6 +3,7 @@
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::digest::Digest;
 use crate::base::ids::Name;
+use crate::base::limits::MAX_TOKENS;
 use crate::model::access::{TokenChange, TokenEvent};
 use crate::runtime::append::append;
 use crate::runtime::clock;
@@ -14,8 +15,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// What every token begins with, so that a search for leaked ones finds it.
 const BEGINS: &str = "slt_";
-/// Tokens at most that open something.
-const MAX_TOKENS: usize = 1_000;
 
 /// A token, without what opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use crate::base::actor::{Actor, Role};
 use crate::base::digest::Digest;
-use crate::base::limits::{MAX_BATCH, MAX_CALL};
+use crate::base::limits::{MAX_BATCH, MAX_CALL, MAX_KNOWN_ALERTS};
 use crate::base::value::{Map, Value, json};
 use crate::expr::Scope;
 use crate::model::called::{AlertTrigger, Resolved};
@@ -32,8 +32,6 @@ use tokio::sync::oneshot;
 const DAYS: usize = 30;
 /// Days that are read to know what fires.
 const READ: usize = 8;
-/// Alerts that are known at once; past them the oldest that are over are forgotten first.
-const MAX_KNOWN: usize = 50_000;
 /// Labels of how many alerts of a group its run is told.
 const TOLD: usize = 20;
 
@@ -299,7 +297,7 @@ fn note(
 
 /// Too much is known: what is over goes first, then what was heard of longest ago.
 fn forget(known: &mut BTreeMap<Key, Noted>) {
-    let excess = known.len().saturating_sub(MAX_KNOWN);
+    let excess = known.len().saturating_sub(MAX_KNOWN_ALERTS);
     if excess == 0 {
         return;
     }
@@ -444,10 +442,11 @@ mod tests {
     #[test]
     fn what_is_over_is_forgotten_first() {
         let mut known = BTreeMap::new();
-        let many: Vec<Reported> = (0..MAX_KNOWN + 10).map(|number| alert(&format!("f{number}"), "g", true)).collect();
+        let many: Vec<Reported> =
+            (0..MAX_KNOWN_ALERTS + 10).map(|number| alert(&format!("f{number}"), "g", true)).collect();
         note(&mut known, "s", &many, at(1), &mut BTreeSet::new());
         note(&mut known, "s", &[alert("f7", "g", false)], at(2), &mut BTreeSet::new());
         forget(&mut known);
-        assert!(known.len() == MAX_KNOWN && !known.contains_key(&("s".into(), "f7".into())));
+        assert!(known.len() == MAX_KNOWN_ALERTS && !known.contains_key(&("s".into(), "f7".into())));
     }
 }

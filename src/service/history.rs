@@ -2,6 +2,7 @@
 
 use crate::base::address::Place;
 use crate::base::ids::RunId;
+use crate::base::limits::MAX_PIECE;
 use crate::base::value::Value;
 use crate::engine::event::Recorded;
 use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
@@ -118,9 +119,6 @@ pub struct Output {
 
 /// In [`Runs::outcome`]: those that have not ended.
 pub const RUNNING: &str = "running";
-
-/// The most that one call returns of one stream.
-const MAX_PIECE: u64 = 4 * 1024 * 1024;
 
 impl Service {
     /// Runs, newest first.
@@ -358,7 +356,7 @@ impl Service {
         };
         let stem = spool::stem(&self.data, &run.to_string(), place, attempt);
         let cannot = |error| Trouble::Store(format!("cannot read `{}.{name}`: {error}", stem.display()));
-        let Printed { offset, bytes, total } = printed(&stem, name, from, MAX_PIECE).map_err(cannot)?;
+        let Printed { offset, bytes, total } = printed(&stem, name, from, MAX_PIECE as u64).map_err(cannot)?;
         Ok(Output { place: place.clone(), attempt, stream, offset, bytes, total })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::actor::{Actor, Role};
 use crate::base::ids::{IncidentId, Name};
+use crate::base::limits::MAX_INCIDENT_TEXT;
 use crate::escalation::decide::Input;
 use crate::escalation::event::{Ending, Opened, Recorded};
 use crate::escalation::report::{Report, report};
@@ -21,9 +22,6 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// Bytes of the text of an incident opened by hand.
-const MAX_TEXT: usize = 8 * 1024;
 
 /// What is said where nobody can be named.
 const NO_LADDER: &str = "the book has no escalation.yaml that passes its checks; `stepladder check` says more";
@@ -169,8 +167,8 @@ impl Service {
         if title.is_empty() {
             return Err(Trouble::Input("an incident has a title: say in a line what is wrong".into()));
         }
-        if wish.text.len() > MAX_TEXT {
-            return Err(Trouble::Input(format!("the text of an incident has at most {MAX_TEXT} bytes")));
+        if wish.text.len() > MAX_INCIDENT_TEXT {
+            return Err(Trouble::Input(format!("the text of an incident has at most {MAX_INCIDENT_TEXT} bytes")));
         }
         let live = self.newest_book()?;
         knows_severity(&live.book, wish.severity.as_deref())?;

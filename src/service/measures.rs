@@ -1,5 +1,6 @@
 //! What was measured last, series by series, with what the book says of each measure.
 
+use crate::base::limits::MAX_SERIES;
 use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::engine::project::{SAMPLES, SERIES};
@@ -9,9 +10,6 @@ use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Series at most: more are labels that take any value.
-const MAX_SERIES: usize = 10_000;
 
 /// One measure, with the last sample of each of its series.
 #[derive(Debug, Clone, PartialEq)]

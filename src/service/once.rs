@@ -3,6 +3,7 @@
 
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::base::limits::MAX_IDEMPOTENCY_KEY;
 use crate::model::access::Reserved;
 use crate::model::runbook::Runbook;
 use crate::runtime::append::append;
@@ -14,8 +15,6 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Characters of a key at most.
-const MAX_KEY: usize = 255;
 /// Days whose keys are known: today's and yesterday's.
 const DAYS: usize = 2;
 
@@ -47,8 +46,8 @@ impl Service {
     /// # Errors
     /// [`Trouble`]; [`Trouble::Input`] for a key that was used for something else.
     pub async fn start_once(&self, wish: StartRun, key: &str, request: &[u8]) -> Result<Keyed, Trouble> {
-        if key.is_empty() || key.len() > MAX_KEY {
-            return Err(Trouble::Input(format!("an idempotency key has 1 to {MAX_KEY} characters")));
+        if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY {
+            return Err(Trouble::Input(format!("an idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} characters")));
         }
         // The keys of one caller are no business of another.
         let key = Digest::of_parts(&[wish.actor.id.as_bytes(), wish.actor.via.as_str().as_bytes(), key.as_bytes()]);

@@ -7,7 +7,7 @@ use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::escalation::calls::{Call, calls};
 use crate::escalation::event::{Event, Page, PageFate, Recorded, What};
-use crate::escalation::rehearsal::{Act, MAX_REHEARSED, Rehearsed, Scene, Stop, between, rehearse};
+use crate::escalation::rehearsal::{Act, LONGEST, Rehearsed, Scene, Stop, between, rehearse};
 use crate::escalation::report;
 use crate::model::escalation::Escalation;
 use crate::model::rehearsal::Mending;
@@ -131,7 +131,7 @@ pub fn incident(ladder: &Escalation, night: &Night) -> Result<Told, String> {
         down: night.down.clone(),
         patience: &patience,
         away: night.away,
-        most: night.most.unwrap_or(MAX_REHEARSED),
+        most: night.most.unwrap_or(LONGEST),
     };
     let rehearsed = rehearse(&scene).map_err(|error| error.to_string())?;
     let calls = calls(ladder, &rehearsed.events).map_err(|error| error.to_string())?;

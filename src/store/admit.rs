@@ -4,6 +4,7 @@
 //! refuses the same things in the same words.
 
 use crate::base::limits;
+use crate::base::limits::MAX_STREAM_NAME;
 use crate::base::span::show_size;
 use crate::store::{AppendError, Batch, Forget, Guard, Row, StreamId, Version};
 
@@ -17,8 +18,6 @@ pub(crate) trait Held {
     fn epoch(&self) -> u64;
 }
 
-/// Longest name of a stream: a kind, a slash and any name or id with room to spare.
-const MAX_STREAM_NAME: usize = 512;
 /// What the journal writes for itself has names that begin so.
 pub(crate) const OWN: &str = "store/";
 

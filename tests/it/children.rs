@@ -27,7 +27,7 @@ fn what_could_not_be_started_or_was_killed_says_so_by_name() {
     let events: Vec<Value> = text(&out.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for (place, says) in [
         ("missing", "command `no-such-command` not found in PATH=/usr/bin:/bin"),
-        ("in_shell", "exited with 127, command not found"),
+        ("in_shell", "exited with 127, command not found in PATH=/usr/bin:/bin: sh: "),
         ("plain", "/plain` may not be executed"),
         ("headless", "cannot start `./headless`: the interpreter named in its first line is not there"),
         ("nowhere", "the working directory `"),
@@ -48,6 +48,12 @@ fn what_could_not_be_started_or_was_killed_says_so_by_name() {
     );
 }
 
+/// The events of a run that is told as JSON.
+fn told(home: &Home, args: &[&str]) -> Vec<Value> {
+    let out = home.run(args);
+    text(&out.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// Bytes that are no text, a NUL, no line break at the end, and two steps that end at the same time.
 #[test]
 fn output_that_is_no_text_is_kept_as_it_is() {
@@ -65,6 +71,67 @@ fn output_that_is_no_text_is_kept_as_it_is() {
     assert_eq!(kept, [b"a\xff\xfeb\0c\x1b[31m"]);
     let shown = text(&home.command(&["show", "last"]).env("LANG", "C.UTF-8").output().unwrap().stdout);
     assert!(!shown.contains('\x1b') && !shown.contains('\0'), "{shown:?}");
+}
+
+/// What is read as a value is read whole, however long, or not at all.
+#[test]
+fn output_read_as_a_value_is_whole_or_an_error() {
+    let long = "steps:\n  - { id: lines, shell: 'seq 1 30000', output: lines }\n  - { id: json, shell: 'echo [; seq -s, 1 30000; echo ]', output: json }\n  - { id: kv, shell: 'seq 1 20000 | sed s/^/k/ | sed s/$/=v/', output: kv }\n  - { id: says, log: 'first {{ json steps.lines.output.value.0 }}, {{ json steps.json.output.value.29999 }}, {{ steps.kv.output.value.k7 }}' }\n";
+    let home = Home::new(&[("long", long)]);
+    let out = home.run(&["run", "long"]);
+    assert_eq!(out.status.code(), Some(0), "{}{}", text(&out.stdout), text(&out.stderr));
+    assert!(text(&out.stdout).contains("first \"1\", 30000, v"), "the first and the last: {}", text(&out.stdout));
+    let much = "defaults: { allow_failure: true }\nsteps:\n  - { id: large, needs: [], shell: 'seq 1 700000', output: lines }\n";
+    fs::write(home.path("runbooks/much.yaml"), format!("runbook: much\n{much}")).unwrap();
+    let events = told(&home, &["run", "much", "--json"]);
+    assert!(
+        failure(&events, "large").ends_with("it printed 4788895 bytes, too many to read as lines (at most 4194304)"),
+        "{}",
+        failure(&events, "large")
+    );
+    fs::write(home.path("stepladder.yaml"), "timezone: UTC\noutput_limit: 10KiB\n").unwrap();
+    let events = told(&home, &["run", "long", "--json"]);
+    let says = "the shell line: it printed 165.0 KiB on stdout, of which 10.0 KiB is kept (`output_limit`) and 155.0 KiB is not: a part cannot be read as lines";
+    assert_eq!(failure(&events, "lines"), says);
+}
+
+/// What is past the limit is counted aloud wherever the step is looked at, and its end is there.
+#[test]
+fn output_past_the_limit_is_said() {
+    let home = Home::new(&[(
+        "flood",
+        "steps:\n  - { id: a, shell: 'head -c 3000000 /dev/zero | tr \"\\0\" x; echo; echo the end' }\n",
+    )]);
+    fs::write(home.path("stepladder.yaml"), "timezone: UTC\noutput_limit: 1MiB\n").unwrap();
+    let out = home.run(&["run", "flood"]);
+    assert_eq!(out.status.code(), Some(0), "{}{}", text(&out.stdout), text(&out.stderr));
+    let said = "printed 2.9 MiB on stdout, of which 1.0 MiB is kept (`output_limit`) and 1.9 MiB is not";
+    assert!(text(&out.stdout).contains(&format!("{said} (notice)")), "{}", text(&out.stdout));
+    let shown = text(&home.run(&["show", "last"]).stdout);
+    assert!(shown.contains(&format!("{said} (notice)")), "{shown}");
+    let logs = home.run(&["logs", "last", "a"]);
+    assert!(text(&logs.stderr).contains(&format!("`a` {said}; the end of it:")), "{}", text(&logs.stderr));
+    assert!(logs.stdout.starts_with(b"xxx") && logs.stdout.ends_with(b"xx\nthe end\n"), "kept, and its end");
+    assert_eq!(logs.stdout.len(), (1 << 20) + (64 << 10));
+    let detail: Value = serde_json::from_slice(&home.run(&["show", "last", "--json"]).stdout).unwrap();
+    let events = detail["events"].as_array().unwrap();
+    let ended = events.iter().find(|event| event["event"] == "attempt_ended").unwrap();
+    assert_eq!((&ended["unkept"][0]["kept"], &ended["unkept"][0]["more"]), (&1_048_576.into(), &1_951_433.into()));
+    let stdout = ended["output"]["stdout"].as_str().unwrap();
+    assert!(stdout.len() == 64 << 10 && stdout.ends_with("xx\nthe end\n"), "the last 64 KiB");
+}
+
+/// A line as long as a book is shown as a line, and is whole in the logs.
+#[test]
+fn a_long_line_is_short_where_it_is_shown() {
+    let home = Home::new(&[("long", "steps:\n  - { id: a, shell: 'echo $(seq 1 30000); exit 1' }\n")]);
+    let out = home.run(&["run", "long"]);
+    let run = text(&out.stdout);
+    let longest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    assert!(longest(&run) < 400 && run.contains(" more"), "{run}");
+    let show = text(&home.run(&["show", "last"]).stdout);
+    assert!(longest(&show) < 400 && show.lines().count() < 20, "{show}");
+    assert_eq!(longest(&text(&home.run(&["logs", "last"]).stdout)), 168_893);
 }
 
 /// The largest resident set that a process ever had, in KiB.

@@ -314,11 +314,25 @@ fn output_past_the_limit_is_counted() {
     let exit = owner.run(&Spawn { output_limit: 1000, ..house.spawn("a", script) });
     assert_eq!((exit.stdout.bytes_total, exit.stdout.bytes_kept), (67_108_864, 1000));
     assert_eq!(house.read("a", "stdout"), [b'x'; 1000]);
+    assert_eq!((exit.stdout.bytes_dropped, exit.stderr.bytes_dropped), (67_107_864, 0));
+    assert_eq!(keeper::end(&house.spool("a"), "stdout"), vec![b'x'; 64 * 1024]);
     assert_eq!(house.read("a", "stderr"), b"\xff\0z");
     let status = fs::read_to_string(format!("/proc/{}/status", owner.pid)).expect("alive");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("there");
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kib < 64 * 1024, "{kib} KiB");
+}
+
+/// The kernel counts a child from what the keeper was when it started it.
+#[test]
+fn the_peak_of_a_small_child_is_not_the_keepers() {
+    let house = House::new();
+    let mut owner = house.owner();
+    let exit = owner.run(&Spawn { argv: vec!["true".into()], ..house.spawn("small", "") });
+    assert_eq!((exit.code, exit.max_rss_kib), (Some(0), None));
+    let exit = owner.run(&house.spawn("large", "x=$(head -c 100000000 /dev/zero | tr '\\0' x); [ ${#x} = 100000000 ]"));
+    let peak = exit.max_rss_kib.expect("larger than any keeper");
+    assert!(exit.code == Some(0) && peak > 90_000, "{peak} KiB");
 }
 
 #[test]

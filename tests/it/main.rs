@@ -19,6 +19,7 @@ mod crash;
 mod cron_table;
 mod damage;
 mod docs;
+mod edges;
 mod floors;
 mod golden;
 mod hands;

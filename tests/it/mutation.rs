@@ -375,7 +375,12 @@ fn an_edit_is_found_where_it_was_made() {
         tally.data,
         tally.missed.len()
     );
-    println!("{report}\n{}", tally.missed.join("\n"));
+    println!("{}\n{report}", tally.missed.join("\n"));
+    println!(
+        "MUTATION RATE {}.{} %: found on the edited line or equivalent, of {all} single edits",
+        rate / 10,
+        rate % 10
+    );
     assert!(tally.silent.is_empty(), "what is wrong, and no word of what to do: {:#?}", tally.silent);
     assert!(rate >= LEAST * 10, "{report}\n{}", tally.missed.join("\n"));
     assert!(tally.found > all / 3, "{report}: too few of the edits were any");

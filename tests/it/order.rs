@@ -132,6 +132,36 @@ fn layout_keeps_values_and_settles_at_once() {
     assert!(laid_out > 0, "no file was laid out anew: is anything printed?");
 }
 
+/// A comment anywhere in a runbook we ship, at the margin or as deep as its line: the rest is laid out all the same, and
+/// the comment is there once.
+#[test]
+fn layout_is_made_round_a_comment_anywhere() {
+    let (mut made, mut read) = (0, 0);
+    for path in yaml_files(&root().join("runbooks")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for at in 0..lines.len() {
+            let deep = lines[at].len() - lines[at].trim_start().len();
+            for indent in if deep > 0 { vec![0, deep] } else { vec![0] } {
+                let comment = format!("{}# here it is\n", " ".repeat(indent));
+                let with = [lines[..at].concat(), comment, lines[at..].concat()].concat();
+                // What has to be laid out anew, so that a text that was left alone shows.
+                let with = with.replacen("runbook: ", "runbook:    ", 1);
+                made += 1;
+                // In a text over several lines it is no comment, or ends the text too early.
+                let Ok(once) = format::lay_out(&with) else { continue };
+                read += 1;
+                let place = format!("{}:{} at column {indent}", path.display(), at + 1);
+                let format::LaidOut::Anew(once) = once else { panic!("{place}: left as it was") };
+                assert!(!once.contains("runbook:  "), "{place}: nothing was laid out");
+                assert_eq!(once.matches("# here it is").count(), 1, "{place}: the comment is lost");
+                assert_eq!(format::fmt(&once).ok().as_deref(), Some(once.as_str()), "{place}: not settled");
+            }
+        }
+    }
+    assert!(read > 1_000 && read * 10 > made * 8, "{read} of {made} could be read");
+}
+
 /// A stream of numbers that is the same on every machine (xorshift).
 struct Chance(u64);
 

@@ -54,6 +54,17 @@ fn files_and_functions_stay_short() {
 }
 
 #[test]
+fn every_limit_is_in_the_table() {
+    let limit = Regex::new(r"(?m)^\s*(?:pub(?:\([a-z]+\))? )?const (MAX_[A-Z_]+)").unwrap();
+    let mut found = Vec::new();
+    for (path, text) in files("src", "rs") {
+        let shipped = without_tests(&code(&text));
+        found.extend(limit.captures_iter(&shipped).map(|hit| format!("{path}: {}", &hit[1])));
+    }
+    assert_eq!(found, [""; 0], "a limit with a name stands in src/base/limits.rs, from which docs/limits.md is made");
+}
+
+#[test]
 fn a_planted_long_function_is_found() {
     let text = format!(
         "//! x\nfn long() {{\n{}}}\n#[cfg(test)]\nmod tests {{\n{}}}\n",

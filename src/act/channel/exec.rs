@@ -4,15 +4,13 @@ use crate::act::channel::Sending;
 use crate::act::channel::form;
 use crate::act::channel::wire::{PATIENCE, later, refused};
 use crate::act::verdict::beginning;
+use crate::base::limits::MAX_COMMAND_SAID;
 use crate::model::message::Sent;
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Exit statuses of sysexits.h that never get better, and those of a command that is not there.
 const FOR_GOOD: &[i32] = &[64, 65, 67, 68, 77, 78, 126, 127];
-
-/// How much of what it says is read.
-const MOST: u64 = 64 * 1024;
 
 pub(super) async fn send(sending: &Sending<'_>) -> Sent {
     let argv = sending.own.texts("command");
@@ -42,7 +40,7 @@ pub(super) async fn send(sending: &Sending<'_>) -> Sent {
         }
         let mut said = Vec::new();
         if let Some(stderr) = stderr {
-            let _ = stderr.take(MOST).read_to_end(&mut said).await;
+            let _ = stderr.take(MAX_COMMAND_SAID as u64).read_to_end(&mut said).await;
         }
         (child.wait().await, said)
     };

@@ -6,6 +6,7 @@ use crate::act::livekit::token::Keys;
 use crate::act::millis;
 use crate::act::verdict::{Done, Verdict, bounds, latency};
 use crate::act::world::World;
+use crate::base::limits::MAX_LIVEKIT_LISTED;
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::model::perform::Failure;
@@ -15,9 +16,6 @@ use std::time::Duration;
 
 mod api;
 mod token;
-
-/// The most rooms, people, trunks or egresses that are told one by one.
-const LISTED: usize = 200;
 
 /// How long a token is valid where nothing is said, and at most.
 const TTL: Duration = Duration::from_mins(10);
@@ -96,7 +94,7 @@ async fn rooms(api: &mut Api<'_>, names: &[String]) -> Result<Found, Failure> {
     Ok(Found {
         count: rooms.len(),
         participants: rooms.iter().map(|room| number(room, "num_participants")).sum(),
-        rooms: rooms.iter().take(LISTED).map(shown).collect(),
+        rooms: rooms.iter().take(MAX_LIVEKIT_LISTED).map(shown).collect(),
         ..Found::default()
     })
 }
@@ -106,7 +104,7 @@ async fn participants(api: &mut Api<'_>, names: &[String]) -> Result<Found, Fail
     let rooms = if every { list_rooms(api, &[]).await? } else { Vec::new() };
     let names: Vec<String> = if every { rooms.iter().map(|room| text(room, "name")).collect() } else { names.to_vec() };
     let mut people = Vec::new();
-    for name in names.iter().take(LISTED) {
+    for name in names.iter().take(MAX_LIVEKIT_LISTED) {
         let grants = json!({ "roomAdmin": true, "room": name });
         let answer = match api.call("RoomService/ListParticipants", ("video", grants), &json!({ "room": name })).await {
             Ok(answer) => answer,
@@ -126,9 +124,9 @@ async fn participants(api: &mut Api<'_>, names: &[String]) -> Result<Found, Fail
             })
         }));
     }
-    let unseen: i64 = rooms.iter().skip(LISTED).map(|room| number(room, "num_participants")).sum();
+    let unseen: i64 = rooms.iter().skip(MAX_LIVEKIT_LISTED).map(|room| number(room, "num_participants")).sum();
     let count = people.len() + usize::try_from(unseen).unwrap_or_default();
-    people.truncate(LISTED);
+    people.truncate(MAX_LIVEKIT_LISTED);
     Ok(Found { count, participants: i64::try_from(count).unwrap_or(i64::MAX), people, ..Found::default() })
 }
 
@@ -152,7 +150,7 @@ async fn trunks(api: &mut Api<'_>, which: &str) -> Result<Found, Failure> {
         }));
     }
     let count = trunks.len();
-    trunks.truncate(LISTED);
+    trunks.truncate(MAX_LIVEKIT_LISTED);
     Ok(Found { count, trunks, ..Found::default() })
 }
 
@@ -169,7 +167,11 @@ async fn egress(api: &mut Api<'_>, which: &str) -> Result<Found, Failure> {
             "started": instant(egress, "started_at", 1_000_000_000),
         })
     };
-    Ok(Found { count: egresses.len(), egresses: egresses.iter().take(LISTED).map(shown).collect(), ..Found::default() })
+    Ok(Found {
+        count: egresses.len(),
+        egresses: egresses.iter().take(MAX_LIVEKIT_LISTED).map(shown).collect(),
+        ..Found::default()
+    })
 }
 
 /// Makes a token, looks at it as a server would, and seals it.

@@ -1,12 +1,10 @@
 //! The lines of one file that lie in the range asked for, in bounded memory.
 
 use crate::act::logs::stamp::Stamps;
+use crate::base::limits::MAX_LOG_LINE;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
-
-/// Longest part of a line that is looked at.
-const LONGEST: usize = 64 * 1024;
 
 /// Which lines.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +73,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// One line of at most [`LONGEST`] bytes; the rest of a longer one is passed over.
+    /// One line of at most [`MAX_LOG_LINE`] bytes; the rest of a longer one is passed over.
     fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
@@ -85,7 +83,7 @@ impl<'a> Scanner<'a> {
             }
             let end = chunk.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
             let used = end.unwrap_or(chunk.len());
-            let room = LONGEST.saturating_sub(line.len());
+            let room = MAX_LOG_LINE.saturating_sub(line.len());
             line.extend_from_slice(&chunk[..used.min(room)]);
             self.reader.consume(used);
             if end.is_some() {
@@ -157,7 +155,7 @@ mod tests {
         assert_eq!(lines(b"a\xffb\r\nc", all), ["a\u{fffd}b", "c"]);
         let long = [vec![b'x'; 200_000], b"\nnext".to_vec()].concat();
         let found = lines(&long, all);
-        assert_eq!((found[0].len(), found[1].as_str()), (LONGEST, "next"));
+        assert_eq!((found[0].len(), found[1].as_str()), (MAX_LOG_LINE, "next"));
     }
 
     #[test]

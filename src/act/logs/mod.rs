@@ -11,6 +11,7 @@ use crate::act::logs::stamp::Stamps;
 use crate::act::verdict::{Done, Verdict};
 use crate::act::world::World;
 use crate::base::level::Level;
+use crate::base::limits::MAX_KEPT_LINE;
 use crate::base::span::Span;
 use crate::base::value::{Map, Value, json};
 use crate::model::perform::Failure;
@@ -22,9 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Counted where the author names no pattern.
 const ERRORS: &str = "(?i)error|critical|fatal";
-
-/// Longest line that is kept, in characters.
-const KEPT_LINE: usize = 500;
 
 /// What to look for.
 struct Search {
@@ -153,7 +151,7 @@ impl Tally {
 }
 
 fn keep(list: &mut VecDeque<String>, line: &str, most: usize) {
-    list.push_back(match line.char_indices().nth(KEPT_LINE) {
+    list.push_back(match line.char_indices().nth(MAX_KEPT_LINE) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.into(),
     });

@@ -4,6 +4,7 @@
 
 use crate::act::secret::Secrets;
 use crate::act::secret::file::names;
+use crate::base::limits::MAX_SECRETS;
 use age::armor::ArmoredReader;
 use age::{Decryptor, IdentityFile};
 use std::collections::BTreeMap;
@@ -15,8 +16,6 @@ use std::path::{Path, PathBuf};
 const VARIABLE: &str = "STEPLADDER_AGE_KEY";
 /// The identity file of the user who runs it, in their configuration directory.
 const IN_CONFIG: &str = "stepladder/age.txt";
-/// Bytes of the opened file; names and values of secrets are a page.
-const MAX_OPENED: u64 = 1024 * 1024;
 
 /// Its names and values. Values are never part of a message.
 pub(super) fn read_names(
@@ -44,9 +43,9 @@ fn opened(sealed: &[u8], keys: &[Box<dyn age::Identity + Send + Sync>]) -> Resul
     }
     let reader = decryptor.decrypt(keys.iter().map(|key| &**key as &dyn age::Identity));
     let mut text = String::new();
-    let read = reader.map_err(|error| error.to_string())?.take(MAX_OPENED + 1).read_to_string(&mut text);
+    let read = reader.map_err(|error| error.to_string())?.take(MAX_SECRETS as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_OPENED { Err(format!("it has more than {MAX_OPENED} bytes")) } else { Ok(text) }
+    if text.len() as u64 > MAX_SECRETS as u64 { Err(format!("it has more than {MAX_SECRETS} bytes")) } else { Ok(text) }
 }
 
 /// Where the identity is, in words, and its text: `$NAME` is a variable, anything else a file of the book.

@@ -7,6 +7,7 @@ use crate::act::sip::message::{Answer, Asked, Heard};
 use crate::act::trust::{Trust, client, explain};
 use crate::act::verdict::beginning;
 use crate::act::world::World;
+use crate::base::limits::MAX_SIP_MESSAGE;
 use crate::base::span::Span;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -25,8 +26,6 @@ use tokio_rustls::TlsConnector;
 const T1: Duration = Duration::from_millis(500);
 /// T2: the longest wait before a request is sent again.
 const T2: Duration = Duration::from_secs(4);
-/// The most that is read of one message; a datagram holds no more.
-const LONGEST_MESSAGE: usize = 64 * 1024;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
@@ -158,7 +157,7 @@ async fn udp(
     sent: &mut u32,
 ) -> io::Result<Option<Answer>> {
     let mut wait = T1;
-    let mut buffer = vec![0; LONGEST_MESSAGE];
+    let mut buffer = vec![0; MAX_SIP_MESSAGE];
     loop {
         socket.send(&asked.bytes).await?;
         *sent += 1;
@@ -225,12 +224,12 @@ async fn listen(
 
 /// Takes the first whole message off what was read.
 fn cut(rest: &mut Vec<u8>) -> Result<Option<Vec<u8>>, String> {
-    let too_long = || format!("a message is longer than {LONGEST_MESSAGE} bytes, the most that is read");
+    let too_long = || format!("a message is longer than {MAX_SIP_MESSAGE} bytes, the most that is read");
     // Empty lines between messages keep the connection alive.
     let blank = rest.iter().take_while(|byte| b"\r\n".contains(byte)).count();
     rest.drain(..blank);
     let Some(end) = memmem::find(rest, b"\r\n\r\n") else {
-        return if rest.len() > LONGEST_MESSAGE { Err(too_long()) } else { Ok(None) };
+        return if rest.len() > MAX_SIP_MESSAGE { Err(too_long()) } else { Ok(None) };
     };
     let head = String::from_utf8_lossy(&rest[..end]);
     let length = head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
@@ -240,7 +239,7 @@ fn cut(rest: &mut Vec<u8>) -> Result<Option<Vec<u8>>, String> {
         })
     });
     let whole = (end + 4).saturating_add(length.unwrap_or(Ok(0))?);
-    if whole > LONGEST_MESSAGE {
+    if whole > MAX_SIP_MESSAGE {
         return Err(too_long());
     }
     Ok((rest.len() >= whole).then(|| rest.drain(..whole).collect()))
@@ -292,7 +291,7 @@ mod tests {
             ("A\r\nl: -1\r\n\r\n".to_owned(), "` -1` is no length of a message"),
             ("A\r\nl: 99999999999999999999\r\n\r\n".into(), "is no length of a message"),
             (format!("A\r\nl: {}\r\n\r\n", usize::MAX), "is longer than 65536 bytes"),
-            ("x".repeat(LONGEST_MESSAGE + 1), "is longer than 65536 bytes"),
+            ("x".repeat(MAX_SIP_MESSAGE + 1), "is longer than 65536 bytes"),
         ] {
             let why = cut(&mut text.clone().into_bytes()).expect_err(says);
             assert!(why.contains(says.trim_start_matches("` ")), "{why}");

@@ -9,13 +9,10 @@ use crate::act::millis;
 use crate::act::subset::differences;
 use crate::act::verdict::{Done, Verdict, bounds, latency};
 use crate::act::world::World;
-use crate::base::limits::MAX_OUTPUT_VALUE;
+use crate::base::limits::{MAX_OUTPUT_VALUE, MAX_SQL_ROWS};
 use crate::base::value::{Map, Value, json};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
-
-/// Rows kept in the output.
-const KEPT_ROWS: usize = 1_000;
 
 /// One statement.
 #[derive(Debug, Clone)]
@@ -48,7 +45,7 @@ impl Rows {
             row.insert(free_name(&row, name), value);
         }
         let size: usize = row.iter().map(|(name, value)| name.len() + size_of_value(value)).sum();
-        if self.kept.len() < KEPT_ROWS && self.bytes + size <= MAX_OUTPUT_VALUE {
+        if self.kept.len() < MAX_SQL_ROWS && self.bytes + size <= MAX_OUTPUT_VALUE {
             self.bytes += size;
             self.kept.push(row);
         }

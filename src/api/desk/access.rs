@@ -3,11 +3,9 @@
 use crate::api::desk::{Desk, told};
 use crate::api::wire::{DeedRow, Problem, TokenReply, TokenRequest, TokenRow};
 use crate::base::actor::{Actor, Role};
+use crate::base::limits::MAX_ROWS;
 use crate::model::access::Deed;
 use crate::service::Token;
-
-/// Deeds in one answer at most.
-const MAX_DEEDS: u32 = 10_000;
 
 impl Desk {
     /// Makes a token.
@@ -73,7 +71,7 @@ impl Desk {
             what: deed.what,
             status: deed.status,
         };
-        let limit = limit.clamp(1, MAX_DEEDS) as usize;
+        let limit = (limit as usize).clamp(1, MAX_ROWS);
         Ok(self.service.deeds(actor, limit).map_err(told)?.into_iter().map(row).collect())
     }
 }

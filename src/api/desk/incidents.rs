@@ -8,12 +8,10 @@ use crate::api::wire::{
     SilenceRow,
 };
 use crate::base::actor::Actor;
+use crate::base::limits::MAX_ROWS;
 use crate::base::value::Value;
 use crate::runtime::incidents::Heard;
 use crate::service::{Act, Offer, OpenIncident, Posted};
-
-/// Incidents in one list at most.
-const MAX_INCIDENTS: u32 = 10_000;
 
 impl Desk {
     /// Incidents, newest first: those that are not resolved, or `all`.
@@ -21,7 +19,7 @@ impl Desk {
     /// # Errors
     /// When the store can't be read.
     pub fn incidents(&self, all: bool, limit: u32) -> Result<Vec<IncidentRow>, Problem> {
-        let views = self.service.incidents(all, limit.clamp(1, MAX_INCIDENTS) as usize).map_err(told)?;
+        let views = self.service.incidents(all, (limit as usize).clamp(1, MAX_ROWS)).map_err(told)?;
         Ok(views.iter().map(present::incident_row).collect())
     }
 

@@ -10,6 +10,7 @@ pub use settings::Listen;
 use crate::api::desk::Desk;
 use crate::api::http::gate::{Caller, Gate};
 use crate::api::route::routes;
+use crate::base::limits::{MAX_CONNECTIONS, MAX_REQUEST};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension};
 use axum::middleware::from_fn_with_state;
@@ -26,10 +27,6 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// Connections at most; the next one waits.
-const MAX_CONNECTIONS: usize = 1_024;
-/// Bytes of a body at most.
-const MAX_BODY: usize = 1 << 20;
 /// How long a caller may take for the head of a request, or to say nothing between two.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to agree on TLS.
@@ -55,7 +52,7 @@ pub async fn listen(desk: Desk, listen: &Listen) -> Result<(Http, SocketAddr), S
         tracing::warn!(%address, "tokens travel in clear: set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS");
     }
     let gate = Arc::new(Gate::new(desk.clone(), listen, address));
-    let app = routes(desk).layer(from_fn_with_state(gate, gate::pass)).layer(DefaultBodyLimit::max(MAX_BODY));
+    let app = routes(desk).layer(from_fn_with_state(gate, gate::pass)).layer(DefaultBodyLimit::max(MAX_REQUEST));
     Ok((Http { listener, tls, app }, address))
 }
 

@@ -4,6 +4,7 @@ use crate::api::desk::Desk;
 use crate::api::present::escaped;
 use crate::api::route::Answered;
 use crate::api::wire::Problem;
+use crate::base::limits::MAX_REPLY;
 use crate::service::{Offer, Posted};
 use axum::Router;
 use axum::body::Bytes;
@@ -11,9 +12,6 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-
-/// Bytes of what a provider posts.
-const MAX_REPLY: usize = 64 * 1024;
 
 pub(super) fn routes() -> Router<Desk> {
     Router::new()

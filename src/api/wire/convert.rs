@@ -1,12 +1,12 @@
 //! How the engine's events become what is sent: total, one arm for each event.
 
-use crate::api::wire::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
+use crate::api::wire::{What, WireEvent, WireFailure, WireFinding, WireMeasure, WireUnkept};
 use crate::base::actor::Actor;
 use crate::base::address::Lane;
 use crate::engine::event::{
     Answer, AttemptResult, Ended, Event, Recorded, Sample, Stage, Started, StepEnded, StepEvent,
 };
-use crate::model::perform::{Failure, Finding};
+use crate::model::perform::{Failure, Finding, Unkept};
 
 impl WireEvent {
     /// The event with that number in its run.
@@ -131,8 +131,9 @@ fn attempted(place: String, attempt: u32, result: &AttemptResult) -> What {
         stopped: result.stopped,
         findings: result.findings.iter().map(WireFinding::from).collect(),
         measures: result.samples.iter().map(WireMeasure::from).collect(),
-        cpu_ms: result.usage.map(|usage| usage.cpu_ms),
-        peak_kib: result.usage.map(|usage| usage.peak_kib),
+        cpu_ms: result.usage.as_ref().map(|usage| usage.cpu_ms),
+        peak_kib: result.usage.as_ref().and_then(|usage| usage.peak_kib),
+        unkept: result.usage.iter().flat_map(|usage| &usage.unkept).map(WireUnkept::from).collect(),
     }
 }
 
@@ -151,6 +152,14 @@ impl From<&Failure> for WireFailure {
     fn from(failure: &Failure) -> Self {
         let output = failure.output.clone();
         Self { kind: failure.kind.as_str().into(), message: failure.message.clone(), output }
+    }
+}
+
+impl From<&Unkept> for WireUnkept {
+    fn from(unkept: &Unkept) -> Self {
+        let message = unkept.to_string();
+        let Unkept { stream, kept, more, why } = unkept.clone();
+        Self { stream, kept, more, why, message }
     }
 }
 

@@ -189,6 +189,9 @@ pub enum What {
         /// The largest resident set of one of its processes, in KiB.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         peak_kib: Option<u64>,
+        /// What it printed that is not kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unkept: Vec<WireUnkept>,
     },
     /// The next attempt is due then.
     StepBackoff {
@@ -304,6 +307,22 @@ pub struct WireFinding {
     /// The level's word.
     pub level: String,
     /// What was found.
+    pub message: String,
+}
+
+/// How much of a stream of output is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireUnkept {
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// Bytes kept.
+    pub kept: u64,
+    /// Bytes not kept.
+    pub more: u64,
+    /// Why they could not be; none = they are past `output_limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The same in a sentence without its subject.
     pub message: String,
 }
 

@@ -22,7 +22,7 @@ mod store;
 
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use approval::{ApprovalRow, FieldRow, VoteReply, VoteRequest, VoteRow};
-pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure};
+pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure, WireUnkept};
 pub use health::{ComponentHealth, WholeHealth};
 pub use incident::{
     ActRequest, BreachRow, DutyRow, IncidentDetail, IncidentReply, IncidentRow, Moment, OpenRequest, PageRow,

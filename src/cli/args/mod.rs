@@ -104,6 +104,7 @@ pub enum Command {
     #[command(after_long_help = TEST_EXAMPLES)]
     Test(Test),
     /// List the runbooks
+    #[command(after_long_help = "Examples:\n  stepladder list\n  stepladder list --json | jq -r .runbook")]
     List(List),
     /// Show when triggers are due next, in the zone and in UTC, and why not at other times
     #[command(
@@ -188,7 +189,7 @@ pub enum Command {
     Serve(Serve),
     /// Show who drives the runs, what has not ended, and whether the book is well
     #[command(
-        after_long_help = "Exit codes: 0 all is well, 1 a file of the book does not pass its checks or a run is stranded."
+        after_long_help = "Examples:\n  stepladder status\n  stepladder status --json | jq .broken\n\nExit codes: 0 all is well, 1 a file of the book does not pass its checks or a run is stranded."
     )]
     Status(Status),
     /// Have the daemon read the files of the book again, now
@@ -259,6 +260,9 @@ pub enum Command {
     #[command(after_long_help = "Examples:\n  stepladder man ~/.local/share/man/man1 && man stepladder")]
     Man(Man),
     /// Drive what was left unfinished until nothing is; started by `run --detach`, too
+    #[command(
+        after_long_help = "Examples:\n  stepladder drive                     after a crash: what `status` calls stranded goes on\n  stepladder drive && stepladder runs  how it ended\n\nIt ends when nothing is unfinished; `stepladder serve` stays."
+    )]
     Drive,
 }
 

@@ -10,6 +10,9 @@ use crate::lang::manual::manual;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// Codes that are named on each side of one that does not exist.
+const NEAR: usize = 2;
+
 /// Explains what was named, or lists what can be.
 pub fn run(args: &Explain, settings: &Settings) -> Result<Exit, Trouble> {
     let manual = Manual::read(&manual());
@@ -33,6 +36,9 @@ fn page(what: &str, manual: &Manual, width: usize) -> Result<String, Trouble> {
     if !found.is_empty() {
         return Ok(found.join("\n"));
     }
+    if upper.strip_prefix("SL").is_some_and(|it| it.len() == 4 && it.bytes().all(|digit| digit.is_ascii_digit())) {
+        return Ok(unassigned(&upper));
+    }
     let codes = Code::ALL.iter().map(|code| code.as_str());
     let names = manual.kinds.iter().map(|kind| kind.name.as_str());
     let keys = manual.all().flat_map(|section| section.rows.iter().map(|row| row.key.as_str()));
@@ -41,6 +47,16 @@ fn page(what: &str, manual: &Manual, width: usize) -> Result<String, Trouble> {
         None => "`stepladder explain` lists everything there is".into(),
     };
     Err(Trouble::new(format!("`{what}` is neither a code nor a kind of step nor a key")).help(help))
+}
+
+/// What is said of a code that no finding has: the nearest ones below and above it that some have.
+fn unassigned(code: &str) -> String {
+    let above = Code::ALL.partition_point(|known| known.as_str() < code);
+    let near = &Code::ALL[above.saturating_sub(NEAR)..(above + NEAR).min(Code::ALL.len())];
+    let near: String = near.iter().map(|code| format!("  {}  {}\n", code.as_str(), code.title())).collect();
+    format!(
+        "{code}: no finding of this release has this code. The nearest:\n\n{near}\n`stepladder explain` lists all of them.\n"
+    )
 }
 
 /// The page without the title line that we print ourselves.
@@ -200,6 +216,9 @@ mod tests {
             assert!(text.contains(wanted), "{what}: {text}");
             assert!(!text.contains('|') || what != "retry", "{text}");
         }
+        let text = page("SL0013", &manual, 80).expect("a code, if an empty one");
+        assert!(text.contains("no finding") && text.contains("  SL0012  "), "{text}");
+        assert!(page("SL001", &manual, 80).is_err(), "no code at all");
         let trouble = page("htp", &manual, 80).expect_err("no such thing").to_string();
         assert!(trouble.ends_with("did you mean `http`?"), "{trouble}");
         assert!(index(&manual).split_whitespace().any(|word| word == "retry"), "{}", index(&manual));

@@ -7,7 +7,7 @@ use crate::cli::trouble::Trouble;
 use crate::cli::{output, shelf};
 use crate::diagnostic::render::people;
 use crate::diagnostic::{Severity, Sources};
-use crate::lang::format::fmt;
+use crate::lang::format::{LaidOut, lay_out};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -53,9 +53,9 @@ fn files(args: &Fmt, settings: &Settings) -> Result<Vec<PathBuf>, Trouble> {
         .collect())
 }
 
-/// The text laid out; what is wrong with it as YAML is shown.
+/// The text laid out; what is wrong with it as YAML is shown, and it is said where a text stays as it is.
 fn formatted(name: &str, text: &str, settings: &Settings) -> Result<String, Trouble> {
-    fmt(text).map_err(|findings| {
+    let laid_out = lay_out(text).map_err(|findings| {
         let mut sources = Sources::default();
         sources.add(name, text);
         output::aside(people(&sources, &findings, settings.err).trim_end());
@@ -65,7 +65,16 @@ fn formatted(name: &str, text: &str, settings: &Settings) -> Result<String, Trou
             format!(": {} (at {name}:{line}:{column})", first.message)
         });
         Trouble::new(format!("`{name}` cannot be formatted{why}")).help("nothing of it was changed")
-    })
+    })?;
+    match laid_out {
+        LaidOut::Anew(text) => Ok(text),
+        LaidOut::AsItWas(text) => {
+            output::aside(&format!(
+                "`{name}` stays as it is: laid out, it would not say the same with all its comments; that is a fault of `fmt`"
+            ));
+            Ok(text)
+        }
+    }
 }
 
 /// Puts a new text in place of a file in one step: nobody ever sees half of it.

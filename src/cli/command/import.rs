@@ -1,5 +1,6 @@
 //! `import`: runbooks made of what ran things before.
 
+use crate::base::limits::MAX_CRONTAB;
 use crate::cli::args::{Import, ImportWhat};
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
@@ -11,9 +12,6 @@ use crate::lang::import::{Imported, Owner, crontab};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The most that is read: a crontab is written by hand.
-const MOST: u64 = 1024 * 1024;
 
 /// Makes runbooks, shows them or writes them into the book.
 pub fn run(args: &Import, settings: &Settings) -> Result<Exit, Trouble> {
@@ -49,9 +47,10 @@ pub fn run(args: &Import, settings: &Settings) -> Result<Exit, Trouble> {
 fn read(file: &Path, settings: &Settings) -> Result<String, Trouble> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().take(MOST).read_to_string(&mut text)
+        std::io::stdin().take(MAX_CRONTAB as u64).read_to_string(&mut text)
     } else {
-        std::fs::File::open(settings.cwd().join(file)).and_then(|file| file.take(MOST).read_to_string(&mut text))
+        std::fs::File::open(settings.cwd().join(file))
+            .and_then(|file| file.take(MAX_CRONTAB as u64).read_to_string(&mut text))
     };
     read.map_err(|reason| Trouble::io("read", file, &reason))?;
     Ok(text)

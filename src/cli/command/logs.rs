@@ -1,6 +1,6 @@
 //! `logs`: what the steps of a run printed.
 
-use crate::api::wire::{OutputChunk, OutputRequest, OutputStream, What, WireEvent};
+use crate::api::wire::{OutputChunk, OutputRequest, OutputStream, What, WireEvent, WireUnkept};
 use crate::base::address::Place;
 use crate::base::span::show_size;
 use crate::base::value::{Value, plain};
@@ -12,12 +12,15 @@ use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::view::{harmless, short};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 /// Pause between two looks of `--follow`.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Places that are named where none has what was asked for.
+const PLACES: usize = 10;
 
 const STREAMS: [OutputStream; 2] = [OutputStream::Stdout, OutputStream::Stderr];
 
@@ -27,6 +30,8 @@ struct Attempt {
     place: String,
     number: u32,
     ended: Option<Value>,
+    /// What it printed that is not kept.
+    unkept: Vec<WireUnkept>,
     /// The run that it was.
     child: Option<String>,
 }
@@ -54,7 +59,11 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
         return follow(door, &run, args, &mut printer).await;
     }
     let detail = door.run(&run).await?;
-    let attempts = chosen(&attempts(&detail.events), args);
+    let all = attempts(&detail.events);
+    let attempts = chosen(&all, args);
+    if let (true, Some(number)) = (attempts.is_empty(), args.attempt) {
+        return Err(no_attempt(&all, number, args));
+    }
     let ends = ends(&detail.events, args);
     if attempts.is_empty() && ends.is_empty() {
         return Err(nothing(args));
@@ -68,6 +77,7 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
         if !whole(door, &run, attempt, &mut printer).await? {
             printer.value(attempt)?;
         }
+        printer.unkept(attempt)?;
         printer.artifacts(attempt, door.data());
     }
     if !printer.printed && attempts.iter().all(|attempt| attempt.child.is_none()) {
@@ -103,18 +113,35 @@ fn nothing(args: &Logs) -> Trouble {
     }
 }
 
+/// What is said of an attempt that was never made: which were.
+fn no_attempt(all: &[Attempt], number: u32, args: &Logs) -> Trouble {
+    let mut had: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for attempt in all.iter().filter(|it| fits(&it.place, args.step.as_deref())) {
+        had.entry(&attempt.place).or_default().push(attempt.number.to_string());
+    }
+    if had.is_empty() {
+        return nothing(args);
+    }
+    let word = |count: usize| if count == 1 { "attempt" } else { "attempts" };
+    let had =
+        had.iter().map(|(place, numbers)| format!("`{place}` had {} {}", word(numbers.len()), numbers.join(", ")));
+    let of = args.step.as_ref().map_or_else(String::new, |step| format!(" of `{step}`"));
+    Trouble::new(format!("there is no attempt {number}{of}")).help(had.take(PLACES).collect::<Vec<_>>().join("; "))
+}
+
 /// Every attempt, in the order of their starts.
 fn attempts(events: &[WireEvent]) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
     for event in events {
         if let What::AttemptStarted { place, attempt, child, .. } = &event.what {
             let child = child.clone();
-            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None, child });
+            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None, unkept: Vec::new(), child });
         }
-        if let What::AttemptEnded { place, attempt, output, failure, .. } = &event.what {
+        if let What::AttemptEnded { place, attempt, output, failure, unkept, .. } = &event.what {
             let output = failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
             if let Some(found) = attempts.iter_mut().rfind(|it| it.place == *place && it.number == *attempt) {
                 found.ended = Some(output.clone());
+                found.unkept.clone_from(unkept);
             }
         }
     }
@@ -168,6 +195,7 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
     let mut events = door.events(run);
     let mut seen = Vec::new();
     let mut read: BTreeMap<(String, u32, OutputStream), i64> = BTreeMap::new();
+    let mut told = BTreeSet::new();
     let mut open = true;
     while open {
         // What ended before this look is printed whole by it.
@@ -190,6 +218,9 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
                     *from = i64::try_from(chunk.offset + chunk.bytes).unwrap_or(i64::MAX);
                     printer.print(&chunk)?;
                 }
+            }
+            if !attempt.unkept.is_empty() && told.insert((attempt.place.clone(), attempt.number)) {
+                printer.unkept(attempt)?;
             }
         }
         if open {
@@ -237,6 +268,24 @@ impl Printer {
         output::line(&format!("{gap}==> {place}{attempt}{stream} <=="))
     }
 
+    /// How much more an attempt printed than is kept, and the end of it, which its event has.
+    fn unkept(&mut self, attempt: &Attempt) -> Result<(), Trouble> {
+        for unkept in &attempt.unkept {
+            self.printed = true;
+            let message = harmless(&format!("`{}` {}", attempt.place, unkept.message));
+            let text = attempt.ended.as_ref().and_then(|output| output.get(&unkept.stream)).map(plain);
+            let text = text.unwrap_or_default();
+            let end = end_of(&text, unkept.more);
+            if self.json || end.is_empty() || unkept.why.is_some() {
+                output::aside(&message);
+                continue;
+            }
+            output::aside(&format!("{message}; the end of it:"));
+            if self.terminal { output::data(&harmless(end)) } else { output::data(end) }?;
+        }
+        Ok(())
+    }
+
     /// The files that were kept of an attempt, where whoever looks for them finds them.
     fn artifacts(&self, attempt: &Attempt, data: &Path) {
         let files = attempt.ended.as_ref().and_then(|output| output.get("artifacts")).and_then(Value::as_array);
@@ -268,6 +317,13 @@ impl Printer {
         }
         Ok(())
     }
+}
+
+/// The end of a text, at most so many bytes.
+fn end_of(text: &str, bytes: u64) -> &str {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let start = (text.len().saturating_sub(bytes)..=text.len()).find(|at| text.is_char_boundary(*at));
+    text.get(start.unwrap_or_default()..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@ use crate::api::wire::{
     ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
     SilenceRow,
 };
+use crate::base::limits::MAX_ALERTS;
 use crate::cli::door::home::Way;
 use crate::cli::door::{Door, said};
 use crate::cli::trouble::Trouble;
-
-/// Alerts in one list at most.
-const MAX_ALERTS: usize = 1_000;
 
 impl Door {
     /// Incidents, newest first.

@@ -4,6 +4,9 @@ use crate::diagnostic::render::Style;
 use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// Columns that one line of a view takes at most before it is folded; `logs` has the whole.
+pub(super) const LONGEST: usize = 1_000;
+
 /// What a piece of text means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -122,6 +125,17 @@ impl Line {
             line.pieces.push((kept, tone));
         }
         line
+    }
+
+    /// The line, at most so many columns of it, and how many more there were.
+    #[must_use]
+    pub fn bounded(self, most: usize, style: Style) -> Self {
+        let width = self.width();
+        if width <= most {
+            return self;
+        }
+        let tone = self.pieces.last().map_or(Tone::Plain, |(_, tone)| *tone);
+        self.cut(most, style).and(&format!(" {} more", width - most), tone)
     }
 
     /// The line, folded at blanks into lines of at most so many columns; those behind the first begin with `indent` blanks.
@@ -266,6 +280,13 @@ mod tests {
             Line::new(&"x".repeat(30), Tone::Plain).fold(20, 2).iter().map(|line| line.text(ASCII)).collect();
         assert_eq!(folded.concat().replace(' ', ""), "x".repeat(30));
         assert!(folded.iter().all(|line| line.width() <= 20), "{folded:?}");
+    }
+
+    #[test]
+    fn what_is_too_long_says_how_much_more_there_is() {
+        let line = Line::new("a ", Tone::Dim).and(&"x".repeat(30), Tone::Bad);
+        assert_eq!(line.clone().bounded(32, ASCII), line);
+        assert_eq!(line.bounded(12, ASCII).text(ASCII), "a xxxxxxx... 20 more");
     }
 
     #[test]

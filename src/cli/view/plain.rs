@@ -1,7 +1,7 @@
 //! The run as a log: one line for each event worth one, in the words of the tree.
 
 use super::fold::View;
-use super::ink::{Line, Tone};
+use super::ink::{LONGEST, Line, Tone};
 use super::node::State;
 use super::step_row::{below, end_mark, standing};
 use super::words::{between, human, short};
@@ -13,6 +13,10 @@ use jiff::Timestamp;
 /// The lines for an event that `view` has already taken in; most events are worth none.
 #[must_use]
 pub fn lines(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
+    told(view, event, style).into_iter().map(|line| line.bounded(LONGEST, style)).collect()
+}
+
+fn told(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
     let said = |text: String, tone| vec![stamp(view, event.at).and(&text, tone)];
     match &event.what {
         What::RunStarted { run, runbook, actor, dry, .. } => {

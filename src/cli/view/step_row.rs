@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 /// Lines of output shown below a failed step.
 const LAST_WORDS: usize = 3;
+/// Columns of each of them; `logs` has the whole.
+const LAST_COLUMNS: usize = 240;
 /// Measures that are all right are named up to so many.
 const QUIET_MEASURES: usize = 8;
 
@@ -223,7 +225,8 @@ fn said_of_end(step: &OutlineStep, node: &Node, end: &End, style: Style) -> Vec<
         let (_, _, tone) = end_mark(&end.outcome, &end.level);
         lines.extend(failure.message.lines().map(|line| Line::new(line, tone)));
         let bar = if style.unicode { "│ " } else { "| " };
-        lines.extend(last_words(failure, LAST_WORDS).iter().map(|line| Line::new(bar, Tone::Dim).and(line, Tone::Dim)));
+        let quoted = |line: &String| Line::new(bar, Tone::Dim).and(line, Tone::Dim).bounded(LAST_COLUMNS, style);
+        lines.extend(last_words(failure, LAST_WORDS).iter().map(quoted));
     }
     let told =
         !lines.is_empty() || !node.findings.is_empty() || node.measures.iter().any(|measure| measure.level != "ok");

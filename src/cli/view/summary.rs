@@ -1,7 +1,7 @@
 //! The end of a run in the ten seconds that an operator has: how it went, what went wrong, what to do.
 
 use super::fold::View;
-use super::ink::{Line, Tone};
+use super::ink::{LONGEST, Line, Tone};
 use super::node::Node;
 use super::step_row::{end_mark, mark_line};
 use super::words::{badness, between, human, measure, short};
@@ -53,7 +53,7 @@ impl View {
                 lines.push(Line::new(&format!("  {ways}"), Tone::Dim));
             }
         }
-        lines.into_iter().flat_map(|line| line.fold(style.width, 4)).collect()
+        lines.into_iter().flat_map(|line| line.bounded(LONGEST, style).fold(style.width, 4)).collect()
     }
 
     /// What went wrong or was lifted, each with the way to more: for the summary of a run that called this one.

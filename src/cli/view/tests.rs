@@ -103,6 +103,7 @@ fn attempt_ended(place: String, attempt: u32, rest: &str) -> What {
         measures: with("measure").iter().map(|text| measure(text)).collect(),
         cpu_ms: with("cpu").first().map(|text| text.parse().expect("milliseconds")),
         peak_kib: with("peak").first().map(|text| text.parse().expect("KiB")),
+        unkept: Vec::new(),
     }
 }
 

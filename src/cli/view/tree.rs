@@ -1,7 +1,7 @@
 //! The tree: every step where it stands in the text, with how it stands in the run.
 
 use super::fold::View;
-use super::ink::{Line, Tone};
+use super::ink::{LONGEST, Line, Tone};
 use super::node::Node;
 use super::step_row::{PENDING, below, mark, mark_line, standing};
 use super::words::{between, human, short};
@@ -112,7 +112,7 @@ impl Brush<'_> {
 
     /// Adds a line, folded where the terminal ends.
     fn push(&mut self, line: Line, indent: usize, rank: u8) {
-        let folded = line.fold(self.style.width, indent);
+        let folded = line.bounded(LONGEST, self.style).fold(self.style.width, indent);
         self.rows.extend(folded.into_iter().map(|line| Row { line, rank }));
     }
 

@@ -5,6 +5,7 @@ use super::outline::Outline;
 use super::{key_place, known_runbooks, place};
 use crate::base::arg::SEALED_INPUT;
 use crate::base::ids::Name;
+use crate::base::limits::MAX_CALL_DEPTH;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
 use crate::model::input::{Input, InputType};
@@ -12,7 +13,7 @@ use crate::model::param::Param;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Call, Step, StepKind};
 use crate::model::trigger::TriggerKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the calls of one runbook.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
@@ -146,14 +147,71 @@ fn starts(loaded: &Loaded) -> BTreeMap<&Name, Vec<(&Name, Spot)>> {
     starts
 }
 
-/// Finds runbooks that start one another.
+/// Finds runbooks that start one another, and chains of calls that no run could come to the end of.
 pub(super) fn cycles(loaded: &Loaded, findings: &mut Diagnostics) {
     let starts = starts(loaded);
+    let before = findings.counts();
     let mut done: Vec<&Name> = Vec::new();
     for name in starts.keys() {
         let mut path = Vec::new();
         walk(name, &starts, &mut path, &mut done, findings);
     }
+    // Of a circle there is no end.
+    if findings.counts() == before {
+        chains(loaded, findings);
+    }
+}
+
+/// Finds chains of calls longer than [`MAX_CALL_DEPTH`] runbooks, each from its beginning.
+fn chains(loaded: &Loaded, findings: &mut Diagnostics) {
+    let mut calls: BTreeMap<&Name, Vec<(&Name, Spot)>> = BTreeMap::new();
+    for (name, runbook) in &loaded.book.runbooks {
+        let outline = Outline::new(runbook);
+        for standing in outline.iter() {
+            if let StepKind::Call(call) = &standing.step.kind {
+                let spot = place(loaded, &outline, Some(&standing.step.id), "runbook.run");
+                calls.entry(name).or_default().push((&call.runbook, spot));
+            }
+        }
+    }
+    let called: BTreeSet<&Name> = calls.values().flatten().map(|(next, _)| *next).collect();
+    let mut known = BTreeMap::new();
+    for first in calls.keys().filter(|name| !called.contains(*name)) {
+        if longest(first, &calls, &mut known) <= MAX_CALL_DEPTH {
+            continue;
+        }
+        let (mut name, mut path) = (*first, Vec::new());
+        while let Some((next, spot)) =
+            calls.get(name).and_then(|next| next.iter().max_by_key(|(next, _)| known.get(next).copied().unwrap_or(1)))
+        {
+            path.push((name, *spot));
+            name = next;
+        }
+        let names: Vec<String> =
+            path.iter().map(|(name, _)| format!("`{name}`")).chain([format!("`{name}`")]).collect();
+        let message =
+            format!("a chain of {} runbooks, of which at most {MAX_CALL_DEPTH} may call one another", names.len());
+        let finding = Diagnostic::error(Code::TooLarge, path[MAX_CALL_DEPTH - 1].1, message)
+            .label("one call too many")
+            .note(path[0].1, format!("it begins here: {}", names.join(" calls ")))
+            .help("call from one runbook, one after the other, what now calls one another");
+        findings.push(finding);
+    }
+}
+
+/// How many runbooks the longest chain has that begins with this one. There is no circle.
+fn longest<'a>(
+    name: &'a Name,
+    calls: &BTreeMap<&'a Name, Vec<(&'a Name, Spot)>>,
+    known: &mut BTreeMap<&'a Name, usize>,
+) -> usize {
+    if let Some(length) = known.get(name) {
+        return *length;
+    }
+    let next = calls.get(name).into_iter().flatten().map(|(next, _)| longest(next, calls, known)).max();
+    let length = 1 + next.unwrap_or_default();
+    known.insert(name, length);
+    length
 }
 
 fn walk<'a>(

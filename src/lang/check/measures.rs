@@ -3,9 +3,11 @@
 use super::outline::Outline;
 use super::{key_place, place};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
+use crate::expr::Expr;
 use crate::lang::Loaded;
 use crate::model::measure::{Measure, Threshold, convert};
-use crate::model::step::Step;
+use crate::model::shape::{Field, FieldType};
+use crate::model::step::{Step, StepKind};
 
 /// Checks the measures that one runbook takes.
 pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnostics) {
@@ -33,7 +35,8 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findi
     };
     let value = loaded.spots.get(&outline.runbook.name, Some(&step.id), &path(".value")).unwrap_or(whole);
     let unit = loaded.spots.get(&outline.runbook.name, Some(&step.id), &path(".unit")).unwrap_or(value);
-    units(measure, threshold, value, unit, findings);
+    let known = unit_known(outline, step, measure);
+    units(measure, known, threshold, (value, unit), findings);
     for (label, _) in &measure.labels {
         if !threshold.labels.contains(label) {
             let spot = key_place(loaded, outline, Some(&step.id), &path(&format!(".labels.{label}")));
@@ -51,7 +54,13 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, measure: &Measure, findi
     }
 }
 
-fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, findings: &mut Diagnostics) {
+fn units(
+    measure: &Measure,
+    known: Option<&'static str>,
+    threshold: &Threshold,
+    (value, unit): (Spot, Spot),
+    findings: &mut Diagnostics,
+) {
     let name = &measure.name;
     match (&threshold.unit, &measure.unit) {
         (None, Some(given)) => findings.push(
@@ -70,20 +79,20 @@ fn units(measure: &Measure, threshold: &Threshold, value: Spot, unit: Spot, find
             )
             .help("give the unit the value really has; time, bytes and shares convert among themselves"),
         ),
-        (Some(_), Some(given)) => contradicted(measure, given, unit, findings),
+        (Some(_), Some(given)) => contradicted(measure, known, given, unit, findings),
         (None, None) => {}
-        (Some(declared), None) => bare(measure, declared, value, findings),
+        (Some(declared), None) => bare(measure, known, declared, value, findings),
     }
 }
 
 /// A unit beside a field whose name says another: the value would be converted from what it is not.
-fn contradicted(measure: &Measure, given: &str, unit: Spot, findings: &mut Diagnostics) {
+fn contradicted(measure: &Measure, known: Option<&'static str>, given: &str, unit: Spot, findings: &mut Diagnostics) {
     let [read] = measure.value.reads() else { return };
     let source = measure.value.source().trim();
     if source != read.path.join(".") {
         return;
     }
-    if let Some(known) = read.path.last().and_then(|field| unit_of(field)).filter(|known| *known != given)
+    if let Some(known) = known.filter(|known| *known != given)
         && convert(known, given).is_some()
     {
         findings.push(
@@ -94,13 +103,8 @@ fn contradicted(measure: &Measure, given: &str, unit: Spot, findings: &mut Diagn
 }
 
 /// A value without a unit under a threshold that has one: its field's name may say it.
-fn bare(measure: &Measure, declared: &str, value: Spot, findings: &mut Diagnostics) {
+fn bare(measure: &Measure, known: Option<&'static str>, declared: &str, value: Spot, findings: &mut Diagnostics) {
     let name = &measure.name;
-    let reads = measure.value.reads();
-    let known = match reads {
-        [read] => read.path.last().and_then(|field| unit_of(field)),
-        _ => None,
-    };
     match known {
         Some(known) if known == declared => {}
         Some(known) if convert(known, declared).is_some() => findings.push(
@@ -122,6 +126,45 @@ fn bare(measure: &Measure, declared: &str, value: Spot, findings: &mut Diagnosti
             )
             .help(format!("say what it is in: `{name}: {{ value: {}, unit: {declared} }}`", measure.value.source())),
         ),
+    }
+}
+
+/// The unit that a measure's value carries in the name of the field it is, where that is a field of a kind: a name in JSON
+/// from outside promises nothing.
+fn unit_known(outline: &Outline, step: &Step, measure: &Measure) -> Option<&'static str> {
+    let [read] = measure.value.reads() else { return None };
+    let path: Vec<&str> = read.path.iter().map(String::as_str).collect();
+    let each: Vec<&str> = match measure.each.as_ref().map(Expr::reads) {
+        Some([list]) if path.first() == Some(&"it") => list.path.iter().map(String::as_str).chain(["*"]).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    let path = if each.is_empty() { path } else { [&each[..], &path[1..]].concat() };
+    let (step, names) = match path.as_slice() {
+        ["output", names @ ..] => (step, names),
+        ["steps", id, "output", names @ ..] => {
+            (outline.iter().find(|it| it.step.id.as_str() == *id)?.step.as_ref(), names)
+        }
+        _ => return None,
+    };
+    let StepKind::Act(action) = &step.kind else { return None };
+    field(action.kind.spec().output, names).and_then(unit_of)
+}
+
+/// The name of the field to which these lead, all the way through what the tables of kinds promise.
+fn field<'n>(fields: &[Field], names: &[&'n str]) -> Option<&'n str> {
+    let (name, rest) = names.split_first()?;
+    let field = fields.iter().find(|field| field.name == *name)?;
+    if rest.is_empty() { Some(name) } else { within(&field.ty, rest) }
+}
+
+fn within<'n>(ty: &FieldType, names: &[&'n str]) -> Option<&'n str> {
+    match ty {
+        FieldType::Record(fields) => self::field(fields, names),
+        FieldType::List(of) | FieldType::Map(of) => within(of, names.get(1..)?),
+        FieldType::Maybe(of) => within(of, names),
+        FieldType::Any | FieldType::Bool | FieldType::Int | FieldType::Number | FieldType::Text | FieldType::Secret => {
+            None
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Words that nothing declares, and that are one letter away from one that the book uses elsewhere: labels by which
-//! routes and triggers choose, metrics of a watched system; or from `localhost` and `/metrics`.
+//! routes and triggers choose, groups and mutexes, metrics of a watched system; or from `localhost` and `/metrics`.
 //!
 //! Only the world knows whether such a word is wrong, so it is asked about and never refused.
 
@@ -40,6 +40,9 @@ pub(super) fn book(loaded: &Loaded, findings: &mut Diagnostics) {
             let used = Use::At(runbook, None, format!("labels.{label}"));
             sorts.entry(format!("{label}: ")).or_default().entry(value).or_default().push(used);
         }
+        held_by(runbook, &mut |sort, word, used| {
+            sorts.entry(format!("{sort}: ")).or_default().entry(word).or_default().push(used);
+        });
         let metrics = sorts.entry(String::new()).or_default();
         metrics_of(runbook, &mut |metric, used| metrics.entry(metric).or_default().push(used));
     }
@@ -81,6 +84,18 @@ fn declared(loaded: &Loaded) -> impl Iterator<Item = (&str, &str, &'static str)>
     let alerts = loaded.book.alerts.values().flat_map(|alert| &alert.labels);
     let routes = routes.map(|(label, value)| (label.as_str(), value.as_str(), "escalation.yaml"));
     routes.chain(alerts.map(|(label, value)| (label.as_str(), value.as_str(), "alerts.yaml")))
+}
+
+/// What a runbook and its steps hold so that nobody else does.
+fn held_by<'a>(runbook: &'a Runbook, add: &mut dyn FnMut(&'static str, &'a str, Use<'a>)) {
+    if let Some(concurrency) = &runbook.concurrency {
+        add("group", concurrency.group.as_str(), Use::At(runbook, None, "concurrency.group".into()));
+    }
+    for standing in Outline::new(runbook).iter() {
+        if let Some(mutex) = &standing.step.mutex {
+            add("mutex", mutex.as_str(), Use::At(runbook, Some(&standing.step.id), "mutex".into()));
+        }
+    }
 }
 
 /// Metrics that the steps of a runbook read from a page.

@@ -7,7 +7,7 @@ mod scalar;
 mod words;
 
 use crate::base::arg::Landing;
-use crate::base::ids::{Name, StepId};
+use crate::base::ids::{BadName, Name, StepId};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::expr::Expr;
 use crate::lang::mention::{Formula, Mention, TextSpot, finding};
@@ -16,7 +16,6 @@ use crate::model::param::Param;
 use crate::model::shape::Shape;
 use crate::template::{Manner, Template};
 pub(crate) use record::Fields;
-pub(crate) use scalar::name_trouble;
 use std::sync::Arc;
 pub(crate) use words::wanted;
 
@@ -70,6 +69,12 @@ impl Ctx {
     /// Adds an error whose way out is the same wherever its code stands.
     pub(crate) fn error(&mut self, code: Code, spot: Spot, message: impl Into<String>) {
         self.findings.push(Diagnostic::error(code, spot, message).help(words::way_out(code)));
+    }
+
+    /// Adds what is wrong with a name.
+    pub(crate) fn bad_name(&mut self, spot: Spot, text: &str, bad: &BadName) {
+        let (code, message) = scalar::name_trouble(text, bad);
+        self.error(code, spot, message);
     }
 
     /// Adds an error with a way out.

@@ -1,7 +1,7 @@
 //! Scalars by their shape: words, numbers, lengths of time, names, expressions, templates.
 
 use crate::base::arg::Landing;
-use crate::base::ids::{Name, StepId};
+use crate::base::ids::{BadName, Name, StepId};
 use crate::base::span::{Span, parse_size};
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
@@ -66,12 +66,8 @@ impl Ctx {
             return None;
         }
         let failed = match shape {
-            Shape::Id => StepId::parse(&scalar.text)
-                .err()
-                .map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string()))),
-            Shape::Name => {
-                Name::parse(&scalar.text).err().map(|bad| (Code::BadName, name_trouble(&scalar.text, &bad.to_string())))
-            }
+            Shape::Id => StepId::parse(&scalar.text).err().map(|bad| name_trouble(&scalar.text, &bad)),
+            Shape::Name => Name::parse(&scalar.text).err().map(|bad| name_trouble(&scalar.text, &bad)),
             Shape::Duration => match Span::parse(&scalar.text) {
                 Ok(span) => return Some(Param::Value(span.millis().into())),
                 Err(bad) => Some((Code::BadDuration, bad.to_string())),
@@ -224,11 +220,13 @@ fn text(scalar: &Scalar) -> Param {
     Param::Value(Value::String(scalar.text.to_string()))
 }
 
-pub(crate) fn name_trouble(text: &str, reason: &str) -> String {
-    if reason.starts_with('`') || reason.starts_with("an empty") {
-        reason.to_owned()
-    } else {
-        format!("`{text}` is not a name here: {reason}")
+pub(super) fn name_trouble(text: &str, bad: &BadName) -> (Code, String) {
+    match bad {
+        BadName::Keyword(_) => (Code::KeptWord, bad.to_string()),
+        BadName::Empty => (Code::BadName, bad.to_string()),
+        BadName::TooLong | BadName::Start(_) | BadName::Char(..) => {
+            (Code::BadName, format!("`{text}` is not a name here: {bad}"))
+        }
     }
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn wanted(shape: &Shape) -> String {
 /// What to do about a value of that code, where nothing nearer is known.
 pub(super) fn way_out(code: Code) -> String {
     let known = [
-        (Code::BadName, "take letters a-z, digits and `_`, a letter first, and no word of the language: `daily_check`"),
+        (Code::BadName, "take letters a-z, digits and `_`, a letter first: `daily_check`"),
+        (Code::KeptWord, "take another word, or put one before or behind it: `own_default`"),
         (Code::BadDuration, "write it like `30s`, `5m`, `1h30m` or `7d`"),
         (Code::BadSize, "write it like `64MiB` or `1GB`"),
         (Code::BadNumber, "write a number within these bounds"),

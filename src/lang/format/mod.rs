@@ -1,6 +1,6 @@
 //! `stepladder fmt`: one way to lay a file out. Comments stay, the values stay, running it twice changes nothing.
 //!
-//! Whatever it cannot lay out without changing a value is left exactly as it is.
+//! Whatever it cannot lay out without changing a value or losing a comment is left exactly as it is.
 
 mod print;
 mod scalar;
@@ -8,18 +8,36 @@ mod scalar;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::lang::yaml::{self, Stream};
 
-/// The text laid out: two spaces an indent, no quotes where none are needed, `id` and `title` first in a step.
+/// What became of a text that was to be laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaidOut {
+    /// It is laid out.
+    Anew(String),
+    /// It is as it was: no layout was found that says the same.
+    AsItWas(String),
+}
+
+/// The text laid out: two spaces an indent, no quotes where none are needed, `id` and `title` first in a step; or the
+/// text as it is.
 ///
 /// # Errors
 /// What is wrong with it as YAML.
 pub fn fmt(text: &str) -> Result<String, Diagnostics> {
+    lay_out(text).map(|(LaidOut::Anew(text) | LaidOut::AsItWas(text))| text)
+}
+
+/// The same as [`fmt`], and whether it could be done.
+///
+/// # Errors
+/// What is wrong with it as YAML.
+pub fn lay_out(text: &str) -> Result<LaidOut, Diagnostics> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let stream = parsed(&text)?;
     let laid_out = print::print(&text, &stream);
     // The promise that values stay is kept by looking: a layout that reads differently is not used.
     match parsed(&laid_out) {
-        Ok(again) if same(&stream, &again) => Ok(laid_out),
-        Ok(_) | Err(_) => Ok(text),
+        Ok(again) if same(&stream, &again) => Ok(LaidOut::Anew(laid_out)),
+        Ok(_) | Err(_) => Ok(LaidOut::AsItWas(text)),
     }
 }
 
@@ -84,6 +102,12 @@ mod tests {
                 "a:   { b: 1,  c: 2 }\nbcd: { b: 11, c: 2 }\ne:  1\n",
                 "a:   { b: 1,  c: 2 }\nbcd: { b: 11, c: 2 }\ne: 1\n",
             ),
+            (
+                "a:   f\nsteps:\n# x\n- id: a\n  shell: |\n    keep\n",
+                "a: f\nsteps:\n  # x\n  - id: a\n    shell: |\n      keep\n",
+            ),
+            ("a:\n  - b: 1\n# why\n    c: 2 # two\n# last\n", "a:\n  - b: 1\n    # why\n    c: 2 # two\n# last\n"),
+            ("a:\n# x\n  {b: 1, # one\n  c: 2}\n", "a: { b: 1, # one\n  c: 2 }\n# x\n"),
             ("", ""),
             ("# only\n", "# only\n"),
         ] {

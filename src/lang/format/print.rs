@@ -2,12 +2,13 @@
 
 use crate::lang::format::scalar::inline;
 use crate::lang::yaml::{Comment, Node, NodeKind, Stream, Style};
+use std::collections::VecDeque;
 
 /// A bracketed collection longer than this keeps the lines it has.
 const WIDTH: usize = 120;
 
 pub(super) fn print(text: &str, stream: &Stream) -> String {
-    let mut printer = Printer { text, out: String::new(), comments: &stream.comments, next: 0 };
+    let mut printer = Printer { text, out: String::new(), comments: stream.comments.iter().collect() };
     for (index, document) in stream.documents.iter().enumerate() {
         let begin = document.spot.start;
         let explicit = text.get(begin..).is_some_and(|rest| rest.starts_with("---"));
@@ -31,8 +32,8 @@ pub(super) fn print(text: &str, stream: &Stream) -> String {
 struct Printer<'a> {
     text: &'a str,
     out: String,
-    comments: &'a [Comment],
-    next: usize,
+    /// Those that are not written yet.
+    comments: VecDeque<&'a Comment>,
 }
 
 impl Printer<'_> {
@@ -64,29 +65,37 @@ impl Printer<'_> {
 
     /// Writes the comments before a place that stand at least that deep.
     fn comments_before(&mut self, at: usize, column: usize, indent: usize) {
-        while let Some(comment) = self.comments.get(self.next).filter(|comment| comment.spot.start < at) {
+        while let Some(comment) = self.comments.front().copied().filter(|comment| comment.spot.start < at) {
             if self.column(comment.spot.start) < column && !comment.behind {
                 break;
             }
             self.blank_above(comment.spot.start);
             self.indent(indent);
-            self.out.push_str(self.text.get(comment.spot.start..comment.spot.end).unwrap_or("").trim_end());
+            self.comment(comment);
             self.out.push('\n');
-            self.next += 1;
+            self.comments.pop_front();
         }
     }
 
     /// Writes the comment that stands behind what ends at this place, on the same line.
     fn trailing(&mut self, end: usize) {
-        let Some(comment) = self.comments.get(self.next).filter(|comment| comment.behind && comment.spot.start >= end)
-        else {
-            return;
-        };
+        // Others may wait before it for a line of their own.
+        let behind = self.comments.iter().position(|comment| comment.behind && comment.spot.start >= end);
+        let Some((at, comment)) = behind.and_then(|at| Some((at, *self.comments.get(at)?))) else { return };
         if self.text.get(end..comment.spot.start).is_some_and(|between| !between.contains('\n')) {
             self.out.push(' ');
-            self.out.push_str(self.text.get(comment.spot.start..comment.spot.end).unwrap_or("").trim_end());
-            self.next += 1;
+            self.comment(comment);
+            self.comments.remove(at);
         }
+    }
+
+    fn comment(&mut self, comment: &Comment) {
+        self.out.push_str(self.text.get(comment.spot.start..comment.spot.end).unwrap_or("").trim_end());
+    }
+
+    /// Those within what was written with the comments in it are written with that; those before it still wait.
+    fn written(&mut self, start: usize, end: usize) {
+        self.comments.retain(|comment| !(start..end).contains(&comment.spot.start));
     }
 
     /// A block collection. `fresh` is false when its first line has begun behind a `- `.
@@ -99,7 +108,7 @@ impl Printer<'_> {
                 for (place, index) in order.iter().enumerate() {
                     let (key, value) = &pairs[*index];
                     let next = order.get(place + 1).map_or(limit, |next| pairs[*next].0.spot.start);
-                    self.lead(key.spot.start, column, indent, &mut fresh);
+                    self.lead(key.spot.start, indent, &mut fresh);
                     self.out.push_str(&inline(key, self.text));
                     self.out.push(':');
                     self.align(pairs, *index);
@@ -109,7 +118,7 @@ impl Printer<'_> {
             NodeKind::Seq(items, _) => {
                 for (index, item) in items.iter().enumerate() {
                     let next = items.get(index + 1).map_or(limit, |next| dash_before(self.text, next.spot.start));
-                    self.lead(dash_before(self.text, item.spot.start), column, indent, &mut fresh);
+                    self.lead(dash_before(self.text, item.spot.start), indent, &mut fresh);
                     self.out.push('-');
                     self.item(item, indent, next);
                 }
@@ -119,9 +128,9 @@ impl Printer<'_> {
         self.comments_before(limit, column.max(1), indent);
     }
 
-    fn lead(&mut self, at: usize, column: usize, indent: usize, fresh: &mut bool) {
+    fn lead(&mut self, at: usize, indent: usize, fresh: &mut bool) {
         if *fresh {
-            self.comments_before(at, column.min(1), indent);
+            self.comments_before(at, 0, indent);
             self.blank_above(at);
             self.indent(indent);
         }
@@ -186,10 +195,7 @@ impl Printer<'_> {
             return;
         }
         let end = node.spot.end;
-        let commented = self
-            .comments
-            .get(self.next)
-            .is_some_and(|comment| comment.spot.start > node.spot.start && comment.spot.start < end);
+        let commented = self.comments.iter().any(|comment| (node.spot.start..end).contains(&comment.spot.start));
         let line = inline(node, self.text);
         let source = self.text.get(node.spot.start..end).unwrap_or("");
         let long = node.alias.is_none() && source.contains('\n') && line.len() + indent > WIDTH;
@@ -198,9 +204,7 @@ impl Printer<'_> {
         }
         if node.alias.is_none() && (commented || long) && node.scalar().is_none() {
             self.lines_as_written(source, indent + 2);
-            while self.comments.get(self.next).is_some_and(|comment| comment.spot.start < end) {
-                self.next += 1;
-            }
+            self.written(node.spot.start, end);
         } else {
             self.out.push_str(&line);
         }
@@ -273,9 +277,7 @@ impl Printer<'_> {
             }
             self.out.push('\n');
         }
-        while self.comments.get(self.next).is_some_and(|comment| comment.spot.start < node.spot.end) {
-            self.next += 1;
-        }
+        self.written(node.spot.start, node.spot.start + header.len());
         true
     }
 
@@ -295,14 +297,13 @@ impl Printer<'_> {
             Some("title") => 1,
             _ => 2,
         };
-        let commented = self.comments.get(self.next..).unwrap_or_default();
         let line_end = self
             .text
             .get(node.spot.end..)
             .and_then(|rest| rest.find('\n'))
             .map_or(self.text.len(), |line| node.spot.end + line);
         let inside =
-            commented.iter().any(|comment| comment.spot.start >= first_at(node) && comment.spot.start <= line_end);
+            self.comments.iter().any(|comment| comment.spot.start >= first_at(node) && comment.spot.start <= line_end);
         let blank = self.text.get(first_at(node)..node.spot.end).is_some_and(|source| source.contains("\n\n"));
         if !inside && !blank && pairs.iter().any(|(key, _)| key.name() == Some("id")) {
             order.sort_by_key(|index| rank(*index));

@@ -4,7 +4,7 @@ use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::Code;
-use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::escalation::ESCALATION;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::rotations;
@@ -69,7 +69,7 @@ pub(super) fn named<T>(
             }
             Err(bad) => {
                 if let Some((key, _)) = fields.node(key).and_then(|node| node.entry(text)) {
-                    ctx.error(Code::BadName, key.spot, name_trouble(text, &bad.to_string()));
+                    ctx.bad_name(key.spot, text, &bad);
                 }
             }
         }

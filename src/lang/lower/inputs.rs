@@ -18,7 +18,7 @@ impl Reader {
             match StepId::parse(text) {
                 Ok(name) => inputs.extend(self.input(name, value)),
                 Err(bad) => {
-                    self.ctx.error(Code::BadName, key.spot, crate::lang::decode::name_trouble(text, &bad.to_string()));
+                    self.ctx.bad_name(key.spot, text, &bad);
                 }
             }
         }

@@ -191,7 +191,7 @@ impl Reader {
                 (Ok(name), Param::Expr(expr)) => values.push((name, expr.clone())),
                 (Err(bad), _) => {
                     let spot = node.entry(name).map_or(node.spot, |(key, _)| key.spot);
-                    self.ctx.error(Code::BadName, spot, crate::lang::decode::name_trouble(name, &bad.to_string()));
+                    self.ctx.bad_name(spot, name, &bad);
                 }
                 (Ok(_), _) => {}
             }

@@ -183,7 +183,7 @@ pub(super) fn measures(fields: &Fields<'_>, ctx: &mut Ctx) -> Vec<Measure> {
             Ok(id) => id,
             Err(bad) => {
                 if let Some(spot) = spot {
-                    ctx.error(Code::BadName, spot, crate::lang::decode::name_trouble(name, &bad.to_string()));
+                    ctx.bad_name(spot, name, &bad);
                 }
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Spot};
-use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::escalation::DAYS;
 use crate::lang::lower::escalation::{named, names, string, texts};
 use crate::lang::lower::policy::{pairs, span, text};
@@ -41,7 +41,7 @@ fn contact(ctx: &mut Ctx, node: Option<&Node>, param: &Param, zone: &TimeZone) -
         if let Err(bad) = Name::parse(channel) {
             let written = node.and_then(|node| node.get("addresses")?.entry(channel));
             if let Some((key, _)) = written {
-                ctx.error(Code::BadName, key.spot, name_trouble(channel, &bad.to_string()));
+                ctx.bad_name(key.spot, channel, &bad);
             }
         } else if let Some(address) = text(address) {
             addresses.insert(channel.clone(), address.to_owned());

@@ -87,7 +87,7 @@ impl Reader {
                     }
                 }
                 Err(bad) => {
-                    self.ctx.error(Code::BadName, name.spot, crate::lang::decode::name_trouble(text, &bad.to_string()));
+                    self.ctx.bad_name(name.spot, text, &bad);
                 }
             }
             let _ = node;

@@ -3,7 +3,7 @@
 use crate::base::ids::Name;
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Sources, Spot};
-use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::settings::SETTINGS;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::triggers::plain;
@@ -111,7 +111,7 @@ fn named<'f>(ctx: &mut Ctx, fields: &'f Fields<'_>, key: &str) -> Vec<(Name, &'f
             Err(bad) => {
                 let entry = fields.node(key).and_then(|node| node.entry(text));
                 if let Some((key, _)) = entry {
-                    ctx.error(Code::BadName, key.spot, name_trouble(text, &bad.to_string()));
+                    ctx.bad_name(key.spot, text, &bad);
                 }
             }
         }

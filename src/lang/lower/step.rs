@@ -77,7 +77,7 @@ impl Reader {
         let taken = crate::base::address::LANE_WORDS.contains(&id.as_str()) || id.as_str() == "all";
         if taken {
             let message = format!("`{id}` can't be the id of a step: the language uses the word itself");
-            self.ctx.error(Code::BadName, spot, message);
+            self.ctx.error(Code::KeptWord, spot, message);
         }
         self.claim(&id, spot);
         Some(id)

@@ -5,7 +5,7 @@ use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::Code;
-use crate::lang::decode::{Ctx, Fields, name_trouble};
+use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::thresholds::THRESHOLD;
 use crate::lang::lower::policy::{span, text};
 use crate::lang::yaml::Node;
@@ -38,7 +38,7 @@ pub(super) fn thresholds(ctx: &mut Ctx, root: &Node) -> BTreeMap<StepId, Thresho
                     thresholds.insert(name, threshold);
                 }
             }
-            Err(bad) => ctx.error(Code::BadName, key.spot, name_trouble(text, &bad.to_string())),
+            Err(bad) => ctx.bad_name(key.spot, text, &bad),
         }
     }
     thresholds

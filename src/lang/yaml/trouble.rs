@@ -13,11 +13,15 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let open = open.or_else(|| open_bracket(file, text, at));
     let (spot, message, help) = if let Some(value) = bare_template(line) {
         let message = "a value that begins with `{{` must be quoted, or YAML reads a map";
-        (here, message.to_owned(), Some(format!("write \"{value}\"")))
+        (here, message.to_owned(), format!("write \"{value}\""))
     } else if let Some(told) = open.and_then(|open| unclosed(kind, text, at, open)) {
         told
     } else if let (true, Some((start, end))) = (is_misplaced(kind), keyless_line_above(text, at)) {
-        (Spot { file, start, end }, "a `:` is missing on this line".to_owned(), None)
+        (
+            Spot { file, start, end },
+            "a `:` is missing on this line".to_owned(),
+            with_colon(text.get(start..end).unwrap_or("")),
+        )
     } else {
         let (message, help) = told(kind, line);
         let quote = if matches!(kind, ErrorKind::UnclosedQuotedScalar) { quote_start(text, at) } else { None };
@@ -33,7 +37,7 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
             finding = finding.note(first, "or this one, which it would go with");
         }
     }
-    (if let Some(help) = help { finding.help(help) } else { finding }, spot)
+    (finding.help(help), spot)
 }
 
 fn is_indent(kind: &ErrorKind) -> bool {
@@ -41,6 +45,7 @@ fn is_indent(kind: &ErrorKind) -> bool {
         kind,
         ErrorKind::ExpectedBlockMappingKey
             | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::ExpectedDocumentStart
             | ErrorKind::InvalidIndentation
             | ErrorKind::MappingValueNotAllowed
     )
@@ -90,14 +95,14 @@ fn is_misplaced(kind: &ErrorKind) -> bool {
 }
 
 /// An error that comes of a bracket left open: told where it was opened.
-fn unclosed(kind: &ErrorKind, text: &str, at: usize, open: Spot) -> Option<(Spot, String, Option<String>)> {
+fn unclosed(kind: &ErrorKind, text: &str, at: usize, open: Spot) -> Option<(Spot, String, String)> {
     let spot = Spot { end: open.start + 1, ..open };
     let bracket = text.get(spot.start..spot.end)?;
     let closing = if bracket == "[" { "]" } else { "}" };
     let lines_between = text.get(open.start..at).is_some_and(|between| between.contains('\n'));
     if (is_misplaced(kind) || matches!(kind, ErrorKind::BlockSequenceEntryNotAllowed)) && lines_between {
         let message = "the bracket opened here is not closed before the next key".to_owned();
-        return Some((spot, message, Some(format!("write `{closing}` at its end"))));
+        return Some((spot, message, format!("write `{closing}` at its end")));
     }
     let ends = matches!(
         kind,
@@ -111,7 +116,7 @@ fn unclosed(kind: &ErrorKind, text: &str, at: usize, open: Spot) -> Option<(Spot
     );
     let help =
         format!("a `,` or `{closing}` is missing behind an item; a text with `,`, `:`, `[` or `{{` in it needs quotes");
-    ends.then(|| (spot, format!("the `{bracket}` opened here is not closed properly"), Some(help)))
+    ends.then(|| (spot, format!("the `{bracket}` opened here is not closed properly"), help))
 }
 
 /// The text with the line of `at` blanked out, every other byte in its place. `None` if nothing is on it.
@@ -139,13 +144,15 @@ pub(super) fn too_much(deep: bool) -> (String, String) {
 
 /// The sentence and the way out.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's own words do for what nobody types")]
-fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
+fn told(kind: &ErrorKind, line: &str) -> (String, String) {
     let (message, help) = match kind {
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            return (format!("`{close}` closes nothing here: `{open}` is still open"), None);
+            let closing = if *open == '[' { ']' } else { '}' };
+            let help = format!("write `{closing}` before it, or in its place");
+            return (format!("`{close}` closes nothing here: `{open}` is still open"), help);
         }
         ErrorKind::UnexpectedCharacter { character } => {
-            return (format!("a value cannot begin with `{character}`"), Some("quote the whole value".to_owned()));
+            return (format!("a value cannot begin with `{character}`"), "quote the whole value".to_owned());
         }
         kind if is_misplaced(kind) => return value_trouble(line),
         kind if is_tab(kind) => ("a tab where YAML wants spaces", "indent with spaces"),
@@ -166,7 +173,10 @@ fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
             "a `:` is missing behind this key, or the line is indented wrongly",
             "write `key: value`, in one line with the keys beside it",
         ),
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => {
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::ExpectedDocumentStart
+        | ErrorKind::InvalidIndentation => {
             ("this line is indented differently from the ones it belongs to", "align it with the keys above it")
         }
         ErrorKind::BlockSequenceEntryNotAllowed => {
@@ -186,10 +196,10 @@ fn told(kind: &ErrorKind, line: &str) -> (String, Option<String>) {
         other => {
             let help =
                 "look for a bracket, quote or indent that is wrong here or just above; quotes make a text of anything";
-            return (lower(&other.to_string()), Some(help.to_owned()));
+            return (lower(&other.to_string()), help.to_owned());
         }
     };
-    (message.to_owned(), (!help.is_empty()).then(|| help.to_owned()))
+    (message.to_owned(), help.to_owned())
 }
 
 fn is_tab(kind: &ErrorKind) -> bool {
@@ -210,15 +220,25 @@ fn tab(text: &str, at: usize) -> Option<usize> {
     text.get(start..start + near)?.find('\t').map(|tab| start + tab)
 }
 
-fn value_trouble(line: &str) -> (String, Option<String>) {
+fn value_trouble(line: &str) -> (String, String) {
     let colons = line.matches(": ").count() + usize::from(line.trim_end().ends_with(':'));
     if colons > 1 {
-        ("a second `: ` in one line".to_owned(), Some("quote a text that has `: ` in it".to_owned()))
+        ("a second `: ` in one line".to_owned(), "quote a text that has `: ` in it".to_owned())
     } else {
-        (
-            "a key cannot stand here".to_owned(),
-            Some("check the indent of this line and the end of the one above".to_owned()),
-        )
+        ("a key cannot stand here".to_owned(), "check the indent of this line and the end of the one above".to_owned())
+    }
+}
+
+/// What a line without a colon may have been meant to be.
+fn with_colon(line: &str) -> String {
+    let (dash, rest) = line.strip_prefix("- ").map_or(("", line), |rest| ("- ", rest));
+    let (word, value) = rest.split_once(' ').unwrap_or((rest, ""));
+    let key = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    let text = "where it belongs to the text above it, indent it as that is";
+    match (key, value.is_empty()) {
+        (true, true) => format!("write `{dash}{word}:`; {text}"),
+        (true, false) => format!("write `{dash}{word}: …`; {text}"),
+        (false, _) => format!("write `key: value`; {text}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `http`: one request and what is expected of the answer.
 
 use crate::base::arg::Landing;
-use crate::model::kind::expect::{LATENCY, LEVEL};
+use crate::model::kind::expect::{LATENCY, LEVEL, STATUS};
 use crate::model::shape::{Effects, Field, FieldType, Key, KindSpec, Shape, key};
 
 /// The keys that name the method and the URL.
@@ -32,7 +32,7 @@ pub(super) const CA: Key = key(
 const EXPECT: Shape = Shape::Record(&[
     key(
         "status",
-        Shape::Many(&Shape::Either(&[Shape::Int(100, 599), Shape::Verbatim])),
+        Shape::Many(&Shape::Either(&[Shape::Int(100, 599), STATUS])),
         "Good statuses: `200`, `2xx`, `[200, 204]`, `200-299`. `2xx` unless said otherwise.",
     ),
     key(

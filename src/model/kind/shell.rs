@@ -25,10 +25,14 @@ const OUTPUT: &[Field] = &[
     Field {
         name: "stdout",
         ty: FieldType::Text,
-        doc: "What it printed, the last 64 KiB; the whole is on disk (`stepladder logs`).",
+        doc: "What it printed, the last 64 KiB; on disk is all of it, up to `output_limit` (`stepladder logs`).",
     },
     Field { name: "stderr", ty: FieldType::Text, doc: "What it printed as errors, the last 64 KiB." },
-    Field { name: "value", ty: FieldType::Any, doc: "stdout parsed as the step's `output:` says (text by default)." },
+    Field {
+        name: "value",
+        ty: FieldType::Any,
+        doc: "stdout as the step's `output:` says: the text by default, else all of it parsed, at most 4 MiB.",
+    },
     Field { name: "duration_ms", ty: FieldType::Int, doc: "How long the child ran." },
     Field {
         name: "artifacts",

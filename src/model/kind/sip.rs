@@ -1,14 +1,14 @@
 //! `sip`: whether a SIP server, a trunk or a proxy answers OPTIONS.
 
 use crate::base::arg::Landing;
-use crate::model::kind::expect::{LATENCY, LEVEL};
+use crate::model::kind::expect::{LATENCY, LEVEL, STATUS};
 use crate::model::kind::http::CA;
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
 const EXPECT: Shape = Shape::Record(&[
     key(
         "status",
-        Shape::Many(&Shape::Either(&[Shape::Int(200, 699), Shape::Verbatim])),
+        Shape::Many(&Shape::Either(&[Shape::Int(200, 699), STATUS])),
         "Good statuses: `200`, `2xx`, `[200, 404]`, `200-299`. `2xx` unless said otherwise.",
     ),
     key("allow", Shape::Many(&Shape::Text(Landing::Plain)), "Methods that its `Allow` header must name: `INVITE`."),

@@ -3,12 +3,13 @@
 use super::Shared;
 use crate::act::{self, Captured, ProcessExit, Seat};
 use crate::base::limits;
-use crate::keeper::printed;
 use crate::keeper::protocol::{Exit, StreamInfo};
-use crate::model::perform::{Failure, Reply, Request, Usage};
-use crate::model::policy::FailureKind;
+use crate::keeper::{self, printed};
+use crate::model::perform::{Failure, Reply, Request, Unkept, Usage};
+use crate::model::policy::{FailureKind, OutputForm};
 use crate::runtime::keeper::End;
 use crate::runtime::{spool, step_host};
+use std::path::Path;
 
 impl Shared {
     /// The reply of a child that has ended, or was lost.
@@ -24,26 +25,53 @@ impl Shared {
         if act::seat(request) == Seat::Host {
             return step_host::reply(request, &exit, &stem);
         }
-        let captured = |name: &str, stream: &StreamInfo| {
-            let tail = stream.text.as_ref().map(|text| text.clone().into_bytes());
-            let most = i64::try_from(limits::MAX_OUTPUT_VALUE).unwrap_or(i64::MAX);
-            let filed = || printed(&stem, name, -most, most.unsigned_abs());
-            let tail = tail.or_else(|| filed().ok().map(|printed| printed.bytes)).unwrap_or_default();
-            Captured { tail, total: stream.bytes_total }
-        };
-        let (stdout, stderr) = (captured("stdout", &exit.stdout), captured("stderr", &exit.stderr));
-        act::reply(request, &process_exit(&exit), &stdout, &stderr)
+        // What is shown is an end; what is read as a value is read whole.
+        let most = if request.output == OutputForm::Text { limits::MAX_OUTPUT_VALUE } else { limits::MAX_PARSED };
+        let stdout = captured(&stem, "stdout", &exit.stdout, most);
+        let stderr = captured(&stem, "stderr", &exit.stderr, limits::MAX_OUTPUT_VALUE);
+        act::reply(request, &process_exit(&exit, self.path(request)), &stdout, &stderr)
     }
 }
 
-/// What a child took whose end somebody saw.
+impl Shared {
+    /// The `PATH` of a step's children, as its author wrote it.
+    fn path(&self, request: &Request) -> Option<String> {
+        let own = request.env.iter().rfind(|(name, _)| name == "PATH").map(|(_, text)| text.to_string());
+        let base = || self.world.base_env.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
+        own.or_else(base)
+    }
+}
+
+/// The last bytes of a stream, at most so many, or its very end where not all of it is kept.
+fn captured(stem: &Path, name: &str, stream: &StreamInfo, most: usize) -> Captured {
+    let from = i64::try_from(most).map_or(i64::MIN, |most| -most);
+    let filed = || printed(stem, name, from, most as u64).map(|printed| printed.bytes).unwrap_or_default();
+    let mut tail = stream.text.as_ref().map_or_else(filed, |text| text.clone().into_bytes());
+    if stream.bytes_dropped > 0 {
+        let end = keeper::end(stem, name);
+        if end.len() as u64 == stream.bytes_dropped {
+            tail.extend(end);
+        } else if !end.is_empty() {
+            tail = end;
+        }
+    }
+    Captured { tail, total: stream.bytes_kept + stream.bytes_dropped, unkept: unkept(name, stream) }
+}
+
+fn unkept(name: &str, stream: &StreamInfo) -> Option<Unkept> {
+    let (kept, more, why) = (stream.bytes_kept, stream.bytes_dropped, stream.error.clone());
+    (more > 0).then(|| Unkept { stream: name.into(), kept, more, why })
+}
+
+/// What a child took whose end somebody saw, and what of its output is not kept.
 pub(super) fn used(end: &End) -> Option<Usage> {
     let End::Exit(exit) = end else { return None };
-    let usage = Usage { cpu_ms: exit.user_ms + exit.system_ms, peak_kib: exit.max_rss_kib };
+    let unkept = [unkept("stdout", &exit.stdout), unkept("stderr", &exit.stderr)].into_iter().flatten().collect();
+    let usage = Usage { cpu_ms: exit.user_ms + exit.system_ms, peak_kib: exit.max_rss_kib, unkept };
     exit.start_error.is_none().then_some(usage)
 }
 
-fn process_exit(exit: &Exit) -> ProcessExit {
+fn process_exit(exit: &Exit, path: Option<String>) -> ProcessExit {
     ProcessExit {
         code: exit.code,
         signal: exit.signal,
@@ -52,5 +80,6 @@ fn process_exit(exit: &Exit) -> ProcessExit {
         start_error: exit.start_error.clone(),
         retriable: exit.retriable,
         duration_ms: exit.wall_ms,
+        path,
     }
 }

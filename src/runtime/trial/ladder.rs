@@ -4,7 +4,7 @@ use super::{Halt, Spoken, Trials};
 use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::escalation::calls::{Call, calls, folded};
-use crate::escalation::rehearsal::{Act, MAX_REHEARSED, Rehearsed, Scene, between, rehearse};
+use crate::escalation::rehearsal::{Act, LONGEST, Rehearsed, Scene, between, rehearse};
 use crate::model::escalation::Escalation;
 use crate::model::rehearsal::{Acknowledged, Mending};
 use crate::model::test::{Incident, Test, Written};
@@ -67,7 +67,7 @@ impl Trials {
             down: down.filter_map(|(channel, _)| Name::parse(&channel.value).ok()).collect(),
             patience: &patience,
             away: given.away,
-            most: MAX_REHEARSED,
+            most: LONGEST,
         };
         let broken = |error: crate::escalation::state::IllegalEvent| Halt::Broken(error.to_string());
         let rehearsed = rehearse(&scene).map_err(broken)?;

@@ -12,7 +12,7 @@ use crate::engine::event::{
     Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Sought, Stage, Started,
     StepEnded, StepEvent, Tells, Vote,
 };
-use crate::model::perform::{Failure, Finding, Request, Usage};
+use crate::model::perform::{Failure, Finding, Request, Unkept, Usage};
 use crate::model::policy::{FailureKind, OutputForm};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -300,7 +300,13 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let planned = |planned| step(StepEvent::Ended(Box::new(StepEnded { planned: Some(planned), ..step_ended(None) })));
     let request = Box::new(Request { sealed: sealed("inputs.token"), ..request() });
     let attempt = StepEvent::Attempt { number: 1, request: Some(request.clone()), deadline: None, child: None };
-    let used = AttemptResult { usage: Some(Usage { cpu_ms: 1_250, peak_kib: 48_128 }), ..result() };
+    let used =
+        AttemptResult { usage: Some(Usage { cpu_ms: 1_250, peak_kib: Some(48_128), unkept: Vec::new() }), ..result() };
+    let past = Unkept { stream: "stdout".into(), kept: 1 << 20, more: 2 << 20, why: None };
+    let lost =
+        Unkept { stream: "stderr".into(), kept: 0, more: 12, why: Some("cannot keep the output: no room".into()) };
+    let unkept =
+        AttemptResult { usage: Some(Usage { cpu_ms: 3, peak_kib: None, unkept: vec![past, lost] }), ..result() };
     let artifacts = vec!["*.log".into(), "out/report.txt".into()];
     let keeps = Some(Box::new(Request { artifacts, ..self::request() }));
     let keeps = StepEvent::Attempt { number: 1, request: keeps, deadline: None, child: None };
@@ -319,6 +325,7 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
         ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
         ("step-attempt-sealed", step(attempt)),
         ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),
+        ("step-attempted-unkept", step(StepEvent::Attempted { number: 1, result: Box::new(unkept) })),
         ("step-ended-planned", planned(Planned::Request(request))),
         ("step-ended-unknown", planned(Planned::Unknown("`steps.build.output` is missing".into()))),
     ];

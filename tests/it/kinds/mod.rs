@@ -137,7 +137,7 @@ async fn child(request: &Request, world: &World) -> Reply {
     };
     let mut child = std::process::Command::new(&command.argv[0]);
     child.args(&command.argv[1..]).env_clear().envs(command.env.clone()).current_dir(&command.cwd);
-    let captured = |bytes: Vec<u8>| Captured { total: bytes.len() as u64, tail: bytes };
+    let captured = |bytes: Vec<u8>| Captured { total: bytes.len() as u64, tail: bytes, unkept: None };
     let (exit, stdout, stderr) = match child.output() {
         Ok(output) => {
             use std::os::unix::process::ExitStatusExt;

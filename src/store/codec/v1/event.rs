@@ -209,7 +209,20 @@ pub(super) struct AttemptResult {
 #[serde(deny_unknown_fields)]
 pub(super) struct Usage {
     pub(super) cpu_ms: u64,
-    pub(super) peak_kib: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) peak_kib: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) unkept: Vec<Unkept>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unkept {
+    pub(super) stream: String,
+    pub(super) kept: u64,
+    pub(super) more: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,11 @@ use crate::base::actor;
 use crate::base::address;
 use crate::base::ids::RunId;
 use crate::engine::event as domain;
+use crate::model::perform;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
     Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
-    StepEvent, Tells, Usage, Vote,
+    StepEvent, Tells, Unkept, Usage, Vote,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -182,8 +183,21 @@ impl From<&domain::AttemptResult> for AttemptResult {
             stopped: *stopped,
             findings: Held::Is(findings.iter().map(Finding::from).collect()),
             samples: Held::Is(samples.iter().map(Sample::from).collect()),
-            usage: usage.map(|crate::model::perform::Usage { cpu_ms, peak_kib }| Usage { cpu_ms, peak_kib }),
+            usage: usage.as_ref().map(Usage::from),
         }
+    }
+}
+
+impl From<&perform::Usage> for Usage {
+    fn from(usage: &perform::Usage) -> Self {
+        let perform::Usage { cpu_ms, peak_kib, unkept } = usage;
+        let unkept = unkept.iter().map(|perform::Unkept { stream, kept, more, why }| Unkept {
+            stream: stream.clone(),
+            kept: *kept,
+            more: *more,
+            why: why.clone(),
+        });
+        Self { cpu_ms: *cpu_ms, peak_kib: *peak_kib, unkept: unkept.collect() }
     }
 }
 

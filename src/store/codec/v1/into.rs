@@ -10,7 +10,7 @@ use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
     Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Tells,
-    Usage, Vote,
+    Unkept, Usage, Vote,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -231,8 +231,17 @@ impl TryFrom<AttemptResult> for domain::AttemptResult {
             stopped,
             findings: findings.value().into_iter().map(perform::Finding::from).collect(),
             samples: samples.value().into_iter().map(domain::Sample::try_from).collect::<Result<_, _>>()?,
-            usage: usage.map(|Usage { cpu_ms, peak_kib }| perform::Usage { cpu_ms, peak_kib }),
+            usage: usage.map(perform::Usage::from),
         })
+    }
+}
+
+impl From<Usage> for perform::Usage {
+    fn from(usage: Usage) -> Self {
+        let Usage { cpu_ms, peak_kib, unkept } = usage;
+        let unkept =
+            unkept.into_iter().map(|Unkept { stream, kept, more, why }| perform::Unkept { stream, kept, more, why });
+        Self { cpu_ms, peak_kib, unkept: unkept.collect() }
     }
 }
 
