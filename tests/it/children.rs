@@ -91,7 +91,7 @@ fn output_read_as_a_value_is_whole_or_an_error() {
     );
     fs::write(home.path("stepladder.yaml"), "timezone: UTC\noutput_limit: 10KiB\n").unwrap();
     let events = told(&home, &["run", "long", "--json"]);
-    let says = "the shell line: it printed 165.0 KiB on stdout, of which 10.0 KiB is kept (`output_limit`) and 155.0 KiB is not: a part cannot be read as lines";
+    let says = "the shell line: it printed 164.9 KiB on stdout, of which 10.0 KiB is kept (`output_limit`) and 154.9 KiB is not: a part cannot be read as lines";
     assert_eq!(failure(&events, "lines"), says);
 }
 

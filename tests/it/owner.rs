@@ -303,7 +303,8 @@ fn a_long_line_of_a_log_or_a_reason_strands_nothing() {
     ]);
     let out = home.run(&["run", "long"]);
     assert_eq!(out.status.code(), Some(2), "{}{}", text(&out.stdout), text(&out.stderr));
-    assert!(text(&out.stdout).contains("bytes more)"), "it says how much is missing");
+    assert!(text(&out.stdout).contains("… ") && text(&out.stdout).contains(" more"), "it says that much is missing");
+    assert!(text(&home.run(&["show", "last", "--json"]).stdout).contains("bytes more)"), "and how much");
     assert!(home.path("after").exists(), "what comes behind it has run");
     let run = home.start(&["run", "slow"]);
     home.until("the step has begun", || home.path("began").exists());

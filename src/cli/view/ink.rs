@@ -4,8 +4,8 @@ use crate::diagnostic::render::Style;
 use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns that one line of a view takes at most before it is folded; `logs` has the whole.
-pub(super) const LONGEST: usize = 1_000;
+/// Columns that one line of a view takes at most before it is folded: a page of a screen, which a `log` may fill.
+pub(super) const LONGEST: usize = 4_000;
 
 /// What a piece of text means, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
