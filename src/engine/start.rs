@@ -59,6 +59,7 @@ pub struct CannotStart(pub Vec<String>);
 /// [`CannotStart`] with everything that is wrong with the inputs, or a var that can't be computed.
 pub fn start(book: &Runbook, ask: Ask, now: Timestamp) -> Result<Recorded, CannotStart> {
     let inputs = accept(book, &ask)?;
+    finds_env(book, &ask)?;
     let vars = vars(book, &inputs, &ask)?;
     let started = Started {
         run: ask.run,
@@ -116,6 +117,22 @@ fn accept(book: &Runbook, ask: &Ask) -> Result<Map<String, Value>, CannotStart> 
         wrong.push(format!("`{}` has no input `{name}`{hint}", book.name));
     }
     if wrong.is_empty() { Ok(accepted) } else { Err(CannotStart(wrong)) }
+}
+
+/// A name of the environment that is read without a default is as needed as an input without one.
+fn finds_env(book: &Runbook, ask: &Ask) -> Result<(), CannotStart> {
+    let unset = book.env_needed.iter().filter(|name| !ask.env.contains_key(*name));
+    let wrong: Vec<_> = unset
+        .map(|name| {
+            format!(
+                "`env.{name}` is read by `{}` and `{name}` is not set in the environment of stepladder: set it there, or \
+                 write what is taken without it, `env.{name} ?? \"…\"` in an expression, `{{{{ default env.{name} \"…\" }}}}` in a \
+                 template",
+                book.name
+            )
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(CannotStart(wrong)) }
 }
 
 fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<String, Value>, CannotStart> {
