@@ -147,7 +147,7 @@ fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<St
             "run".into(),
             serde_json::json!({ "id": ask.run.to_string(), "runbook": book.name.as_str(), "title": book.shown() }),
         );
-        match expr.eval(&Scope(scope)) {
+        match expr.eval(&Scope::of(scope)) {
             Ok(value) => drop(vars.insert(name.to_string(), value)),
             Err(error) => return Err(CannotStart(vec![format!("var `{name}` can't be computed: {error}")])),
         }
