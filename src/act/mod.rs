@@ -97,9 +97,9 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::Logs => logs::perform(&args, world).await,
         Kind::Livekit => livekit::perform(&args, world).await,
         Kind::Service => service::perform(&args, request.timeout.map(Duration::from), request.rehearsal).await,
-        Kind::Files => files::perform(&args, world, request.rehearsal).await,
-        Kind::Backup => backup::perform(&args, world, &request.run, request.rehearsal).await,
-        Kind::Restore => restore::perform(&args, world, &request.run, request.rehearsal).await,
+        Kind::Files => files::perform(&args, world, request).await,
+        Kind::Backup => backup::perform(&args, world, request).await,
+        Kind::Restore => restore::perform(&args, world, request).await,
         Kind::Report => report::perform(&args, world).await,
         Kind::Notify => notify::notify(request, &args, world).await,
         Kind::Escalate | Kind::Resolve | Kind::Silence => {

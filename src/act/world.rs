@@ -153,6 +153,7 @@ mod tests {
                 sealed: std::collections::BTreeMap::new(),
                 artifacts: Vec::new(),
                 rehearsal: false,
+                listed: None,
             };
             assert_eq!(seat(&request), wanted, "{kind} {key}");
             let rehearsed = matches!(kind, "files" | "backup" | "restore" | "service");

@@ -13,7 +13,7 @@ use crate::base::value::{Map, Value, json, plain};
 use crate::diagnostic::closest;
 use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
-use crate::engine::event::{AttemptResult, Event, Sought, StepEvent, Vote};
+use crate::engine::event::{AttemptResult, Event, Planned, Sought, StepEnded, StepEvent, Vote};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::run::{Poll, Run, StepPhase};
 use crate::engine::scope;
@@ -169,7 +169,8 @@ impl<'a> Turn<'a> {
         if self.run.started.dry {
             let bound = approval.deadline.map_or(String::new(), |deadline| format!(" within {deadline}"));
             let said = format!("would ask for {} of {}{bound}: {message}", yeses(approval.quorum), by.join(", "));
-            return self.end(place, step, ended(Outcome::Skipped, Some(said)));
+            let planned = Some(Planned::Unknown("nobody was asked".into()));
+            return self.end(place, step, StepEnded { planned, ..ended(Outcome::Skipped, Some(said)) });
         }
         let until = approval.deadline.and_then(|span| self.now.checked_add(jiff::SignedDuration::from(span)).ok());
         let sought = Sought { message, by, quorum: approval.quorum, until };
@@ -335,6 +336,7 @@ pub(super) fn telling(book: &Runbook, run: &Run, place: &Place) -> Option<Effect
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
         rehearsal: false,
+        listed: None,
     };
     Some(Effect::Perform { place: place.clone(), attempt, request: Box::new(request), deadline: None })
 }

@@ -8,9 +8,13 @@ use crate::model::step::{Step, StepKind};
 use crate::template::{RenderError, Template};
 
 impl Turn<'_> {
-    /// The environment of a step's children: from outside in, name by name, the innermost last and so the one that counts.
+    /// The environment of a step's children: what the runbook lists of the owner's, then from outside in, name by name,
+    /// the innermost last and so the one that counts.
     pub(super) fn env_at(&self, place: &Place, step: &Step) -> Result<Vec<(String, Text)>, RenderError> {
-        let mut env: Vec<(String, Text)> = Vec::new();
+        let starts = step.kind.action().is_some_and(|action| action.kind.starts_process());
+        let listed = self.run.started.env.iter().filter(|_| starts);
+        let mut env: Vec<(String, Text)> =
+            listed.map(|(name, value)| (name.clone(), Text::lit(value.as_str()))).collect();
         let mut whole = self.around(place);
         whole.reverse();
         whole.push((place.clone(), step));

@@ -12,13 +12,13 @@ use crate::engine::evolve::IllegalEvent;
 use crate::engine::hosts;
 use crate::engine::rehearse::Rehearsal;
 use crate::engine::retry;
-use crate::engine::run::{StepPhase, StepRun};
+use crate::engine::run::{Running, StepPhase, StepRun};
 use crate::engine::scope;
 use crate::engine::turn::{Turn, ended};
 use crate::expr::EvalError;
 use crate::model::kind::Kind;
 use crate::model::param::Param;
-use crate::model::perform::{Failure, Request};
+use crate::model::perform::{Failure, Finding, Request};
 use crate::model::policy::{FailureKind, Full};
 use crate::model::step::{Action, Step, StepKind};
 use crate::template::RenderError;
@@ -47,6 +47,9 @@ impl<'a> Turn<'a> {
 
     /// The first or the next attempt of a step.
     pub(super) fn try_again(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
+        if let Some(check) = self.stands_in(place, step) {
+            return self.look_instead(place, step, check);
+        }
         if place.last().item.is_none() && step.foreach.is_some() {
             return self.open_items(place, step);
         }
@@ -168,18 +171,27 @@ impl<'a> Turn<'a> {
     }
 
     fn act(&mut self, place: &Place, step: &'a Arc<Step>, action: &'a Action) -> Result<(), IllegalEvent> {
-        let (step, action) = match self.rehearsed(step, action) {
-            Rehearsal::Perform(step, action) => (step, action),
-            Rehearsal::Print => return self.print_only(place, step, action),
-        };
+        match self.rehearsed(step, action) {
+            Rehearsal::Perform(step, action) => self.perform(place, step, action),
+            Rehearsal::Print => self.print_only(place, step, action),
+        }
+    }
+
+    /// Orders what a step, or the `check` of the step at that place, asks of the world.
+    pub(super) fn perform(
+        &mut self,
+        place: &Place,
+        step: &'a Arc<Step>,
+        action: &'a Action,
+    ) -> Result<(), IllegalEvent> {
         let number = self.next_try(place);
         let rehearsal = self.run.started.dry && action.rehearses();
         let request = match self.request(place, step, action, number) {
             Ok(request) => Request { rehearsal, ..request },
             Err(_) if rehearsal => return self.print_only(place, step, action),
             Err(error) if self.run.started.dry => {
-                let reason = format!("unknown in a dry run: {error}");
-                return self.end(place, step, ended(Outcome::Skipped, Some(reason)));
+                let of = self.book.step(place.step()).unwrap_or(step);
+                return self.end_unknown(place, of, &error.to_string());
             }
             Err(error) => match self.spoken_anyway(place, step, action, number, &error) {
                 Some(request) => request,
@@ -219,6 +231,7 @@ impl<'a> Turn<'a> {
             sealed: self.sealed(),
             artifacts: step.artifacts.clone(),
             rehearsal: false,
+            listed: None,
         })
     }
 
@@ -237,6 +250,20 @@ impl<'a> Turn<'a> {
         inputs.chain(outputs).collect()
     }
 
+    /// How the words begin that stand in for those a step could not write.
+    fn built_in(&self, step: &Step) -> String {
+        let (shown, run) = (self.book.shown(), self.run.started.run);
+        format!("{shown}: `{run}` reached `{}`, whose own message could not be written: ", step.id)
+    }
+
+    /// That what was sent was not what the step wanted to say, and why: somebody was told, and somebody has to look at it.
+    pub(super) fn not_its_words(&self, step: &Step, running: &Running) -> Option<Finding> {
+        let sent = running.request.as_ref()?.params.get("message")?.shown();
+        let why = sent.as_str()?.strip_prefix(&self.built_in(step))?.to_owned();
+        let message = format!("its own message could not be written, built-in words were sent: {why}");
+        Some(Finding { level: Level::Warning.to_string(), message })
+    }
+
     /// Pages never die of a template: a message that cannot be rendered is sent in built-in words.
     fn spoken_anyway(
         &self,
@@ -247,12 +274,7 @@ impl<'a> Turn<'a> {
         error: &RenderError,
     ) -> Option<Request> {
         let message = |map: &[(String, Param)]| {
-            let said = format!(
-                "{}: `{}` reached `{}`, whose own message could not be written: {error}",
-                self.book.shown(),
-                self.run.started.run,
-                step.id
-            );
+            let said = format!("{}{error}", self.built_in(step));
             let plain = map.iter().filter_map(|(key, param)| match param {
                 Param::Value(value) => Some((key.clone(), crate::base::arg::Arg::Value(value.clone()))),
                 Param::Text(text) => text
@@ -282,6 +304,7 @@ impl<'a> Turn<'a> {
             sealed: self.sealed(),
             artifacts: Vec::new(),
             rehearsal: false,
+            listed: None,
         })
     }
 }

@@ -46,6 +46,7 @@ impl<'a> Turn<'a> {
         }
         let inputs = match call_inputs(self.book, self.run, place, call) {
             Ok(inputs) => inputs,
+            Err(error) if self.run.started.dry => return self.end_unknown(place, step, &error.to_string()),
             Err(error) => return self.fail_at_once(place, step, template_failure("runbook", &error)),
         };
         let attempt = self.next_try(place);

@@ -23,6 +23,8 @@ pub(super) struct Pass {
     pub(super) recovered: bool,
     pub(super) cancelled: bool,
     pub(super) level: Level,
+    /// Why a dry run cannot know what it would have come to.
+    pub(super) unknown: Option<String>,
 }
 
 impl<'a> Turn<'a> {
@@ -30,6 +32,7 @@ impl<'a> Turn<'a> {
     pub(super) fn open_composite(&mut self, place: &Place, step: &'a Arc<Step>) -> Result<(), IllegalEvent> {
         let until = match self.opening(place, step) {
             Ok(until) => until,
+            Err(failure) if self.run.started.dry => return self.end_unknown(place, step, &failure.message),
             Err(failure) => return self.fail_at_once(place, step, failure),
         };
         let (pass, deadline) = (self.next_try(place), self.deadline(place, step));
@@ -53,7 +56,7 @@ impl<'a> Turn<'a> {
         self.go_on(place, step, None)
     }
 
-    fn items(&self, place: &Place, foreach: &Foreach) -> Result<Vec<Value>, Failure> {
+    pub(super) fn items(&self, place: &Place, foreach: &Foreach) -> Result<Vec<Value>, Failure> {
         let scope = scope::Builder::new(self.book, self.run, place).build_for(&|found| {
             foreach.items.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
         });
@@ -145,6 +148,9 @@ impl<'a> Turn<'a> {
         let stopped = pass.cancelled && failure.is_none();
         let result = AttemptResult { output: pass.output, failure, stopped, samples, ..nothing() };
         self.emit_step(place, StepEvent::Attempted { number: open.pass, result: Box::new(result.clone()) })?;
+        if let Some(why) = &pass.unknown {
+            return self.end_unknown(place, step, why);
+        }
         match (&result.failure, stopped, halt) {
             (None, true, halt) => {
                 let reason = halt.map_or_else(|| "a step inside it was stopped".into(), |halt| halt.reason.clone());
@@ -236,7 +242,7 @@ impl<'a> Turn<'a> {
             ("count".to_owned(), count(self.items_of(place).len())),
             ("failed".to_owned(), Value::from(failed.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>())),
         ]);
-        Pass { output: Value::Object(output), failure, recovered, cancelled, level }
+        Pass { failure, recovered, cancelled, level, ..Pass::good(Value::Object(output)) }
     }
 }
 
@@ -286,12 +292,17 @@ fn too_long(step: &Step, open: &Open) -> String {
 }
 
 impl Pass {
+    /// Well, with this output.
+    pub(super) fn good(output: Value) -> Self {
+        Self { output, failure: None, recovered: false, cancelled: false, level: Level::Ok, unknown: None }
+    }
+
     /// What a list came to, with this output.
     pub(super) fn of(sum: Sum, output: Value) -> Self {
         let failure = sum.failed.map(|(place, failure)| {
             let message = failure.map_or_else(|| "failed".into(), |failure| failure.message);
             Failure::new(FailureKind::Steps, format!("`{}`: {message}", place.step()))
         });
-        Self { output, failure, recovered: sum.recovered, cancelled: sum.cancelled, level: sum.level }
+        Self { failure, recovered: sum.recovered, cancelled: sum.cancelled, level: sum.level, ..Self::good(output) }
     }
 }

@@ -7,7 +7,7 @@ use crate::base::planted::{self, Bug};
 use crate::base::value::{Map, Value};
 use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
-use crate::engine::event::{Answer, AttemptResult, Stage, StepEnded, StepEvent};
+use crate::engine::event::{Answer, AttemptResult, Ended, Planned, Stage, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::retry::{self, Next};
 use crate::engine::run::{RunPhase, Running, StepPhase};
@@ -45,6 +45,7 @@ impl<'a> Turn<'a> {
         let result = match reply {
             Reply::Done { output, mut findings } => {
                 findings.extend(unkept);
+                findings.extend(self.not_its_words(step, running));
                 let (samples, problem) = self.samples(place, step, &output);
                 if !self.questions.is_empty() {
                     return Ok(());
@@ -118,15 +119,8 @@ impl<'a> Turn<'a> {
     }
 
     /// A child run has ended.
-    pub(super) fn child_ended(
-        &mut self,
-        place: &Place,
-        attempt: u32,
-        outcome: Outcome,
-        level: Level,
-        reason: &str,
-        outputs: Map<String, Value>,
-    ) -> Result<(), IllegalEvent> {
+    pub(super) fn child_ended(&mut self, place: &Place, attempt: u32, came: Ended) -> Result<(), IllegalEvent> {
+        let Ended { outcome, level, reason, outputs, tells: _, unknown } = came;
         let book = self.book;
         let (Some(StepPhase::Running(running)), Some(step)) = (self.run.phase(place), book.step(place.step())) else {
             return Ok(());
@@ -135,7 +129,7 @@ impl<'a> Turn<'a> {
         let timed_out = running.timed_out;
         let output = child_output(child, outcome, level, outputs);
         let findings = (level > Level::Ok && outcome != Outcome::Failed)
-            .then(|| Finding { level: level.to_string(), message: reason.into() });
+            .then(|| Finding { level: level.to_string(), message: reason.clone() });
         let failure = match outcome {
             Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => None,
             Outcome::Cancelled if timed_out => {
@@ -143,10 +137,16 @@ impl<'a> Turn<'a> {
             }
             Outcome::Cancelled => None,
             Outcome::Failed | Outcome::Unreached | Outcome::Interrupted => {
-                Some(Failure::new(FailureKind::Steps, reason))
+                Some(Failure::new(FailureKind::Steps, reason.as_str()))
             }
         };
         let stopped = outcome == Outcome::Cancelled && !timed_out;
+        if unknown && failure.is_none() {
+            let result = AttemptResult { output, stopped, ..nothing() };
+            self.emit_step(place, StepEvent::Attempted { number: attempt, result: Box::new(result) })?;
+            let planned = Some(Planned::Unknown(format!("what `{}` does is not done", step.id)));
+            return self.end(place, step, StepEnded { level, planned, ..ended(outcome, Some(reason)) });
+        }
         let (samples, problem) =
             if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
         if !self.questions.is_empty() {
@@ -278,6 +278,12 @@ impl<'a> Turn<'a> {
         }
         match halt {
             Some(halt) => self.end(place, step, ended(Outcome::Cancelled, Some(halt.reason.clone()))),
+            None if self.run.started.dry => {
+                let message = self.last_failure(place).message;
+                let why =
+                    format!("it fails now ({message}), and its recovery is not done: it would be tried again after it");
+                self.end_unknown(place, step, &why)
+            }
             None if sum.failed.is_none() && !sum.cancelled => self.try_again(place, step),
             None => {
                 let mut failure = self.last_failure(place);

@@ -3,12 +3,10 @@
 use crate::base::actor::Actor;
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
-use crate::base::level::{Level, Outcome};
 use crate::base::planted::{self, Bug};
-use crate::base::value::{Map, Value};
 use crate::engine::approval::{self, Ballot};
 use crate::engine::call::Given;
-use crate::engine::event::{Answer, Event, Recorded, StepEvent};
+use crate::engine::event::{Answer, Ended, Event, Recorded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::measure;
 use crate::engine::run::{Run, RunPhase, StepPhase};
@@ -62,14 +60,8 @@ pub enum Input {
         place: Place,
         /// Which attempt of it.
         attempt: u32,
-        /// The child's outcome.
-        outcome: Outcome,
-        /// The child's level.
-        level: Level,
-        /// Why.
-        reason: String,
-        /// The child's outputs.
-        outputs: Map<String, Value>,
+        /// How the child ended.
+        ended: Box<Ended>,
     },
     /// Somebody asks for the end of the run.
     Cancel {
@@ -282,9 +274,7 @@ fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
         Input::Waiting { place, holders } => turn.waiting(place, holders),
         Input::GroupFull { group, full, holders } => turn.group_full(&group, full, &holders),
         Input::Replied { place, attempt, reply, usage } => turn.replied(&place, attempt, reply, usage),
-        Input::ChildEnded { place, attempt, outcome, level, reason, outputs } => {
-            turn.child_ended(&place, attempt, outcome, level, &reason, outputs)
-        }
+        Input::ChildEnded { place, attempt, ended } => turn.child_ended(&place, attempt, *ended),
         Input::Cancel { actor, reason } => match turn.run.stop {
             Some(crate::engine::run::Stop::Cancelled { .. }) => Ok(()),
             Some(crate::engine::run::Stop::TimedOut) | None => {

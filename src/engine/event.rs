@@ -198,7 +198,7 @@ pub enum StepEvent {
     Judged {
         /// Whether it was good.
         good: bool,
-        /// Whether it had data: all its steps were satisfied.
+        /// Whether it had data: a step in it came to a result, good or bad.
         data: bool,
     },
     /// A composite step pauses before its next list.
@@ -332,6 +332,8 @@ pub struct Ended {
     pub outputs: Map<String, Value>,
     /// What it says to incidents.
     pub tells: Option<Tells>,
+    /// Of a dry run: whether something in it was not done, so that nobody can know how it would have ended.
+    pub unknown: bool,
 }
 
 /// What the end of a run says to incidents.

@@ -5,7 +5,8 @@ use crate::base::level::Outcome;
 use crate::engine::scope;
 use crate::engine::steps::Steps;
 use crate::engine::turn::{Far, GateOf, Halt, Turn};
-use crate::model::graph::Wait;
+use crate::expr::{EvalError, Expr};
+use crate::model::graph::{Graph, Wait};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use crate::model::step::{Step, StepKind};
@@ -57,19 +58,35 @@ impl Turn<'_> {
         match &step.when {
             _ if closed => Gate::Closed,
             None => Gate::Open,
-            Some(when) => {
-                let scope =
-                    scope::Builder::new(self.book, self.run, place).waits(owner, lane, steps.graph).build(when.reads());
-                match when.eval_bool(&scope) {
-                    Ok(true) => Gate::Open,
-                    Ok(false) => Gate::Skip(format!("`{}` is false", when.source())),
-                    Err(error) if self.run.started.dry => Gate::Unknown(format!("`{}` ({error})", when.source())),
-                    Err(error) => {
-                        Gate::Broken(Failure::new(FailureKind::Template, format!("when `{}`: {error}", when.source())))
-                    }
+            Some(when) => match self.holds(when, place, (owner, lane), steps.graph) {
+                Ok(true) => Gate::Open,
+                Ok(false) => Gate::Skip(format!("`{}` is false", when.source())),
+                Err(error) if self.run.started.dry => Gate::Unknown(format!("`{}` ({error})", when.source())),
+                Err(error) => {
+                    Gate::Broken(Failure::new(FailureKind::Template, format!("when `{}`: {error}", when.source())))
                 }
-            }
+            },
         }
+    }
+
+    fn holds(
+        &self,
+        when: &Expr,
+        place: &Place,
+        (owner, lane): (Option<&Place>, Lane),
+        graph: Option<&Graph>,
+    ) -> Result<bool, EvalError> {
+        let scope = scope::Builder::new(self.book, self.run, place).waits(owner, lane, graph).build(when.reads());
+        when.eval_bool(&scope)
+    }
+
+    /// Why a dry run, which went into the step at `place`, cannot know whether a run would.
+    pub(super) fn unsure(&self, place: &Place, step: &Step) -> Option<String> {
+        let when = step.when.as_ref().filter(|_| self.run.started.dry && place.last().item.is_none())?;
+        let (owner, lane) = (place.parent(), place.last().lane);
+        let graph = self.list(owner.as_ref(), lane).graph;
+        let error = self.holds(when, place, (owner.as_ref(), lane), graph).err()?;
+        Some(format!("`{}` ({error})", when.source()))
     }
 
     fn deselected(&self, step: &Step) -> Option<String> {

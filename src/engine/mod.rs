@@ -5,7 +5,7 @@
 //! state. Nothing here reads a clock, draws a random number, waits, or touches the world.
 //!
 //! `start` makes the first event (`redone` says what a repeated run can't take over); `turn` walks the lists (`walked` remembers them); `gate` says whether a step may begin;
-//! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it; `approval` asks people; `conclude` retries, recovers and ends;
+//! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it, and `unknown` is what follows from that; `approval` asks people; `conclude` retries, recovers and ends;
 //! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
 //! `stages` takes the run from its steps through undo and handlers to its end, and `tells` is what that says to incidents.
 
@@ -39,5 +39,6 @@ mod step_table;
 mod steps;
 pub mod tells;
 mod turn;
+mod unknown;
 mod walked;
 mod word;

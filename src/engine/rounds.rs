@@ -1,15 +1,18 @@
 //! Composites that go in rounds: `watch`, `remedy`, `wait`.
 
 use crate::base::address::{Lane, Place};
-use crate::base::level::Level;
+use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
 use crate::base::value::json;
 use crate::engine::composite::Pass;
-use crate::engine::event::StepEvent;
+use crate::engine::event::{StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::rehearse::UNKNOWN;
 use crate::engine::run::Open;
 use crate::engine::scope;
 use crate::engine::turn::{Halt, Sum, Turn};
+use crate::engine::unknown;
+use crate::expr::EvalError;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use crate::model::step::{Remedy, Step, StepKind, Wait, Watch};
@@ -52,19 +55,23 @@ impl Turn<'_> {
         open: &Open,
         halt: Option<&Halt>,
     ) -> Result<Option<Pass>, IllegalEvent> {
-        let through =
-            |cancelled| Some(Pass { output: json!({}), failure: None, recovered: false, cancelled, level: Level::Ok });
+        let through = |cancelled| Some(Pass { cancelled, ..Pass::good(json!({})) });
         match wait {
             Wait::Span(_) | Wait::Until(_) => Ok(match (open.until, halt) {
                 (_, Some(_)) => through(true),
                 (Some(until), None) if until > self.now && !self.run.started.dry => None,
                 (Some(_) | None, None) => through(false),
             }),
-            Wait::Probe { every, .. } => {
+            Wait::Probe { every, probe, .. } => {
                 let Some(sum) = self.lane(place, open, Lane::Until, halt)? else { return Ok(None) };
-                Ok(match (sum.satisfied && sum.failed.is_none(), halt) {
+                let good = sum.satisfied && sum.failed.is_none() && self.unknown_probe(place, probe).is_none();
+                Ok(match (good, halt) {
                     (true, _) => through(false),
                     (false, Some(_)) => through(true),
+                    (false, None) if self.run.started.dry => {
+                        let why = format!("what it waits for {}", self.now_is(place, probe));
+                        Some(Pass { unknown: Some(why), ..Pass::good(json!({})) })
+                    }
                     (false, None) => {
                         self.next_lane(place, open, Lane::Until, *every)?;
                         None
@@ -131,17 +138,18 @@ impl Turn<'_> {
         }
         let Some(sum) = self.lane(place, open, Lane::Round, halt)? else { return Ok(None) };
         if halt.is_some() {
-            return Ok(Some(Pass {
-                output: json!({}),
-                failure: None,
-                recovered: false,
-                cancelled: true,
-                level: sum.level,
-            }));
+            return Ok(Some(Pass { cancelled: true, level: sum.level, ..Pass::good(json!({})) }));
         }
         let at = self.lane_of(place).unwrap_or(Lane::Round(1));
-        let bad = sum.failed.is_some() || self.is_bad_round(place, at, watch, &sum);
-        self.emit_step(place, StepEvent::Judged { good: !bad, data: sum.satisfied })?;
+        let bad = match self.is_bad_round(place, at, watch, &sum) {
+            Ok(bad) => bad || sum.failed.is_some(),
+            Err(error) if self.run.started.dry => {
+                let why = format!("`{}` ({error})", watch.bad.source());
+                return Ok(Some(Pass { unknown: Some(why), ..Pass::good(json!({})) }));
+            }
+            Err(_) => true,
+        };
+        self.emit_step(place, StepEvent::Judged { good: !bad, data: self.has_data(place, at) })?;
         let Some(tally) = self.tally(place) else { return Ok(None) };
         let dry = self.run.started.dry;
         if tally.bad > watch.tolerate || over || dry {
@@ -162,12 +170,28 @@ impl Turn<'_> {
         self.emit_step(place, StepEvent::Rest { until })
     }
 
-    fn is_bad_round(&self, place: &Place, at: Lane, watch: &Watch, sum: &Sum) -> bool {
+    fn is_bad_round(&self, place: &Place, at: Lane, watch: &Watch, sum: &Sum) -> Result<bool, EvalError> {
         let inside = place.child(at, place.step().clone());
+        let steps = watch.steps.steps.iter();
+        let why = steps.map(|step| place.child(at, step.id.clone())).find_map(|at| unknown::of_step(self.run, &at));
         let scope = scope::Builder::new(self.book, self.run, &inside)
-            .level(sum.level, sum.failed.is_some())
+            .level(sum.level, sum.failed.is_some(), why.as_deref())
             .build(watch.bad.reads());
-        watch.bad.eval_bool(&scope).unwrap_or(true)
+        watch.bad.eval_bool(&scope)
+    }
+
+    /// Whether a round saw anything: a step in it came to a result of its own, be it a bad one. Where all were skipped, or
+    /// the only one that ran said something itself, nobody looked.
+    fn has_data(&self, place: &Place, at: Lane) -> bool {
+        let round = |inner: &Place| inner.segments().get(place.depth()).is_some_and(|segment| segment.lane == at);
+        let results = self.run.inside(place).filter(|(inner, run)| {
+            let ended = matches!(
+                run.verdict(),
+                Some((Outcome::Succeeded | Outcome::Recovered | Outcome::Failed | Outcome::Interrupted, _))
+            );
+            ended && round(inner) && self.book.step(inner.step()).is_some_and(|step| looks(&step.kind))
+        });
+        results.count() > 0
     }
 
     fn lane_of(&self, place: &Place) -> Option<Lane> {
@@ -199,7 +223,7 @@ impl Turn<'_> {
             None
         };
         let level = if failure.is_some() { level } else { level.min(Level::Notice) };
-        Pass { output, failure, recovered: false, cancelled: false, level }
+        Pass { failure, level, ..Pass::good(output) }
     }
 
     /// A `remedy`: probe; while it is bad, the next remedy, a pause, and the probe again.
@@ -212,15 +236,11 @@ impl Turn<'_> {
     ) -> Result<Option<Pass>, IllegalEvent> {
         let Some(sum) = self.lane(place, open, Lane::Until, halt)? else { return Ok(None) };
         if halt.is_some() {
-            return Ok(Some(Pass {
-                output: self.tried(place, remedy, None),
-                failure: None,
-                recovered: false,
-                cancelled: true,
-                level: sum.level,
-            }));
+            let output = self.tried(place, remedy, None);
+            return Ok(Some(Pass { cancelled: true, level: sum.level, ..Pass::good(output) }));
         }
         match self.lane_of(place) {
+            Some(Lane::Try(_)) if self.run.started.dry => self.rehearse_remedy(place, remedy),
             Some(Lane::Try(_)) => {
                 // The remedy ran; well or not, the probe says whether it helped.
                 let probe = self.open_of(place).map_or(1, |open| open.tally.rounds + 1);
@@ -235,14 +255,17 @@ impl Turn<'_> {
 
     /// The probe has ended: healthy, not yet healthy for long enough, or the next remedy.
     fn probed(&mut self, place: &Place, remedy: &Remedy, sum: &Sum) -> Result<Option<Pass>, IllegalEvent> {
-        let good = sum.satisfied && sum.failed.is_none();
+        let good = sum.satisfied && sum.failed.is_none() && self.unknown_probe(place, &remedy.until).is_none();
         self.emit_step(place, StepEvent::Judged { good, data: true })?;
+        if !good && self.run.started.dry {
+            return self.rehearse_remedy(place, remedy);
+        }
         let tally = self.tally(place).unwrap_or_default();
         let tried = self.count_tried(place, remedy);
         if good && tally.row >= remedy.stable.max(1) {
             let helped = remedy.tries.steps.get(tried.wrapping_sub(1)).map(|step| step.id.as_str());
             let output = self.tried(place, remedy, helped);
-            return Ok(Some(Pass { output, failure: None, recovered: tried > 0, cancelled: false, level: Level::Ok }));
+            return Ok(Some(Pass { recovered: tried > 0, ..Pass::good(output) }));
         }
         if good {
             self.emit_step(place, StepEvent::Lane(Lane::Until(tally.rounds + 1)))?;
@@ -261,13 +284,42 @@ impl Turn<'_> {
             .map_or("not healthy", |failure| failure.message.as_str());
         let message = format!("none of {} remedies helped: {last}", remedy.tries.steps.len());
         let output = self.tried(place, remedy, None);
-        Ok(Some(Pass {
-            output,
-            failure: Some(Failure::new(FailureKind::Steps, message)),
-            recovered: false,
-            cancelled: false,
-            level: sum.level,
-        }))
+        let failure = Some(Failure::new(FailureKind::Steps, message));
+        Ok(Some(Pass { failure, level: sum.level, ..Pass::good(output) }))
+    }
+
+    /// In a dry run a remedy changes nothing, so that the probe has no more to say: every remedy is gone through.
+    fn rehearse_remedy(&mut self, place: &Place, remedy: &Remedy) -> Result<Option<Pass>, IllegalEvent> {
+        let tried = self.count_tried(place, remedy);
+        if tried < remedy.tries.steps.len() {
+            let next = u32::try_from(tried + 1).unwrap_or(u32::MAX);
+            self.emit_step(place, StepEvent::Lane(Lane::Try(next)))?;
+            return self.again(place, remedy);
+        }
+        let probe = self.now_is(place, &remedy.until);
+        let why = format!("its probe {probe}, and no remedy is done: they would be tried one by one until one helps");
+        Ok(Some(Pass { unknown: Some(why), ..Pass::good(self.tried(place, remedy, None)) }))
+    }
+
+    /// Why it is unknown what the probe at work says.
+    fn unknown_probe(&self, place: &Place, probe: &Step) -> Option<String> {
+        let at = self.lane_of(place)?;
+        unknown::of_step(self.run, &place.child(at, probe.id.clone()))
+    }
+
+    /// What the last probe said, in words that follow its name.
+    fn now_is(&self, place: &Place, probe: &Step) -> String {
+        let looks = self.run.inside(place).filter(|(look, _)| {
+            *look.step() == probe.id && matches!(look.last().lane, Lane::Until(_)) && look.depth() == place.depth() + 1
+        });
+        match looks.last().and_then(|(_, look)| look.ended()) {
+            Some(StepEnded { failure: Some(failure), .. }) => format!("is not good now ({})", failure.message),
+            Some(StepEnded { reason: Some(reason), .. }) => {
+                let why = reason.strip_prefix(UNKNOWN).and_then(|why| why.strip_prefix(": "));
+                format!("is unknown ({})", why.unwrap_or(reason))
+            }
+            Some(_) | None => "is not good now".into(),
+        }
     }
 
     fn again(&mut self, place: &Place, remedy: &Remedy) -> Result<Option<Pass>, IllegalEvent> {
@@ -288,6 +340,19 @@ impl Turn<'_> {
         let tried = &remedy.tries.steps[..self.count_tried(place, remedy)];
         let tried: Vec<&str> = tried.iter().map(|step| step.id.as_str()).collect();
         json!({ "helped": helped, "tried": tried })
+    }
+}
+
+/// Whether a step of that kind has a result of its own, rather than that of the steps in it or what it says itself.
+fn looks(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Act(_) | StepKind::Call(_) | StepKind::Compute(_) | StepKind::Wait(_) | StepKind::Remedy(_) => true,
+        StepKind::Steps(_)
+        | StepKind::Watch(_)
+        | StepKind::Log { .. }
+        | StepKind::Fail(_)
+        | StepKind::Pass(_)
+        | StepKind::Approval(_) => false,
     }
 }
 

@@ -7,7 +7,8 @@ use crate::base::value::{Map, Value, json};
 use crate::engine::event::StepEnded;
 use crate::engine::run::{Run, RunPhase, StepRun, Stop};
 use crate::engine::turn::is_bad;
-use crate::expr::{Read, Scope};
+use crate::engine::unknown;
+use crate::expr::{Read, Scope, Unknown};
 use crate::model::graph::Graph;
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
@@ -24,19 +25,21 @@ pub struct Builder<'a> {
     run: &'a Run,
     place: Option<&'a Place>,
     own: Map<String, Value>,
+    /// Of `own`, what a dry run cannot know.
+    unknown: Vec<Unknown>,
 }
 
 impl<'a> Builder<'a> {
     /// What is seen by the step at `place`.
     #[must_use]
     pub fn new(book: &'a Runbook, run: &'a Run, place: &'a Place) -> Self {
-        Self { book, run, place: Some(place), own: Map::new() }
+        Self { book, run, place: Some(place), own: Map::new(), unknown: Vec::new() }
     }
 
     /// What is seen by the runbook's own expressions (`outputs`).
     #[must_use]
     pub fn of_run(book: &'a Runbook, run: &'a Run) -> Self {
-        Self { book, run, place: None, own: Map::new() }
+        Self { book, run, place: None, own: Map::new(), unknown: Vec::new() }
     }
 
     /// With the step's own output.
@@ -67,11 +70,12 @@ impl<'a> Builder<'a> {
         self.output(&failure.output.clone())
     }
 
-    /// With that `level` and `failed`.
+    /// With that `level` and `failed`; where a dry run cannot know them, with the reason.
     #[must_use]
-    pub fn level(mut self, level: Level, failed: bool) -> Self {
+    pub fn level(mut self, level: Level, failed: bool, why: Option<&str>) -> Self {
         self.own.insert("level".into(), level.as_str().into());
         self.own.insert("failed".into(), failed.into());
+        self.unknown.extend(unknown::levels(&[], level, failed, why));
         self
     }
 
@@ -83,15 +87,16 @@ impl<'a> Builder<'a> {
             return self;
         }
         let waits = graph.into_iter().flat_map(|graph| graph.waits(step)).map(|(id, _)| id);
-        let (mut level, mut failed) = (Level::Ok, false);
+        let (mut level, mut failed, mut why) = (Level::Ok, false, None);
         for id in waits {
             let there = Place::within(owner, lane, id.clone());
+            why = why.or_else(|| unknown::of_step(self.run, &there));
             if let (Some(ended), Some(step)) = (self.run.step_ended(&there), self.book.step(id)) {
                 level = level.max(ended.level);
                 failed |= is_bad(step, ended);
             }
         }
-        self.level(level, failed)
+        self.level(level, failed, why.as_deref())
     }
 
     /// The scope with all that these paths read.
@@ -130,8 +135,29 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+        let mut unknown = self.unknown(&roots, &steps);
         scope.extend(self.own);
-        Scope(scope)
+        unknown.extend(self.unknown);
+        Scope { values: scope, unknown }
+    }
+
+    /// Of what these names lead to, what a dry run cannot know.
+    fn unknown(&self, roots: &BTreeSet<String>, steps: &BTreeSet<String>) -> Vec<Unknown> {
+        if !self.run.started.dry {
+            return Vec::new();
+        }
+        let ids = self.wanted(steps).filter_map(|id| Some((id, unknown::of_step(self.run, &self.seen(id))?)));
+        let mut found: Vec<Unknown> =
+            ids.map(|(id, why)| Unknown { path: vec!["steps".into(), id.to_string()], why }).collect();
+        let own = |root: &str| self.own.contains_key(root);
+        if roots.contains("run") || (roots.contains("level") || roots.contains("failed")) && !own("level") {
+            let (level, failed) = overall(self.book, self.run);
+            let why = unknown::of_run(self.book, self.run);
+            let at: [&[&str]; 2] = [&["run"], &[]];
+            let at = at.into_iter().take(if own("level") { 1 } else { 2 });
+            found.extend(at.flat_map(|under| unknown::levels(under, level, failed, why.as_deref())));
+        }
+        found
     }
 
     fn root(&self, root: &str, steps: &BTreeSet<String>) -> Option<Value> {
@@ -192,9 +218,12 @@ impl<'a> Builder<'a> {
     }
 
     fn steps(&self, wanted: &BTreeSet<String>) -> Map<String, Value> {
+        self.wanted(wanted).map(|id| (id.to_string(), self.step_value(&self.seen(id)))).collect()
+    }
+
+    fn wanted<'s>(&'s self, wanted: &'s BTreeSet<String>) -> impl Iterator<Item = &'s StepId> {
         let every = wanted.contains("*");
-        let ids = self.book.index.keys().filter(|id| every || wanted.contains(id.as_str()));
-        ids.map(|id| (id.to_string(), self.step_value(&self.seen(id)))).collect()
+        self.book.index.keys().filter(move |id| every || wanted.contains(id.as_str()))
     }
 
     /// Where the step of that id is, seen from here: in this list or one around it.

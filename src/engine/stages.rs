@@ -13,6 +13,7 @@ use crate::engine::run::{Run, RunPhase, StepPhase, Stop};
 use crate::engine::scope;
 use crate::engine::tells;
 use crate::engine::turn::{Halt, Sum, Turn};
+use crate::engine::unknown;
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
 use jiff::Timestamp;
@@ -152,9 +153,10 @@ impl Turn<'_> {
 
     fn end_run(&mut self, outcome: Outcome, level: Level, reason: String, undone: bool) -> Result<(), IllegalEvent> {
         let outputs = self.outputs();
+        let unknown = outcome != Outcome::Failed && unknown::of_run(self.book, self.run).is_some();
         let tells = tells::tells(self.book, self.run, outcome, level, undone);
         let kept = planted::has(Bug::KeepsGroup) && outcome == Outcome::Cancelled;
-        self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs, tells })))?;
+        self.emit(Event::Ended(Box::new(Ended { outcome, level, reason, outputs, tells, unknown })))?;
         if let Some(group) = self.book.concurrency.as_ref().filter(|_| !self.run.started.dry && !kept) {
             self.order(Effect::Release { group: group.group.clone(), place: None });
         }

@@ -59,6 +59,7 @@ pub struct CannotStart(pub Vec<String>);
 /// [`CannotStart`] with everything that is wrong with the inputs, or a var that can't be computed.
 pub fn start(book: &Runbook, ask: Ask, now: Timestamp) -> Result<Recorded, CannotStart> {
     let inputs = accept(book, &ask)?;
+    finds_env(book, &ask)?;
     let vars = vars(book, &inputs, &ask)?;
     let started = Started {
         run: ask.run,
@@ -118,6 +119,22 @@ fn accept(book: &Runbook, ask: &Ask) -> Result<Map<String, Value>, CannotStart> 
     if wrong.is_empty() { Ok(accepted) } else { Err(CannotStart(wrong)) }
 }
 
+/// A name of the environment that is read without a default is as needed as an input without one.
+fn finds_env(book: &Runbook, ask: &Ask) -> Result<(), CannotStart> {
+    let unset = book.env_needed.iter().filter(|name| !ask.env.contains_key(*name));
+    let wrong: Vec<_> = unset
+        .map(|name| {
+            format!(
+                "`env.{name}` is read by `{}` and `{name}` is not set in the environment of stepladder: set it there, or \
+                 write what is taken without it, `env.{name} ?? \"…\"` in an expression, `{{{{ default env.{name} \"…\" }}}}` in a \
+                 template",
+                book.name
+            )
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(CannotStart(wrong)) }
+}
+
 fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<String, Value>, CannotStart> {
     let mut vars = Map::new();
     for (name, expr) in &book.vars {
@@ -130,7 +147,7 @@ fn vars(book: &Runbook, inputs: &Map<String, Value>, ask: &Ask) -> Result<Map<St
             "run".into(),
             serde_json::json!({ "id": ask.run.to_string(), "runbook": book.name.as_str(), "title": book.shown() }),
         );
-        match expr.eval(&Scope(scope)) {
+        match expr.eval(&Scope::of(scope)) {
             Ok(value) => drop(vars.insert(name.to_string(), value)),
             Err(error) => return Err(CannotStart(vec![format!("var `{name}` can't be computed: {error}")])),
         }

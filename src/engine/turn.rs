@@ -8,6 +8,7 @@ use crate::engine::decide::{Decision, Effect};
 use crate::engine::event::{Event, Recorded, StepEnded, StepEvent};
 use crate::engine::evolve::{IllegalEvent, evolve};
 use crate::engine::gate::Gate;
+use crate::engine::rehearse::is_gone_into;
 use crate::engine::run::{Run, RunPhase, StepPhase, StepRun};
 use crate::engine::series::{Known, Point, Question, Series};
 use crate::engine::steps::{Above, Steps};
@@ -235,8 +236,8 @@ impl<'a> Turn<'a> {
             Gate::Closed => Ok(()),
             Gate::Unreached(reason) => self.end_unstarted(place, Outcome::Unreached, reason),
             Gate::Skip(reason) => self.end_unstarted(place, Outcome::Skipped, reason),
-            // Both branches are listed: a group is walked as if its condition were true.
-            Gate::Unknown(_) if matches!(step.kind, StepKind::Steps(_)) => self.begin(place, step),
+            // Both branches are listed: what has steps of its own is walked as if its condition were true.
+            Gate::Unknown(_) if is_gone_into(step) => self.begin(place, step),
             Gate::Unknown(reason) => self.end_unknown(place, step, &reason),
             Gate::Broken(failure) => self.fail_at_once(place, step, failure),
             Gate::Open => self.begin(place, step),
@@ -299,8 +300,8 @@ impl<'a> Turn<'a> {
             .get(place)
             .filter(|run| run.holds || matches!(run.phase, StepPhase::Held { .. }))
             .and(step.mutex.clone());
-        let planned = ended.planned.clone().or_else(|| self.stood_for(place, step));
-        self.emit_step(place, StepEvent::Ended(Box::new(StepEnded { planned, ..ended })))?;
+        let ended = if self.run.started.dry { self.end_of_rehearsal(place, step, ended) } else { ended };
+        self.emit_step(place, StepEvent::Ended(Box::new(ended)))?;
         if let Some(group) = held {
             self.order(Effect::Release { group, place: Some(place.clone()) });
         }

@@ -3,25 +3,29 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "the tree and the errors of rhai are open enums of another crate")]
 
 use crate::base::limits;
-use crate::base::value::{Map, Value, type_name};
-use crate::expr::EvalError;
+use crate::base::value::{Value, type_name};
 use crate::expr::convert::{to_dynamic, to_value};
 use crate::expr::engine::runner;
 use crate::expr::lookup::follow;
 use crate::expr::node::Presence;
 use crate::expr::program::Program;
+use crate::expr::{EvalError, Scope};
 use rhai::{Dynamic, EvalAltResult};
 
 /// The value of the program over these values. Only the paths it reads are converted.
 ///
 /// # Errors
 /// [`EvalError`] when a value is missing, types do not fit or a bound was passed.
-pub(super) fn eval(program: &Program, source: &str, scope: &Map<String, Value>) -> Result<Value, EvalError> {
+pub(super) fn eval(program: &Program, source: &str, scope: &Scope) -> Result<Value, EvalError> {
     let mut variables = rhai::Scope::new();
     for (index, (path, presence)) in program.slots.iter().enumerate() {
-        match (follow(scope, path), presence) {
+        if scope.unknown(path).is_some() {
+            // Where it is read, the runner will not find the variable.
+            continue;
+        }
+        match (follow(&scope.values, path), presence) {
             (Ok(value), _) => drop(variables.push_dynamic(format!("p{index}"), to_dynamic(&value))),
-            (Err(absent), Presence::Optional) if absent.missing && scope.contains_key(&path[0]) => {
+            (Err(absent), Presence::Optional) if absent.missing && scope.values.contains_key(&path[0]) => {
                 variables.push_dynamic(format!("p{index}"), Dynamic::UNIT);
             }
             // Not there, and perhaps never asked for: the runner will not find the variable.
@@ -36,7 +40,7 @@ pub(super) fn eval(program: &Program, source: &str, scope: &Map<String, Value>) 
     to_value(value).map_err(|why| EvalError(format!("{why} in `{}`", source.trim())))
 }
 
-fn explain(error: &EvalAltResult, program: &Program, source: &str, scope: &Map<String, Value>) -> String {
+fn explain(error: &EvalAltResult, program: &Program, source: &str, scope: &Scope) -> String {
     let part = error
         .position()
         .line()
@@ -55,9 +59,12 @@ fn explain(error: &EvalAltResult, program: &Program, source: &str, scope: &Map<S
     }
 }
 
-fn missing(variable: &str, program: &Program, scope: &Map<String, Value>) -> String {
+fn missing(variable: &str, program: &Program, scope: &Scope) -> String {
     let slot = variable.strip_prefix('p').and_then(|index| program.slots.get(index.parse::<usize>().ok()?));
-    match slot.map(|(path, _)| (path, follow(scope, path))) {
+    if let Some(why) = slot.and_then(|(path, _)| scope.unknown(path)) {
+        return why.to_owned();
+    }
+    match slot.map(|(path, _)| (path, follow(&scope.values, path))) {
         Some((_, Err(absent))) => absent.message,
         Some((path, Ok(_))) => format!("`{}` is missing", path.join(".")),
         None => format!("`{variable}` is missing"),

@@ -47,7 +47,37 @@ pub struct Read {
 
 /// The values an expression is evaluated over: one object whose members are the root names.
 #[derive(Debug, Clone, Default)]
-pub struct Scope(pub Map<String, Value>);
+pub struct Scope {
+    /// The values.
+    pub values: Map<String, Value>,
+    /// What nobody can know: to read it is an error, whatever stands beside it.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A path whose value nobody can know, with everything below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Root first.
+    pub path: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl Scope {
+    /// A scope of these values, all of them known.
+    #[must_use]
+    pub fn of(values: Map<String, Value>) -> Self {
+        Self { values, unknown: Vec::new() }
+    }
+
+    /// Why what a path reads cannot be known, if it cannot; `*` in it may be anything.
+    #[must_use]
+    pub(crate) fn unknown(&self, path: &[String]) -> Option<&str> {
+        let meets = |(a, b): (&String, &String)| a == b || a == "*";
+        let found = self.unknown.iter().find(|unknown| path.iter().zip(&unknown.path).all(meets));
+        found.map(|unknown| unknown.why.as_str())
+    }
+}
 
 /// Why an expression could not be evaluated over these values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,10 +160,13 @@ impl Expr {
     /// [`EvalError`] when a value is missing, types do not fit or a bound was passed.
     pub fn eval(&self, scope: &Scope) -> Result<Value, EvalError> {
         match &self.0.run {
-            How::Path(path) => {
-                follow(&scope.0, path).map(std::borrow::Cow::into_owned).map_err(|absent| EvalError(absent.message))
-            }
-            How::Program(program) => eval::eval(program, &self.0.source, &scope.0),
+            How::Path(path) => match scope.unknown(path) {
+                Some(why) => Err(EvalError(why.to_owned())),
+                None => follow(&scope.values, path)
+                    .map(std::borrow::Cow::into_owned)
+                    .map_err(|absent| EvalError(absent.message)),
+            },
+            How::Program(program) => eval::eval(program, &self.0.source, scope),
         }
     }
 

@@ -18,7 +18,7 @@ fn values() {
     for row in rows(include_str!("../../tests/fixtures/expr/eval.table")) {
         let [source, scope, want] = row[..] else { panic!("a row needs three parts: {row:?}") };
         let scope: Map<String, Value> = serde_json::from_str(scope).expect(source);
-        let got = match Expr::compile(source).map(|expr| expr.eval(&Scope(scope))) {
+        let got = match Expr::compile(source).map(|expr| expr.eval(&Scope::of(scope))) {
             Ok(Ok(value)) => value.to_string(),
             Ok(Err(error)) => format!("error {error}"),
             Err(problems) => format!("does not compile: {problems:?}"),
@@ -169,7 +169,7 @@ fn any_text_is_answered() {
         "(", ")", "[", "]", "{", "}", "\"", "`", "${", "??", "?.", "&&", "\n", "é", "-", "!", "if ", " else ", "0x",
         "1e9", "'", "/*", "//", "\\", "\0",
     ];
-    let scope = Scope(serde_json::from_str(r#"{"inputs":{"n":1,"t":"x"},"output":{"list":[1,2]}}"#).expect("json"));
+    let scope = Scope::of(serde_json::from_str(r#"{"inputs":{"n":1,"t":"x"},"output":{"list":[1,2]}}"#).expect("json"));
     let mut numbers = Numbers(7);
     for round in 0..6000 {
         let mut text: Vec<char> = seeds[numbers.next(seeds.len())].chars().collect();
@@ -249,7 +249,7 @@ fn nesting_and_length_have_ends() {
 #[test]
 fn work_is_bounded() {
     let list: Vec<i64> = (0..60_000).collect();
-    let scope = Scope(Map::from_iter([("l".to_owned(), Value::from(list))]));
+    let scope = Scope::of(Map::from_iter([("l".to_owned(), Value::from(list))]));
     let expr = Expr::compile("len(l + l + l + l)").expect("compiles");
     let error = expr.eval(&scope).expect_err("grows past the limit");
     assert!(error.0.contains("too large"), "{error}");
@@ -260,7 +260,7 @@ fn work_is_bounded() {
 fn only_what_is_read_is_converted() {
     let big = Value::from((0..200_000).collect::<Vec<i64>>());
     let mut scope = Scope::default();
-    scope.0.insert("output".into(), serde_json::json!({ "big": big, "n": 3 }));
+    scope.values.insert("output".into(), serde_json::json!({ "big": big, "n": 3 }));
     let expr = Expr::compile("output.n > 2 && output.n < 5").expect("compiles");
     for _ in 0..20_000 {
         assert_eq!(expr.eval_bool(&scope), Ok(true));

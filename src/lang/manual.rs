@@ -22,6 +22,9 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - `defaults` of a runbook or group is given to every step in it that touches the outside world, at any depth and in its handlers; the step's
   own key wins, then the innermost `defaults`; `env` is merged name by name. Its `timeout` is given to a called runbook and to a `wait`
   for a probe as well, which may never end by themselves; a `wait` for a length of time or until an instant is as long as it says.
+- The names of the runbook's `env` reach every child process as they were when the run started, under the `env` of steps. A called runbook sees those that it
+  lists itself. A name that is read (`env.SITE`) and not set is said before the run starts, unless something stands in for it: `env.SITE ?? \"…\"`,
+  `{{ default env.SITE \"…\" }}`.
 - `env` and `workdir` of a step made of steps (a group, `foreach`, `watch`, `remedy`, `wait`) hold for every step in it, its handlers too.
   `env` is merged name by name, the innermost wins; of `workdir` the nearest counts.
 - In `on_error`, `undo`, `on_failure` and `finally` a step without `needs` and `after` comes after every step above it, however those ended (behind an `approval` only with its yes):
@@ -31,6 +34,17 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - The step behind `until`, `probe` and `check` needs no `id`: it is then named after the step around it (`heal_probe`, `deploy_check`).
 - `inputs` beside `cron`, `every` and `at` are values as they stand; `inputs` inside `webhook`, `alert`, `run_ended` and `file` are expressions over
   what came in.
+- In a dry run a step that would change something ends `skipped` and says what it would do. What is asked about it (`.ok`, `.outcome`, `.output`, a bare
+  `level` or `failed` that ranges over it) is unknown, also behind a `default`: such a step is shown and listed with the reason, on both sides of a condition,
+  and what has steps of its own is gone into as if its condition were true. A condition that does not depend on it (`inputs.x && steps.a.ok` with a false `x`)
+  is decided. A probe that is bad before anything else would have been done fails the dry run as it would the run; behind a step that was not done, under a
+  `wait`, a `remedy` or with a `recover` it is unknown how it would end, and everything that would mend it is listed. `check` and `confirm` of a group, or of a
+  `foreach`, stand for the whole.
+- A round of a `watch` had data when a step in it came to a result of its own, good or bad. A probe that fails is a bad round with data; a round whose steps
+  were all skipped, or that only wrote a `log`, looked at nothing: `at_least` is for a watch that would otherwise be green because it was blind.
+- A `notify` or `escalate` whose own words could not be written sends built-in ones with the error. It succeeds, at level warning.
+- `trigger` has the fields of what may start the runbook, `incident` those of an incident ([triggers](triggers.md)). Every run may be started by hand: all
+  but `trigger.kind` may be missing and is guarded, as `trigger.due ?? \"\"` or `{{ default trigger.due \"by hand\" }}`.
 - `retry: 3` is short for `retry: { attempts: 3 }`; `concurrency: NAME` for `{ group: NAME }`; `inputs: { url: url }` for `{ url: { type: url } }`.
 ";
 

@@ -41,6 +41,9 @@ pub struct Request {
     /// Only to say what would be done: nothing may change. Set in dry runs, for kinds that can say it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rehearsal: bool,
+    /// What the run's plan lists for it: nothing else is touched. In a dry run what its rehearsal listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Vec<String>>,
 }
 
 /// How an attempt ended.

@@ -29,6 +29,8 @@ pub struct Touch {
     pub kind: String,
     /// What it would do, or why that could not be known.
     pub what: Result<Value, String>,
+    /// What it said itself that it would touch, each a line like `removed app/1.log`; `None` where it said nothing.
+    pub lists: Option<Vec<String>>,
 }
 
 /// Everything that a plan lists.
@@ -49,6 +51,9 @@ impl Touch {
             Ok(request) => drop(map.insert("does".into(), request.clone())),
             Err(why) => drop(map.insert("unknown".into(), why.clone().into())),
         }
+        if let Some(lists) = &self.lists {
+            map.insert("lists".into(), json!(lists));
+        }
         Value::Object(map)
     }
 
@@ -59,7 +64,13 @@ impl Touch {
             (None, Some(why)) => Err(why),
             (Some(_), Some(_)) | (None, None) => return None,
         };
-        Some(Self { runbook: text("runbook")?, place: text("place")?, step: text("step")?, kind: text("kind")?, what })
+        let line = |value: &Value| value.as_str().map(str::to_owned);
+        let lists = match value.get("lists") {
+            Some(lists) => Some(lists.as_array()?.iter().map(line).collect::<Option<_>>()?),
+            None => None,
+        };
+        let (runbook, place, step, kind) = (text("runbook")?, text("place")?, text("step")?, text("kind")?);
+        Some(Self { runbook, place, step, kind, what, lists })
     }
 }
 
@@ -76,19 +87,21 @@ impl Allowed {
         value.as_array()?.iter().map(Touch::from_value).collect::<Option<_>>().map(Self)
     }
 
-    /// Whether a run of that runbook may make this request.
+    /// Whether a run of that runbook may make this request, and what it may touch with it: `None` = whatever it asks for.
     ///
     /// # Errors
     /// A [`Failure`] that says what was wanted and what the plan has.
-    pub fn judge(&self, runbook: &str, request: &Request) -> Result<(), Failure> {
+    pub fn judge(&self, runbook: &str, request: &Request) -> Result<Option<Vec<String>>, Failure> {
         if !is_judged(request) {
-            return Ok(());
+            return Ok(None);
         }
         let wanted = does(request);
         let step = request.place.step().as_str();
         let listed: Vec<_> = self.0.iter().filter(|touch| touch.runbook == runbook && touch.step == step).collect();
-        if listed.iter().any(|touch| touch.what.as_ref() == Ok(&wanted)) {
-            return Ok(());
+        let mut same = listed.iter().filter(|touch| touch.what.as_ref() == Ok(&wanted)).peekable();
+        if same.peek().is_some() {
+            let lists: Option<Vec<_>> = same.map(|touch| touch.lists.clone()).collect();
+            return Ok(lists.map(|lists| lists.concat()));
         }
         let known: Vec<String> = listed
             .iter()
@@ -107,6 +120,28 @@ impl Allowed {
         let message = format!("not done: `{}` would do {wants}, and {has}", request.place);
         Err(Failure::lasting(FailureKind::Start, message))
     }
+}
+
+/// What a rehearsal of that kind said that a run would touch; `None` where the request says it all.
+#[must_use]
+pub fn lists(kind: &str, output: &Value) -> Option<Vec<String>> {
+    let all = |key: &str| output.get(key).and_then(Value::as_array).into_iter().flatten();
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let kind = Kind::parse(kind)?;
+    if kind == Kind::Files {
+        return Some(all("files").filter_map(|file| Some(line(&text(file, "did")?, &text(file, "path")?))).collect());
+    }
+    if kind == Kind::Backup {
+        return Some(all("removed").map(|archive| line("removed", &plain(archive))).collect());
+    }
+    let archive = (kind == Kind::Restore).then(|| text(output, "archive").unwrap_or_default())?;
+    Some(vec![line("restored", &archive)])
+}
+
+/// One thing that is touched, as a plan lists it. What has the time in its name is listed by what it comes from.
+#[must_use]
+pub fn line(did: &str, what: &str) -> String {
+    format!("{did} {what}")
 }
 
 /// Whether a plan has a say in it: it changes something, and is no word to a person.
@@ -186,6 +221,7 @@ mod tests {
             sealed: BTreeMap::new(),
             artifacts: Vec::new(),
             rehearsal: false,
+            listed: None,
         }
     }
 
@@ -196,12 +232,13 @@ mod tests {
             step: "restart".into(),
             kind: "shell".into(),
             what,
+            lists: None,
         };
         Allowed(what.into_iter().map(touch).collect())
     }
 
     fn judged(plan: &Allowed, request: &Request) -> String {
-        plan.judge("fix", request).map_or_else(|failure| failure.message, |()| "done".into())
+        plan.judge("fix", request).map_or_else(|failure| failure.message, |_| "done".into())
     }
 
     #[test]
@@ -263,6 +300,34 @@ mod tests {
             json!({"shell": {"sh": "mkdir /tmp/<run.id>"}, "env": {"T": "<secrets.TOKEN>"}})
         );
         assert_eq!(judged(&plan, &told("01bbbb")), "done");
+    }
+
+    #[test]
+    fn what_was_listed_is_all_that_may_be_touched() {
+        let wanted = request("files", &[("root", "tmp"), ("remove", "*.log")], "r1");
+        let touch = |lists: Option<&str>| Touch {
+            runbook: "fix".into(),
+            place: "restart".into(),
+            step: "restart".into(),
+            kind: "files".into(),
+            what: Ok(does(&wanted)),
+            lists: lists.map(|line| vec![line.to_owned()]),
+        };
+        let output = json!({ "files": [{ "did": "removed", "path": "1.log" }], "skipped": [{ "path": "2.log" }] });
+        assert_eq!(lists("files", &output), Some(vec!["removed 1.log".to_owned()]));
+        for (plan, may) in [
+            (vec![touch(Some("removed 1.log"))], Some(vec!["removed 1.log"])),
+            (
+                vec![touch(Some("removed 1.log")), touch(Some("removed 3.log"))],
+                Some(vec!["removed 1.log", "removed 3.log"]),
+            ),
+            (vec![touch(None)], None),
+        ] {
+            let plan = Allowed(plan);
+            assert_eq!(Allowed::from_value(&plan.to_value()).as_ref(), Some(&plan), "written and read");
+            let may = may.map(|may: Vec<&str>| may.into_iter().map(str::to_owned).collect());
+            assert_eq!(plan.judge("fix", &wanted), Ok(may));
+        }
     }
 
     #[test]

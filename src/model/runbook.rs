@@ -42,6 +42,8 @@ pub struct Runbook {
     pub secrets: Vec<String>,
     /// Names of the environment copied into the run.
     pub env: Vec<String>,
+    /// Those of them that are read where nothing stands in for one that is not set: a run needs them to start.
+    pub env_needed: Vec<String>,
     /// Who may do what.
     pub allow: Allow,
     /// Exclusion.

@@ -210,7 +210,7 @@ pub struct Watch {
     pub bad: Expr,
     /// How many bad rounds are borne.
     pub tolerate: u32,
-    /// How many rounds must have had data (all steps satisfied).
+    /// How many rounds must have had data (a step in it came to a result, good or bad).
     pub at_least: u32,
     /// One round.
     pub steps: List,

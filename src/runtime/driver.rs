@@ -389,12 +389,5 @@ impl Driver {
 /// What a caller hears when a run it called has ended.
 #[must_use]
 pub fn child_ended(parent: &Parent, ended: &Ended) -> Input {
-    Input::ChildEnded {
-        place: parent.place.clone(),
-        attempt: parent.attempt,
-        outcome: ended.outcome,
-        level: ended.level,
-        reason: ended.reason.clone(),
-        outputs: ended.outputs.clone(),
-    }
+    Input::ChildEnded { place: parent.place.clone(), attempt: parent.attempt, ended: Box::new(ended.clone()) }
 }

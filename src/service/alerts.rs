@@ -323,7 +323,7 @@ fn call(armed: &Armed, wanted: &AlertTrigger, subject: Digest, first: &Noted, fi
         value.insert("count".into(), firing.len().into());
     }
     let came = Map::from_iter([("alert".to_owned(), value)]);
-    let inputs = match armed.inputs(&Scope(came)) {
+    let inputs = match armed.inputs(&Scope::of(came)) {
         Ok(inputs) if Value::Object(inputs.clone()).to_string().len() <= MAX_CALL => inputs,
         Ok(_) => {
             tracing::error!(schedule = %armed.spec.id, "what an alert gives its run is too large");

@@ -71,7 +71,7 @@ impl Service {
         }
         self.is_proved(&hook, came, now).await?;
         let body = came.read().map_err(Trouble::Unreadable)?;
-        let scope = Scope(Map::from_iter([("body".to_owned(), body), ("headers".to_owned(), headers(came))]));
+        let scope = Scope::of(Map::from_iter([("body".to_owned(), body), ("headers".to_owned(), headers(came))]));
         let inputs = armed.inputs(&scope).map_err(Trouble::Input)?;
         let delivery = came.delivery(hook.verify.as_ref().map(|(scheme, _)| *scheme));
         let chance = || clock::unguessable().map(|bytes| Digest::of(&bytes).to_string());

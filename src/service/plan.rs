@@ -3,12 +3,13 @@
 //! A plan holds hashes of the texts that its run may use and of each of their lines, so that a change is
 //! told with its place wherever the plan was made. No secret is in it.
 
-use crate::base::address::Place;
+use crate::base::address::{Lane, Place};
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
 use crate::base::value::{Map, Value, json, plain};
-use crate::engine::event::{Event, Planned, StepEvent};
-use crate::engine::rehearse::not_come_to;
+use crate::engine::event::{Event, Planned, StepEnded, StepEvent};
+use crate::engine::rehearse::{not_come_to, touches};
+use crate::engine::run::Run;
 use crate::lang::{self, Loaded};
 use crate::model::input::InputType;
 use crate::model::plan::{Allowed, Touch, does, is_judged};
@@ -76,15 +77,17 @@ impl Service {
     fn touches(&self, run: RunId, allowed: &mut Allowed) -> Result<(), Trouble> {
         let state = self.run(run)?;
         let book = self.pinned(&state)?;
+        let more = not_come_to(&book, &state, clock::now());
         for (_, recorded) in self.events(run, 0)? {
             let Event::Step { place, event } = recorded.event else { continue };
             if let StepEvent::Attempt { child: Some(child), .. } = event {
                 self.touches(child, allowed)?;
             } else if let StepEvent::Ended(ended) = event {
-                ended.planned.into_iter().for_each(|planned| list(&book, &place, planned, allowed));
+                let shown = is_shown(&book, &state, &more, &place, &ended);
+                ended.planned.filter(|_| shown).into_iter().for_each(|planned| list(&book, &place, planned, allowed));
             }
         }
-        for (place, planned) in not_come_to(&book, &state, clock::now()) {
+        for (place, planned) in more {
             list(&book, &place, planned, allowed);
         }
         Ok(())
@@ -183,15 +186,29 @@ impl Plan {
     }
 }
 
+/// Whether what a step came to is a line of the plan: what changes nothing is none, nor what has lines for all that is in it.
+fn is_shown(book: &Runbook, run: &Run, more: &[(Place, Planned)], place: &Place, ended: &StepEnded) -> bool {
+    let Some(step) = book.step(place.step()) else { return true };
+    let body = |inner: &Place| {
+        let at = inner.segments().get(place.depth()).map(|segment| segment.lane);
+        inner != place && place.holds(inner) && !matches!(at, Some(Lane::Recover | Lane::OnError | Lane::Undo))
+    };
+    let gone_into = run.inside(place).any(|(inner, _)| body(inner)) || more.iter().any(|(inner, _)| body(inner));
+    let called = matches!(step.kind, StepKind::Call(_)) && run.steps.get(place).is_some_and(|run| run.tries > 0);
+    let unknown = matches!(ended.planned, Some(Planned::Unknown(_)));
+    !unknown || (touches(&step.kind) && !gone_into && !called)
+}
+
 fn list(book: &Runbook, place: &Place, planned: Planned, allowed: &mut Allowed) {
     let step = place.step();
     let kind = book.step(step).map_or("steps", |step| step.kind.name()).to_owned();
-    let what = match planned {
+    let (what, lists) = match planned {
         Planned::Request(request) if !is_judged(&request) => return,
-        Planned::Request(request) => Ok(does(&request)),
-        Planned::Unknown(why) => Err(why),
+        Planned::Request(request) => (Ok(does(&request)), request.listed),
+        Planned::Unknown(why) => (Err(why), None),
     };
-    let touch = Touch { runbook: book.name.to_string(), place: place.to_string(), step: step.to_string(), kind, what };
+    let (runbook, place, step) = (book.name.to_string(), place.to_string(), step.to_string());
+    let touch = Touch { runbook, place, step, kind, what, lists };
     if !allowed.0.contains(&touch) {
         allowed.0.push(touch);
     }

@@ -211,6 +211,7 @@ impl Template {
     /// # Errors
     /// [`RenderError`] when a value is missing, is empty or unsafe where it lands, or a bound was passed.
     pub fn render(&self, scope: &Scope) -> Result<Text, RenderError> {
+        self.knows(scope)?;
         render::render(&self.0.items, &self.0.how, scope)
     }
 
@@ -219,10 +220,19 @@ impl Template {
     /// # Errors
     /// As [`Self::render`].
     pub fn render_arg(&self, scope: &Scope) -> Result<Arg, RenderError> {
+        self.knows(scope)?;
         match render::typed(&self.0.items, scope)? {
             Some(arg) => Ok(arg),
             None => self.render(scope).map(Arg::Text),
         }
+    }
+}
+
+impl Template {
+    /// Of a text with something in it that nobody can know, no part is known: not even a default stands in for that.
+    fn knows(&self, scope: &Scope) -> Result<(), RenderError> {
+        let unknown = self.0.reads.iter().find_map(|read| scope.unknown(&read.path));
+        unknown.map_or(Ok(()), |why| Err(RenderError(why.to_owned())))
     }
 }
 

@@ -89,7 +89,7 @@ fn simple(items: &[Item], scope: &Scope) -> Result<Text, RenderError> {
 
 fn looked_up<'a>(put: &Put, scope: &'a Scope) -> Result<std::borrow::Cow<'a, Value>, RenderError> {
     let path = put.path().unwrap_or_default();
-    follow(&scope.0, path).map_err(|absent| RenderError(absent.message))
+    follow(&scope.values, path).map_err(|absent| RenderError(absent.message))
 }
 
 fn landed(put: &Put, value: &Value) -> Result<String, RenderError> {
@@ -133,7 +133,7 @@ pub(super) fn typed(items: &[Item], scope: &Scope) -> Result<Option<Arg>, Render
 fn part_of(scope: &Scope, paths: &[Vec<String>]) -> Value {
     let mut part = Map::new();
     for path in paths {
-        copy(&scope.0, &mut part, path);
+        copy(&scope.values, &mut part, path);
     }
     Value::Object(part)
 }
@@ -157,7 +157,7 @@ fn copy(from: &Map<String, Value>, to: &mut Map<String, Value>, path: &[String])
 fn name_it(why: String, paths: &[Vec<String>], scope: &Scope) -> String {
     let Some(named) = why.strip_prefix('`').and_then(|rest| rest.strip_suffix("` is missing")) else { return why };
     let path = paths.iter().find(|path| path.join(".") == named);
-    match path.map(|path| follow(&scope.0, path)) {
+    match path.map(|path| follow(&scope.values, path)) {
         Some(Err(absent)) => absent.message,
         Some(Ok(_)) | None => why,
     }

@@ -28,7 +28,7 @@ fn texts() {
         let [word, source, scope, want] = row[..] else { panic!("a row needs four parts: {row:?}") };
         let scope: Map<String, Value> = serde_json::from_str(scope).expect(source);
         let got = match Template::compile(&unescaped(source), landing(word)) {
-            Ok(template) => match template.render(&Scope(scope)) {
+            Ok(template) => match template.render(&Scope::of(scope)) {
                 Ok(text) => text.to_string(),
                 Err(error) => format!("error {error}"),
             },
@@ -113,7 +113,7 @@ fn hosts_are_known() {
 
 #[test]
 fn a_lone_placeholder_keeps_its_type() {
-    let scope = Scope(serde_json::from_str(r#"{"a":{"n":3,"l":[1,"x"],"z":null}}"#).expect("json"));
+    let scope = Scope::of(serde_json::from_str(r#"{"a":{"n":3,"l":[1,"x"],"z":null}}"#).expect("json"));
     let arg = |source: &str| Template::compile(source, Landing::Plain).expect(source).render_arg(&scope);
     assert_eq!(arg("{{ a.n }}"), Ok(Arg::Value(Value::from(3))));
     assert_eq!(arg("{{ a.l }}"), Ok(Arg::Value(serde_json::json!([1, "x"]))));
@@ -125,7 +125,7 @@ fn a_lone_placeholder_keeps_its_type() {
 
 #[test]
 fn no_value_forges_a_secret() {
-    let scope = Scope(Map::from_iter([
+    let scope = Scope::of(Map::from_iter([
         ("x".to_owned(), Value::from("\0S\u{1}TOKEN\0 \0\0S\u{1}T\0")),
         ("yes".to_owned(), Value::from(true)),
     ]));
@@ -144,10 +144,10 @@ fn no_value_forges_a_secret() {
 fn raw_needs_to_be_allowed() {
     assert!(Template::compile("echo {{{ x }}}", Landing::ShellWord).is_err());
     let template = Template::compile_raw_allowed("echo {{{ x }}} {{ x }}", Landing::ShellWord).expect("allowed");
-    let scope = Scope(Map::from_iter([("x".to_owned(), Value::from("a b"))]));
+    let scope = Scope::of(Map::from_iter([("x".to_owned(), Value::from("a b"))]));
     assert_eq!(template.render(&scope), Ok(Text::lit("echo a b 'a b'")));
     let dashes = Template::compile_argv("{{ x }}", true).expect("compiles");
-    let scope = Scope(Map::from_iter([("x".to_owned(), Value::from("-v"))]));
+    let scope = Scope::of(Map::from_iter([("x".to_owned(), Value::from("-v"))]));
     assert_eq!(dashes.render(&scope), Ok(Text::lit("-v")));
 }
 
@@ -198,7 +198,7 @@ fn any_text_is_answered() {
         "://",
         "{{x}}",
     ];
-    let scope = Scope(serde_json::from_str(r#"{"x":"v","inputs":{"x":"a b"},"l":["p",{"q":1}]}"#).expect("json"));
+    let scope = Scope::of(serde_json::from_str(r#"{"x":"v","inputs":{"x":"a b"},"l":["p",{"q":1}]}"#).expect("json"));
     let mut numbers = Numbers(11);
     for round in 0..6000 {
         let row = &table[numbers.next(table.len())];
@@ -236,7 +236,7 @@ fn any_text_is_answered() {
 
 #[test]
 fn size_has_ends() {
-    let scope = Scope(Map::from_iter([
+    let scope = Scope::of(Map::from_iter([
         ("l".to_owned(), Value::from(vec![1; 1000])),
         ("t".to_owned(), Value::from("x".repeat(700_000))),
     ]));

@@ -62,6 +62,7 @@ fn request() -> Request {
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
         rehearsal: false,
+        listed: None,
     }
 }
 

@@ -151,7 +151,7 @@ fn expression(text: &str) {
                 inside(text, found.offset, found.offset + found.len);
             }
             let scope = serde_json::from_str(r#"{"inputs":{"n":1,"t":"x","l":[1,{"a":2}]},"level":"ok"}"#).unwrap();
-            drop(expr.eval(&Scope(scope)));
+            drop(expr.eval(&Scope::of(scope)));
         }
         Err(found) => found.iter().for_each(|found| inside(text, found.offset, found.offset + found.len)),
     }
@@ -166,8 +166,8 @@ fn template(text: &str, value: &str, landing: Landing) {
                 inside(text, found.offset, found.offset + found.len);
             }
             let mut scope = Scope::default();
-            scope.0.insert("x".into(), value.into());
-            scope.0.insert("l".into(), vec![value, value].into());
+            scope.values.insert("x".into(), value.into());
+            scope.values.insert("l".into(), vec![value, value].into());
             if let Ok(rendered) = template.render(&scope) {
                 let named = |name: &str| template.secrets().iter().any(|read| read.path[1..] == [name]);
                 assert!(rendered.secrets().all(|secret| named(&secret.name)), "a forged secret in {text:?}");

@@ -86,6 +86,7 @@ impl Book {
             reason: "every step did what it says".into(),
             outputs: Map::new(),
             tells: None,
+            unknown: false,
         };
         let step = |event| Event::Step { place: Place::parse("count").unwrap(), event };
         let rest = [

@@ -62,7 +62,7 @@ fn a_real_shell_reads_values_as_values() {
             let template =
                 Template::compile(line, Landing::ShellWord).unwrap_or_else(|error| panic!("{line}: {error:?}"));
             for value in NASTY {
-                let scope = Scope(Map::from_iter([("x".to_owned(), Value::from(*value))]));
+                let scope = Scope::of(Map::from_iter([("x".to_owned(), Value::from(*value))]));
                 let rendered = template.render(&scope).unwrap_or_else(|error| panic!("{line}: {error}"));
                 let run = std::process::Command::new(shell)
                     .args(["-eu", "-c", &rendered.whole().expect("no secrets")])

@@ -47,6 +47,7 @@ impl Home {
             sealed: BTreeMap::new(),
             artifacts: Vec::new(),
             rehearsal: false,
+            listed: None,
         };
         let order = json!({
             "request": request,

@@ -139,6 +139,7 @@ fn events() -> Vec<(String, Event)> {
                 reason: "r".into(),
                 outputs: Map::new(),
                 tells: None,
+                unknown: false,
             })),
         ),
     ];

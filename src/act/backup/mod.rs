@@ -17,7 +17,8 @@ use crate::base::level::Level;
 use crate::base::limits::MAX_LISTED;
 use crate::base::span::show_size;
 use crate::base::value::json;
-use crate::model::perform::{Failure, Finding};
+use crate::model::perform::{Failure, Finding, Request};
+use crate::model::plan::line;
 use crate::model::policy::FailureKind;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -37,6 +38,8 @@ struct Order {
     keep: Option<Keep>,
     now: jiff::Timestamp,
     run: String,
+    /// What the run's plan lists: no other archive goes.
+    listed: Option<Vec<String>>,
 }
 
 /// A root and patterns below it.
@@ -62,8 +65,9 @@ struct Fate {
     notes: Vec<String>,
 }
 
-pub(super) async fn perform(args: &Args, world: &World, run: &str, rehearsal: bool) -> Result<Done, Failure> {
-    let order = Order::read(args, world, run)?;
+pub(super) async fn perform(args: &Args, world: &World, request: &Request) -> Result<Done, Failure> {
+    let order = Order { listed: request.listed.clone(), ..Order::read(args, world, &request.run)? };
+    let rehearsal = request.rehearsal;
     roots::blocking(move |halt| order.run(rehearsal, halt)).await
 }
 
@@ -131,6 +135,7 @@ impl Order {
             keep: keep.as_ref().map(Keep::read).transpose()?,
             now: world.now,
             run: run.to_owned(),
+            listed: None,
         })
     }
 
@@ -221,6 +226,11 @@ impl Order {
             self.judge(series, (&archive, &found), halt, &mut good, &mut fate.notes)?;
         }
         fate.going = spare.collect();
+        if let Some(listed) = &self.listed {
+            let all = fate.going.len();
+            fate.going.retain(|(archive, _)| listed.contains(&line("removed", &archive.file)));
+            fate.kept += all - fate.going.len();
+        }
         Ok(fate)
     }
 

@@ -18,7 +18,7 @@ pub(super) fn scope(message: &Message, to: &Address) -> Scope {
     names.insert("severity".into(), form::severity(message).to_uppercase().into());
     names.insert("key".into(), message.key.as_str().into());
     names.insert("link".into(), message.link.clone().unwrap_or_default().into());
-    Scope(names)
+    Scope::of(names)
 }
 
 pub(super) async fn send(sending: &Sending<'_>) -> Sent {

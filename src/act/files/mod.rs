@@ -18,7 +18,7 @@ use crate::act::roots::{self, Halt};
 use crate::act::verdict::Done;
 use crate::act::world::World;
 use crate::model::kind::parse_share;
-use crate::model::perform::Failure;
+use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
 use std::path::PathBuf;
 
@@ -36,6 +36,8 @@ pub(super) struct Order {
     /// Now, in seconds and as rotated files are named.
     now: i64,
     stamp: String,
+    /// What the run's plan lists: nothing else is touched.
+    listed: Option<Vec<String>>,
 }
 
 /// What is done to each file.
@@ -59,8 +61,9 @@ enum Action {
     },
 }
 
-pub(super) async fn perform(args: &Args, world: &World, rehearsal: bool) -> Result<Done, Failure> {
-    let order = Order::read(args, world)?;
+pub(super) async fn perform(args: &Args, world: &World, request: &Request) -> Result<Done, Failure> {
+    let order = Order { listed: request.listed.clone(), ..Order::read(args, world)? };
+    let rehearsal = request.rehearsal;
     roots::blocking(move |halt| order.run(rehearsal, halt)).await
 }
 
@@ -90,7 +93,7 @@ impl Order {
         };
         let stamp = world.now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let missing_ok = args.text("missing").as_deref() == Some("ok");
-        Ok(Self { action, root, directory, patterns, choice, at_most, missing_ok, now, stamp })
+        Ok(Self { action, root, directory, patterns, choice, at_most, missing_ok, now, stamp, listed: None })
     }
 
     fn run(&self, rehearsal: bool, halt: &Halt) -> Result<Done, Failure> {

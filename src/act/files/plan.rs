@@ -7,7 +7,9 @@ use crate::act::holders::writers;
 use crate::act::pack::{self, Format};
 use crate::act::roots::{self, Halt};
 use crate::model::perform::Failure;
+use crate::model::plan::line;
 use crate::model::policy::FailureKind;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,20 @@ pub(super) enum Deed {
     Move(PathBuf),
     /// To that name; the flag says by a copy.
     Rotate(PathBuf, bool),
+}
+
+impl Deed {
+    /// What was done, in a word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Find => "found",
+            Self::Verify(_) => "verified",
+            Self::Compress(..) => "compressed",
+            Self::Archived(_) | Self::Remove => "removed",
+            Self::Move(_) => "moved",
+            Self::Rotate(..) => "rotated",
+        }
+    }
 }
 
 /// What a run does, and a dry run lists.
@@ -98,9 +114,23 @@ impl Plan {
                 Err(why) => plan.skipped.push((found.path, why)),
             }
         }
+        plan.keep_to(order);
         plan.skipped.sort();
         plan.within(order)?;
         Ok(plan)
+    }
+
+    /// Under the plan of a run only what that lists.
+    fn keep_to(&mut self, order: &Order) {
+        let Some(listed) = &order.listed else { return };
+        let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+        let is_listed = |item: &Item| listed.contains(line(item.deed.word(), &item.found.shown()).as_str());
+        let (stay, others) = std::mem::take(&mut self.items).into_iter().partition(is_listed);
+        self.items = stay;
+        let why = |item: Item| {
+            (item.found.path, format!("it would be {}, and the plan of this run does not list it", item.deed.word()))
+        };
+        self.skipped.extend(others.into_iter().map(why));
     }
 
     /// `at_most`, before anything is touched.

@@ -39,14 +39,10 @@ impl Tally {
 
     /// Counts what was done to a file; `left` is the size of what is there in its place.
     pub(super) fn did(&mut self, item: &Item, left: u64) {
-        let (did, to) = match &item.deed {
-            Deed::Find => ("found", None),
-            Deed::Verify(_) => ("verified", None),
-            Deed::Compress(_, to) => ("compressed", Some(to.clone())),
-            Deed::Archived(archive) => ("removed", Some(archive.path.clone())),
-            Deed::Remove => ("removed", None),
-            Deed::Move(to) => ("moved", Some(to.clone())),
-            Deed::Rotate(to, _) => ("rotated", Some(to.clone())),
+        let to = match &item.deed {
+            Deed::Find | Deed::Verify(_) | Deed::Remove => None,
+            Deed::Compress(_, to) | Deed::Move(to) | Deed::Rotate(to, _) => Some(to.clone()),
+            Deed::Archived(archive) => Some(archive.path.clone()),
         };
         let gone = match &item.deed {
             Deed::Compress(..) | Deed::Archived(_) | Deed::Remove if item.found.alone => item.found.bytes,
@@ -59,7 +55,7 @@ impl Tally {
             | Deed::Rotate(..) => 0,
         };
         self.freed += gone.saturating_sub(left);
-        self.rows.push(Row { found: item.found.clone(), did, to });
+        self.rows.push(Row { found: item.found.clone(), did: item.deed.word(), to });
     }
 
     /// Counts what would be done to a file. How small an archive gets is not known before.

@@ -22,7 +22,8 @@ use crate::base::level::Level;
 use crate::base::limits::MAX_LISTED;
 use crate::base::span::show_size;
 use crate::base::value::{Value, json};
-use crate::model::perform::{Failure, Finding};
+use crate::model::perform::{Failure, Finding, Request};
+use crate::model::plan::line;
 use crate::model::policy::FailureKind;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -59,8 +60,12 @@ struct Chosen {
     notes: Vec<String>,
 }
 
-pub(super) async fn perform(args: &Args, world: &World, run: &str, rehearsal: bool) -> Result<Done, Failure> {
-    let order = Order::read(args, world, run)?;
+pub(super) async fn perform(args: &Args, world: &World, request: &Request) -> Result<Done, Failure> {
+    let mut order = Order::read(args, world, &request.run)?;
+    if let Some(listed) = &request.listed {
+        order.keep_to(listed)?;
+    }
+    let rehearsal = request.rehearsal;
     roots::blocking(move |halt| order.run(rehearsal, halt)).await
 }
 
@@ -83,6 +88,14 @@ impl Order {
             now: world.now,
             run: run.to_owned(),
         })
+    }
+
+    /// Under the plan of a run the archive that it names, also where a newer one is there by now.
+    fn keep_to(&mut self, listed: &[String]) -> Result<(), Failure> {
+        let named = listed.iter().find_map(|listed| listed.strip_prefix(&line("restored", "")));
+        let why = "nothing was restored: the plan names no archive, make it anew";
+        self.wanted = Some(named.ok_or_else(|| Failure::lasting(FailureKind::Start, why))?.to_owned());
+        Ok(())
     }
 
     fn run(&self, rehearsal: bool, halt: &Halt) -> Result<Done, Failure> {

@@ -9,7 +9,7 @@ use crate::lang::Loaded;
 use crate::model::runbook::Runbook;
 use crate::model::step::{Step, StepKind};
 use crate::model::test::{Given, GivenResult, How, Listed, Reaction, Say, Saying, Subject, Test, Written, resolve};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Checks every test of the book.
@@ -122,7 +122,7 @@ impl<'a> Checker<'a> {
             self.findings.push(Diagnostic::error(Code::MissingKey, here, message).help(help));
         }
         for (name, _) in &given.env {
-            let known: Vec<&str> = self.runbook.env.iter().map(String::as_str).collect();
+            let known: Vec<&str> = self.runbook.env.iter().chain(self.env_of_called()).map(String::as_str).collect();
             if !known.contains(&name.value.as_str()) {
                 let message = format!("`{}` does not list `{}` in its `env`", self.runbook.name, name.value);
                 self.unknown(name, message, &known, "names");
@@ -144,6 +144,20 @@ impl<'a> Checker<'a> {
                 self.result(step, &ty, result);
             }
         }
+    }
+
+    /// What runbooks called on the way list: they find it where their caller does.
+    fn env_of_called(&self) -> impl Iterator<Item = &'a String> {
+        let (mut seen, mut todo, mut names) = (BTreeSet::new(), vec![self.runbook], Vec::new());
+        while let Some(next) = todo.pop() {
+            let call = |kind: &'a StepKind| if let StepKind::Call(call) = kind { Some(&call.runbook) } else { None };
+            let calls = next.index.values().filter_map(|step| self.loaded.book.runbooks.get(call(&step.kind)?));
+            for called in calls.filter(|called| seen.insert(&called.name)) {
+                names.push(&called.env);
+                todo.push(called);
+            }
+        }
+        names.into_iter().flatten()
     }
 
     /// The words fit what is asked, and whoever says them is somebody.

@@ -26,6 +26,7 @@ mod rungs;
 mod scope;
 mod secrets;
 mod settings;
+mod started;
 mod triggers;
 mod turns;
 mod urls;

@@ -4,6 +4,7 @@
 
 use super::outline::{Lane, Outline, Standing};
 use super::outputs::output;
+use super::started;
 use crate::base::ids::StepId;
 use crate::expr::{Expr, Type, Types};
 use crate::lang::{Loaded, Mention};
@@ -99,8 +100,8 @@ pub(super) fn roots(outline: &Outline) -> Types {
     types.insert("run".into(), fixed(&run_fields()));
     types.insert("book".into(), fixed(&[("timezone", Type::Text)]));
     types.insert("runbook".into(), fixed(&[("id", Type::Text), ("title", Type::Text)]));
-    types.insert("trigger".into(), Type::Any);
-    types.insert("incident".into(), maybe(Type::Any, "a run that no incident started has none"));
+    types.insert("trigger".into(), started::trigger(runbook));
+    types.insert("incident".into(), started::incident());
     types.insert("level".into(), Type::Level);
     types.insert("failed".into(), Type::Bool);
     types.insert("vars".into(), Type::Record(Arc::default()));

@@ -33,7 +33,11 @@ const WATCH: KindSpec = KindSpec {
         required("every", Shape::Duration, "From the start of one round to the start of the next."),
         key("bad", Shape::Expr, "When a round is bad. `failed || level >= critical` unless said."),
         key("tolerate", Shape::Int(0, 100_000), "How many bad rounds are borne. 0 unless said."),
-        key("at_least", Shape::Int(0, 100_000), "How many rounds must have had data. 1 unless said."),
+        key(
+            "at_least",
+            Shape::Int(0, 100_000),
+            "How many rounds must have had data: a step in it came to a result of its own, good or bad. A round whose steps were all skipped looked at nothing. 1 unless said.",
+        ),
         required("steps", Shape::Steps, "One round."),
     ]),
     output: &[

@@ -8,6 +8,7 @@ use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::Code;
 use crate::expr::Expr;
+use crate::lang::Mention;
 use crate::lang::decode::Fields;
 use crate::lang::keys::runbook::RUNBOOK;
 use crate::lang::lower::list::Ways;
@@ -19,7 +20,7 @@ use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::policy::{Concurrency, Full};
 use crate::model::runbook::{Allow, Incident, Keep, Opens, Runbook};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Reader {
     /// The runbook at the root of a file, as much of it as can be made. `zone` is the book's.
@@ -40,6 +41,8 @@ impl Reader {
         let on_failure = self.list(fields.node("on_failure"), "on_failure", Ways::HANDLER);
         let finally = self.list(fields.node("finally"), "finally", Ways::HANDLER);
         order::report_strangers(self);
+        let env = fields.texts("env");
+        let env_needed = self.env_needed(&env);
         let mut runbook = Runbook {
             name: name?,
             spot: fields.spot("runbook", root.spot),
@@ -52,7 +55,8 @@ impl Reader {
             vars: self.named("vars", &fields),
             outputs: self.named("outputs", &fields),
             secrets: fields.texts("secrets"),
-            env: fields.texts("env"),
+            env,
+            env_needed,
             allow: allow(fields.param("allow")),
             concurrency: concurrency(&fields),
             timeout: fields.span("timeout"),
@@ -72,6 +76,18 @@ impl Reader {
         };
         runbook.reindex();
         Some(runbook)
+    }
+
+    /// The listed names of the environment that something reads and does nothing else for where one is not set. A page
+    /// goes out without.
+    fn env_needed(&self, listed: &[String]) -> Vec<String> {
+        let needs = |mention: &&Mention| !matches!(mention.key, "notify" | "escalate");
+        let reads = self.ctx.mentions.iter().filter(needs).flat_map(|mention| mention.what.reads());
+        let named: BTreeSet<&str> = reads
+            .filter(|read| !read.guarded && read.path.first().is_some_and(|root| root == "env"))
+            .filter_map(|read| read.path.get(1).map(String::as_str))
+            .collect();
+        listed.iter().filter(|name| named.contains(name.as_str())).cloned().collect()
     }
 
     /// Named expressions, in the order written.

@@ -206,6 +206,12 @@ impl Kind {
 }
 
 impl Kind {
+    /// Whether it starts a process of the author's, which has an environment.
+    #[must_use]
+    pub fn starts_process(self) -> bool {
+        matches!(self, Self::Shell | Self::Exec | Self::Script)
+    }
+
     /// Whether it can say itself what it would do: a dry run asks it, by a request that is marked as a rehearsal.
     #[must_use]
     pub fn rehearses(self) -> bool {

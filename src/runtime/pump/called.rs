@@ -197,7 +197,7 @@ impl Pump {
         file: Option<(String, Option<String>)>,
     ) {
         let Some(armed) = self.schedules.armed(id) else { return };
-        let inputs = match armed.inputs(&Scope(came.clone())) {
+        let inputs = match armed.inputs(&Scope::of(came.clone())) {
             Ok(inputs) => inputs,
             Err(why) => {
                 // It is called all the same, so that its row says why nothing came of it.

@@ -16,6 +16,7 @@ use crate::runtime::driver::{Order, child_ended};
 use crate::runtime::recover;
 use crate::runtime::shelf::BUNDLE;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Pump {
@@ -58,12 +59,7 @@ impl Pump {
             texts: caller.texts.clone(),
             inputs: inputs.plain,
             sealed: inputs.sealed,
-            env: caller
-                .env
-                .iter()
-                .filter(|(name, _)| runbook.env.contains(name))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
+            env: self.env_of_child(caller, runbook),
             actor: caller.actor.clone(),
             trigger: json!({ "kind": "runbook", "run": caller.run.to_string(), "runbook": caller.runbook.as_str() }),
             parent: Some(parent.clone()),
@@ -75,6 +71,12 @@ impl Pump {
         };
         let first = start(runbook, ask, now).map_err(|error| error.to_string())?;
         Ok((Arc::clone(runbook), first))
+    }
+
+    /// What a called runbook lists of the environment: as its caller found it, else as it is here.
+    fn env_of_child(&self, caller: &Started, runbook: &Runbook) -> BTreeMap<String, String> {
+        let value = |name: &String| caller.env.get(name).or_else(|| self.env.get(name)).cloned();
+        runbook.env.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
     }
 
     fn child_failed(&mut self, parent: &Parent, reason: &str) -> Vec<Order> {

@@ -7,19 +7,20 @@ use crate::engine::event::{Event, Parent, Recorded, StepEvent};
 use crate::engine::run::StepPhase;
 use crate::model::kind::Kind;
 use crate::runtime::driver::Order;
-use crate::runtime::plan::refusal;
+use crate::runtime::plan::allowed;
 
 impl Pump {
     pub(super) fn effect(&mut self, run: RunId, effect: Effect, again: bool) -> Vec<Order> {
         match effect {
-            Effect::Perform { request, deadline, .. } => {
+            Effect::Perform { mut request, deadline, .. } => {
                 let known = self.driver.run(run);
                 // What tells those who may approve is no step of its own: no plan lists it, and none forbids it.
                 let asks = known.is_some_and(|run| matches!(run.phase(&request.place), Some(StepPhase::Polling(_))));
                 let started = known.map(|run| &run.started).filter(|_| !asks);
                 let journal = self.journal.as_ref();
-                if let Some(failure) = started.and_then(|started| refusal(&self.shelf, journal, started, &request)) {
-                    return self.replied(run, request.place, request.attempt, failure);
+                match started.map_or(Ok(None), |started| allowed(&self.shelf, journal, started, &request)) {
+                    Ok(listed) => request.listed = listed,
+                    Err(failure) => return self.replied(run, request.place, request.attempt, failure),
                 }
                 match Kind::parse(&request.kind) {
                     Some(kind @ (Kind::Escalate | Kind::Resolve | Kind::Silence)) if !self.without_incidents => {

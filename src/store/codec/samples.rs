@@ -151,6 +151,7 @@ pub(crate) fn request() -> Request {
         sealed: BTreeMap::new(),
         artifacts: Vec::new(),
         rehearsal: false,
+        listed: None,
     }
 }
 
@@ -264,7 +265,7 @@ fn words() -> Vec<Event> {
     }
     for outcome in Outcome::ALL {
         for level in Level::ALL {
-            let ended = Ended { outcome, level, reason: "x".into(), outputs: Map::new(), tells: None };
+            let ended = Ended { outcome, level, reason: "x".into(), outputs: Map::new(), tells: None, unknown: false };
             all.push(Event::Ended(Box::new(ended)));
         }
     }
@@ -281,6 +282,7 @@ fn words() -> Vec<Event> {
             reason: "x".into(),
             outputs: Map::new(),
             tells: Some(tells),
+            unknown: false,
         };
         all.push(Event::Ended(Box::new(ended)));
     }
@@ -299,6 +301,7 @@ fn sealed(name: &str) -> BTreeMap<String, String> {
 pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let planned = |planned| step(StepEvent::Ended(Box::new(StepEnded { planned: Some(planned), ..step_ended(None) })));
     let request = Box::new(Request { sealed: sealed("inputs.token"), ..request() });
+    let lists = Box::new(Request { listed: Some(vec!["removed app/1.log".into()]), ..self::request() });
     let attempt = StepEvent::Attempt { number: 1, request: Some(request.clone()), deadline: None, child: None };
     let used =
         AttemptResult { usage: Some(Usage { cpu_ms: 1_250, peak_kib: Some(48_128), unkept: Vec::new() }), ..result() };
@@ -326,21 +329,28 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
         ("step-attempt-sealed", step(attempt)),
         ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),
         ("step-attempted-unkept", step(StepEvent::Attempted { number: 1, result: Box::new(unkept) })),
+        ("ended-unknown", Event::Ended(Box::new(Ended { unknown: true, ..run_ended() }))),
         ("step-ended-planned", planned(Planned::Request(request))),
+        ("step-ended-listed", planned(Planned::Request(lists))),
         ("step-ended-unknown", planned(Planned::Unknown("`steps.build.output` is missing".into()))),
     ];
     events.into_iter().map(|(name, event)| (name, Recorded { at: at(0), event })).collect()
 }
 
-/// One event of every kind first of its kind, then every variation.
-pub(crate) fn all() -> Vec<Recorded> {
-    let ended = Ended {
+fn run_ended() -> Ended {
+    Ended {
         outcome: Outcome::Failed,
         level: Level::Critical,
         reason: "step `restart` failed".into(),
         outputs: object(json!({"helped": false})),
         tells: None,
-    };
+        unknown: false,
+    }
+}
+
+/// One event of every kind first of its kind, then every variation.
+pub(crate) fn all() -> Vec<Recorded> {
+    let ended = run_ended();
     let bare = Started {
         inputs: Map::new(),
         vars: Map::new(),

@@ -125,6 +125,7 @@ fn request(kind: &str, params: &Value) -> Request {
         sealed: std::collections::BTreeMap::new(),
         artifacts: Vec::new(),
         rehearsal,
+        listed: None,
     }
 }
 

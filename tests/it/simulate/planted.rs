@@ -64,7 +64,7 @@ fn canary() -> Option<String> {
 /// A value with a quote in it, in a quoted word of a shell line.
 fn escape() -> Option<String> {
     let template = Template::compile("printf '%s' '{{ x }}'", Landing::ShellWord).unwrap();
-    let scope = Scope(Map::from_iter([("x".to_owned(), Value::from("'; touch HACKED; '"))]));
+    let scope = Scope::of(Map::from_iter([("x".to_owned(), Value::from("'; touch HACKED; '"))]));
     let line = template.render(&scope).unwrap().whole().unwrap();
     (line != r"printf '%s' ''\''; touch HACKED; '\'''").then(|| format!("12: the line became {line}"))
 }

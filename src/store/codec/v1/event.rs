@@ -273,6 +273,8 @@ pub(super) struct Ended {
     pub(super) outputs: Held<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tells: Option<Tells>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unknown: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

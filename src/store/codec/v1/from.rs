@@ -235,13 +235,14 @@ impl From<&domain::StepEnded> for StepEnded {
 
 impl From<&domain::Ended> for Ended {
     fn from(ended: &domain::Ended) -> Self {
-        let domain::Ended { outcome, level, reason, outputs, tells } = ended;
+        let domain::Ended { outcome, level, reason, outputs, tells, unknown } = ended;
         Self {
             outcome: outcome.as_str().into(),
             level: level.as_str().into(),
             reason: reason.clone(),
             outputs: Held::Is(outputs.clone()),
             tells: tells.as_ref().map(Into::into),
+            unknown: *unknown,
         }
     }
 }

@@ -292,9 +292,9 @@ impl TryFrom<Ended> for domain::Ended {
     type Error = CodecError;
 
     fn try_from(ended: Ended) -> Result<Self, CodecError> {
-        let Ended { outcome: how, level: word, reason, outputs, tells } = ended;
+        let Ended { outcome: how, level: word, reason, outputs, tells, unknown } = ended;
         let tells = tells.map(TryInto::try_into).transpose()?;
-        Ok(Self { outcome: outcome(&how)?, level: level(&word)?, reason, outputs: outputs.value(), tells })
+        Ok(Self { outcome: outcome(&how)?, level: level(&word)?, reason, outputs: outputs.value(), tells, unknown })
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Request {
     artifacts: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     rehearsal: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listed: Option<Vec<String>>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -174,6 +176,7 @@ impl From<&perform::Request> for Request {
             sealed: sealed.clone(),
             artifacts: artifacts.clone(),
             rehearsal: request.rehearsal,
+            listed: request.listed.clone(),
         }
     }
 }
@@ -195,6 +198,7 @@ impl TryFrom<Request> for perform::Request {
             sealed,
             artifacts,
             rehearsal,
+            listed,
         } = request;
         Ok(Self {
             run,
@@ -209,6 +213,7 @@ impl TryFrom<Request> for perform::Request {
             sealed,
             artifacts,
             rehearsal,
+            listed,
         })
     }
 }
