@@ -124,16 +124,13 @@ impl<'a> Turn<'a> {
             Outcome::Succeeded | Outcome::Recovered | Outcome::Skipped => self.unsure(place, step),
             Outcome::Cancelled | Outcome::Unreached => None,
         };
-        let ended = match why {
-            Some(why) => {
-                // What a rehearsal said of itself says more than its request.
-                let said = ended.reason.as_deref().filter(|_| step.kind.action().is_some_and(Action::rehearses));
-                self.unknown_end(place, step, &why, said)
-            }
-            None => {
-                let planned = ended.planned.clone().or_else(|| self.stood_for(place, step));
-                StepEnded { planned, ..ended }
-            }
+        let ended = if let Some(why) = why {
+            // What a rehearsal said of itself says more than its request.
+            let said = ended.reason.as_deref().filter(|_| step.kind.action().is_some_and(Action::rehearses));
+            self.unknown_end(place, step, &why, said)
+        } else {
+            let planned = ended.planned.clone().or_else(|| self.stood_for(place, step));
+            StepEnded { planned, ..ended }
         };
         asking(place, step, ended)
     }
