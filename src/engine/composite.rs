@@ -242,6 +242,7 @@ impl<'a> Turn<'a> {
 
 /// How far one item of a `foreach` has come.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub(super) struct Come {
     begun: bool,
     ended: bool,
