@@ -12,6 +12,8 @@ const LEFT: f64 = 72.0;
 const RIGHT: f64 = 628.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 156.0;
+/// Characters of a title that are drawn; the whole of it is in the words.
+const TITLE: usize = 84;
 /// Up to so many points, each has a dot: a line alone would not show how few there are.
 const DOTS: usize = 40;
 
@@ -26,11 +28,12 @@ pub(super) fn draw(picture: &Picture<'_>) -> String {
     if let Some(bands) = bands_in_words(picture) {
         let _ = writeln!(svg, "<desc>{}</desc>", html_text(&bands));
     }
-    let _ = writeln!(svg, "<text x=\"0\" y=\"14\" font-size=\"13\">{shown}</text>");
-    let _ = writeln!(svg, "<text x=\"{RIGHT}\" y=\"14\" text-anchor=\"end\" fill=\"#555\">{told}</text>");
+    let _ = writeln!(svg, "<text x=\"0\" y=\"14\" font-size=\"13\">{}</text>", html_text(&cut(&title)));
+    let middle = f64::midpoint(LEFT, RIGHT);
+    let _ = writeln!(svg, "<text x=\"{middle}\" y=\"172\" text-anchor=\"middle\">{told}</text>");
     if picture.points.is_empty() {
-        let (x, y) = (f64::midpoint(LEFT, RIGHT), f64::midpoint(TOP, BOTTOM));
-        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" fill=\"#555\">no samples</text>");
+        let y = f64::midpoint(TOP, BOTTOM);
+        let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{y}\" text-anchor=\"middle\" fill=\"#555\">no samples</text>");
     } else {
         let scale = Scale::of(picture);
         areas(&mut svg, picture, &scale);
@@ -40,6 +43,14 @@ pub(super) fn draw(picture: &Picture<'_>) -> String {
     times(&mut svg, picture);
     svg.push_str("</svg>");
     svg
+}
+
+/// As much of a title as has room.
+fn cut(title: &str) -> String {
+    match title.char_indices().nth(TITLE) {
+        Some((end, _)) => format!("{}…", &title[..end]),
+        None => title.to_owned(),
+    }
 }
 
 /// What is written over it: as said, else what the measure is, with the labels of the series.
