@@ -31,7 +31,7 @@ limits! {
     /// Depth of groups in groups.
     MAX_NESTING = 8, "groups within groups", "eight indents of YAML are past reading";
     /// Items of one `foreach`.
-    MAX_ITEMS = 10_000, "items of one foreach", "each is a row of the journal";
+    MAX_ITEMS = 4_000, "items of one foreach", "each is an event, and those that never start end in one batch";
     /// Bytes of one expression.
     MAX_EXPR = 4 * 1024, "bytes of one expression", "a person wrote it; a page is generous";
     /// Operations one expression may take.
@@ -78,6 +78,12 @@ limits! {
     MAX_BASELINE_DAYS = 400, "days one baseline looks back", "the same season of last year";
     /// Samples that one baseline is made of.
     MAX_BASELINE_SAMPLES = 10_000, "samples of one baseline", "four weeks of an hour every 10 s, or of whole days every 5 min; of more, the newest of each hour count";
+    /// Plots of one report.
+    MAX_PLOTS = 12, "plots of one report", "each reads as many samples as a baseline may have; past a dozen a dashboard is meant";
+    /// Points of one plot.
+    MAX_PLOT_POINTS = 120, "points of one plot", "more are closer than an eye tells apart; of many samples in a stretch of time, the newest count";
+    /// Points of one plot, at least.
+    MIN_PLOT_POINTS = 8, "points of one plot at least", "fewer are a table";
     /// Bytes of each output stream that expressions and templates see.
     MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
     /// Longest script that fits into an argument.

@@ -10,12 +10,13 @@ use crate::engine::decide::Effect;
 use crate::engine::event::{AttemptResult, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
 use crate::engine::hosts;
+use crate::engine::plot;
 use crate::engine::rehearse::Rehearsal;
 use crate::engine::retry;
 use crate::engine::run::{Running, StepPhase, StepRun};
 use crate::engine::scope;
 use crate::engine::turn::{Turn, ended};
-use crate::expr::EvalError;
+use crate::expr::{EvalError, Scope};
 use crate::model::kind::Kind;
 use crate::model::param::Param;
 use crate::model::perform::{Failure, Finding, Request};
@@ -171,6 +172,7 @@ impl<'a> Turn<'a> {
     }
 
     fn act(&mut self, place: &Place, step: &'a Arc<Step>, action: &'a Action) -> Result<(), IllegalEvent> {
+        self.ask_for_plots(place, action);
         match self.rehearsed(step, action) {
             Rehearsal::Perform(step, action) => self.perform(place, step, action),
             Rehearsal::Print => self.print_only(place, step, action),
@@ -213,17 +215,14 @@ impl<'a> Turn<'a> {
         action: &Action,
         number: u32,
     ) -> Result<Request, RenderError> {
-        let builder = scope::Builder::new(self.book, self.run, place);
-        let scope = builder.build_for(&|found| {
-            action.params.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
-        });
+        let scope = self.with_plots(action, self.scope_of(place, action))?;
         hosts::check(&self.book.allow_hosts, &action.params, &scope)?;
         Ok(Request {
             run: self.run.started.run.to_string(),
             place: place.clone(),
             attempt: number,
             kind: action.kind.name().into(),
-            params: action.params.render(&scope)?,
+            params: plot::left_out(action.params.render(&scope)?, action.kind),
             env: self.env_at(place, step)?,
             workdir: self.workdir_at(place, step)?,
             output: step.output,
@@ -232,6 +231,14 @@ impl<'a> Turn<'a> {
             artifacts: step.artifacts.clone(),
             rehearsal: false,
             listed: None,
+        })
+    }
+
+    /// What the parameters of an action see.
+    pub(super) fn scope_of(&self, place: &Place, action: &Action) -> Scope {
+        let builder = scope::Builder::new(self.book, self.run, place);
+        builder.build_for(&|found| {
+            action.params.each(&mut |template| found(template.reads()), &mut |expr| found(expr.reads()));
         })
     }
 

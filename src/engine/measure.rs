@@ -116,9 +116,8 @@ impl Turn<'_> {
         let zone = TimeZone::get(&book.timezone).unwrap_or(TimeZone::UTC);
         let here = Here { now: self.now, zone: &zone };
         let past = if judge::looks_back(threshold, value) {
-            let windows = || judge::windows(threshold, here);
-            let now = self.now;
-            self.past(&series, || Question { series: series.clone(), unit: unit.clone(), windows: windows(), now })
+            let (series, unit, now) = (series.clone(), unit.clone(), self.now);
+            self.past(Question { series, unit, windows: judge::windows(threshold, here), now })
         } else {
             Past::default()
         };
@@ -130,21 +129,28 @@ impl Turn<'_> {
     }
 
     /// What is known of a series, samples of this very decision included; asked for where nothing is.
-    fn past(&mut self, series: &Series, question: impl FnOnce() -> Question) -> Past {
-        let mut past = self.known.get(series).cloned().unwrap_or_else(|| {
-            let question = question();
-            if !self.questions.contains(&question) {
-                self.questions.push(question);
-            }
-            Past::default()
-        });
-        past.last = self.fresh.get(series).copied().or(past.last);
+    pub(super) fn past(&mut self, question: Question) -> Past {
+        let mut past = self.known_of(&question).unwrap_or_default();
+        past.last = self.fresh.get(&question.series).copied().or(past.last);
+        self.ask(question);
         past
+    }
+
+    /// What has been looked up as the answer to that question.
+    pub(super) fn known_of(&self, question: &Question) -> Option<Past> {
+        self.known.get(&(question.series.clone(), question.windows.clone())).cloned()
+    }
+
+    /// Asks, unless the answer is there or it was asked before.
+    pub(super) fn ask(&mut self, question: Question) {
+        if self.known_of(&question).is_none() && !self.questions.contains(&question) {
+            self.questions.push(question);
+        }
     }
 }
 
-/// Whether the engine itself ends steps of the runbook whose samples may need their past: then the need shows only
-/// while a decision is under way.
+/// Whether the engine itself ends steps of the runbook whose samples may need their past, or draws some: then the need
+/// shows only while a decision is under way.
 pub(super) fn asks_under_way(book: &Runbook) -> bool {
     let looks_back = |step: &Step| {
         let mut thresholds = step.measure.iter().filter_map(|measure| book.thresholds.get(&measure.name));
@@ -162,8 +168,9 @@ pub(super) fn asks_under_way(book: &Runbook) -> bool {
         | StepKind::Pass(_)
         | StepKind::Approval(_) => true,
     };
-    book.thresholds.values().any(Threshold::looks_back)
-        && book.index.values().any(|step| by_itself(step) && looks_back(step))
+    let judged = book.thresholds.values().any(Threshold::looks_back)
+        && book.index.values().any(|step| by_itself(step) && looks_back(step));
+    judged || book.has_plots()
 }
 
 /// Whether an attempt may store these beside those it has.

@@ -25,6 +25,7 @@ pub mod group;
 mod hosts;
 mod judge;
 mod measure;
+mod plot;
 pub mod project;
 mod redone;
 pub mod rehearse;

@@ -55,8 +55,8 @@ pub struct Past {
     pub samples: Vec<(Timestamp, f64)>,
 }
 
-/// What has been looked up for one decision.
-pub type Known = BTreeMap<Series, Past>;
+/// What has been looked up for one decision, by the series and the times that were asked for.
+pub type Known = BTreeMap<(Series, Vec<Window>), Past>;
 
 impl Series {
     /// What is the same for every sample of the series and for no other: the name, a zero byte, half a hash of its labels.

@@ -23,6 +23,7 @@ pub mod oncall;
 pub mod param;
 pub mod perform;
 pub mod plan;
+pub mod plot;
 pub mod policy;
 pub mod reach;
 pub mod rehearsal;

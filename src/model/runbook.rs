@@ -8,6 +8,7 @@ use crate::diagnostic::Spot;
 use crate::expr::Expr;
 use crate::model::input::{Input, InputType};
 use crate::model::measure::Threshold;
+use crate::model::plot;
 use crate::model::policy::Concurrency;
 use crate::model::step::{List, Step, StepKind};
 use crate::model::trigger::Trigger;
@@ -127,6 +128,12 @@ impl Runbook {
     #[must_use]
     pub fn step(&self, id: &StepId) -> Option<&Arc<Step>> {
         self.index.get(id)
+    }
+
+    /// Whether a report of it draws stored measures.
+    #[must_use]
+    pub fn has_plots(&self) -> bool {
+        self.index.values().any(|step| !plot::measures(step).is_empty())
     }
 
     /// Whether the input of that name is a secret.

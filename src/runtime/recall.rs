@@ -39,7 +39,7 @@ impl Recall {
         mut input: Input,
         now: Timestamp,
     ) -> Result<Decision, IllegalEvent> {
-        let may_ask = book.thresholds.values().any(Threshold::looks_back);
+        let may_ask = book.thresholds.values().any(Threshold::looks_back) || book.has_plots();
         let mut given = || if may_ask { input.clone() } else { std::mem::replace(&mut input, Input::Tick) };
         self.knowing(|known| decide::decide(book, run, given(), known, now))
     }
@@ -61,9 +61,12 @@ impl Recall {
             match attempt(&known) {
                 Ok(decision) => return Ok(decision),
                 Err(Undecided::Illegal(illegal)) => return Err(illegal),
-                // Each answer is of a series that was not known, so this ends.
+                // Each answer is to a question that had none, so this ends.
                 Err(Undecided::Asks(questions)) => {
-                    known.extend(questions.into_iter().map(|question| (question.series.clone(), self.past(&question))));
+                    known.extend(questions.into_iter().map(|question| {
+                        let past = self.past(&question);
+                        ((question.series, question.windows), past)
+                    }));
                 }
             }
         }

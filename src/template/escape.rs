@@ -161,7 +161,7 @@ fn host(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
-fn html(text: &str) -> String {
+pub(super) fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {

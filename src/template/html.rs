@@ -92,6 +92,14 @@ impl Html {
         }
     }
 
+    /// Where a drawing lands, which is markup itself.
+    pub(super) fn draw(&self) -> Result<Spot, String> {
+        if self.at == At::Text {
+            return Ok(Spot { landing: Landing::Html, first: false, tail: false, raw: true });
+        }
+        Err("a plot is a drawing, which stands only in text between tags".into())
+    }
+
     fn step(&mut self, c: char) {
         let blank = c.is_ascii_whitespace();
         match &mut self.at {

@@ -236,6 +236,12 @@ impl Template {
     }
 }
 
+/// A text as it stands in a page of HTML, or in a drawing within one.
+#[must_use]
+pub fn html_text(text: &str) -> String {
+    escape::html(text)
+}
+
 type Found = (Vec<Read>, Vec<Read>, Vec<Read>);
 
 fn reads(items: &[Item]) -> Found {

@@ -85,6 +85,8 @@ impl Placer {
         let spot = match state {
             State::Shell(shell) => shell.put(),
             State::Url(url) => url.put(after),
+            // What is drawn is markup of ours: only `report` has a name like this, and no item may take it.
+            State::Html(html) if put.path().is_some_and(|path| path.len() == 2 && path[0] == "plots") => html.draw(),
             State::Html(html) => html.put(),
             State::Json(json) => json.put(put),
             State::Element { empty } => {
@@ -93,7 +95,7 @@ impl Placer {
             }
         };
         match spot {
-            Ok(spot) => put.spot = Spot { raw: put.raw, ..spot },
+            Ok(spot) => put.spot = Spot { raw: put.raw || spot.raw, ..spot },
             Err(reason) if !put.raw => {
                 let problem = Problem::new(ProblemKind::Place, put.span, reason);
                 self.problems.push(match state {

@@ -183,3 +183,24 @@ fn a_fall_below_what_is_usual_is_told() {
     shows(&book.look("12", &[]), 1, told);
     shows(&book.look("41", &[]), 0, "used 41 (usually 80, the median of 9 days)");
 }
+
+#[test]
+fn a_report_draws_what_earlier_runs_stored() {
+    let book = Book::new("{ unit: '%', warning: '>= 80', help: Disk }");
+    let measure = "measure: { used: { value: output.value, unit: '%' } }";
+    let runbook = RUNBOOK.replace("measure: { used: output.value }", measure)
+        + "  - { id: page, report: { to: page.html, html: '<p>{{ plots.used }}</p>', plots: { used: { measure: used, over: 30d } } } }\n"
+        + "  - { id: text, report: { to: page.md, markdown: 'Disk: {{ plots.used }}', plots: { used: { measure: used, over: 30d } } } }\n";
+    fs::write(book.path("runbooks/look.yaml"), runbook).unwrap();
+    shows(&book.look("40", &[]), 0, "");
+    let read = |name: &str| fs::read_to_string(book.path(&format!("reports/{name}"))).unwrap();
+    assert_eq!(read("page.md"), "Disk: ▄ min 40 %, max 40 %, last 40 % (30d)\n", "what this run measured is there");
+    shows(&book.look("72.5", &[]), 0, "");
+    shows(&book.look("85", &[]), 1, "");
+    assert_eq!(read("page.md"), "Disk: ▄ min 40 %, max 85 %, last 85 % (30d)\n", "three samples within minutes");
+    let page = read("page.html");
+    assert!(page.starts_with("<p><svg ") && page.ends_with("</svg></p>\n"), "{page}");
+    assert!(page.contains("<title>Disk: min 40 %, max 85 %, last 85 % (30d)</title>"), "{page}");
+    shows(&book.look("1", &["--dry-run"]), 0, "max 85 %");
+    assert_eq!(read("page.html"), page, "a dry run writes nothing");
+}

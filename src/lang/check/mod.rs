@@ -19,6 +19,7 @@ mod order;
 mod outline;
 mod outputs;
 mod outside;
+mod plots;
 mod reaching;
 mod rehearsals;
 mod rooted;
@@ -73,6 +74,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     urls::check(loaded, &outline, &mut findings);
     calls::check(loaded, &outline, &mut findings);
     measures::check(loaded, &outline, &mut findings);
+    plots::check(loaded, &outline, &mut findings);
     triggers::check(loaded, &outline, &mut findings);
     ladder::check(loaded, &outline, &mut findings);
     approvals::check(loaded, &outline, &mut findings);

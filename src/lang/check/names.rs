@@ -28,6 +28,11 @@ pub(super) fn check<'a>(
             types.insert("it".into(), scope::item_of(each, &types));
             special = Some(types);
         }
+        if let Some(plots) = super::plots::seen(outline, mention) {
+            let mut types = special.unwrap_or_else(|| scopes.at(step, own).clone());
+            types.insert("plots".into(), plots);
+            special = Some(types);
+        }
         let types = match &special {
             Some(types) => types,
             None => scopes.at(step, own),

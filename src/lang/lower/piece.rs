@@ -9,6 +9,7 @@ use crate::lang::yaml::{self, Node};
 use crate::lang::{Loaded, Mention};
 use crate::model::book::Book;
 use crate::model::measure::Threshold;
+use crate::model::plot;
 use crate::model::runbook::{Runbook, walk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,14 +82,14 @@ pub(in crate::lang) fn join(loaded: &mut Loaded, pieces: Vec<Piece>) {
     }
 }
 
-/// The thresholds of what a runbook measures.
+/// The thresholds of what a runbook measures or draws.
 fn measured(runbook: &Runbook, all: &BTreeMap<StepId, Threshold>) -> BTreeMap<StepId, Threshold> {
     let mut found = BTreeMap::new();
     for list in [&runbook.steps, &runbook.on_failure, &runbook.finally] {
         walk(list, &mut |step| {
-            for measure in &step.measure {
-                if let Some(threshold) = all.get(&measure.name) {
-                    found.insert(measure.name.clone(), threshold.clone());
+            for name in step.measure.iter().map(|measure| &measure.name).chain(&plot::measures(step)) {
+                if let Some(threshold) = all.get(name) {
+                    found.insert(name.clone(), threshold.clone());
                 }
             }
         });

@@ -171,7 +171,7 @@ fn twice(items: &Param) -> Option<String> {
 /// The root names of expressions, which no item may hide.
 const SCOPE: &[&str] = &[
     "inputs", "vars", "steps", "run", "trigger", "incident", "env", "level", "failed", "output", "error", "secrets",
-    "runbook", "it",
+    "runbook", "it", "plots",
 ];
 
 /// `measure:`, by name.
