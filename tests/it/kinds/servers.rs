@@ -7,11 +7,13 @@ use axum::routing::{any, get};
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, MX, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use rustix::net::{AddressFamily, SocketType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub(crate) struct Servers {
     pub(super) addresses: BTreeMap<&'static str, String>,
     pub(super) processes: Vec<Process>,
     pub(super) directories: Vec<tempfile::TempDir>,
+    /// Has the port at which nothing listens: one that is merely free is soon somebody else's.
+    _closed: OwnedFd,
 }
 
 impl Drop for Servers {
@@ -43,9 +47,9 @@ impl Drop for Servers {
 impl Servers {
     pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut servers = Self { runtime, addresses: BTreeMap::new(), processes: Vec::new(), directories: Vec::new() };
-        servers.addresses.insert("closed", format!("127.0.0.1:{}", free_port()));
-        servers
+        let (closed, address) = closed();
+        let addresses = BTreeMap::from([("closed", address.to_string())]);
+        Self { runtime, addresses, processes: Vec::new(), directories: Vec::new(), _closed: closed }
     }
 
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -216,6 +220,14 @@ impl Servers {
         self.addresses.insert("postgres", format!("127.0.0.1:{port}"));
         Some(self.web())
     }
+}
+
+/// A socket with an address of its own that does not listen: who connects is refused as long as it is there.
+fn closed() -> (OwnedFd, SocketAddr) {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap();
+    (socket, SocketAddr::try_from(address).unwrap())
 }
 
 pub(super) fn free_port() -> u16 {
