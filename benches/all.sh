@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every measurement, into docs/performance.md: no figure in it is typed by hand. By hand, never in .ci; takes a quarter of
-# an hour after the release build, and wants a machine that does nothing else.
+# Every measurement of whole processes, into docs/performance.md: no figure in it is typed by hand. By hand, never in .ci; takes
+# a few minutes after the release build, and wants a machine that does nothing else. `cargo bench` has those of the journal.
 #   benches/all.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +18,6 @@ fenced() { printf '```text\n'; "$@" 2>/dev/null; printf '```\n'; }
         "$(date -u +%F)" "$(nproc)" "$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" "$(uname -r)" \
         "$(target/release/stepladder --version)" "$(rustc --version | cut -d' ' -f1,2)" "$(make --version | head -1)"
     section 'Whole processes against make' benches/compare.sh 9
-    section 'Appends, and opening a journal' fenced cargo bench --quiet --locked --bench append
     section 'Checking a book of a thousand runbooks' fenced benches/check.sh 1000 5
     section 'Testing a book of a thousand tests' fenced benches/test.sh 1000 3
     section 'A daemon with a thousand schedules and nothing to do' fenced benches/idle.sh 1000 30
