@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 /// Closes every descriptor but the three standard ones. For the very beginning of the process only.
 pub(crate) fn close_inherited() -> io::Result<()> {
@@ -54,12 +54,24 @@ pub(crate) fn bury(pid: Pid) -> io::Result<Usage> {
     Ok(Usage {
         user_ms: millis(usage.ru_utime),
         system_ms: millis(usage.ru_stime),
-        max_rss_kib: Some(number(usage.ru_maxrss)).filter(|peak| *peak > own_peak_kib() + SLACK_KIB),
+        max_rss_kib: Some(number(usage.ru_maxrss)).filter(|peak| is_its_own(*peak)),
     })
 }
 
 /// The kernel counts pages in batches, one for each processor: the same peak is not always the same number.
 const SLACK_KIB: u64 = 512;
+
+/// Whether a child's peak is above what it began with, and so its own.
+fn is_its_own(peak: u64) -> bool {
+    /// Ours as it was seen last. It only grows, and most children stay below it: then nobody has to look.
+    static SEEN: AtomicU64 = AtomicU64::new(0);
+    if peak <= SEEN.load(Ordering::Relaxed).saturating_add(SLACK_KIB) {
+        return false;
+    }
+    let own = own_peak_kib();
+    SEEN.store(own, Ordering::Relaxed);
+    peak > own + SLACK_KIB
+}
 
 /// The largest this process itself has been. A child's count starts from it: until it is another program, it is the
 /// keeper's own memory. Not of `getrusage`, which counts on from the program the keeper was before.
