@@ -12,7 +12,7 @@ use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
     RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
 };
-use crate::base::actor::Actor;
+use crate::base::actor::{Actor, Via};
 use crate::base::address::Place;
 use crate::base::ids::RunId;
 use crate::engine::event::Answer;
@@ -127,8 +127,10 @@ pub fn ledger_row(row: crate::runtime::schedules::ledger::LedgerRow) -> LedgerRo
 /// A wish to start something.
 #[must_use]
 pub fn start(request: StartRequest, actor: Actor) -> StartRun {
-    let StartRequest { runbook, inputs, dry, from, only, skip, plan } = request;
-    StartRun { runbook, inputs, dry, from, only, skip, plan, actor, id: None }
+    let StartRequest { runbook, inputs, dry, from, only, skip, plan, run } = request;
+    let near = matches!(actor.via, Via::Socket | Via::Cli);
+    let id = run.filter(|_| near).and_then(|run| RunId::parse(&run).ok());
+    StartRun { runbook, inputs, dry, from, only, skip, plan, actor, id }
 }
 
 /// Which runs to list.

@@ -13,12 +13,14 @@ use crate::model::input::InputType;
 use crate::model::runbook::{Runbook, walk};
 use crate::model::step::StepKind;
 use crate::runtime::clock;
+use crate::runtime::index::run_stream;
 use crate::runtime::pump::Message;
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
 use crate::service::select::select;
 use crate::service::trouble::may;
 use crate::service::{BookNow, Service, Trouble};
+use crate::store::ReadError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -55,6 +57,9 @@ impl Service {
     /// # Errors
     /// [`Trouble`], in a sentence for whoever asked.
     pub async fn start(&self, wish: StartRun) -> Result<(RunId, Arc<Runbook>), Trouble> {
+        if let Some(begun) = self.begun(&wish)? {
+            return Ok(begun);
+        }
         let BookNow { texts, loaded } = (self.files)().map_err(Trouble::Book)?;
         let plan = wish.plan.as_ref().map(Plan::read).transpose()?;
         let wish = match &plan {
@@ -98,6 +103,21 @@ impl Service {
         let first = start(&runbook, ask, now).map_err(|cannot| Trouble::Input(cannot.to_string()))?;
         self.send_start(&runbook, vec![first]).await?;
         Ok((run, runbook))
+    }
+
+    /// The run that was asked for, where an owner that did not live to say so has begun it.
+    fn begun(&self, wish: &StartRun) -> Result<Option<(RunId, Arc<Runbook>)>, Trouble> {
+        let store = |error: ReadError| Trouble::Store(error.to_string());
+        let Some(id) = wish.id else { return Ok(None) };
+        if self.journal.version(&run_stream(id)).map_err(store)? == 0 {
+            return Ok(None);
+        }
+        let run = self.run(id)?;
+        let other = wish.plan.is_none() && run.started.runbook.as_str() != wish.runbook;
+        if other || run.started.actor.id != wish.actor.id {
+            return Err(Trouble::Input(format!("there is a run `{id}` already, and it is another one")));
+        }
+        Ok(Some((id, self.pinned(&run)?)))
     }
 
     /// Starts an ended run again: the same pinned text and inputs, good steps taken over as they ended.

@@ -118,6 +118,22 @@ async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what).await.expect("in time")
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_answer_was_lost_is_found_and_not_made_again() {
+    let house = House::new();
+    let run = "01m8qskszec8kd78hpcf3femca".to_owned();
+    let asked = StartRequest { runbook: "hello".into(), run: Some(run.clone()), ..StartRequest::default() };
+    for _ in 0..2 {
+        assert_eq!(house.client.start(&asked).await.expect("started").run, run);
+    }
+    let other = StartRequest { runbook: "long".into(), ..asked };
+    let refused = house.client.start(&other).await.expect_err("another run has that id").to_string();
+    assert!(refused.contains("it is another one"), "{refused}");
+    let rows = house.client.runs(&RunsRequest { limit: 10, ..RunsRequest::default() }).await.expect("listed");
+    assert_eq!(rows.len(), 1);
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_started_followed_and_read() {
     let house = House::new();

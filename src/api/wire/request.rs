@@ -28,6 +28,10 @@ pub struct StartRequest {
     /// A plan: the run does what it lists and nothing else. It says which runbook, inputs and steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Value>,
+    /// The id that the run is to have, made by who asks again where the answer was lost: then it is the same run. Counts
+    /// over the owner's own socket alone; elsewhere an idempotency key does the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// What came of a start.

@@ -66,7 +66,7 @@ async fn request(args: &Run, settings: &Settings, book: &Path) -> Result<StartRe
     };
     let What { inputs, from, only, skip } = args.what.clone();
     let inputs = inputs::gather(&runbook, &inputs, &planned, settings)?;
-    Ok(StartRequest { runbook: runbook.name.to_string(), inputs, dry: args.dry_run, from, only, skip, plan })
+    Ok(StartRequest { runbook: runbook.name.to_string(), inputs, dry: args.dry_run, from, only, skip, plan, run: None })
 }
 
 /// The last good text of a runbook, where a daemon goes by one.

@@ -134,10 +134,15 @@ impl Home {
         if !self.close().await {
             return Ok(());
         }
-        lasting::launch(&self.ground.config)?;
-        // Whoever answers drives what is unfinished; it need not be the one that was started.
-        if self.next_answers().await {
-            return Ok(());
+        let mut next = lasting::launch(&self.ground.config)?;
+        let client = Client::new(&self.ground.config.data);
+        for _ in 0..tries() {
+            // Whoever answers drives what is unfinished; it need not be the one that was started. That one may have found
+            // nothing left to do, and be over.
+            if client.answers().await || next.try_wait().is_ok_and(|over| over.is_some_and(|status| status.success())) {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Err(Trouble::new("no process that drives the runs has begun").help("`stepladder drive` does it here"))
     }

@@ -8,14 +8,14 @@ use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::runtime::owner::Config;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// How often it looks whether anything is left.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Starts the lasting owner of a book's data directory. It lives in a process group of its own.
-pub(super) fn launch(config: &Config) -> Result<(), Trouble> {
+pub(super) fn launch(config: &Config) -> Result<Child, Trouble> {
     let mut command = Command::new(&config.program);
     command.arg("--book").arg(&config.book_dir).arg("drive");
     command
@@ -25,7 +25,7 @@ pub(super) fn launch(config: &Config) -> Result<(), Trouble> {
         .stderr(Stdio::null())
         .process_group(0);
     let started = command.spawn();
-    started.map(drop).map_err(|error| Trouble::new(format!("no process could be started to drive the run: {error}")))
+    started.map_err(|error| Trouble::new(format!("no process could be started to drive the run: {error}")))
 }
 
 /// Drives every unfinished run until there is none: as the owner, or as the one that comes after it.

@@ -42,6 +42,7 @@ use crate::cli::door::home::{Home, Way};
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
+use crate::runtime::clock;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -144,6 +145,9 @@ impl Door {
     /// # Errors
     /// Why it was not started.
     pub async fn start(&self, request: StartRequest) -> Result<StartReply, Trouble> {
+        // An owner may begin it and die before it says so: who is asked next finds it by this.
+        let run = request.run.clone().unwrap_or_else(|| clock::new_run(clock::now()).to_string());
+        let request = StartRequest { run: Some(run), ..request };
         asked!(self, desk => desk.start(self.actor(), request.clone()).await, client => client.start(&request).await)
     }
 
