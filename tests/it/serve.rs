@@ -365,3 +365,15 @@ fn a_keeper_that_is_stopped_holds_up_nobody_else() {
     let out = daemon.end(Signal::TERM);
     assert!(said(&out).contains("a keeper does not answer"), "{}", said(&out));
 }
+
+#[test]
+fn a_clock_starts_nothing_below_the_room_that_is_to_be_kept() {
+    let home =
+        Home::new(&[("tick", "triggers: [ { id: t, every: 1s } ]\nsteps: [ { id: a, shell: 'echo >> ran' } ]\n")]);
+    fs::write(home.path("stepladder.yaml"), "timezone: UTC\nkeep: { min_free: 100000GiB }\n").unwrap();
+    let daemon = Daemon::start(&home);
+    home.until("its row says so", || text(&home.run(&["schedule", "list"]).stdout).contains("no-space"));
+    assert!(!home.path("ran").exists(), "nothing was started");
+    let out = daemon.end(Signal::TERM);
+    assert!(said(&out).contains("schedules start nothing until there is room"), "{}", said(&out));
+}

@@ -38,6 +38,8 @@ impl Pump {
     pub(super) fn arm(&mut self, armed: Vec<Armed>, now: Timestamp) {
         let ids: BTreeSet<ScheduleId> = armed.iter().map(|armed| armed.spec.id.clone()).collect();
         self.arm_callees(&armed);
+        // Of a trigger that is gone from the book nobody expects anything any more.
+        self.schedules_aside.retain(|id, _| ids.contains(id));
         for armed in armed {
             let id = armed.spec.id.clone();
             let known = self.schedules.has(&id);
