@@ -170,7 +170,7 @@ pub(super) fn asks_under_way(book: &Runbook) -> bool {
     };
     let judged = book.thresholds.values().any(Threshold::looks_back)
         && book.index.values().any(|step| by_itself(step) && looks_back(step));
-    judged || book.has_plots()
+    judged || book.has_plots
 }
 
 /// Whether an attempt may store these beside those it has.

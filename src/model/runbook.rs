@@ -71,6 +71,8 @@ pub struct Runbook {
     pub timezone: String,
     /// Every step of every list, by id.
     pub index: BTreeMap<StepId, Arc<Step>>,
+    /// Whether a report of it draws stored measures.
+    pub has_plots: bool,
 }
 
 /// `allow:` of a runbook: the least role for each.
@@ -130,12 +132,6 @@ impl Runbook {
         self.index.get(id)
     }
 
-    /// Whether a report of it draws stored measures.
-    #[must_use]
-    pub fn has_plots(&self) -> bool {
-        self.index.values().any(|step| !plot::measures(step).is_empty())
-    }
-
     /// Whether the input of that name is a secret.
     #[must_use]
     pub fn is_sealed(&self, name: &str) -> bool {
@@ -169,6 +165,7 @@ impl Runbook {
         for list in [&self.steps, &self.on_failure, &self.finally] {
             walk(list, &mut |step| drop(index.insert(step.id.clone(), Arc::clone(step))));
         }
+        self.has_plots = index.values().any(|step| !plot::measures(step).is_empty());
         self.index = index;
     }
 }

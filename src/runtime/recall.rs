@@ -39,7 +39,7 @@ impl Recall {
         mut input: Input,
         now: Timestamp,
     ) -> Result<Decision, IllegalEvent> {
-        let may_ask = book.thresholds.values().any(Threshold::looks_back) || book.has_plots();
+        let may_ask = book.thresholds.values().any(Threshold::looks_back) || book.has_plots;
         let mut given = || if may_ask { input.clone() } else { std::mem::replace(&mut input, Input::Tick) };
         self.knowing(|known| decide::decide(book, run, given(), known, now))
     }

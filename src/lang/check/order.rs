@@ -2,11 +2,13 @@
 
 use super::outline::Outline;
 use super::place;
+use crate::base::ids::StepId;
 use crate::base::span::Span;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::lang::Loaded;
 use crate::model::graph::Wait as Waits;
 use crate::model::step::{List, Step, StepKind, Wait};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Checks the lists of one runbook.
@@ -48,11 +50,14 @@ fn unreachable(list: &List, findings: &mut Diagnostics) {
         };
         (step.when.is_none() && step.allow_failure.is_none()).then_some(word)
     };
+    let ends: BTreeMap<&StepId, (&Arc<Step>, &str)> =
+        list.steps.iter().filter_map(|step| Some((&step.id, (step, ends(step)?)))).collect();
+    if ends.is_empty() {
+        return;
+    }
     for step in &list.steps {
-        let end = list.graph.waits(&step.id).filter(|(_, wait)| *wait == Waits::Satisfied);
-        let end = end
-            .filter_map(|(id, _)| list.steps.iter().find(|other| other.id == *id))
-            .find_map(|other| Some((other, ends(other)?)));
+        let mut waits = list.graph.waits(&step.id).filter(|(_, wait)| *wait == Waits::Satisfied);
+        let end = waits.find_map(|(id, _)| ends.get(id));
         if let Some((other, word)) = end {
             let message = format!("`{}` can never run: `{}` above it always ends the steps", step.id, other.id);
             findings.push(

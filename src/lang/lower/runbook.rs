@@ -73,6 +73,7 @@ impl Reader {
             allow_hosts: Vec::new(),
             timezone: zone.to_owned(),
             index: BTreeMap::new(),
+            has_plots: false,
         };
         runbook.reindex();
         Some(runbook)
