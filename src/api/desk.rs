@@ -61,7 +61,11 @@ impl Desk {
     /// # Errors
     /// Why it was not started.
     pub async fn retry(&self, actor: Actor, asked: &RetryRequest) -> Result<StartReply, Problem> {
-        let started = self.service.retry(run_id(&asked.run)?, actor).await.map_err(told)?;
+        let started = self
+            .service
+            .retry(run_id(&asked.run)?, asked.new.as_deref().map(run_id).transpose()?, actor)
+            .await
+            .map_err(told)?;
         Ok(reply(started.0, &started.1))
     }
 

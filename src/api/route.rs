@@ -174,8 +174,16 @@ async fn cancel(State(desk): State<Desk>, Path(run): Path<String>, from: From, b
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-async fn retry(State(desk): State<Desk>, Path(run): Path<String>, from: From) -> Answered {
-    let reply = desk.retry(actor(from)?, &RetryRequest { run }).await?;
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryBody {
+    #[serde(default)]
+    new: Option<String>,
+}
+
+async fn retry(State(desk): State<Desk>, Path(run): Path<String>, from: From, body: Bytes) -> Answered {
+    let RetryBody { new } = read(&body)?;
+    let reply = desk.retry(actor(from)?, &RetryRequest { run, new }).await?;
     Ok((StatusCode::CREATED, Json(reply)).into_response())
 }
 

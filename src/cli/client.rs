@@ -51,7 +51,8 @@ impl Client {
     /// # Errors
     /// As [`Self::start`].
     pub async fn retry(&self, asked: &RetryRequest) -> Result<StartReply, Trouble> {
-        self.ask(Method::POST, &format!("/runs/{}/retry", part(&asked.run)), Vec::new()).await
+        let new = asked.new.as_ref().map_or_else(Vec::new, |new| body(&serde_json::json!({ "new": new })));
+        self.ask(Method::POST, &format!("/runs/{}/retry", part(&asked.run)), new).await
     }
 
     /// Asks for the end of a run.

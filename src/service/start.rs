@@ -7,6 +7,7 @@ use crate::base::limits::{self, MAX_SECRET};
 use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
 use crate::engine::event::{Event, Recorded};
+use crate::engine::run::Run;
 use crate::engine::start::{Ask, start, take_over};
 use crate::lang::Loaded;
 use crate::model::input::InputType;
@@ -57,7 +58,9 @@ impl Service {
     /// # Errors
     /// [`Trouble`], in a sentence for whoever asked.
     pub async fn start(&self, wish: StartRun) -> Result<(RunId, Arc<Runbook>), Trouble> {
-        if let Some(begun) = self.begun(&wish)? {
+        // Who asks has another name where it has become the owner itself: the id is what nobody else can guess.
+        let is_it = |run: &Run| wish.plan.is_some() || run.started.runbook.as_str() == wish.runbook;
+        if let Some(begun) = self.begun(wish.id, is_it)? {
             return Ok(begun);
         }
         let BookNow { texts, loaded } = (self.files)().map_err(Trouble::Book)?;
@@ -106,25 +109,28 @@ impl Service {
     }
 
     /// The run that was asked for, where an owner that did not live to say so has begun it.
-    fn begun(&self, wish: &StartRun) -> Result<Option<(RunId, Arc<Runbook>)>, Trouble> {
+    fn begun(&self, id: Option<RunId>, is_it: impl Fn(&Run) -> bool) -> Result<Option<(RunId, Arc<Runbook>)>, Trouble> {
         let store = |error: ReadError| Trouble::Store(error.to_string());
-        let Some(id) = wish.id else { return Ok(None) };
+        let Some(id) = id else { return Ok(None) };
         if self.journal.version(&run_stream(id)).map_err(store)? == 0 {
             return Ok(None);
         }
         let run = self.run(id)?;
-        // Who asks has another name where it has become the owner itself: the id is what nobody else can guess.
-        if wish.plan.is_none() && run.started.runbook.as_str() != wish.runbook {
+        if !is_it(&run) {
             return Err(Trouble::Input(format!("there is a run `{id}` already, and it is another one")));
         }
         Ok(Some((id, self.pinned(&run)?)))
     }
 
-    /// Starts an ended run again: the same pinned text and inputs, good steps taken over as they ended.
+    /// Starts an ended run again: the same pinned text and inputs, good steps taken over as they ended. `new` is the id it
+    /// is to have: where there is such a run already that repeats this one, it is the one.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn retry(&self, old: RunId, actor: Actor) -> Result<(RunId, Arc<Runbook>), Trouble> {
+    pub async fn retry(&self, old: RunId, new: Option<RunId>, actor: Actor) -> Result<(RunId, Arc<Runbook>), Trouble> {
+        if let Some(begun) = self.begun(new, |run| run.started.repeats == Some(old))? {
+            return Ok(begun);
+        }
         let old = self.run(old)?;
         if old.ended().is_none() {
             return Err(Trouble::Input(format!("run `{}` has not ended; cancel it first or wait", old.started.run)));
@@ -134,7 +140,7 @@ impl Service {
         let now = (self.files)().map_err(Trouble::Book)?;
         self.has_space(now.loaded.book.settings.min_free)?;
         let now = clock::now();
-        let run = clock::new_run(now);
+        let run = new.unwrap_or_else(|| clock::new_run(now));
         let before = &old.started;
         let ask = Ask {
             run,

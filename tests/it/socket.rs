@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stepladder::api::wire::{
-    CancelMode, CancelRequest, OutputRequest, OutputStream, RunState, RunsRequest, StartRequest, What, WireEvent,
+    CancelMode, CancelRequest, OutputRequest, OutputStream, RetryRequest, RunState, RunsRequest, StartRequest, What,
+    WireEvent,
 };
 use stepladder::api::{Desk, socket};
 use stepladder::cli::client::Client;
@@ -131,6 +132,19 @@ async fn a_start_whose_answer_was_lost_is_found_and_not_made_again() {
     assert!(refused.contains("it is another one"), "{refused}");
     let rows = house.client.runs(&RunsRequest { limit: 10, ..RunsRequest::default() }).await.expect("listed");
     assert_eq!(rows.len(), 1);
+    // The same for a run that repeats another.
+    let done = async || house.client.run(&run).await.expect("shown").row.state == RunState::Ended;
+    within(async { while !done().await {} }).await;
+    let new = "01m8qskszec8kd78hpcf3femcb".to_owned();
+    let again = RetryRequest { run: run.clone(), new: Some(new.clone()) };
+    for _ in 0..2 {
+        assert_eq!(house.client.retry(&again).await.expect("started").run, new);
+    }
+    let wrong = RetryRequest { new: Some(run.clone()), ..again };
+    let refused = house.client.retry(&wrong).await.expect_err("that run repeats nothing").to_string();
+    assert!(refused.contains("it is another one"), "{refused}");
+    let rows = house.client.runs(&RunsRequest { limit: 10, ..RunsRequest::default() }).await.expect("listed");
+    assert_eq!(rows.len(), 2);
     house.close().await;
 }
 

@@ -99,7 +99,7 @@ fn all_other_shapes_stay() {
         calendar: None,
     };
     frozen("ledger-row", &ledger);
-    frozen("request-retry", &RetryRequest { run: run() });
+    frozen("request-retry", &RetryRequest { run: run(), new: None });
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });
     frozen("request-runs", &RunsRequest { outcome: vec!["failed".into()], limit: 20, ..RunsRequest::default() });

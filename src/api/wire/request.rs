@@ -49,6 +49,9 @@ pub struct StartReply {
 pub struct RetryRequest {
     /// The run to repeat.
     pub run: String,
+    /// The id that the new run is to have, as [`StartRequest::run`] for one that repeats nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
 }
 
 /// End a run.

@@ -28,6 +28,6 @@ async fn again(door: &Door, args: &Retry, settings: &Settings) -> Result<Exit, T
         output::aside(&format!("run {} has not ended, its owner was gone: it goes on here", short(&run)));
         return watch(door, StartReply { run, outline: detail.outline }, settings, show, interrupts).await;
     }
-    let reply = interrupts.kept_over(door.retry(RetryRequest { run })).await?;
+    let reply = interrupts.kept_over(door.retry(RetryRequest { run, new: None })).await?;
     watch(door, reply, settings, show, interrupts).await
 }

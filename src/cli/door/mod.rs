@@ -156,6 +156,9 @@ impl Door {
     /// # Errors
     /// Why it was not started.
     pub async fn retry(&self, request: RetryRequest) -> Result<StartReply, Trouble> {
+        // As for one that repeats nothing.
+        let new = request.new.clone().unwrap_or_else(|| clock::new_run(clock::now()).to_string());
+        let request = RetryRequest { new: Some(new), ..request };
         asked!(self, desk => desk.retry(self.actor(), &request).await, client => client.retry(&request).await)
     }
 
