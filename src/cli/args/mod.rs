@@ -128,8 +128,14 @@ pub enum Command {
     )]
     Schedule(Schedule),
     /// List alerts that fire or are pending: the book's own, and those that other systems sent
+    #[command(
+        after_long_help = "Examples:\n  stepladder alerts          what fires now, or will soon\n  stepladder alerts --all    and what is over"
+    )]
     Alerts(Alerts),
     /// List incidents: what is wrong, who has it, how far it has climbed
+    #[command(
+        after_long_help = "Examples:\n  stepladder incidents                    what is open\n  stepladder incidents --all --limit 5    the newest five, resolved ones too"
+    )]
     Incidents(Incidents),
     /// Show an incident, open one, hand it on, end it
     #[command(
@@ -170,6 +176,7 @@ pub enum Command {
     )]
     Answer(Answer),
     /// List what waits for the yes of people: for whom, since when, until when
+    #[command(after_long_help = "Examples:\n  stepladder approvals && stepladder approve last")]
     Approvals(Approvals),
     /// Approve a step that waits for the yes of people
     #[command(
@@ -193,9 +200,14 @@ pub enum Command {
     )]
     Status(Status),
     /// Have the daemon read the files of the book again, now
+    #[command(
+        after_long_help = "Examples:\n  stepladder check && stepladder reload    a broken file is not taken: the last good version stays"
+    )]
     Reload(Reload),
     /// Show how the files differ from what the daemon goes by
-    #[command(after_long_help = "Exit codes: 0 they are the same, 1 they differ.")]
+    #[command(
+        after_long_help = "Examples:\n  stepladder diff || stepladder reload\n\nExit codes: 0 they are the same, 1 they differ."
+    )]
     Diff(Diff),
     /// Make, list and revoke the tokens of the HTTP API
     #[command(
@@ -340,3 +352,23 @@ const RUNS_EXAMPLES: &str = "Examples:
   stepladder runs daily-check               its measures as columns, a row for each run
   stepladder runs --failed --since 7d
   stepladder runs --json | jq -r .run";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_shows_how_it_is_used() {
+        let mut program = super::Cli::command();
+        program.build();
+        let silent: Vec<_> = program
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set() && command.get_name() != "help")
+            .filter(|command| {
+                !command.get_after_long_help().is_some_and(|help| help.to_string().contains("Examples:\n"))
+            })
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        assert_eq!(silent, Vec::<String>::new());
+    }
+}
