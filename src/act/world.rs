@@ -39,7 +39,7 @@ pub struct World {
     /// `escalation.yaml`: the people that messages are for.
     pub ladder: Arc<Escalation>,
     /// Where secrets come from.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// What every child has in its environment beside the engine's names: PATH, HOME, LANG.
     pub base_env: Vec<(String, String)>,
     /// Now, as data.

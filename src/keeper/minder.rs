@@ -3,8 +3,8 @@
 use crate::base::mask::Masker;
 use crate::keeper::child::Child;
 use crate::keeper::protocol::{Ask, Exit, Listed, Process, Spawn, Tell};
-use crate::keeper::record::{Record, Seen, Started, Survive};
-use crate::keeper::start::Ground;
+use crate::keeper::record::{Logs, Record, Seen, Started, Survive};
+use crate::keeper::start::{Ground, Made, StartError};
 use crate::keeper::sys;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// When an end that could not be recorded is tried again.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
+/// How long an order is waited for without sleep: what the sync of a short batch takes.
+const EAGER: Duration = Duration::from_micros(300);
 
 /// All attempts of this keeper.
 #[derive(Debug)]
@@ -20,6 +22,11 @@ pub(crate) struct Minder {
     me: Process,
     hello: Tell,
     ground: Ground,
+    logs: Logs,
+    /// Made ready, not ordered yet, with the owner that will.
+    held: BTreeMap<String, (u64, Result<Ready, String>)>,
+    /// Until when the next word of an owner is waited for without sleep.
+    eager_until: Duration,
     /// Running, by attempt.
     pub(crate) children: BTreeMap<String, Child>,
     /// Over, but the record could not be written yet (no space): nobody is told before it is.
@@ -29,6 +36,14 @@ pub(crate) struct Minder {
     rung: bool,
     /// Over, recorded, not forgotten.
     over: BTreeMap<String, Over>,
+}
+
+/// A child that only has to be started, or the reason why it can't be.
+#[derive(Debug)]
+struct Ready {
+    spawn: Spawn,
+    maskers: [Masker; 3],
+    made: Result<Made, StartError>,
 }
 
 #[derive(Debug)]
@@ -42,7 +57,20 @@ impl Minder {
     /// A keeper without children.
     pub(crate) fn new(me: Process, hello: Tell, ground: Ground) -> Self {
         let (children, unrecorded, over) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { me, hello, ground, children, unrecorded, again_at: Duration::ZERO, rung: true, over }
+        let (logs, held, eager_until) = (Logs::default(), BTreeMap::new(), Duration::ZERO);
+        Self {
+            me,
+            hello,
+            ground,
+            logs,
+            held,
+            eager_until,
+            children,
+            unrecorded,
+            again_at: Duration::ZERO,
+            rung: true,
+            over,
+        }
     }
 
     /// Somebody has ended.
@@ -55,15 +83,29 @@ impl Minder {
         self.children.is_empty() && self.unrecorded.is_empty()
     }
 
-    /// What to answer to the one who asks.
-    pub(crate) fn ask(&mut self, ask: Ask, stdin: &[u8], now: Duration) -> Option<Tell> {
+    /// What to answer to the owner who asks.
+    pub(crate) fn ask(&mut self, owner: u64, ask: Ask, stdin: &[u8], now: Duration) -> Option<Tell> {
         match ask {
             Ask::Hello { .. } => Some(self.hello.clone()),
-            Ask::Spawn(spawn) => match self.spawn(&spawn, stdin, now) {
-                Ok(_) if spawn.quiet => None,
-                Ok(process) => Some(Tell::Spawned { attempt: spawn.attempt, process }),
-                Err(why) => Some(Tell::Refused { attempt: spawn.attempt, why }),
-            },
+            Ask::Spawn(spawn) => {
+                let (attempt, ready) = (spawn.attempt.clone(), self.ready(*spawn, stdin));
+                self.answer(attempt, ready, now)
+            }
+            Ask::Prepare(spawn) => {
+                let (attempt, ready) = (spawn.attempt.clone(), self.ready(*spawn, stdin));
+                self.held.insert(attempt, (owner, ready));
+                self.eager_until = now + EAGER;
+                None
+            }
+            Ask::Go { attempt } => {
+                let unknown = || Err("it was ordered without having been made ready".into());
+                let ready = self.held.remove(&attempt).map_or_else(unknown, |(_, ready)| ready);
+                self.answer(attempt, ready, now)
+            }
+            Ask::Never { attempt } => {
+                self.held.remove(&attempt);
+                None
+            }
             Ask::Stop { attempt, grace_ms } => {
                 if let Some(child) = self.children.get_mut(&attempt) {
                     child.stop(Duration::from_millis(grace_ms), now);
@@ -78,6 +120,16 @@ impl Minder {
                 None
             }
         }
+    }
+
+    /// An owner has hung up: what it had not ordered yet, it never will.
+    pub(crate) fn hung_up(&mut self, owner: u64) {
+        self.held.retain(|_, (of, _)| *of != owner);
+    }
+
+    /// Whether an order is about to come: to fall asleep and be woken would take longer than to wait for it.
+    pub(crate) fn is_eager(&self, now: Duration) -> bool {
+        now < self.eager_until && !self.held.is_empty()
     }
 
     /// Does what is due and returns what every owner must hear. `survive` is what the records of ends
@@ -147,16 +199,31 @@ impl Minder {
         attempts
     }
 
-    fn spawn(&mut self, spawn: &Spawn, stdin: &[u8], now: Duration) -> Result<Option<Process>, String> {
+    fn ready(&self, spawn: Spawn, stdin: &[u8]) -> Result<Ready, String> {
+        let maskers = [Masker::new(&spawn.masks)?, Masker::new(&spawn.masks)?, Masker::new(&[])?];
+        let made = self.ground.make(&spawn, stdin);
+        Ok(Ready { spawn, maskers, made })
+    }
+
+    fn answer(&mut self, attempt: String, ready: Result<Ready, String>, now: Duration) -> Option<Tell> {
+        let quiet = ready.as_ref().is_ok_and(|ready| ready.spawn.quiet);
+        match ready.and_then(|ready| self.begin(ready, now)) {
+            Ok(_) if quiet => None,
+            Ok(process) => Some(Tell::Spawned { attempt, process }),
+            Err(why) => Some(Tell::Refused { attempt, why }),
+        }
+    }
+
+    fn begin(&mut self, ready: Ready, now: Duration) -> Result<Option<Process>, String> {
+        let Ready { spawn, maskers, made } = ready;
         let again = || format!("attempt `{}` was seen before; it is never started twice", spawn.attempt);
         let known = [self.children.contains_key(&spawn.attempt), self.unrecorded.contains_key(&spawn.attempt)];
         if known.contains(&true) || self.over.contains_key(&spawn.attempt) {
             return Err(again());
         }
-        let maskers = [Masker::new(&spawn.masks)?, Masker::new(&spawn.masks)?, Masker::new(&[])?];
-        let cannot = |error: std::io::Error| format!("cannot write the record `{}.attempt`: {error}", spawn.stem);
+        let cannot = |error: std::io::Error| format!("cannot write the record of `{}`: {error}", spawn.stem);
         let seen = Seen { attempt: spawn.attempt.clone(), keeper: self.me.clone() };
-        let claimed = Record::claim(Path::new(&spawn.stem), &seen);
+        let claimed = self.logs.claim(Path::new(&spawn.stem), &seen);
         let mut record = match claimed {
             Ok(record) => record,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(again()),
@@ -170,14 +237,14 @@ impl Minder {
                 return Ok(None);
             }
         };
-        match self.ground.start(spawn, stdin) {
+        match made.and_then(|made| self.ground.start(made)) {
             Ok((pid, pipes)) => {
                 let process = Process::of(pid, self.me.boot_id.clone());
                 let session = self.me.pid;
                 let started = Started { child: process.clone(), session };
                 // Without this record the attempt is told from its keeper; it costs certainty, not truth.
                 let _ = record.started(&started);
-                let child = Child::new(spawn, (pid, session), pipes, maskers, record, now);
+                let child = Child::new(&spawn, (pid, session), pipes, maskers, record, now);
                 self.children.insert(spawn.attempt.clone(), child);
                 Ok(Some(process))
             }

@@ -67,7 +67,7 @@ fn recorded(stem: &Path, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::keeper::protocol::{Exit, Process, StreamInfo};
-    use crate::keeper::record::{Record, Seen, Survive};
+    use crate::keeper::record::{Logs, Seen, Survive};
 
     #[test]
     fn a_piece_is_the_same_from_a_file_and_from_a_record() {
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(read(&filed, 0, 10), Printed::default(), "not there yet");
         std::fs::write(part(&filed, "stdout"), "0123456789").expect("written");
         let keeper = Process { pid: 0, start_time: 0, boot_id: String::new() };
-        let mut record = Record::claim(&noted, &Seen { attempt: "b".into(), keeper }).expect("claimed");
+        let mut record = Logs::default().claim(&noted, &Seen { attempt: "b".into(), keeper }).expect("claimed");
         let stdout = StreamInfo { text: Some("0123456789".into()), ..StreamInfo::default() };
         record.ended(&Exit { stdout, ..Exit::default() }, Survive::Crash).expect("written");
         for (from, most, offset, want) in [

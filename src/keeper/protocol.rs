@@ -22,6 +22,18 @@ pub enum Ask {
     },
     /// Start a child.
     Spawn(Box<Spawn>),
+    /// Make ready for a child that is to be started as soon as its order is durable. Forgotten when the owner hangs up.
+    Prepare(Box<Spawn>),
+    /// Start a child that was made ready.
+    Go {
+        /// Which.
+        attempt: String,
+    },
+    /// A child that was made ready will not be started.
+    Never {
+        /// Which.
+        attempt: String,
+    },
     /// Stop a child: TERM to its group, KILL after the grace.
     Stop {
         /// Which.
@@ -106,8 +118,8 @@ pub struct Spawn {
     pub output_limit: u64,
     /// What must not be seen in them.
     pub masks: Vec<String>,
-    /// The stem of its files: `<stem>.attempt` is its record, `<stem>.stdout` what it prints. The directory
-    /// is made if need be, 0700.
+    /// The stem of its files: `<stem>.stdout` is what it prints; its record is in the log of the directory,
+    /// which is made if need be, 0700.
     pub stem: String,
     /// Whether what it writes on descriptor 3 is kept, unmasked, as `result`.
     pub result: bool,

@@ -1,21 +1,32 @@
-//! The record of one attempt, and of one keeper: written so that a reader sees all of a line or nothing of it.
+//! The records of attempts, and of one keeper: written so that a reader sees all of a line or nothing of it.
 //!
-//! An attempt's record is one file that only grows: a line when it was seen, one when its child runs, one
-//! when all is over. A line that is cut off, or whose bytes the loss of power took, is none. One file
-//! and no rename, because making a file costs more than everything else a short step does.
+//! All attempts of a run share one log that only grows: a line when one was seen, one when its child runs, one
+//! when all is over, each with the name of its attempt. A line that is cut off, or whose bytes the loss of power took, is
+//! none; each begins on a line of its own, whatever stands before it. No file for an attempt and no rename,
+//! because making a file costs more than everything else a short step does
+//! (`docs/decisions/0044-one-log-for-the-attempts-of-a-run.md`).
 
 use crate::keeper::protocol::{Exit, Process};
+use rustix::fs::{AtFlags, StatxFlags, statx};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
-/// The ending of an attempt's record.
-const RECORD: &str = "attempt";
+/// The log of a run's attempts, in the directory of their files.
+const LOG: &str = "attempts";
 /// What a keeper says of itself, in its own directory.
 pub(crate) const KEEPER: &str = "keeper.json";
+/// Logs that are held open, the newest used.
+const HELD: usize = 16;
+/// Bytes of a log that are read at once.
+const PIECE: usize = 256 * 1024;
 
 /// The attempt was seen by that keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,13 +42,33 @@ pub(crate) struct Started {
     pub(crate) session: i32,
 }
 
-/// A line of a record.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a line tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<Of> {
-    Seen(Of),
-    Child(Of),
-    Exit(Of),
+enum Tells {
+    Seen,
+    Child,
+    Exit,
+}
+
+/// How a line begins: whose it is and what it tells, found without reading the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head<'a> {
+    of: &'a str,
+    tells: Tells,
+}
+
+impl<'a> Head<'a> {
+    const OF: &'static [u8] = b"{\"of\":\"";
+    const KINDS: [(Tells, &'static [u8]); 3] =
+        [(Tells::Seen, b"\",\"seen\":"), (Tells::Child, b"\",\"child\":"), (Tells::Exit, b"\",\"exit\":")];
+
+    fn of_line(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_prefix(Self::OF)?;
+        let (of, rest) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);
+        let tells = Self::KINDS.iter().find(|(_, text)| rest.starts_with(text))?.0;
+        Some(Self { of: std::str::from_utf8(of).ok()?, tells })
+    }
 }
 
 /// What a record says.
@@ -60,76 +91,232 @@ pub(crate) enum Survive {
     PowerLoss,
 }
 
-/// The open record of an attempt.
-#[derive(Debug)]
-pub(crate) struct Record {
-    file: File,
-    /// Whether the last line may be cut off.
-    torn: bool,
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    at: u64,
+    len: usize,
 }
 
-impl Record {
-    /// Begins the record of a new attempt; fails with `AlreadyExists` when there is one.
-    pub(crate) fn claim(stem: &Path, seen: &Seen) -> io::Result<Self> {
-        let path = part(stem, RECORD);
-        let file = match create(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                stem.parent().map(make_dir).transpose()?;
-                create(&path)
+/// Where the lines of one attempt stand. The first who saw it has it; of the others the last word counts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lines {
+    seen: Option<Span>,
+    child: Option<Span>,
+    exit: Option<Span>,
+}
+
+/// The log of one run's attempts, and where in it everything stands.
+#[derive(Debug)]
+pub(crate) struct Log {
+    dir: PathBuf,
+    file: File,
+    /// How far it was read: the end of a line.
+    read: u64,
+    lines: HashMap<Box<str>, Lines>,
+}
+
+impl Log {
+    /// The log in that directory; made, with the directory, where `make` says so.
+    fn open(dir: &Path, make: bool) -> io::Result<Self> {
+        let path = dir.join(LOG);
+        let mut how = OpenOptions::new();
+        how.read(true).append(true).create(make).mode(0o600);
+        let file = match how.open(&path) {
+            Err(error) if make && error.kind() == ErrorKind::NotFound => {
+                make_dir(dir)?;
+                how.open(&path)
             }
             file => file,
         }?;
-        let mut record = Self { file, torn: false };
-        match record.write(&Line::Seen(seen)) {
-            Ok(()) => Ok(record),
-            Err(error) => {
-                // Nothing was started under it: a record without a line would be a doubt.
-                let _ = fs::remove_file(&path);
-                Err(error)
+        Ok(Self { dir: dir.into(), file, read: 0, lines: HashMap::new() })
+    }
+
+    /// Reads what has been written since, by whomever. False where it is not there any more: who goes on needs another.
+    fn refresh(&mut self) -> io::Result<bool> {
+        // Never its times: where somebody looks at them the kernel keeps them exact, and then a sync of any file has more to write.
+        let found = statx(&self.file, c"", AtFlags::EMPTY_PATH, StatxFlags::NLINK | StatxFlags::SIZE)?;
+        let mut piece = Vec::new();
+        let mut at = self.read;
+        while at < found.stx_size {
+            let (kept, room) = (piece.len(), usize::try_from(found.stx_size - at).unwrap_or(PIECE).min(PIECE));
+            piece.resize(kept + room, 0);
+            let read = self.file.read_at(&mut piece[kept..], at)?;
+            piece.truncate(kept + read);
+            if read == 0 {
+                break;
             }
+            at += read as u64;
+            // What follows the last line's end is no line yet.
+            let whole = piece.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            for line in piece[..whole].split_inclusive(|byte| *byte == b'\n') {
+                self.take(line);
+            }
+            piece.drain(..whole);
+        }
+        Ok(found.stx_nlink > 0 && found.stx_size >= self.read)
+    }
+
+    /// The next line, with its end.
+    fn take(&mut self, line: &[u8]) {
+        let span = Span { at: self.read, len: line.len() };
+        self.read += line.len() as u64;
+        let Some(head) = Head::of_line(line) else { return };
+        // Nothing is started under a line that was not written whole.
+        if head.tells == Tells::Seen && self::line::<Seen>(line, head.tells).is_none() {
+            return;
+        }
+        let lines = match self.lines.get_mut(head.of) {
+            Some(lines) => lines,
+            None => self.lines.entry(head.of.into()).or_default(),
+        };
+        match head.tells {
+            Tells::Seen => drop(lines.seen.get_or_insert(span)),
+            Tells::Child => lines.child = Some(span),
+            Tells::Exit => lines.exit = Some(span),
         }
     }
 
+    fn at<T: DeserializeOwned>(&self, span: Option<Span>, tells: Tells) -> Option<T> {
+        let span = span?;
+        let mut bytes = vec![0; span.len];
+        self.file.read_exact_at(&mut bytes, span.at).ok()?;
+        line(&bytes, tells)
+    }
+
+    /// What is said of that attempt; `None` = nothing.
+    fn told(&self, name: &str) -> Option<Told> {
+        let Lines { seen, child, exit } = *self.lines.get(name)?;
+        let (seen, child) = (self.at(seen, Tells::Seen), self.at(child, Tells::Child));
+        Some(Told { seen, child, exit: self.at(exit, Tells::Exit) })
+    }
+
+    fn write<T: Serialize>(&mut self, name: &str, tells: Tells, what: &T) -> io::Result<()> {
+        // Whatever stands before it, a piece of a line on a disk that was full, say: this is a line of its own, and that
+        // does not become whole, were it only short of its end.
+        let mut bytes = b"#\n{\"of\":".to_vec();
+        serde_json::to_writer(&mut bytes, name)?;
+        bytes.push(b',');
+        serde_json::to_writer(&mut bytes, &tells)?;
+        bytes.push(b':');
+        serde_json::to_writer(&mut bytes, what)?;
+        bytes.extend_from_slice(b"}\n");
+        self.file.write_all(&bytes)
+    }
+}
+
+/// A line of a log as what it tells; `None` = it tells something else, or can't be read.
+fn line<T: DeserializeOwned>(line: &[u8], tells: Tells) -> Option<T> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    struct Read<T> {
+        #[serde(alias = "child", alias = "exit")]
+        seen: T,
+    }
+    let head = Head::of_line(line)?;
+    let read: Read<T> = (head.tells == tells).then(|| serde_json::from_slice(line).ok()).flatten()?;
+    Some(read.seen)
+}
+
+/// A log that several attempts of one process write to.
+type Shared = Rc<RefCell<Log>>;
+
+/// The logs of a keeper, the newest used held open.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    held: Vec<Shared>,
+}
+
+impl Logs {
+    /// Begins the record of a new attempt; fails with `AlreadyExists` when there is one.
+    pub(crate) fn claim(&mut self, stem: &Path, seen: &Seen) -> io::Result<Record> {
+        let (dir, name) = split(stem);
+        let log = self.log(dir)?;
+        {
+            let mut log = log.borrow_mut();
+            if log.lines.contains_key(name.as_str()) {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            log.write(&name, Tells::Seen, seen)?;
+            log.refresh()?;
+            // Two keepers may have written at once: whose line comes first has it.
+            let first = log.lines.get(name.as_str()).and_then(|lines| log.at::<Seen>(lines.seen, Tells::Seen));
+            if first.as_ref() != Some(seen) {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+        }
+        Ok(Record { log, name })
+    }
+
+    /// The log of that directory as it is now.
+    fn log(&mut self, dir: &Path) -> io::Result<Shared> {
+        if let Some(at) = self.held.iter().position(|log| log.borrow().dir == dir) {
+            let log = self.held.remove(at);
+            if log.borrow_mut().refresh()? {
+                self.held.push(Rc::clone(&log));
+                return Ok(log);
+            }
+        }
+        let mut log = Log::open(dir, true)?;
+        log.refresh()?;
+        if self.held.len() >= HELD {
+            self.held.remove(0);
+        }
+        let log = Rc::new(RefCell::new(log));
+        self.held.push(Rc::clone(&log));
+        Ok(log)
+    }
+}
+
+/// The record of an attempt, to be written on.
+#[derive(Debug)]
+pub(crate) struct Record {
+    log: Shared,
+    name: String,
+}
+
+impl Record {
     /// The child runs.
     pub(crate) fn started(&mut self, started: &Started) -> io::Result<()> {
-        self.write(&Line::Child(started))
+        self.log.borrow_mut().write(&self.name, Tells::Child, started)
     }
 
     /// All is over.
     pub(crate) fn ended(&mut self, exit: &Exit, survive: Survive) -> io::Result<()> {
-        self.write(&Line::Exit(exit))?;
+        let mut log = self.log.borrow_mut();
+        log.write(&self.name, Tells::Exit, exit)?;
         match survive {
             Survive::Crash => Ok(()),
-            Survive::PowerLoss => self.file.sync_all(),
+            Survive::PowerLoss => log.file.sync_all(),
         }
-    }
-
-    fn write<Of: Serialize>(&mut self, line: &Line<Of>) -> io::Result<()> {
-        let mut bytes = if self.torn { b"\n".to_vec() } else { Vec::new() };
-        serde_json::to_writer(&mut bytes, line)?;
-        bytes.push(b'\n');
-        self.torn = true;
-        self.file.write_all(&bytes)?;
-        self.torn = false;
-        Ok(())
     }
 }
 
-/// What the record of that attempt says; `None` = there is no record.
+/// What is recorded of that attempt; `None` = nothing.
 pub(crate) fn read_record(stem: &Path) -> Option<Told> {
-    let bytes = fs::read(part(stem, RECORD)).ok()?;
-    let mut told = Told::default();
-    // What follows the last line's end is no line yet.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    for line in bytes[..whole].split(|byte| *byte == b'\n') {
-        match serde_json::from_slice::<Line<serde_json::Value>>(line) {
-            Ok(Line::Seen(seen)) => told.seen = serde_json::from_value(seen).ok(),
-            Ok(Line::Child(child)) => told.child = serde_json::from_value(child).ok(),
-            Ok(Line::Exit(exit)) => told.exit = serde_json::from_value(exit).ok(),
-            Err(_) => {}
-        }
+    /// Whoever asks for one attempt of a run asks for others: the log is not read again for each.
+    static LOGS: Mutex<Vec<Log>> = Mutex::new(Vec::new());
+    let (dir, name) = split(stem);
+    let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let held = logs.iter().position(|log| log.dir == dir).map(|at| logs.remove(at));
+    let is_there = |log: &mut Log| log.refresh().is_ok_and(|is_there| is_there);
+    let mut log = match held.and_then(|mut log| is_there(&mut log).then_some(log)) {
+        Some(log) => log,
+        None => Log::open(dir, false).ok()?,
+    };
+    log.refresh().ok()?;
+    let told = log.told(&name);
+    if logs.len() >= HELD {
+        logs.remove(0);
     }
-    Some(told)
+    logs.push(log);
+    told
+}
+
+/// The directory of an attempt's log and its name there.
+fn split(stem: &Path) -> (&Path, String) {
+    let name = stem.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    (stem.parent().unwrap_or(Path::new("")), name)
 }
 
 /// How the attempt of that stem ended, if it is recorded.
@@ -175,35 +362,110 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Option<T> {
 mod tests {
     use super::*;
 
+    fn seen(keeper: i32) -> Seen {
+        let keeper = Process { pid: keeper, start_time: 9, boot_id: "b".into() };
+        Seen { attempt: "a".into(), keeper }
+    }
+
+    fn again(claimed: io::Result<Record>) -> ErrorKind {
+        claimed.expect_err("it has one").kind()
+    }
+
+    /// Writes a log anew: the one that was there is gone.
+    fn lay(path: &Path, bytes: &[u8]) {
+        fs::remove_file(path).expect("there");
+        fs::write(path, bytes).expect("written");
+    }
+
     #[test]
     fn a_line_that_is_cut_off_is_none() {
         let folder = tempfile::tempdir().expect("a directory");
         let stem = folder.path().join("run/a.1");
         assert_eq!(read_record(&stem), None);
-        let process = Process { pid: 7, start_time: 9, boot_id: "b".into() };
-        let seen = Seen { attempt: "a".into(), keeper: process.clone() };
-        let mut record = Record::claim(&stem, &seen).expect("claimed");
-        assert_eq!(Record::claim(&stem, &seen).expect_err("twice").kind(), ErrorKind::AlreadyExists);
-        let child = Started { child: process, session: 3 };
+        let mut logs = Logs::default();
+        let mut record = logs.claim(&stem, &seen(7)).expect("claimed");
+        assert_eq!(again(logs.claim(&stem, &seen(7))), ErrorKind::AlreadyExists);
+        assert_eq!(again(Logs::default().claim(&stem, &seen(8))), ErrorKind::AlreadyExists, "by another keeper");
+        let child = Started { child: seen(11).keeper, session: 3 };
         record.started(&child).expect("written");
         let exit = Exit { code: Some(4), ..Exit::default() };
         record.ended(&exit, Survive::PowerLoss).expect("written");
-        let whole = Told { seen: Some(seen.clone()), child: Some(child.clone()), exit: Some(exit.clone()) };
-        assert_eq!(read_record(&stem), Some(whole.clone()));
+        let whole = Told { seen: Some(seen(7)), child: Some(child.clone()), exit: Some(exit.clone()) };
+        assert_eq!(read_record(&stem), Some(whole));
+        assert_eq!(read_record(&stem.with_file_name("a.2")), None, "of another one nothing is said");
 
-        let path = part(&stem, RECORD);
+        let path = stem.with_file_name(LOG);
         let bytes = fs::read(&path).expect("there");
         for cut in 0..bytes.len() {
-            fs::write(&path, &bytes[..cut]).expect("written");
-            let told = read_record(&stem).expect("there");
+            lay(&path, &bytes[..cut]);
+            let told = read_record(&stem).unwrap_or_default();
             assert_eq!(told.exit, None, "cut at {cut}");
-            assert!(told.seen.is_none() || told.seen.as_ref() == Some(&seen), "cut at {cut}");
+            assert!(told.seen.is_none() || told.seen == Some(seen(7)), "cut at {cut}");
             assert!(told.child.is_none() || told.child.as_ref() == Some(&child), "cut at {cut}");
+            // Under a line that is not whole nothing was started: it can be.
+            let free = told == Told::default();
+            assert_eq!(Logs::default().claim(&stem, &seen(8)).is_ok(), free, "cut at {cut}");
+            assert_eq!(
+                read_record(&stem).and_then(|told| told.seen),
+                Some(seen(if free { 8 } else { 7 })),
+                "cut at {cut}"
+            );
         }
         // A disk that was full in the middle of a line: the next try begins a line of its own.
-        fs::write(&path, [&bytes[..], b"{\"exit\":{\"co"].concat()).expect("written");
-        let file = OpenOptions::new().append(true).open(&path).expect("there");
-        Record { file, torn: true }.ended(&Exit { code: Some(5), ..exit.clone() }, Survive::Crash).expect("written");
+        lay(&path, &[&bytes[..], b"\n{\"of\":\"a.1\",\"exit\":{\"co"].concat());
+        record = Record {
+            log: Logs::default().log(folder.path().join("run").as_path()).expect("there"),
+            name: "a.1".into(),
+        };
+        record.ended(&Exit { code: Some(5), ..exit }, Survive::Crash).expect("written");
         assert_eq!(read_exit(&stem).and_then(|exit| exit.code), Some(5));
+    }
+
+    #[test]
+    fn whose_line_comes_first_has_the_attempt() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let dir = folder.path().join("run");
+        let (mut ours, mut theirs) = (Logs::default(), Logs::default());
+        let other = ours.claim(&dir.join("b.1"), &seen(1)).expect("claimed");
+        let log = theirs.log(&dir).expect("there");
+        // Between our look and our line theirs is written, with more behind it than is read at once.
+        log.borrow_mut().write("a.1", Tells::Seen, &seen(2)).expect("written");
+        for _ in 0..3 {
+            log.borrow_mut().write("b.2", Tells::Exit, &"x".repeat(PIECE)).expect("written");
+        }
+        other.log.borrow_mut().write("a.1", Tells::Seen, &seen(1)).expect("written");
+        assert_eq!(again(ours.claim(&dir.join("a.1"), &seen(1))), ErrorKind::AlreadyExists);
+        assert_eq!(read_record(&dir.join("a.1")).and_then(|told| told.seen), Some(seen(2)));
+        ours.claim(&dir.join("a.2"), &seen(1)).expect("free");
+    }
+
+    #[test]
+    fn a_log_that_is_gone_is_begun_anew() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let dir = folder.path().join("run");
+        let mut logs = Logs::default();
+        logs.claim(&dir.join("a.1"), &seen(1)).expect("claimed");
+        assert!(read_record(&dir.join("a.1")).is_some());
+        fs::remove_dir_all(&dir).expect("removed");
+        assert_eq!(read_record(&dir.join("a.1")), None);
+        logs.claim(&dir.join("a.2"), &seen(1)).expect("claimed");
+        assert!(read_record(&dir.join("a.2")).is_some());
+    }
+
+    #[test]
+    fn more_logs_than_are_held_open() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let stem = |run: usize| folder.path().join(format!("{run}/a.1"));
+        let mut logs = Logs::default();
+        let mut records: Vec<_> = (0..2 * HELD).map(|run| logs.claim(&stem(run), &seen(1)).expect("claimed")).collect();
+        for (run, record) in records.iter_mut().enumerate() {
+            let code = i32::try_from(run).ok();
+            record.ended(&Exit { code, ..Exit::default() }, Survive::Crash).expect("written");
+            assert_eq!(again(logs.claim(&stem(run), &seen(1))), ErrorKind::AlreadyExists);
+        }
+        for run in 0..2 * HELD {
+            assert_eq!(read_exit(&stem(run)).and_then(|exit| exit.code), i32::try_from(run).ok());
+        }
+        assert!(logs.held.len() <= HELD);
     }
 }

@@ -1,32 +1,26 @@
 //! Starting a child: finding the command, its pipes, exactly the environment asked for.
 
 use crate::keeper::protocol::{Exit, Spawn};
-use rustix::fs::{Access, MemfdFlags, Mode};
-use rustix::io::{DupFlags, Errno};
+use crate::keeper::sys::{self, Image};
+use rustix::fs::{Access, MemfdFlags};
+use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// The mask of a child's new files: what a service gets, not the keeper's own.
-const CHILD_UMASK: Mode = Mode::from_raw_mode(0o022);
-/// The mask of our own files.
-const OUR_UMASK: Mode = Mode::from_raw_mode(0o077);
 
 /// What children are started with, prepared once.
 #[derive(Debug)]
 pub(crate) struct Ground {
-    /// Descriptor 3: a pipe's end while a child that wants one is started.
-    third: OwnedFd,
+    /// Descriptor 3, kept free for the pipe of a child that wants one.
+    _third: OwnedFd,
     null: File,
     /// How many descriptors a child may open, as the keeper found it.
     files: Rlimit,
-    /// How many the keeper may.
-    our_files: Rlimit,
 }
 
 /// Our ends of a child's pipes; none of them blocks.
@@ -35,6 +29,15 @@ pub(crate) struct Pipes {
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
     pub(crate) result: Option<OwnedFd>,
+}
+
+/// A child that only has to be started.
+#[derive(Debug)]
+pub(crate) struct Made {
+    image: Image,
+    pipes: Pipes,
+    /// As its author calls it.
+    name: String,
 }
 
 /// Why a child could not be started.
@@ -67,63 +70,47 @@ impl Ground {
         let files = rustix::process::getrlimit(Resource::Nofile);
         // A refusal leaves the limit as it is.
         let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
-        let our_files = rustix::process::getrlimit(Resource::Nofile);
-        Ok(Self { third, null: File::options().read(true).write(true).open("/dev/null")?, files, our_files })
+        Ok(Self { _third: third, null: File::options().read(true).write(true).open("/dev/null")?, files })
     }
 
-    /// Starts a child in a process group of its own.
-    pub(crate) fn start(&mut self, spawn: &Spawn, stdin: &[u8]) -> Result<(Pid, Pipes), StartError> {
+    /// Makes everything ready for a child in a process group of its own.
+    pub(crate) fn make(&self, spawn: &Spawn, stdin: &[u8]) -> Result<Made, StartError> {
         if !Path::new(&spawn.cwd).is_dir() {
             return Err(StartError::new(None, format!("the working directory `{}` is not there", spawn.cwd)));
         }
         let program = find(spawn)?;
-        let (mut command, pipes, result) =
-            self.command(&program, spawn, stdin).map_err(|error| failed(spawn, &error))?;
-        let child = self.with_childs_limits(result, |_| command.spawn()).map_err(|error| failed(spawn, &error))?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        pid.map(|pid| (pid, pipes)).ok_or_else(|| StartError::new(None, "a child without a number".into()))
+        self.image(&program, spawn, stdin).map_err(|error| failed(&spawn.argv[0], &error))
     }
 
-    fn command(&self, program: &Path, spawn: &Spawn, stdin: &[u8]) -> io::Result<(Command, Pipes, Option<OwnedFd>)> {
+    /// Starts a child.
+    pub(crate) fn start(&self, made: Made) -> Result<(Pid, Pipes), StartError> {
+        let Made { image, pipes, name } = made;
+        let pid = sys::start(&image, self.files).map_err(|error| failed(&name, &error))?;
+        Ok((pid, pipes))
+    }
+
+    fn image(&self, program: &Path, spawn: &Spawn, stdin: &[u8]) -> io::Result<Made> {
         let (stdout, child_stdout) = pipe()?;
         let (stderr, child_stderr) = pipe()?;
         let (result, child_result) =
             if spawn.result { pipe().map(|(ours, its)| (Some(ours), Some(its)))? } else { (None, None) };
-        let mut command = Command::new(program);
-        command.arg0(&spawn.argv[0]).args(&spawn.argv[1..]);
-        command.env_clear().envs(spawn.env.iter().map(|(name, value)| (name, value)));
-        command.current_dir(&spawn.cwd).process_group(0);
-        command.stdin(if spawn.stdin { in_memory(stdin)? } else { Stdio::from(self.null.try_clone()?) });
-        command.stdout(child_stdout).stderr(child_stderr);
-        Ok((command, Pipes { stdout, stderr, result }, child_result))
+        let child_stdin = if spawn.stdin { in_memory(stdin)? } else { self.null.try_clone()?.into() };
+        let env = spawn.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+        let image = Image {
+            program: text(program.as_os_str().as_bytes())?,
+            argv: spawn.argv.iter().map(|arg| text(arg.as_bytes())).collect::<io::Result<_>>()?,
+            env: env.collect::<io::Result<_>>()?,
+            cwd: text(spawn.cwd.as_bytes())?,
+            stdio: [child_stdin, child_stdout, child_stderr],
+            result: child_result,
+        };
+        Ok(Made { image, pipes: Pipes { stdout, stderr, result }, name: spawn.argv[0].clone() })
     }
+}
 
-    /// What a child inherits is set on ourselves for as long as it takes to start it: there is no
-    /// other thread, and `pre_exec` would make starting slow.
-    fn with_childs_limits<T>(
-        &mut self,
-        third: Option<OwnedFd>,
-        start: impl FnOnce(&Self) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let wants_third = third.is_some();
-        if let Some(pipe) = third {
-            rustix::io::dup2(pipe, &mut self.third)?;
-        }
-        let other_files = self.files != self.our_files;
-        if other_files {
-            let _ = rustix::process::setrlimit(Resource::Nofile, self.files);
-        }
-        rustix::process::umask(CHILD_UMASK);
-        let started = start(self);
-        rustix::process::umask(OUR_UMASK);
-        if other_files {
-            let _ = rustix::process::setrlimit(Resource::Nofile, self.our_files);
-        }
-        if wants_third {
-            rustix::io::dup3(&self.null, &mut self.third, DupFlags::CLOEXEC)?;
-        }
-        started
-    }
+/// A text as the kernel takes it.
+fn text(bytes: &[u8]) -> io::Result<CString> {
+    CString::new(bytes).map_err(io::Error::from)
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -133,7 +120,7 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Standard input as a file without a name: whole before the child starts, so nobody has to feed it.
-fn in_memory(bytes: &[u8]) -> io::Result<Stdio> {
+fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(rustix::fs::memfd_create("stdin", MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;
@@ -162,8 +149,7 @@ fn find(spawn: &Spawn) -> Result<PathBuf, StartError> {
     }
 }
 
-fn failed(spawn: &Spawn, error: &io::Error) -> StartError {
-    let name = spawn.argv.first().map_or("", String::as_str);
+fn failed(name: &str, error: &io::Error) -> StartError {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     let because = |code, why: &str| StartError::new(code, format!("cannot start `{name}`: {why}"));
     match errno {
@@ -216,7 +202,7 @@ mod tests {
     #[test]
     fn want_of_memory_may_pass() {
         for (errno, retriable) in [(Errno::NOMEM, true), (Errno::AGAIN, true), (Errno::NOEXEC, false)] {
-            assert_eq!(failed(&Spawn::default(), &errno.into()).into_exit().retriable, retriable, "{errno}");
+            assert_eq!(failed("a", &errno.into()).into_exit().retriable, retriable, "{errno}");
         }
     }
 }

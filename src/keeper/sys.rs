@@ -1,13 +1,14 @@
 //! The few things of the kernel that no safe wrapper covers. The only file that may say `unsafe`.
 //!
 //! Everything here is called by the keeper, which has one thread.
-#![expect(unsafe_code, reason = "close_range, wait4 and signal handlers have no safe wrapper")]
+#![expect(unsafe_code, reason = "close_range, wait4, clone and signal handlers have no safe wrapper")]
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Rlimit};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 /// Closes every descriptor but the three standard ones. For the very beginning of the process only.
@@ -25,6 +26,121 @@ pub(crate) fn replace_stdin(file: &File) -> io::Result<()> {
     match unsafe { libc::dup2(file.as_raw_fd(), 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A child, exactly.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Its program's file.
+    pub(crate) program: CString,
+    /// Its arguments, the name it goes by included.
+    pub(crate) argv: Vec<CString>,
+    /// Its environment, `NAME=value` each.
+    pub(crate) env: Vec<CString>,
+    /// Its working directory.
+    pub(crate) cwd: CString,
+    /// Its standard input, output and error, none of which is one of ours.
+    pub(crate) stdio: [OwnedFd; 3],
+    /// Its descriptor 3, where it has one.
+    pub(crate) result: Option<OwnedFd>,
+}
+
+/// The mask of a child's new files: what a service gets, not the keeper's own.
+const CHILD_UMASK: libc::mode_t = 0o022;
+/// The stack of a child until it is another program; only what is used of it is ever touched.
+const STACK: usize = 64 * 1024;
+
+/// What the child reads on its way, and where it leaves why it did not get there.
+struct Way {
+    program: *const libc::c_char,
+    argv: *const *const libc::c_char,
+    env: *const *const libc::c_char,
+    cwd: *const libc::c_char,
+    stdio: [RawFd; 3],
+    result: Option<RawFd>,
+    files: libc::rlimit,
+    errno: libc::c_int,
+}
+
+/// Starts a child in a process group of its own, which may open so many files.
+///
+/// As `posix_spawn` does it, on memory that is shared until it is another program, so that starting costs the same
+/// however large the keeper is; but what only the child needs is set in the child, and of the signals only those are reset that
+/// this file has touched, where `posix_spawn` asks the kernel about each of them.
+pub(crate) fn start(image: &Image, files: Rlimit) -> io::Result<Pid> {
+    let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (argv, env) = (pointers(&image.argv), pointers(&image.env));
+    let limit = |value: Option<u64>| value.unwrap_or(libc::RLIM_INFINITY);
+    let mut way = Way {
+        program: image.program.as_ptr(),
+        argv: argv.as_ptr(),
+        env: env.as_ptr(),
+        cwd: image.cwd.as_ptr(),
+        stdio: image.stdio.each_ref().map(AsRawFd::as_raw_fd),
+        result: image.result.as_ref().map(AsRawFd::as_raw_fd),
+        files: libc::rlimit { rlim_cur: limit(files.current), rlim_max: limit(files.maximum) },
+        errno: 0,
+    };
+    let mut stack: Box<[MaybeUninit<u128>]> = Box::new_uninit_slice(STACK / size_of::<u128>());
+    let top = stack.as_mut_ptr_range().end;
+    // SAFETY: the child runs `go` alone, on a stack of its own that outlives it here: with CLONE_VFORK we go on only once
+    // it is another program or over. Until then it allocates nothing, takes no lock and does not unwind. No handler of ours
+    // runs in it: every signal is blocked until it has reset them.
+    let pid = unsafe {
+        let mut all: libc::sigset_t = MaybeUninit::zeroed().assume_init();
+        let mut before: libc::sigset_t = MaybeUninit::zeroed().assume_init();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let pid =
+            libc::clone(go, top.cast(), libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, (&raw mut way).cast());
+        let failed = if pid < 0 { *libc::__errno_location() } else { way.errno };
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        way.errno = failed;
+        pid
+    };
+    let child = if pid > 0 { Pid::from_raw(pid) } else { None };
+    match child {
+        Some(child) if way.errno == 0 => Ok(child),
+        // One that did not get there is over: nobody has to hear of it.
+        Some(child) => {
+            let _ = bury(child);
+            Err(io::Error::from_raw_os_error(way.errno))
+        }
+        None => Err(io::Error::from_raw_os_error(way.errno)),
+    }
+}
+
+/// The child, until it is another program.
+extern "C" fn go(way: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `start` hands a `Way` that outlives the child's stay here, and everything in it is valid until then. Only
+    // calls that may be made in a handler.
+    unsafe {
+        let way = way.cast::<Way>();
+        let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        action.sa_sigaction = libc::SIG_DFL;
+        for signal in HEARD.into_iter().chain([libc::SIGPIPE]) {
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        }
+        let mut none: libc::sigset_t = MaybeUninit::zeroed().assume_init();
+        libc::sigemptyset(&raw mut none);
+        libc::umask(CHILD_UMASK);
+        // A refusal leaves the limit as it is.
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const (*way).files);
+        let placed = libc::setpgid(0, 0) == 0
+            && libc::dup2((*way).stdio[0], 0) == 0
+            && libc::dup2((*way).stdio[1], 1) == 1
+            && libc::dup2((*way).stdio[2], 2) == 2
+            && (*way).result.is_none_or(|pipe| libc::dup2(pipe, 3) == 3)
+            && libc::chdir((*way).cwd) == 0
+            && libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) == 0;
+        if placed {
+            libc::execve((*way).program, (*way).argv, (*way).env);
+        }
+        (*way).errno = *libc::__errno_location();
+        libc::_exit(127)
     }
 }
 
@@ -100,6 +216,9 @@ static BELL: AtomicI32 = AtomicI32::new(-1);
 /// Whether somebody asked the keeper to end.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
+/// The signals that have a handler.
+const HEARD: [libc::c_int; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
 extern "C" fn ring(signal: libc::c_int) {
     if signal != libc::SIGCHLD {
         ASKED.store(true, Ordering::SeqCst);
@@ -131,7 +250,7 @@ pub(crate) fn listen(bell: OwnedFd) -> io::Result<()> {
         }
         action.sa_sigaction = ring as extern "C" fn(libc::c_int) as libc::sighandler_t;
         action.sa_flags = libc::SA_NOCLDSTOP | libc::SA_RESTART;
-        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        for signal in HEARD {
             if libc::sigaction(signal, &raw const action, std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }

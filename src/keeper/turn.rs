@@ -64,7 +64,9 @@ impl Turns {
             for tell in self.minder.turn(now, survive) {
                 self.links.values_mut().for_each(|link| link.say(&tell));
             }
-            self.links.retain(|_, link| !link.is_closed());
+            for (id, _) in self.links.extract_if(.., |_, link| link.is_closed()) {
+                self.minder.hung_up(id);
+            }
             if self.is_done(now) {
                 return Ok(());
             }
@@ -116,9 +118,14 @@ impl Turns {
         let pipes =
             || self.minder.children.iter().flat_map(|(attempt, child)| child.pipes().map(move |pipe| (attempt, pipe)));
         polled.extend(pipes().map(|(_, (_, pipe))| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
-        match rustix::event::poll(&mut polled, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        loop {
+            let eager = self.minder.is_eager(boot_clock());
+            match rustix::event::poll(&mut polled, eager.then_some(&at_once)) {
+                Ok(0) if eager => {}
+                Ok(_) | Err(Errno::INTR) => break,
+                Err(error) => return Err(error.into()),
+            }
         }
         // In the same order once more: only what is ready gets a name.
         let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
@@ -168,7 +175,7 @@ impl Turns {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.flush();
         for (ask, stdin) in link.read(buffer) {
-            if let Some(tell) = self.minder.ask(ask, &stdin, boot_clock()) {
+            if let Some(tell) = self.minder.ask(id, ask, &stdin, boot_clock()) {
                 link.say(&tell);
             }
         }

@@ -10,7 +10,7 @@ use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
 use crate::runtime::pager::Pager;
 use crate::runtime::perform::Hands;
-use crate::runtime::pump::{Message, Pump};
+use crate::runtime::pump::{Message, Post, Pump, post_box};
 use crate::runtime::retention::{Keeping, Retention};
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
@@ -19,7 +19,6 @@ use crate::store::disk::{self, DiskJournal, Host, OpenError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
@@ -68,7 +67,7 @@ pub struct Owner {
     /// Pinned books.
     pub shelf: Arc<Shelf>,
     /// The way to the pump.
-    pub pump: Sender<Message>,
+    pub pump: Post,
     /// What it counts.
     pub tally: Arc<Tally>,
     /// What is durable of the incidents it drives.
@@ -111,7 +110,7 @@ impl Owner {
     /// [`OpenError`]; `Held` when there is an owner to follow.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         let opened = open(&config.data, false)?;
-        let (sender, inbox) = channel();
+        let (sender, inbox) = post_box();
         let places = (config.data.clone(), config.program.clone());
         let board = Arc::new(Board::default());
         let text = Arc::clone(&config.settings_text);
@@ -124,7 +123,7 @@ impl Owner {
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
         let pump = pump.about(Arc::clone(&board), config.env.clone());
         let tally = Arc::clone(&pump.tally);
-        let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(&inbox));
+        let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
         let retention = Retention::start(opened.disk, config.keeping.clone(), config.data.clone());
         let retention = retention.map_err(|error| OpenError::io(&config.data, &error))?;
@@ -173,7 +172,7 @@ pub fn world(config: &Config) -> World {
         run_dir: config.data.join("runs"),
         settings: Arc::clone(&config.settings),
         ladder: Arc::clone(&config.ladder),
-        secrets: secrets(config),
+        secrets: secrets(config).into(),
         base_env: base_env.collect(),
         now: clock::now(),
         ticks: clock::ticks,

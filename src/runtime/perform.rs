@@ -9,29 +9,28 @@ use crate::base::ids::{IncidentId, RunId};
 use crate::base::value::Value;
 use crate::engine::decide::Input;
 use crate::escalation::event::Page;
-use crate::keeper::protocol::Spawn;
 use crate::model::book::Settings;
 use crate::model::perform::{Failure, Reply, Request, Usage};
-use crate::model::policy::FailureKind;
 use crate::runtime::incidents::board::Board;
-use crate::runtime::keeper::{Adopted, End, KeeperClient, Report};
+use crate::runtime::keeper::{Adopted, Ahead, End, Hears, KeeperClient, Report};
 use crate::runtime::pager::Pager;
 use crate::runtime::perform::end::used;
 use crate::runtime::perform::keep::asks_providers;
 use crate::runtime::perform::late::timed_out;
+use crate::runtime::perform::order::left;
 use crate::runtime::perform::pages::Pages;
-use crate::runtime::pump::{Message, Perform};
-use crate::runtime::{clock, spool, step_host};
+use crate::runtime::pump::{Message, Perform, Post};
+use crate::runtime::{clock, spool};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 mod end;
 mod keep;
 pub(super) mod late;
+mod order;
 mod pages;
 
 /// From TERM to KILL when an attempt is stopped.
@@ -51,7 +50,7 @@ struct Shared {
     settings: Arc<str>,
     data: PathBuf,
     program: PathBuf,
-    sender: Sender<Message>,
+    sender: Post,
     state: Mutex<State>,
     pages: Pages,
 }
@@ -62,6 +61,8 @@ struct State {
     here: BTreeMap<Key, tokio::task::AbortHandle>,
     /// Under the keeper, by the id it knows.
     children: BTreeMap<String, (RunId, Request)>,
+    /// Not ordered yet, but the keeper is ready.
+    ahead: BTreeMap<String, (Request, Ahead)>,
     /// Asked to stop before it had begun.
     stopped: BTreeSet<Key>,
     /// What was masked in those of them whose files may be kept.
@@ -83,7 +84,7 @@ impl Hands {
         world: World,
         settings: Arc<str>,
         (data, program): (PathBuf, PathBuf),
-        sender: Sender<Message>,
+        sender: Post,
         board: Arc<Board>,
     ) -> (Self, KeeperClient) {
         let handle = tokio::runtime::Handle::current();
@@ -92,12 +93,7 @@ impl Hands {
         let pager = Pager::new(world.clone(), Arc::new(move |key, sent, _| pages::told(&key, sent, &back)));
         let pages = Pages::new(pager, board, world.secrets.seal.clone(), &world.settings);
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
-            let shared = Weak::clone(shared);
-            let hears = Box::new(move |report| {
-                if let Some(shared) = shared.upgrade() {
-                    shared.hear(report);
-                }
-            });
+            let hears = Box::new(Ear { shared: Weak::clone(shared), post: sender.clone() });
             let keeper = KeeperClient::connect_or_launch(&program, &data, hears);
             Shared { handle, keeper, world, settings, data, program, sender, state, pages }
         });
@@ -128,6 +124,9 @@ impl Perform for Hands {
             // Most children need no secret, and nobody has to be waited for: they are ordered at once.
             Seat::Child if !again && !names_secrets(&request) => {
                 let id = shared.minds(run, &request);
+                if let Some(ahead) = shared.ahead(&id, &request) {
+                    return shared.keeper.go(ahead);
+                }
                 match shared.child_order(&request, &shared.world(run), &Filled::default(), deadline) {
                     Ok((spawn, stdin)) => shared.keeper.spawn(spawn, &stdin),
                     Err(failure) => shared.not_ordered(run, &request, &id, failure),
@@ -138,6 +137,10 @@ impl Perform for Hands {
                 drop(self.shared.handle.spawn(shared.child(run, request, deadline, again)));
             }
         }
+    }
+
+    fn prepare(&self, run: RunId, request: &Request, deadline: Option<Timestamp>) {
+        self.shared.prepare(run, request, deadline);
     }
 
     fn stop(&self, run: RunId, place: &Place, attempt: u32) {
@@ -172,10 +175,15 @@ impl Perform for Hands {
 
     fn gone(&self, run: RunId) {
         let text = run.to_string();
-        {
+        let unordered = {
             let mut state = self.shared.state();
             state.stopped.retain(|(other, _, _)| *other != run);
             state.homes.remove(&run);
+            let of_run = |_: &String, (request, _): &mut (Request, Ahead)| request.run == text;
+            state.ahead.extract_if(.., of_run).map(|(_, (_, ahead))| ahead).collect::<Vec<_>>()
+        };
+        for ahead in unordered {
+            self.shared.keeper.never(ahead);
         }
         let (dir, shared) = (self.shared.run_dir(run), Arc::clone(&self.shared));
         self.shared.handle.spawn_blocking(move || {
@@ -210,6 +218,24 @@ impl Perform for Hands {
         state.here.contains_key(&(run, place.clone(), attempt))
             || state.children.contains_key(&id)
             || state.keeping.contains(&id)
+    }
+}
+
+/// What the keepers' client tells.
+struct Ear {
+    shared: Weak<Shared>,
+    post: Post,
+}
+
+impl Hears for Ear {
+    fn report(&self, report: Report) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.hear(report);
+        }
+    }
+
+    fn together(&self, work: &mut dyn FnMut()) {
+        self.post.together(work);
     }
 }
 
@@ -296,76 +322,6 @@ impl Shared {
         let reply = self.reply_of(&request, report.end);
         let _ = self.sender.send(reply.into_input(run, &request, usage));
     }
-
-    /// What the keeper is to start, and the standard input for it.
-    async fn order(
-        &self,
-        request: &Request,
-        world: &World,
-        deadline: Option<Timestamp>,
-    ) -> Result<(Spawn, Vec<u8>), Failure> {
-        let filled = world.secrets.gather(request).await?;
-        if act::seat(request) == Seat::Child {
-            return self.child_order(request, world, &filled, deadline);
-        }
-        let spawn = self.spawn(request, world, filled.masks(), deadline)?;
-        let order = step_host::Order::new(request, world, &self.settings).await?;
-        let argv = vec![self.program.to_string_lossy().into_owned(), step_host::ARGUMENT.into()];
-        let (env, cwd) = (world.base_env.clone(), world.book_dir.to_string_lossy().into_owned());
-        Ok((Spawn { argv, env, cwd, stdin: true, result: true, ..spawn }, order))
-    }
-
-    /// The same for a child that is a command of the author's.
-    fn child_order(
-        &self,
-        request: &Request,
-        world: &World,
-        filled: &Filled,
-        deadline: Option<Timestamp>,
-    ) -> Result<(Spawn, Vec<u8>), Failure> {
-        let command = act::command(request, world, filled)?;
-        if !request.artifacts.is_empty() {
-            let id = spool::attempt_id(&request.run, &request.place, request.attempt);
-            self.state().masks.insert(id, filled.clone());
-        }
-        let spawn = self.spawn(request, world, command.masks, deadline)?;
-        let (stdin, cwd) = (command.stdin.is_some(), command.cwd.to_string_lossy().into_owned());
-        let spawn = Spawn { argv: command.argv, env: command.env, cwd, stdin, ..spawn };
-        Ok((spawn, command.stdin.unwrap_or_default()))
-    }
-
-    /// What every order has; the run's own directory is there then.
-    fn spawn(
-        &self,
-        request: &Request,
-        world: &World,
-        masks: Vec<String>,
-        deadline: Option<Timestamp>,
-    ) -> Result<Spawn, Failure> {
-        self.make_home(request, &world.run_dir)?;
-        let stem = spool::stem(&self.data, &request.run, &request.place, request.attempt);
-        Ok(Spawn {
-            attempt: spool::attempt_id(&request.run, &request.place, request.attempt),
-            stem: stem.to_string_lossy().into_owned(),
-            deadline_ms: left(request, deadline).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
-            grace_ms: u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX),
-            output_limit: world.settings.output_limit,
-            masks,
-            ..Spawn::default()
-        })
-    }
-
-    fn make_home(&self, request: &Request, dir: &Path) -> Result<(), Failure> {
-        use std::os::unix::fs::DirBuilderExt;
-        let Ok(run) = RunId::parse(&request.run) else { return Ok(()) };
-        if self.state().homes.contains(&run) {
-            return Ok(());
-        }
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|error| Failure::new(FailureKind::Start, format!("cannot make `{}`: {error}", dir.display())))?;
-        self.state().homes.insert(run);
-        Ok(())
-    }
 }
 
 fn key(run: RunId, request: &Request) -> Key {
@@ -376,15 +332,6 @@ fn key(run: RunId, request: &Request) -> Key {
 fn names_secrets(request: &Request) -> bool {
     // A secret input is masked in every step of its run, also where nobody names it.
     !request.sealed.is_empty() || asks_providers(request)
-}
-
-/// How much of its time is left.
-fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Duration> {
-    let by_clock =
-        deadline.map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
-    let whole = request.timeout.map(Duration::from);
-    // Whichever is shorter: a clock that was set back must not give a step more than its timeout.
-    [by_clock, whole].into_iter().flatten().min()
 }
 
 /// A reply on its way to the run that asked.

@@ -1,4 +1,4 @@
-//! The pump: one thread that feeds the driver, makes its batches durable, and lets effects out after that.
+//! The pump: it feeds the driver, makes its batches durable, and lets effects out after that, on one thread at a time (`post`).
 //!
 //! Everything that happens reaches it as a [`Message`]; it alone holds the driver, so nothing async
 //! happens while state changes. A batch that is not taken is decided again from what the journal holds
@@ -14,6 +14,7 @@ mod effect;
 mod incident;
 mod message;
 mod owed;
+mod post;
 mod refusal;
 mod schedule;
 mod speak;
@@ -22,6 +23,7 @@ mod trouble;
 
 pub use about::About;
 pub use message::{Feed, Message, Perform};
+pub use post::{Closed, Inbox, Post, post_box};
 pub use sweep::Proof;
 pub use trouble::Tidings;
 
@@ -43,7 +45,6 @@ use crate::store::{Batch, Done, Journal};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,7 +60,7 @@ pub struct Pump {
     /// The world.
     pub perform: Box<dyn Perform>,
     /// Back to itself.
-    pub sender: Sender<Message>,
+    pub sender: Post,
     /// The clock.
     pub clock: Clock,
     /// This node.
@@ -122,8 +123,8 @@ pub struct Pump {
 const ENDING: &str = "the owner is shutting down";
 /// The longest the clock is not looked at: steps of it, suspend and a late machine are seen by then.
 const LOOK: Duration = Duration::from_secs(1);
-/// Messages whose batches go to the journal together, beside the first.
-const TOGETHER: usize = 255;
+/// Messages whose batches go to the journal together.
+const TOGETHER: usize = 256;
 
 impl Pump {
     /// A pump over these parts.
@@ -132,7 +133,7 @@ impl Pump {
         journal: Arc<dyn Journal>,
         shelf: Arc<Shelf>,
         perform: Box<dyn Perform>,
-        sender: Sender<Message>,
+        sender: Post,
         node: String,
         broken: Box<dyn Fn(&str) + Send>,
     ) -> Self {
@@ -186,29 +187,15 @@ impl Pump {
     }
 
     /// Takes up what an earlier owner left, then pumps until stopped or broken.
-    pub fn run(mut self, inbox: &Receiver<Message>) {
+    pub fn run(mut self, inbox: Inbox) {
         self.begin();
-        loop {
-            let wait = self.next_due().map_or(LOOK, |due| {
-                Duration::try_from(due.duration_since((self.clock)())).unwrap_or_default().min(LOOK)
-            });
-            match inbox.recv_timeout(wait) {
-                Ok(message) => {
-                    let more = std::iter::from_fn(|| inbox.try_recv().ok()).take(TOGETHER);
-                    for message in std::iter::once(message).chain(more) {
-                        if self.heed(message) == Next::End {
-                            return;
-                        }
-                    }
-                    self.send_off();
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            if self.tick() == Next::End {
-                return;
-            }
-        }
+        inbox.drive(self);
+    }
+
+    /// How long nothing is due by itself.
+    fn rest(&mut self) -> Duration {
+        let Some(due) = self.next_due() else { return LOOK };
+        Duration::try_from(due.duration_since((self.clock)())).unwrap_or_default().min(LOOK)
     }
 
     /// When something is due by itself.
@@ -265,7 +252,13 @@ impl Pump {
     /// Hands the batches over that have come together.
     fn send_off(&mut self) {
         if !self.outbox.is_empty() {
-            self.journal.append_here(std::mem::take(&mut self.outbox));
+            let (journal, batches) = (Arc::clone(&self.journal), std::mem::take(&mut self.outbox));
+            let alone = batches.len() == 1;
+            journal.append_here(batches, &mut || {
+                if alone {
+                    self.prepare();
+                }
+            });
         }
     }
 

@@ -1,4 +1,5 @@
-//! Where the records of attempts and what they print are kept: `<data>/spool/<run>/<place>.<attempt>.*`.
+//! Where the records of attempts and what they print are kept: `<data>/spool/<run>/`, in `attempts`
+//! and `<place>.<attempt>.*`.
 
 use crate::base::address::Place;
 use crate::base::digest::Digest;

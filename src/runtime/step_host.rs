@@ -66,7 +66,7 @@ impl Order {
             settings: Arc::new(lang::load(&file).book.settings),
             // `notify`, the only kind that asks for people, is never performed here.
             ladder: Arc::default(),
-            secrets,
+            secrets: Arc::new(secrets),
             base_env: self.base_env.clone(),
             now: clock::now(),
             ticks: clock::ticks,

@@ -71,7 +71,7 @@ use crate::model::runbook::Runbook;
 use crate::runtime::accepted::Accepted;
 use crate::runtime::incidents::board::Board;
 use crate::runtime::pager::Pager;
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{Message, Post};
 use crate::runtime::recover;
 use crate::runtime::shelf::{BUNDLE, Shelf, Texts};
 use crate::runtime::tally::Tally;
@@ -80,7 +80,6 @@ use crate::store::Journal;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 /// How the incidents that a process drives stand.
 #[derive(Debug, Clone)]
@@ -111,7 +110,7 @@ pub struct Service {
     /// Pinned books.
     pub shelf: Arc<Shelf>,
     /// The pump, where this process drives runs; `None` = it only looks.
-    pub pump: Option<Sender<Message>>,
+    pub pump: Option<Post>,
     /// The book's files.
     pub files: Files,
     /// The environment that runbooks may list names of.

@@ -46,7 +46,7 @@ impl Service {
             Watched::Withheld(why)
         } else {
             let sources = settings.secrets.clone();
-            let secrets = Secrets { sources, ..self.world.secrets.clone() };
+            let secrets = Secrets { sources, ..(*self.world.secrets).clone() }.into();
             let world =
                 World { now: clock::now(), settings: Arc::clone(&settings), secrets, ..World::clone(&self.world) };
             match channel::call_watcher(&dead_man.url, &world).await {

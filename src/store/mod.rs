@@ -201,8 +201,10 @@ pub trait Journal: Send + Sync {
     fn append(&self, batch: Batch, done: Done);
 
     /// Appends batches of one moment, for a caller who has nothing to do but wait for them: a single one
-    /// may be made durable in the caller's own thread before this returns, so that nobody has to be woken.
-    fn append_here(&self, batches: Vec<(Batch, Done)>) {
+    /// may be made durable in the caller's own thread before this returns, so that nobody has to be woken. What there is to do
+    /// `meanwhile` is done, once at most, while the disk is at work: nothing is durable then, and nothing may be said to be.
+    fn append_here(&self, batches: Vec<(Batch, Done)>, meanwhile: &mut dyn FnMut()) {
+        meanwhile();
         for (batch, done) in batches {
             self.append(batch, done);
         }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+use stepladder::act::World;
 use stepladder::act::channel::Posted;
-use stepladder::act::{Secrets, World};
 use stepladder::base::address::Place;
 use stepladder::base::arg::Arg;
 use stepladder::base::ids::RunId;
@@ -17,7 +16,7 @@ use stepladder::model::perform::{Reply, Request};
 use stepladder::model::policy::OutputForm;
 use stepladder::runtime::clock;
 use stepladder::runtime::perform::Hands;
-use stepladder::runtime::pump::{Message, Perform};
+use stepladder::runtime::pump::{Inbox, Message, Perform, post_box};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,20 +28,20 @@ fn place() -> Place {
     Place::parse("slow").unwrap()
 }
 
-fn hands(dir: &std::path::Path) -> (Hands, Receiver<Message>) {
+fn hands(dir: &std::path::Path) -> (Hands, Inbox) {
     let world = World {
         book_dir: dir.into(),
         run_dir: dir.join("runs"),
         settings: Arc::new(lang::load(&[]).book.settings),
         ladder: Arc::default(),
-        secrets: Secrets::default(),
+        secrets: Arc::default(),
         base_env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         now: clock::now(),
         ticks: clock::ticks,
         say: Arc::new(|_| false),
         posted: Posted::default(),
     };
-    let (sender, inbox) = channel();
+    let (sender, inbox) = post_box();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_stepladder"));
     let (hands, _) = Hands::new(world, "".into(), (dir.into(), program), sender, Arc::default());
     (hands, inbox)

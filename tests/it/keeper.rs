@@ -229,7 +229,7 @@ fn a_child_gets_exactly_what_was_asked() {
     let stem = house.spool("a");
     let found = |path: &Path| fs::metadata(path).map(|found| found.permissions().mode() & 0o777);
     assert_eq!(found(stem.parent().expect("its directory")).expect("there"), 0o700);
-    assert_eq!(found(&keeper::part(&stem, "attempt")).expect("there"), 0o600);
+    assert_eq!(found(&stem.with_file_name("attempts")).expect("there"), 0o600);
     for stream in ["stdout", "stderr", "result"] {
         assert!(found(&keeper::part(&stem, stream)).is_err(), "{stream}: little and soon over is no file");
     }
@@ -243,6 +243,58 @@ fn a_child_gets_exactly_what_was_asked() {
     }
     let socket = fs::metadata(house.keeper.join("socket")).expect("there").permissions().mode() & 0o777;
     assert_eq!(socket, 0o600);
+}
+
+#[test]
+fn what_was_made_ready_starts_when_it_is_ordered_and_not_before() {
+    let house = House::new();
+    let mut owner = house.owner();
+    let cwd: String = house.data.path().to_str().expect("UTF-8").into();
+    let spawn = |attempt: &str| {
+        let script = format!("cat; echo {attempt} >> count");
+        Spawn { cwd: cwd.clone(), stdin: true, quiet: true, ..house.spawn(attempt, &script) }
+    };
+    let prepare = |owner: &mut Owner, attempt: &str| owner.say(&Ask::Prepare(Box::new(spawn(attempt))), b"given");
+    let go = |owner: &mut Owner, attempt: &str| owner.say(&Ask::Go { attempt: attempt.into() }, b"");
+    let refused = |owner: &mut Owner, of: &str| {
+        owner.wait(|tell| match tell {
+            Tell::Refused { attempt, why } if attempt == of => Some(why.clone()),
+            _ => None,
+        })
+    };
+    let count = || fs::read_to_string(house.data.path().join("count")).unwrap_or_default();
+    prepare(&mut owner, "a");
+    // Whatever it would have done, it has done by the time another child is over.
+    owner.run(&Spawn { quiet: false, ..spawn("other") });
+    assert_eq!((count().as_str(), house.evidence("a")), ("other\n", Evidence::NeverStarted));
+    go(&mut owner, "a");
+    assert_eq!(owner.ended("a").code, Some(0));
+    assert_eq!((count().as_str(), house.text("a", "stdout").as_str()), ("other\na\n", "given"));
+    go(&mut owner, "a");
+    assert!(refused(&mut owner, "a").contains("without having been made ready"));
+    prepare(&mut owner, "a");
+    go(&mut owner, "a");
+    assert!(refused(&mut owner, "a").contains("`a` was seen before"));
+
+    prepare(&mut owner, "b");
+    owner.say(&Ask::Never { attempt: "b".into() }, b"");
+    go(&mut owner, "b");
+    assert!(refused(&mut owner, "b").contains("without having been made ready"));
+    // What can't be made ready fails when it is ordered.
+    let missing = Spawn { argv: vec!["no-such-command".into()], ..spawn("missing") };
+    owner.say(&Ask::Prepare(Box::new(missing)), b"");
+    go(&mut owner, "missing");
+    assert_eq!(owner.ended("missing").code, Some(127));
+
+    // An owner that hangs up orders nothing any more, and whoever comes next finds nothing begun.
+    prepare(&mut owner, "c");
+    drop(owner);
+    let mut next = house.owner();
+    go(&mut next, "c");
+    assert!(refused(&mut next, "c").contains("without having been made ready"));
+    assert_eq!(house.evidence("c"), Evidence::NeverStarted);
+    assert_eq!(next.run(&Spawn { quiet: false, ..spawn("c") }).code, Some(0));
+    assert_eq!(count(), "other\na\nc\n");
 }
 
 #[test]
@@ -352,7 +404,7 @@ fn secrets_never_reach_the_spool() {
         stderr.lines().count() == 2 && stderr.lines().all(|line| line.contains("***") && line.len() < 10),
         "{stderr}"
     );
-    let record = fs::read_to_string(keeper::part(&house.spool("a"), "attempt")).expect("there");
+    let record = fs::read_to_string(house.spool("a").with_file_name("attempts")).expect("there");
     assert!(!record.contains("hunter2"), "{record}");
 }
 

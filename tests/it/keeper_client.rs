@@ -95,7 +95,9 @@ async fn children_are_asked_for_and_their_ends_heard() {
     let nowhere = Spawn { stem: "/dev/null/a".into(), ..house.spawn("nowhere", "true") };
     client.spawn(nowhere, b"");
     let End::Exit(exit) = next(&mut reports).await.1 else { panic!("an end") };
-    assert!(exit.start_error.as_ref().is_some_and(|why| why.contains("/dev/null/a.attempt")) && !exit.retriable);
+    assert!(
+        exit.start_error.as_ref().is_some_and(|why| why.contains("the record of `/dev/null/a`")) && !exit.retriable
+    );
     let missing = Spawn { argv: vec!["no-such-command".into()], ..house.spawn("b", "") };
     client.spawn(missing, b"");
     assert_eq!(code(&next(&mut reports).await.1), Some(127));
@@ -104,6 +106,39 @@ async fn children_are_asked_for_and_their_ends_heard() {
     client.stop("c", Duration::from_secs(20));
     assert!(matches!(next(&mut reports).await.1, End::Exit(exit) if exit.stopped));
     assert!(reports.try_recv().is_err(), "each end once");
+}
+
+#[tokio::test]
+async fn a_child_that_a_keeper_was_told_of_is_ordered_once_whatever_becomes_of_the_keeper() {
+    let house = House::new();
+    let (client, mut reports) = house.client();
+    let counted = |attempt: &str| {
+        let script = format!("echo x >> {}/count-{attempt}", house.0.path().display());
+        house.spawn(attempt, &script)
+    };
+    let times = |attempt: &str| {
+        let count = std::fs::read_to_string(house.0.path().join(format!("count-{attempt}"))).unwrap_or_default();
+        count.lines().count()
+    };
+    assert!(client.prepare(counted("a"), b"").is_none(), "there is no keeper yet, and none is started for it");
+    client.spawn(counted("first"), b"");
+    assert_eq!(code(&next(&mut reports).await.1), Some(0));
+    for attempt in ["a", "b"] {
+        let ahead = client.prepare(counted(attempt), b"").expect("there is a keeper");
+        client.go(ahead);
+        assert_eq!(code(&next(&mut reports).await.1), Some(0));
+        assert_eq!(times(attempt), 1);
+    }
+    let ahead = client.prepare(counted("c"), b"").expect("there is a keeper");
+    client.never(ahead);
+    client.spawn(counted("c"), b"");
+    assert_eq!((code(&next(&mut reports).await.1), times("c")), (Some(0), 1));
+    // The keeper that was told of it dies: another one gets the whole order.
+    let ahead = client.prepare(counted("d"), b"").expect("there is a keeper");
+    signal("KILL", house.keeper());
+    client.go(ahead);
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end), times("d")), ("d", Some(0), 1));
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ fn what_stood_behind_the_end_is_kept_for_a_person_and_so_is_what_belongs_to_it()
     fs::write(segment(&home), bytes).unwrap();
     let unknown = home.path(".stepladder/spool/01m8qjcx9pvvaf2ajq90zfthv4");
     fs::create_dir_all(&unknown).unwrap();
-    fs::write(unknown.join("a.1.attempt"), "").unwrap();
+    fs::write(unknown.join("attempts"), "").unwrap();
 
     well(&home, &["run", "tick"]);
     let kept: Vec<_> = fs::read_dir(home.path(".stepladder/salvage")).unwrap().flatten().collect();

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::address::Place;
@@ -24,7 +23,7 @@ use stepladder::model::book::Settings;
 use stepladder::model::perform::{Failure, Finding, Reply, Request};
 use stepladder::model::policy::FailureKind;
 use stepladder::runtime::index::projection;
-use stepladder::runtime::pump::{Message, Next, Perform, Pump};
+use stepladder::runtime::pump::{Inbox, Message, Next, Perform, Pump, post_box};
 use stepladder::runtime::recover::read_events;
 use stepladder::runtime::shelf::{BUNDLE, Shelf, Texts};
 use stepladder::store::Journal;
@@ -92,7 +91,7 @@ pub(crate) struct Sim {
     script: Script,
     clock: Arc<AtomicI64>,
     pump: Pump,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     calls: Calls,
     /// Replies on their way: due, order, run, place, attempt.
     due: BTreeMap<(i64, u64), (RunId, Place, u32, Reply)>,
@@ -326,8 +325,8 @@ impl Sim {
     }
 }
 
-fn pump(journal: &Arc<Memory>, shelf: &Arc<Shelf>, calls: &Calls, clock: &Arc<AtomicI64>) -> (Pump, Receiver<Message>) {
-    let (sender, inbox) = channel();
+fn pump(journal: &Arc<Memory>, shelf: &Arc<Shelf>, calls: &Calls, clock: &Arc<AtomicI64>) -> (Pump, Inbox) {
+    let (sender, inbox) = post_box();
     let journal: Arc<dyn Journal> = Arc::clone(journal) as Arc<dyn Journal>;
     let world = Box::new(World(Arc::clone(calls)));
     let broken = Box::new(|_: &str| {});

@@ -7,7 +7,8 @@ use crate::socket::owner_of;
 use rustix::process::Signal;
 use std::fs;
 use std::sync::{Arc, Mutex};
-use stepladder::runtime::pump::{Message, Proof};
+use std::time::Duration;
+use stepladder::runtime::pump::{Message, Proof, post_box};
 use stepladder::service::Watched;
 
 fn settings(url: &str) -> String {
@@ -42,7 +43,7 @@ fn a_daemon_calls_the_watcher_of_its_settings_as_long_as_it_is_there() {
     assert!(said.contains("the watcher outside is not reached") && said.contains("503"), "{said}");
     assert!(!said.contains("/other"), "the path may be what opens it: {said}");
     drop(second.asked());
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    std::thread::sleep(Duration::from_millis(1_500));
     assert!(second.asked().is_empty(), "nobody calls once the daemon is gone");
 }
 
@@ -55,11 +56,11 @@ async fn it_is_not_called_where_nobody_comes_back_to_everything() {
     assert_eq!(service.call_watcher().await.0, Watched::Called);
     assert_eq!(watcher.asked().len(), 1);
     // In the place of the thread that drives the runs, one that says what the test wants.
-    let (pump, inbox) = std::sync::mpsc::channel();
+    let (pump, inbox) = post_box();
     let proof = Arc::new(Mutex::new(Proof { at: Some(stepladder::runtime::clock::now()), failing: Vec::new() }));
     let told = Arc::clone(&proof);
     std::thread::spawn(move || {
-        for message in inbox {
+        while let Ok(message) = inbox.recv_timeout(Duration::from_mins(1)) {
             if let Message::Prove(answer) = message {
                 drop(answer.send(told.lock().unwrap().clone()));
             }
@@ -80,7 +81,7 @@ async fn it_is_not_called_where_nobody_comes_back_to_everything() {
     *proof.lock().unwrap() = Proof { at: Some(old), failing: Vec::new() };
     assert!(withheld(&service).await.contains("nothing has been proved"));
     // Nobody answers at all.
-    let (gone, dropped) = std::sync::mpsc::channel();
+    let (gone, dropped) = post_box();
     drop(dropped);
     service.pump = Some(gone);
     assert!(withheld(&service).await.contains("does not answer"));

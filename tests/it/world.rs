@@ -206,7 +206,8 @@ fn no_space_and_no_inodes_are_a_sentence_each() {
 fn a_run_outlives_a_disk_that_is_full_for_a_while() {
     let home = Home::new(&[(
         "work",
-        "steps:\n  - { id: a, shell: 'echo a >> begun; while [ ! -e go ]; do sleep 0.02; done; echo a >> done' }\n  - { id: b, shell: 'echo b >> done' }\n  - { id: c, shell: 'echo c >> done' }\n",
+        // The records of the run end with a page: the next one needs another.
+        "steps:\n  - id: a\n    shell: |\n      log=$(echo .stepladder/spool/*/attempts)\n      until grep -q '\"child\"' $log; do sleep 0.02; done\n      head -c $((4096 - $(stat -c %s $log) % 4096)) /dev/zero >> $log\n      echo a >> begun; while [ ! -e go ]; do sleep 0.02; done; echo a >> done\n  - { id: b, shell: 'echo b >> done' }\n  - { id: c, shell: 'echo c >> done' }\n",
     )]);
     fs::write(home.path("stepladder.yaml"), "timezone: UTC\nkeep: { min_free: 0B }\n").unwrap();
     let Some(there) = mounted(&home, ".stepladder", "size=64m,mode=0700") else { return };

@@ -40,7 +40,7 @@ fn world(settings: &str) -> World {
         run_dir: std::env::temp_dir(),
         settings: Arc::new(loaded.book.settings),
         ladder: Arc::default(),
-        secrets: crate::act::Secrets::default(),
+        secrets: Arc::default(),
         base_env: Vec::new(),
         now: "2026-12-25T00:00:00Z".parse().expect("instant"),
         ticks: || Duration::ZERO,

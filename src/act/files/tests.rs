@@ -55,7 +55,7 @@ impl House {
             book_dir: self.dir.path().into(),
             run_dir: self.dir.path().join("run"),
             settings: Arc::new(settings),
-            secrets: crate::act::Secrets::default(),
+            secrets: Arc::default(),
             base_env: Vec::new(),
             now: jiff::Timestamp::from_second(NOW + self.later.load(Ordering::Relaxed)).expect("time"),
             ticks: || std::time::Duration::ZERO,

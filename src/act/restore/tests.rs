@@ -40,7 +40,7 @@ impl House {
             book_dir: self.dir.path().into(),
             run_dir: self.dir.path().join("run"),
             settings: Arc::new(settings),
-            secrets: crate::act::Secrets::default(),
+            secrets: Arc::default(),
             base_env: Vec::new(),
             now: jiff::Timestamp::from_second(1_767_323_045 + second).expect("time"),
             ticks: || std::time::Duration::ZERO,

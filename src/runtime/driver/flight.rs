@@ -1,6 +1,8 @@
 //! A batch on its way to the journal, in the words of the machines whose events it has.
 
+use super::Driver;
 use crate::base::ids::{Name, RunId};
+use crate::engine::decide::Effect;
 use crate::engine::event::Recorded;
 use crate::engine::group::GroupEvent;
 use crate::schedule::event as schedule;
@@ -35,4 +37,17 @@ pub struct ScheduleEvents {
     pub events: Vec<schedule::Recorded>,
     /// Instants whose rows must not be there yet.
     pub fresh: Vec<Nominal>,
+}
+
+impl Driver {
+    /// What the one batch that is on its way orders, if it is one thing alone and nobody can have done it.
+    #[must_use]
+    pub fn about_to_order(&self) -> Option<(RunId, &Effect)> {
+        let mut flights = self.flights.values();
+        let (Some(flight), None) = (flights.next(), flights.next()) else { return None };
+        match flight.effects.as_slice() {
+            [effect] if !flight.again => Some((flight.flight.run, effect)),
+            _ => None,
+        }
+    }
 }

@@ -1,22 +1,21 @@
 //! Asking for children, adopting those of an earlier owner, and hearing the end of each exactly once.
 
-use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Spawn, Tell, encode};
+use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Spawn, encode};
 use crate::keeper::{self, Evidence, Orphan};
-use crate::runtime::keeper::seat::{Hearing, Seat};
+use crate::runtime::keeper::ear::hear;
+use crate::runtime::keeper::seat::Seat;
 use crate::runtime::keeper::silence::watch;
 use crate::runtime::keeper::watchdog::Watchdog;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often the evidence is looked at where no keeper would tell.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// How often an order is given: the second time for a keeper that went, idle, just when it was asked.
 const ORDERS: u32 = 2;
-/// Ends that a keeper may still remember though we have heard them, until the next order goes to it.
-const FORGET: usize = 32;
 
 /// The end of an attempt that was spawned or adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,20 @@ pub enum Adopted {
 }
 
 /// Who hears reports. Called from the threads that listen to keepers, and from `spawn` and `adopt`.
-pub type Hears = Box<dyn Fn(Report) + Send + Sync>;
+pub trait Hears: Send + Sync {
+    /// Hears of an end.
+    fn report(&self, report: Report);
+    /// Lets `work` report all that a keeper has said at once, on the thread that listens to it.
+    fn together(&self, work: &mut dyn FnMut()) {
+        work();
+    }
+}
+
+impl<F: Fn(Report) + Send + Sync> Hears for F {
+    fn report(&self, report: Report) {
+        self(report);
+    }
+}
 
 /// Every keeper of a data directory.
 #[derive(Clone)]
@@ -70,9 +82,9 @@ pub struct KeeperClient {
 pub(super) struct Shared {
     program: PathBuf,
     data_dir: PathBuf,
-    reports: Hears,
+    pub(super) reports: Box<dyn Hears>,
     /// For what is rare and has to wait: looking again, a grace.
-    runtime: tokio::runtime::Handle,
+    pub(super) runtime: tokio::runtime::Handle,
     state: Mutex<State>,
     /// Held while a keeper is started, so that there is one.
     launching: Mutex<u32>,
@@ -89,7 +101,7 @@ pub(super) struct State {
     /// Which keepers answer.
     pub(super) watchdog: Watchdog,
     /// Attempts that the keeper of that directory need not remember.
-    heard: BTreeMap<PathBuf, Vec<String>>,
+    pub(super) heard: BTreeMap<PathBuf, Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -122,7 +134,7 @@ impl KeeperClient {
     /// `program` when the first is asked for. Each spawned or adopted attempt is reported once.
     ///
     /// Must be called within a runtime.
-    pub fn connect_or_launch(program: &Path, data_dir: &Path, reports: Hears) -> Self {
+    pub fn connect_or_launch(program: &Path, data_dir: &Path, reports: Box<dyn Hears>) -> Self {
         let shared = Shared {
             program: program.into(),
             data_dir: data_dir.into(),
@@ -152,7 +164,7 @@ impl KeeperClient {
             Ok(frame) => self.shared.order(attempt, stem, &frame.into(), 1),
             Err(BadFrame(what)) => {
                 let why = format!("the order for it is {what}");
-                (self.shared.reports)(Report { attempt, end: End::Refused { why } });
+                self.shared.reports.report(Report { attempt, end: End::Refused { why } });
             }
         }
     }
@@ -206,6 +218,13 @@ pub(super) enum Looked {
     Nothing,
 }
 
+impl State {
+    /// What tells the keeper of that directory which ends it need not remember, if there are any.
+    pub(super) fn forget(&mut self, dir: &Path) -> Option<Vec<u8>> {
+        encode(&Ask::Forget { attempts: self.heard.remove(dir)? }, &[]).ok()
+    }
+}
+
 impl Shared {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -218,18 +237,18 @@ impl Shared {
             Err(error) => {
                 self.state().awaited.remove(&attempt);
                 let why = format!("no keeper can be started: {error}");
-                return (self.reports)(Report { attempt, end: End::NoKeeper { why } });
+                return self.reports.report(Report { attempt, end: End::NoKeeper { why } });
             }
         };
-        let heard = {
+        let forget = {
             let mut state = self.state();
-            let heard = state.heard.remove(&dir);
+            let forget = state.forget(&dir);
             let order = Order::Given { frame: Arc::clone(frame), to: dir, times };
             state.awaited.insert(attempt, Awaited { stem, order });
-            heard
+            forget
         };
         // Together: the keeper wakes up once.
-        match heard.and_then(|attempts| encode(&Ask::Forget { attempts }, &[]).ok()) {
+        match forget {
             Some(forget) => seat.send(&[&forget[..], frame].concat()),
             None => seat.send(frame),
         }
@@ -261,7 +280,7 @@ impl Shared {
         }
     }
 
-    fn connect(self: &Arc<Self>, dir: &Path) -> io::Result<Seat> {
+    pub(super) fn connect(self: &Arc<Self>, dir: &Path) -> io::Result<Seat> {
         let (seat, hearing) = Seat::connect(dir)?;
         let (shared, from) = (Arc::downgrade(self), dir.to_path_buf());
         let ear = std::thread::Builder::new().name("keeper-ear".into());
@@ -271,47 +290,9 @@ impl Shared {
     }
 
     /// Reports an end, if it is still awaited.
-    fn report(&self, attempt: &str, end: End) {
+    pub(super) fn report(&self, attempt: &str, end: End) {
         if self.state().awaited.remove(attempt).is_some() {
-            (self.reports)(Report { attempt: attempt.into(), end });
-        }
-    }
-
-    fn hear(self: &Arc<Self>, tell: Tell, dir: &Path) {
-        self.heard_from(dir);
-        match tell {
-            Tell::Refused { attempt, why } => self.refused(&attempt, why),
-            Tell::Ended { attempt, exit } => {
-                self.forget(&attempt, dir);
-                self.report(&attempt, End::Exit(exit));
-            }
-            Tell::Unknown { why } => tracing::warn!(why, "a keeper did not understand"),
-            Tell::Hello { .. } | Tell::Spawned { .. } | Tell::Listed { .. } => {}
-        }
-    }
-
-    /// A keeper did not take an order. One of an earlier owner may have been on its way to it when we looked:
-    /// then that was taken, and its child is the one.
-    fn refused(self: &Arc<Self>, attempt: &str, why: String) {
-        let Some(stem) = self.state().awaited.get(attempt).map(|awaited| awaited.stem.clone()) else { return };
-        match self.look(attempt, &stem) {
-            Looked::Told => {}
-            Looked::Alive => self.watch(attempt, &stem),
-            Looked::Nothing => self.report(attempt, End::Refused { why }),
-        }
-    }
-
-    /// Its record stays; the keeper's memory of it need not, and goes with the next order.
-    fn forget(&self, attempt: &str, dir: &Path) {
-        let mut state = self.state();
-        let heard = state.heard.entry(dir.into()).or_default();
-        heard.push(attempt.into());
-        if heard.len() < FORGET {
-            return;
-        }
-        let attempts = std::mem::take(heard);
-        if let Some(Err(error)) = state.seats.get(dir).map(|seat| seat.say(&Ask::Forget { attempts }, &[])) {
-            tracing::warn!(%error, "cannot ask a keeper");
+            self.reports.report(Report { attempt: attempt.into(), end });
         }
     }
 
@@ -333,7 +314,7 @@ impl Shared {
     }
 
     /// Looks again and again until the attempt is over or somebody else has reported it.
-    fn watch(self: &Arc<Self>, attempt: &str, stem: &Path) {
+    pub(super) fn watch(self: &Arc<Self>, attempt: &str, stem: &Path) {
         let (shared, attempt, stem) = (Arc::downgrade(self), attempt.to_owned(), stem.to_owned());
         self.runtime.spawn(async move {
             loop {
@@ -347,7 +328,7 @@ impl Shared {
     }
 
     /// A keeper hung up: what it never began is ordered anew, the rest is looked after until it is over.
-    fn lost(self: &Arc<Self>, dir: &Path) {
+    pub(super) fn lost(self: &Arc<Self>, dir: &Path) {
         let awaited: Vec<(String, Awaited)> = {
             let mut state = self.state();
             state.seats.remove(dir);
@@ -370,23 +351,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn hear(shared: &Weak<Shared>, mut hearing: Hearing, dir: &Path) {
-    while let Some(tell) = hearing.next() {
-        match shared.upgrade() {
-            Some(shared) => shared.hear(tell, dir),
-            None => return,
-        }
-    }
-    let Some(owner) = shared.upgrade() else { return };
-    owner.lost(dir);
-    // It may live and only have hung up on an owner that was too slow to listen.
-    let (shared, dir) = (Weak::clone(shared), dir.to_path_buf());
-    owner.runtime.clone().spawn(async move {
-        tokio::time::sleep(LOOK).await;
-        if let Some(shared) = shared.upgrade() {
-            let _ = shared.connect(&dir);
-        }
-    });
 }

@@ -42,13 +42,15 @@ pub(super) struct Hearing {
     stream: UnixStream,
     buffer: Vec<u8>,
     bytes: Vec<u8>,
+    /// Whether nothing it says makes sense any more.
+    over: bool,
 }
 
 impl Seat {
     /// Connects to the keeper of that directory.
     pub(super) fn connect(dir: &Path) -> io::Result<(Self, Hearing)> {
         let stream = keeper::connect(dir)?;
-        let hearing = Hearing { stream: stream.try_clone()?, buffer: vec![0; READ], bytes: Vec::new() };
+        let hearing = Hearing { stream: stream.try_clone()?, buffer: vec![0; READ], bytes: Vec::new(), over: false };
         let seat = Self { line: Arc::new(Line { stream, waiting: Mutex::default() }) };
         seat.say(&Ask::Hello { protocol: PROTOCOL }, &[]).map_err(io::Error::other)?;
         Ok((seat, hearing))
@@ -113,15 +115,21 @@ impl Drop for Line {
 }
 
 impl Hearing {
-    /// The next thing the keeper says; `None` = the connection is over.
-    pub(super) fn next(&mut self) -> Option<Tell> {
-        loop {
+    /// What the keeper says next, all that has come of it; `None` = the connection is over.
+    pub(super) fn next(&mut self) -> Option<Vec<Tell>> {
+        let mut tells = Vec::new();
+        while !self.over {
             match take::<Tell>(&mut self.bytes) {
-                Ok(Some((tell, _))) => return Some(tell),
+                Ok(Some((tell, _))) => {
+                    tells.push(tell);
+                    continue;
+                }
+                Ok(None) if !tells.is_empty() => return Some(tells),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "hanging up on a keeper");
-                    return None;
+                    self.over = true;
+                    return (!tells.is_empty()).then_some(tells);
                 }
             }
             match self.stream.read(&mut self.buffer) {
@@ -131,5 +139,6 @@ impl Hearing {
                 Err(_) => {}
             }
         }
+        None
     }
 }

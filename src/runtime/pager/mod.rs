@@ -125,7 +125,7 @@ impl Pager {
         let current = Arc::clone(&settings);
         let send: SendOnce = Arc::new(move |message, address| {
             let settings = Arc::clone(&current.lock().unwrap_or_else(PoisonError::into_inner));
-            let secrets = Secrets { sources: settings.secrets.clone(), ..world.secrets.clone() };
+            let secrets = Secrets { sources: settings.secrets.clone(), ..(*world.secrets).clone() }.into();
             let world = World { now: clock::now(), settings, secrets, ..world.clone() };
             Box::pin(async move { channel::send(&message, &address, &world).await })
         });

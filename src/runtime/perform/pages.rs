@@ -12,9 +12,8 @@ use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::ladder;
 use crate::runtime::links;
 use crate::runtime::pager::{Job, PageKey, Pager, urgency};
-use crate::runtime::pump::{About, Message};
+use crate::runtime::pump::{About, Message, Post};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 /// Hands pages to the outbox, and tells the pump what became of them.
 #[derive(Clone)]
@@ -81,7 +80,7 @@ fn key(incident: IncidentId, page: u32) -> PageKey {
 }
 
 /// What the outbox calls with what became of a page.
-pub(super) fn told(key: &PageKey, sent: Sent, sender: &Sender<Message>) {
+pub(super) fn told(key: &PageKey, sent: Sent, sender: &Post) {
     let Some((incident, page)) = key.0.split_once('/') else { return };
     let (Ok(id), Ok(page)) = (IncidentId::parse(incident), page.parse()) else { return };
     let (fate, note) = match sent {

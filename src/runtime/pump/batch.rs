@@ -16,7 +16,7 @@ impl Pump {
         let (tally, begun) = (Arc::clone(&self.tally), clock::ticks());
         let answer = move |result: Result<_, _>| {
             tally.appended(result.is_ok(), clock::ticks().saturating_sub(begun));
-            drop(sender.send(Message::Appended { number, result }));
+            let _ = sender.send(Message::Appended { number, result });
         };
         match self.batch(flight) {
             Ok(batch) => self.outbox.push((batch, Box::new(answer))),

@@ -47,6 +47,13 @@ impl Pump {
         }
     }
 
+    /// Where one batch alone is about to become durable and orders one attempt, whoever performs it can make ready meanwhile.
+    pub(super) fn prepare(&self) {
+        if let Some((run, Effect::Perform { request, deadline, .. })) = self.driver.about_to_order() {
+            self.perform.prepare(run, request, *deadline);
+        }
+    }
+
     pub(super) fn answer_start(&mut self, run: RunId, answer: Result<(), String>) {
         if let Some(told) = self.starting.remove(&run) {
             let _ = told.send(answer);

@@ -242,7 +242,9 @@ impl Pump {
             batch.guards.push(Guard::Absent(Row { tree: KEYS, key: key.clone().into_bytes() }));
         }
         let sender = self.sender.clone();
-        let answer = move |result| drop(sender.send(Message::About(About::Appended { id, result })));
+        let answer = move |result| {
+            let _ = sender.send(Message::About(About::Appended { id, result }));
+        };
         match planned.events.iter().map(codec::encode_incident).collect::<Result<_, _>>() {
             Ok(events) => {
                 batch.appends.push((stream, events));

@@ -22,6 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 pub trait Perform: Send {
     /// Perform an attempt. `again` = an earlier owner ordered it and may have done it.
     fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool);
+    /// An attempt is about to be ordered, and its order on its way to the disk. Whatever is done now must be nothing that
+    /// anybody outside could notice.
+    fn prepare(&self, _run: RunId, _request: &Request, _deadline: Option<Timestamp>) {}
     /// Stop an attempt; its reply still comes.
     fn stop(&self, run: RunId, place: &Place, attempt: u32);
     /// Kill everything that still runs of a run, without grace; replies still come.

@@ -150,7 +150,9 @@ impl Pump {
     fn append_schedule(&mut self, row: &ScheduleEvents) {
         let mut batch = Batch { guards: vec![Guard::Lease(self.journal.epoch())], ..Batch::default() };
         let (sender, id) = (self.sender.clone(), row.id.clone());
-        let answer = move |result| drop(sender.send(Message::Scheduled { id, result }));
+        let answer = move |result| {
+            let _ = sender.send(Message::Scheduled { id, result });
+        };
         match add(&mut batch, row) {
             Ok(()) => self.outbox.push((batch, Box::new(answer))),
             Err(error) => answer(Err(AppendError::Refused(error.to_string()))),

@@ -99,7 +99,7 @@ impl Pump {
 struct Said {
     run: RunId,
     request: Request,
-    sender: std::sync::mpsc::Sender<Message>,
+    sender: super::Post,
 }
 
 impl Said {

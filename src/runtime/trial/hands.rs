@@ -6,12 +6,11 @@ use crate::base::ids::{IncidentId, RunId};
 use crate::escalation::event::Page;
 use crate::model::book::Settings;
 use crate::model::perform::Request;
-use crate::runtime::pump::{Message, Perform, Pump};
+use crate::runtime::pump::{Inbox, Perform, Pump, post_box};
 use crate::store::Journal;
 use crate::store::memory::Memory;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An attempt: whose, where, which.
@@ -63,13 +62,8 @@ pub(super) fn taken(calls: &Calls) -> Vec<Call> {
 }
 
 /// A pump over that journal, under that clock (milliseconds since 1970), whose world only takes note.
-pub(super) fn pump(
-    trials: &Trials,
-    journal: &Arc<Memory>,
-    calls: &Calls,
-    clock: &Arc<AtomicI64>,
-) -> (Pump, Receiver<Message>) {
-    let (sender, inbox) = channel();
+pub(super) fn pump(trials: &Trials, journal: &Arc<Memory>, calls: &Calls, clock: &Arc<AtomicI64>) -> (Pump, Inbox) {
+    let (sender, inbox) = post_box();
     let journal: Arc<dyn Journal> = Arc::clone(journal) as Arc<dyn Journal>;
     let hands = Box::new(Hands(Arc::clone(calls)));
     let mut pump = Pump::new(journal, Arc::clone(&trials.shelf), hands, sender, "test".into(), Box::new(|_| {}));

@@ -19,7 +19,7 @@ use crate::model::perform::{Reply, Request};
 use crate::model::runbook::Runbook;
 use crate::model::test::{Saying, StepPath, Test};
 use crate::runtime::index::projection;
-use crate::runtime::pump::{Message, Pump};
+use crate::runtime::pump::{Inbox, Message, Pump};
 use crate::runtime::recover::read_events;
 use crate::store::Journal;
 use crate::store::memory::Memory;
@@ -27,7 +27,6 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::Receiver;
 
 /// More looks at a run than any that ends needs.
 const MOST_TURNS: u32 = 200_000;
@@ -59,7 +58,7 @@ pub(super) struct Machine<'t> {
     journal: Arc<Memory>,
     calls: Calls,
     pub(super) pump: Pump,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     cast: Cast<'t>,
     due: BTreeMap<(i64, u64), Due<'t>>,
     order: u64,

@@ -12,8 +12,8 @@ mod wait;
 
 pub use ladder::{Climbed, patience};
 
+use crate::act::World;
 use crate::act::channel::Posted;
-use crate::act::{Secrets, World};
 use crate::base::ids::{RunId, StepId};
 use crate::base::span::Span;
 use crate::base::value::Value;
@@ -135,7 +135,7 @@ impl Trials {
             book_dir: PathBuf::new(),
             run_dir: PathBuf::new(),
             settings: Arc::new(book.settings.clone()),
-            secrets: Secrets::default(),
+            secrets: Arc::default(),
             base_env: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
             ticks: clock::ticks,

@@ -3,8 +3,10 @@
 //! Knows paths below the data directory, bytes and syncs; never what the bytes are. Beside the real
 //! one there is `faulty`, in memory, which can lose everything that was not synced.
 
+use rustix::fs::Advice;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub(crate) trait File: Send + Sync {
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()>;
     /// Cuts it to that length.
     fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Lets the device begin to write that part, if it can; waits for nothing and promises nothing.
+    fn hurry(&self, _at: u64, _len: u64) {}
     /// Makes content and length durable.
     fn sync(&self) -> io::Result<()>;
 }
@@ -123,6 +127,12 @@ impl File for fs::File {
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.set_len(len)
+    }
+
+    fn hurry(&self, at: u64, len: u64) {
+        // Said of pages that are to be written yet, this only begins to write them; whole pages that are written may be
+        // dropped from memory. A refusal means that the sync does it all.
+        let _ = rustix::fs::fadvise(self, at, NonZeroU64::new(len), Advice::DontNeed);
     }
 
     fn sync(&self) -> io::Result<()> {

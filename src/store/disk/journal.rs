@@ -162,7 +162,7 @@ impl DiskJournal {
     #[cfg(test)]
     pub(crate) fn append_together(&self, group: Vec<(Batch, Done)>) {
         match &self.way {
-            Way::Here(writer) => locked(writer).commit(group),
+            Way::Here(writer) => locked(writer).commit(group, None),
             Way::Line(_) => panic!("only a stepped journal has groups to choose"),
         }
     }
@@ -298,14 +298,14 @@ impl Journal for DiskJournal {
     fn append(&self, batch: Batch, done: Done) {
         match &self.way {
             Way::Line(line) => line.put(batch, done),
-            Way::Here(writer) => locked(writer).commit(vec![(batch, done)]),
+            Way::Here(writer) => locked(writer).commit(vec![(batch, done)], None),
         }
     }
 
-    fn append_here(&self, batches: Vec<(Batch, Done)>) {
+    fn append_here(&self, batches: Vec<(Batch, Done)>, meanwhile: &mut dyn FnMut()) {
         match &self.way {
-            Way::Line(line) => line.put_here(batches),
-            Way::Here(writer) => locked(writer).commit(batches),
+            Way::Line(line) => line.put_here(batches, meanwhile),
+            Way::Here(writer) => locked(writer).commit(batches, Some(meanwhile)),
         }
     }
 

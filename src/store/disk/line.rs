@@ -65,13 +65,14 @@ impl Line {
         done(Err(why));
     }
 
-    /// Writes a single batch in the caller's own thread where nobody else writes; else queues them.
-    pub(crate) fn put_here(&self, batches: Vec<(Batch, Done)>) {
+    /// Writes a single batch in the caller's own thread where nobody else writes, and does what there is to do `meanwhile`;
+    /// else queues them.
+    pub(crate) fn put_here(&self, batches: Vec<(Batch, Done)>, meanwhile: &mut dyn FnMut()) {
         if let ([_], Some(desk)) = (&batches[..], &self.desk)
             && desk.waiting.load(Ordering::SeqCst) == 0
             && let Ok(mut writer) = desk.writer.try_lock()
         {
-            return writer.commit(batches);
+            return writer.commit(batches, Some(meanwhile));
         }
         for (batch, done) in batches {
             self.put(batch, done);
@@ -97,7 +98,7 @@ fn run(desk: &Desk, queue: &Receiver<(Batch, Done)>) {
             group.push(next);
         }
         let count = group.len();
-        desk.writer.lock().unwrap_or_else(PoisonError::into_inner).commit(group);
+        desk.writer.lock().unwrap_or_else(PoisonError::into_inner).commit(group, None);
         desk.waiting.fetch_sub(count, Ordering::SeqCst);
     }
 }

@@ -105,9 +105,14 @@ impl Tail {
         Ok(())
     }
 
-    /// Writes frames and makes them durable. Where this fails, nobody knows what is on the disk.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes frames and makes them durable. Where this fails, nobody knows what is on the disk. What there is to do
+    /// `meanwhile` is done while the device writes.
+    pub(crate) fn write(&mut self, bytes: &[u8], meanwhile: Option<&mut dyn FnMut()>) -> io::Result<()> {
         self.segment.file.write_at(self.end, bytes)?;
+        if let Some(meanwhile) = meanwhile {
+            self.segment.file.hurry(self.end, bytes.len() as u64);
+            meanwhile();
+        }
         self.segment.file.sync()?;
         self.end += bytes.len() as u64;
         Ok(())

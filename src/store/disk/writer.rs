@@ -55,7 +55,7 @@ struct Draft<'a> {
 
 impl Writer {
     /// Takes what can be taken of a group, makes it durable together, then answers in order.
-    pub(crate) fn commit(&mut self, group: Vec<(Batch, Done)>) {
+    pub(crate) fn commit(&mut self, group: Vec<(Batch, Done)>, meanwhile: Option<&mut dyn FnMut()>) {
         let durable = self.reader.number();
         let mut draft = Draft {
             writer: self,
@@ -77,7 +77,7 @@ impl Writer {
             answers.push((done, answer));
         }
         let Draft { bytes, number, changes, frames, .. } = draft;
-        let written = if frames.is_empty() { Ok(()) } else { self.write(&bytes, number, &frames) };
+        let written = if frames.is_empty() { Ok(()) } else { self.write(&bytes, number, &frames, meanwhile) };
         if written.is_ok() && !frames.is_empty() {
             self.index.apply(number, changes);
         }
@@ -86,13 +86,19 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, bytes: &[u8], number: u64, frames: &[(u64, usize, Vec<Entry>)]) -> Result<(), AppendError> {
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        number: u64,
+        frames: &[(u64, usize, Vec<Entry>)],
+        meanwhile: Option<&mut dyn FnMut()>,
+    ) -> Result<(), AppendError> {
         let first = frames.first().map_or(number, |(first, _, _)| *first);
         let room = self.room(bytes.len(), first);
         let at = match (room, &mut self.tail) {
             (Ok(()), Some(tail)) => {
                 let at = tail.end;
-                if let Err(error) = tail.write(bytes) {
+                if let Err(error) = tail.write(bytes, meanwhile) {
                     let why = format!("the journal could not be written or synced: {error}");
                     self.broken = Some(why.clone());
                     return Err(AppendError::Unknown(why));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use stepladder::act::World;
 use stepladder::act::channel::send;
 use stepladder::model::message::{Message, Sent};
@@ -77,7 +78,7 @@ impl Server {
             root.display()
         );
         let mut world = world(&settings, self.keys.path());
-        world.secrets.environment.insert("SMTP".into(), "hunter2-hunter2".into());
+        Arc::make_mut(&mut world.secrets).environment.insert("SMTP".into(), "hunter2-hunter2".into());
         world
     }
 }
@@ -143,7 +144,7 @@ async fn what_a_mail_server_refuses_is_said_in_its_words() {
     assert!(matches!(&sent, Sent::Later { reason, .. } if reason.contains("greylisted")), "{sent:?}");
 
     let mut wrong = server.world("tls: starttls");
-    wrong.secrets.environment.insert("SMTP".into(), "canary-canary".into());
+    Arc::make_mut(&mut wrong.secrets).environment.insert("SMTP".into(), "canary-canary".into());
     let sent = send(&message(), &to("oncall@company.com"), &wrong).await;
     assert!(matches!(&sent, Sent::Refused { reason } if reason.contains("535")), "{sent:?}");
     assert!(!format!("{sent:?}").contains("canary"), "{sent:?}");

@@ -53,11 +53,11 @@ fn world(settings: &str, book: &Path) -> World {
         run_dir: book.into(),
         settings: Arc::new(loaded.book.settings),
         ladder: Arc::default(),
-        secrets: Secrets {
+        secrets: Arc::new(Secrets {
             sources: vec![SecretSource::Env],
             environment: BTreeMap::from([("TOKEN".into(), CANARY.into())]),
             ..Secrets::default()
-        },
+        }),
         base_env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         now: "2026-12-25T00:00:00Z".parse().unwrap(),
         ticks: || Duration::ZERO,
@@ -194,7 +194,7 @@ async fn a_secret_may_be_the_whole_address() {
     let fake = Fake::start(vec![say(200, "ok"), say(404, "no_service")]);
     let mut world = world("channels: { c: { webhook: '{{ secrets.HOOK }}' } }", dir.path());
     let hook = format!("{}/services/T1/B1/s3cret?x=1", fake.url);
-    world.secrets.environment.insert("HOOK".into(), hook);
+    Arc::make_mut(&mut world.secrets).environment.insert("HOOK".into(), hook);
     assert_eq!(send(&message(), &address("c"), &world).await, Sent::Accepted { id: None });
     assert_eq!(fake.asked()[0].line, "POST /services/T1/B1/s3cret?x=1");
     assert_eq!(send(&message(), &address("c"), &world).await, refused("status 404: `no_service`"));

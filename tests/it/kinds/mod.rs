@@ -68,13 +68,13 @@ impl Stage {
             run_dir: self.book.path().join("run"),
             settings: Arc::new(settings),
             ladder: Arc::default(),
-            secrets: Secrets {
+            secrets: Arc::new(Secrets {
                 sources: vec![SecretSource::Env],
                 environment: BTreeMap::from([("TOKEN".into(), "hunter2-hunter2".into())]),
                 book_dir: self.book.path().into(),
                 credentials: None,
                 seal: Some(Seal::of(self.book.path())),
-            },
+            }),
             base_env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             now: NOW.parse().unwrap(),
             ticks,

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::{Name, RunId};
@@ -22,7 +21,7 @@ use stepladder::engine::run::Run;
 use stepladder::engine::start::{Ask, start, take_over};
 use stepladder::model::perform::Reply;
 use stepladder::model::runbook::Runbook;
-use stepladder::runtime::pump::{Message, Next, Pump};
+use stepladder::runtime::pump::{Inbox, Message, Next, Pump, post_box};
 use stepladder::runtime::shelf::{BUNDLE, Shelf};
 use stepladder::store::Journal;
 use tokio::sync::oneshot;
@@ -39,7 +38,7 @@ const SWEEP: u64 = 61_000;
 /// One owner and its ways in and out.
 struct Owner {
     pump: Pump,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     hands: Hands,
 }
 
@@ -564,7 +563,7 @@ impl Machine {
 
 impl Owner {
     fn open(journal: Arc<Session>, shelf: &Arc<Shelf>, wall: &Arc<AtomicI64>) -> Self {
-        let (sender, inbox) = channel();
+        let (sender, inbox) = post_box();
         let hands = Hands::default();
         let journal: Arc<dyn Journal> = journal;
         let broken = Box::new(|_: &str| {});

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::ids::RunId;
 use stepladder::base::value::json;
@@ -19,7 +18,7 @@ use stepladder::engine::decide::Input;
 use stepladder::lang;
 use stepladder::model::book::Book;
 use stepladder::model::perform::Reply;
-use stepladder::runtime::pump::{Message, Next, Pump};
+use stepladder::runtime::pump::{Inbox, Message, Next, Pump, post_box};
 use stepladder::runtime::recover::read_run;
 use stepladder::runtime::schedules::Heard;
 use stepladder::runtime::schedules::{Armed, ledger, schedule_of};
@@ -90,7 +89,7 @@ struct Sim {
     now: u64,
     seed: u64,
     pump: Pump,
-    inbox: Receiver<Message>,
+    inbox: Inbox,
     hands: Hands,
     triggers: Vec<&'static str>,
     without: Option<usize>,
@@ -166,8 +165,8 @@ pub(super) fn play(seed: u64) -> Result<BTreeMap<String, u64>, String> {
     sim.check()
 }
 
-fn owner(journal: Arc<Session>, shelf: &Arc<Shelf>, wall: &Arc<AtomicI64>) -> (Pump, Receiver<Message>, Hands) {
-    let (sender, inbox) = channel();
+fn owner(journal: Arc<Session>, shelf: &Arc<Shelf>, wall: &Arc<AtomicI64>) -> (Pump, Inbox, Hands) {
+    let (sender, inbox) = post_box();
     let hands = Hands::default();
     let journal: Arc<dyn Journal> = journal;
     let broken = Box::new(|_: &str| {});
