@@ -14,3 +14,4 @@ pub mod mask;
 pub mod planted;
 pub mod span;
 pub mod value;
+pub mod zone;

@@ -113,7 +113,7 @@ impl Turn<'_> {
             value?;
             return sample(series, value, Level::Ok, None);
         };
-        let zone = TimeZone::get(&book.timezone).unwrap_or(TimeZone::UTC);
+        let zone = crate::base::zone::zone(&book.timezone).unwrap_or(TimeZone::UTC);
         let here = Here { now: self.now, zone: &zone };
         let past = if judge::looks_back(threshold, value) {
             let (series, unit, now) = (series.clone(), unit.clone(), self.now);

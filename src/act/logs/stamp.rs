@@ -29,7 +29,7 @@ impl Stamps {
         let clf = r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})";
         let syslog = r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)\b";
         Self {
-            zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+            zone: crate::base::zone::zone(zone).unwrap_or(TimeZone::UTC),
             now,
             iso: Regex::new(iso).ok(),
             clf: Regex::new(clf).ok(),

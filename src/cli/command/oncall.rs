@@ -92,7 +92,7 @@ pub fn run(args: &Oncall, settings: &Settings) -> Result<Exit, Trouble> {
             .help("`docs/escalation.md` says how to begin one")
     })?;
     note_errors(&loaded);
-    let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
+    let zone = crate::base::zone::zone(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let at = match &args.at {
         Some(text) => instant(text, &zone, Day::Today, "--at")?,
         None => clock::now(),

@@ -62,7 +62,7 @@ impl Turn<'_> {
         if plots.is_empty() {
             return Ok(scope);
         }
-        let zone = TimeZone::get(&self.book.timezone).unwrap_or(TimeZone::UTC);
+        let zone = crate::base::zone::zone(&self.book.timezone).unwrap_or(TimeZone::UTC);
         let shown = plots.into_iter().map(|(name, plot)| (name, self.shown(&plot, form, &zone)));
         scope.values.insert("plots".into(), Value::Object(shown.collect::<Map<_, _>>()));
         Ok(scope)

@@ -26,7 +26,7 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
 
 /// A finding for a zone that does not exist.
 pub(super) fn zone(name: &str, spot: Spot) -> Option<Diagnostic> {
-    if jiff::tz::TimeZone::get(name).is_ok() {
+    if crate::base::zone::zone(name).is_some() {
         return None;
     }
     let finding = Diagnostic::error(Code::BadZone, spot, format!("unknown time zone `{name}`"));

@@ -53,7 +53,7 @@ fn any(_: &str) -> Result<(), String> {
 }
 
 fn zone(text: &str) -> Result<(), String> {
-    if jiff::tz::TimeZone::get(text).is_ok() {
+    if crate::base::zone::zone(text).is_some() {
         return Ok(());
     }
     let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();

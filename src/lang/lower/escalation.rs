@@ -30,7 +30,7 @@ pub(super) fn ladder(ctx: &mut Ctx, root: &Node, settings: &Settings) -> Option<
     }
     let fields = ctx.fields(root, ESCALATION, Some("escalation.yaml"));
     let zone = fields.string("timezone").unwrap_or_else(|| settings.timezone.clone());
-    let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+    let zone = crate::base::zone::zone(&zone).unwrap_or(TimeZone::UTC);
     let severities =
         fields.map("severities").iter().map(|(name, param)| (name.clone(), severity(ctx, &fields, name, param)));
     let severities = severities.collect();

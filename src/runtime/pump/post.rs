@@ -77,8 +77,9 @@ impl Post {
     pub fn together(&self, work: &mut dyn FnMut()) {
         let outer = GATHERS.replace(true);
         work();
+        let served = if outer { Served::All } else { self.shared.serve() };
         GATHERS.set(outer);
-        if !outer && self.shared.serve() == Served::NotAll {
+        if served == Served::NotAll {
             self.shared.bell.notify_one();
         }
     }
@@ -108,6 +109,8 @@ impl Inbox {
     pub(super) fn drive(self, pump: Pump) {
         let shared = &self.shared;
         *shared.pump.lock().unwrap_or_else(PoisonError::into_inner) = Some(pump);
+        // Who drives it looks again before it rests: nobody has to be woken by what the pump says to itself.
+        GATHERS.set(true);
         loop {
             {
                 // Somebody may have panicked with it: then nobody knows what it holds.

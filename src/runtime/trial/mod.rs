@@ -155,7 +155,7 @@ impl Trials {
     /// When a test starts its run: when it says so, else on a Monday morning of the book.
     fn began(&self, test: &Test) -> Timestamp {
         let monday = jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0);
-        let zone = jiff::tz::TimeZone::get(&self.book.settings.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone = crate::base::zone::zone(&self.book.settings.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let usual = || zone.to_ambiguous_zoned(monday).compatible().ok().map(|zoned| zoned.timestamp());
         let began = test.given.at.or_else(usual).unwrap_or(Timestamp::UNIX_EPOCH);
         Timestamp::from_millisecond(began.as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)

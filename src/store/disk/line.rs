@@ -7,7 +7,7 @@ use crate::base::limits;
 use crate::store::disk::writer::Writer;
 use crate::store::{AppendError, Batch, Done};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const UPKEEP: Duration = Duration::from_secs(1);
 
 /// A running writer thread.
 pub(crate) struct Line {
-    sender: Option<SyncSender<(Batch, Done)>>,
+    sender: Option<Sender<(Batch, Done)>>,
     desk: Option<Arc<Desk>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,7 +38,7 @@ struct Desk {
 impl Line {
     /// Starts the thread.
     pub(crate) fn start(writer: Writer) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (sender, receiver) = channel();
         let desk = Arc::new(Desk { writer: Mutex::new(writer), waiting: AtomicUsize::new(0) });
         let its = Arc::clone(&desk);
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(&its, &receiver))?;
@@ -55,12 +55,14 @@ impl Line {
         let (Some(sender), Some(desk)) = (&self.sender, &self.desk) else {
             return done(Err(AppendError::Broken("the journal is closed".into())));
         };
-        desk.waiting.fetch_add(1, Ordering::SeqCst);
-        let (done, why) = match sender.try_send((batch, done)) {
-            Ok(()) => return,
-            Err(TrySendError::Full((_, done))) => (done, AppendError::Busy(format!("{QUEUE} batches wait"))),
-            Err(TrySendError::Disconnected((_, done))) => (done, AppendError::Broken("its writer is gone".into())),
+        // Counted here and not by the queue: one with so many places is made at once, and few journals ever need them.
+        let sent = if desk.waiting.fetch_add(1, Ordering::SeqCst) < QUEUE {
+            let gone = || AppendError::Broken("its writer is gone".into());
+            sender.send((batch, done)).map_err(|unsent| (unsent.0.1, gone()))
+        } else {
+            Err((done, AppendError::Busy(format!("{QUEUE} batches wait"))))
         };
+        let Err((done, why)) = sent else { return };
         desk.waiting.fetch_sub(1, Ordering::SeqCst);
         done(Err(why));
     }

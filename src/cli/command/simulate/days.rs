@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 /// Plays them and shows them.
 pub(super) fn run(args: &Simulate, settings: &Settings) -> Result<Exit, Trouble> {
     let loaded = shelf::load(&settings.book()?)?;
-    let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
+    let zone = crate::base::zone::zone(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let from = match &args.at {
         Some(text) => instant(text, &zone, Day::Today, "--at")?,
         None => clock::now(),

@@ -32,7 +32,7 @@ pub(super) fn run(args: &SimulateIncident, settings: &Settings) -> Result<Exit, 
     let book = settings.book()?;
     let loaded = shelf::load(&book)?;
     let ladder = sound(&loaded)?;
-    let zone = TimeZone::get(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
+    let zone = crate::base::zone::zone(&loaded.book.settings.timezone).unwrap_or(TimeZone::UTC);
     let night = night(args, &loaded, ladder, &zone)?;
     let told = incident(ladder, &night).map_err(Trouble::new)?;
     if let Some(file) = &args.diff {
