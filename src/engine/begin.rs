@@ -246,7 +246,8 @@ impl<'a> Turn<'a> {
     fn sealed(&self) -> BTreeMap<String, String> {
         let sealed = self.run.started.sealed.iter();
         let inputs = sealed.map(|(name, text)| (format!("{SEALED_INPUT}{name}"), text.clone()));
-        let outputs = self.run.steps.iter().flat_map(|(place, step)| {
+        let seals = if self.book.seals { Some(&self.run.steps) } else { None };
+        let outputs = seals.into_iter().flatten().flat_map(|(place, step)| {
             let action = self.book.step(place.step()).and_then(|step| step.kind.action());
             let fields = action.into_iter().flat_map(|action| action.kind.spec().secrets());
             fields.filter_map(move |field| {

@@ -69,6 +69,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether a step waits for something that has not ended, so that nothing comes of a look at it yet. Most steps of a long
+    /// list do.
+    pub(super) fn is_closed(&self, of: &GateOf<'_>, step: &Step) -> bool {
+        let chosen = of.owner.is_some() || of.lane != Lane::Body(1) || self.deselected(step).is_none();
+        chosen && matches!(waits(of), Ok(true))
+    }
+
     fn holds(
         &self,
         when: &Expr,

@@ -1,6 +1,5 @@
 //! The steps of one list as a walk takes them.
 
-use crate::base::ids::StepId;
 use crate::engine::turn::Far;
 use crate::model::graph::Graph;
 use crate::model::step::{List, Step};
@@ -39,12 +38,12 @@ impl<'a> Steps<'a> {
 
     /// Behind everything they wait for, so that one walk takes each as far as it goes; and whether that is as written.
     pub(super) fn ordered(&self) -> (Vec<usize>, bool) {
-        let order: &[StepId] = self.graph.map_or(&[], Graph::order);
-        let as_written = order.iter().zip(self.all).all(|(id, step)| *id == step.id);
-        if as_written || order.len() != self.all.len() {
-            return ((0..self.all.len()).collect(), true);
+        match self.graph {
+            Some(graph) if !graph.is_as_written() && graph.numbers().len() == self.all.len() => {
+                (graph.numbers().to_vec(), false)
+            }
+            Some(_) | None => ((0..self.all.len()).collect(), true),
         }
-        (order.iter().filter_map(|id| self.all.iter().position(|step| step.id == *id)).collect(), false)
     }
 }
 

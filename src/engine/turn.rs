@@ -186,13 +186,17 @@ impl<'a> Turn<'a> {
                 Far::Begun => true,
                 Far::Unbegun => false,
             };
-            let (step, place) = (&steps.all[number], place(number));
+            let step = &steps.all[number];
             let halt = halt.or(own.as_ref());
             let room = steps.parallel.is_none_or(|limit| busy < limit as usize);
             if begun || halt.is_some() || room {
-                let worked = begun && self.run.works(&place);
                 let gate =
                     GateOf { owner, lane, steps: &steps, number, far: &far, above: as_written.then_some(&above) };
+                if !begun && halt.is_none() && self.is_closed(&gate, step) {
+                    continue;
+                }
+                let place = place(number);
+                let worked = begun && self.run.works(&place);
                 if begun {
                     self.go_on(&place, step, halt)?;
                 } else {

@@ -55,7 +55,13 @@ impl Walked {
         if far.len() != steps.len() {
             return vec![None; steps.len()];
         }
-        steps.iter().zip(far).map(|(step, far)| (!moved.contains(&step.id)).then_some(far)).collect()
+        let mut known: Vec<Option<Far>> = far.into_iter().map(Some).collect();
+        for id in &moved {
+            if let Some(number) = steps.iter().position(|step| step.id == *id) {
+                known[number] = None;
+            }
+        }
+        known
     }
 
     /// The same for the items of a `foreach`, of which there are so many.

@@ -4,7 +4,7 @@ use crate::base::ids::StepId;
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What one step waits for in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,10 @@ pub struct Graph {
     edges: DiGraph<StepId, Wait>,
     index: BTreeMap<StepId, NodeIndex>,
     order: Vec<StepId>,
+    /// The same as numbers of steps as written.
+    numbers: Vec<usize>,
+    /// Whether that is the order written.
+    as_written: bool,
     /// By node, in the order written: what it waits for, as nodes.
     waits: Vec<Vec<(usize, Wait)>>,
     /// By node: whether that is exactly every step above it, to be satisfied.
@@ -43,16 +47,26 @@ impl Graph {
         let doubled = steps.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len() < steps.len();
         let index: BTreeMap<StepId, NodeIndex> =
             steps.iter().map(|(id, _)| (id.clone(), graph.add_node(id.clone()))).collect();
+        // Most steps wait for all above them: looked up by hash, and collected by number.
+        let found: HashMap<&StepId, NodeIndex> = index.iter().map(|(id, node)| (id, *node)).collect();
+        let mut strongest: Vec<Option<Wait>> = vec![None; steps.len()];
         for (id, waits) in steps {
             let Some(to) = index.get(id) else { continue };
-            // Of two waits for one step the stronger counts.
-            let mut strongest = BTreeMap::new();
+            let mut from = Vec::with_capacity(waits.len());
             for (other, wait) in waits {
-                if let Some(from) = index.get(other) {
-                    strongest.entry(*from).and_modify(|known: &mut Wait| *known = (*known).min(*wait)).or_insert(*wait);
+                let Some(node) = found.get(other) else { continue };
+                // Of two waits for one step the stronger counts.
+                match &mut strongest[node.index()] {
+                    Some(known) => *known = (*known).min(*wait),
+                    none @ None => {
+                        *none = Some(*wait);
+                        from.push(*node);
+                    }
                 }
             }
-            for (from, wait) in strongest {
+            from.sort_unstable();
+            for from in from {
+                let Some(wait) = strongest[from.index()].take() else { continue };
                 match doubled.then(|| graph.find_edge(from, *to)).flatten() {
                     Some(edge) => graph[edge] = graph[edge].min(wait),
                     None => drop(graph.add_edge(from, *to, wait)),
@@ -65,7 +79,9 @@ impl Graph {
         let order = as_written(&graph);
         let waits: Vec<_> = graph.node_indices().map(|node| incoming(&graph, node)).collect();
         let plain = waits.iter().enumerate().map(|(step, waits)| needs_all_above(step, waits)).collect();
-        Ok(Self { edges: graph, index, order, waits, plain })
+        let numbers: Vec<usize> = order.iter().map(|id| index[id].index()).collect();
+        let as_written = numbers.iter().copied().eq(0..numbers.len());
+        Ok(Self { edges: graph, index, order, numbers, as_written, waits, plain })
     }
 
     /// What a step waits for, in the order written.
@@ -90,6 +106,18 @@ impl Graph {
     #[must_use]
     pub fn order(&self) -> &[StepId] {
         &self.order
+    }
+
+    /// The same as numbers of steps as written.
+    #[must_use]
+    pub fn numbers(&self) -> &[usize] {
+        &self.numbers
+    }
+
+    /// Whether that is the order written.
+    #[must_use]
+    pub fn is_as_written(&self) -> bool {
+        self.as_written
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Runbook {
     pub index: BTreeMap<StepId, Arc<Step>>,
     /// Whether a report of it draws stored measures.
     pub has_plots: bool,
+    /// Whether a step of it puts out secrets.
+    pub seals: bool,
 }
 
 /// `allow:` of a runbook: the least role for each.
@@ -165,6 +167,9 @@ impl Runbook {
         for list in [&self.steps, &self.on_failure, &self.finally] {
             walk(list, &mut |step| drop(index.insert(step.id.clone(), Arc::clone(step))));
         }
+        let seals =
+            |step: &Arc<Step>| step.kind.action().is_some_and(|action| action.kind.spec().secrets().next().is_some());
+        self.seals = index.values().any(seals);
         self.has_plots = index.values().any(|step| !plot::measures(step).is_empty());
         self.index = index;
     }

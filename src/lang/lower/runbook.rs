@@ -74,6 +74,7 @@ impl Reader {
             timezone: zone.to_owned(),
             index: BTreeMap::new(),
             has_plots: false,
+            seals: false,
         };
         runbook.reindex();
         Some(runbook)

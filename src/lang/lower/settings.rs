@@ -67,7 +67,7 @@ fn calendars(
     zone: &str,
     here: Spot,
 ) -> (BTreeMap<Name, Arc<Calendar>>, Vec<String>) {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = crate::base::zone::zone(zone).unwrap_or(TimeZone::UTC);
     let (mut calendars, mut files) = (BTreeMap::new(), Vec::new());
     for (name, param) in named(ctx, fields, "calendars") {
         let dates = match param.get("dates") {
