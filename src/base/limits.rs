@@ -139,7 +139,7 @@ limits! {
     /// Bytes of the manifest of one backup.
     MAX_MANIFEST = 64 * 1024 * 1024, "bytes of the manifest of one backup", "a row for each file, a quarter of a million of them";
     /// Files that can still be made where the data is, below which no run is started.
-    MIN_INODES = 1_000, "files that must be possible where the data is before a run is started", "an attempt makes one, its output up to three; a disk that can make none fails every step";
+    MIN_INODES = 1_000, "files that must be possible where the data is before a run is started", "a run makes one, the output of an attempt up to three; a disk that can make none fails every step";
     /// The year before which the clock is not believed.
     FIRST_YEAR = 2020, "the year before which the clock of the machine is not believed", "a board without a battery begins in 1970: its schedules wait until the time is set";
     /// Labels taken of one alert of another system.

@@ -7,6 +7,7 @@ use crate::base::span::Span;
 use crate::diagnostic::Spot;
 use crate::expr::Expr;
 use crate::model::input::{Input, InputType};
+use crate::model::kind::Kind;
 use crate::model::measure::Threshold;
 use crate::model::plot;
 use crate::model::policy::Concurrency;
@@ -75,6 +76,8 @@ pub struct Runbook {
     pub has_plots: bool,
     /// Whether a step of it puts out secrets.
     pub seals: bool,
+    /// Whether a step of it starts a process.
+    pub starts_children: bool,
 }
 
 /// `allow:` of a runbook: the least role for each.
@@ -170,6 +173,10 @@ impl Runbook {
         let seals =
             |step: &Arc<Step>| step.kind.action().is_some_and(|action| action.kind.spec().secrets().next().is_some());
         self.seals = index.values().any(seals);
+        let starts = |step: &Arc<Step>| {
+            step.kind.action().is_some_and(|action| matches!(action.kind, Kind::Shell | Kind::Exec | Kind::Script))
+        };
+        self.starts_children = index.values().any(starts);
         self.has_plots = index.values().any(|step| !plot::measures(step).is_empty());
         self.index = index;
     }

@@ -143,6 +143,10 @@ impl Perform for Hands {
         self.shared.prepare(run, request, deadline);
     }
 
+    fn expect_children(&self) {
+        self.shared.keeper.expect_children();
+    }
+
     fn stop(&self, run: RunId, place: &Place, attempt: u32) {
         let key = (run, place.clone(), attempt);
         let mut state = self.shared.state();

@@ -298,6 +298,8 @@ impl Pump {
                 let orders = self.driver.start(book, first, now);
                 self.carry_out(orders);
             }
+            Message::ExpectChildren if self.stopping.is_some() => {}
+            Message::ExpectChildren => self.perform.expect_children(),
             Message::Input { .. } if self.stopping.is_some() => {}
             Message::Input { run, input } => {
                 let orders = self.driver.input(run, input, now);

@@ -74,6 +74,9 @@ impl Service {
         may(&wish.actor, runbook.allow.start, "start", runbook.name.as_str())?;
         self.has_space(loaded.book.settings.min_free)?;
         let selection = select(&runbook, &wish)?;
+        if let (true, false, Some(pump)) = (runbook.starts_children, wish.dry, &self.pump) {
+            let _ = pump.send(Message::ExpectChildren);
+        }
         if !wish.dry {
             self.finds_secrets(&loaded, &runbook).await?;
         }

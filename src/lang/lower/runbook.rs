@@ -75,6 +75,7 @@ impl Reader {
             index: BTreeMap::new(),
             has_plots: false,
             seals: false,
+            starts_children: false,
         };
         runbook.reindex();
         Some(runbook)

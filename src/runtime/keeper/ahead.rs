@@ -20,6 +20,12 @@ pub struct Ahead {
 }
 
 impl KeeperClient {
+    /// Starts a keeper where there is none: it begins while the first order becomes durable. One that can't be started is
+    /// said so when it is asked for something.
+    pub fn expect_children(&self) {
+        let _ = self.shared.current();
+    }
+
     /// Tells the keeper of a child that is about to be ordered. `None` = there is no keeper yet, or the order does not fit.
     #[must_use]
     pub fn prepare(&self, spawn: Spawn, stdin: &[u8]) -> Option<Ahead> {

@@ -255,7 +255,7 @@ impl Shared {
     }
 
     /// The keeper that new children go to, started if need be.
-    fn current(self: &Arc<Self>) -> io::Result<(PathBuf, Seat)> {
+    pub(super) fn current(self: &Arc<Self>) -> io::Result<(PathBuf, Seat)> {
         let mut launched = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let state = self.state();

@@ -25,6 +25,8 @@ pub trait Perform: Send {
     /// An attempt is about to be ordered, and its order on its way to the disk. Whatever is done now must be nothing that
     /// anybody outside could notice.
     fn prepare(&self, _run: RunId, _request: &Request, _deadline: Option<Timestamp>) {}
+    /// A run that starts processes is about to begin: whoever minds them may be called now.
+    fn expect_children(&self) {}
     /// Stop an attempt; its reply still comes.
     fn stop(&self, run: RunId, place: &Place, attempt: u32);
     /// Kill everything that still runs of a run, without grace; replies still come.
@@ -59,6 +61,8 @@ pub enum Message {
         /// The answer.
         told: oneshot::Sender<Result<(), String>>,
     },
+    /// A run that starts processes is about to begin.
+    ExpectChildren,
     /// Something for a run.
     Input {
         /// Which.
