@@ -179,7 +179,7 @@ fn left(dir: &Path, name: &str) -> String {
 fn an_imported_chain_does_what_dagu_did() {
     let dag = "name: chain\nparams: WHO=world first\nenv:\n  - GREETING: hello ${WHO}\nhandlerOn:\n  success: { command: echo success >> order }\n  \
                failure: { command: echo failure >> order }\n  exit: { command: 'echo exit $COUNT >> order' }\nsteps:\n  - name: say\n    command: |\n      \
-               echo \"$GREETING, $1\" > said\n      printf 'two words\\n'\n    output: WORDS\n  - name: loose\n    command: echo loose >> order; exit 3\n    \
+               echo \"$GREETING, $2\" > said\n      printf 'two words\\n'\n    output: WORDS\n  - name: loose\n    command: echo loose >> order; exit 3\n    \
                continueOn: { failure: true }\n  - name: flaky\n    command: test -f once || { touch once; exit 1; }\n    retryPolicy: { limit: 1, intervalSec: 0 }\n  \
                - name: count\n    command: ls said once | wc -l\n    output: COUNT\n  - echo \"<$WORDS> $NOT_SET\" > end\n  - command: echo never >> order\n    \
                preconditions: [ { condition: '$WHO', expected: nobody } ]\n";

@@ -75,7 +75,7 @@ fn ended(mut runbooks: Runbooks, write: bool, lost: bool, settings: &Settings) -
         for (name, text) in &runbooks {
             output::data(&format!("# runbooks/{name}.yaml\n{text}\n"))?;
         }
-        false
+        refused(&runbooks, settings)
     };
     let jobs = runbooks.len();
     let s = if jobs == 1 { "" } else { "s" };
@@ -108,17 +108,31 @@ fn written(runbooks: &Runbooks, settings: &Settings) -> Result<bool, Trouble> {
     for (name, text) in runbooks {
         super::init::create(&path(name), text)?;
     }
-    let files: Vec<(String, Arc<str>)> = shelf::files(&book)?;
-    let loaded = shelf::loaded(&files);
+    Ok(checked(runbooks, &shelf::files(&book)?, Severity::Warning, settings))
+}
+
+/// Whether the checker would refuse one of them beside what the book has; says why.
+fn refused(runbooks: &Runbooks, settings: &Settings) -> bool {
+    let book = settings.book().ok().and_then(|book| shelf::files(&book).ok());
+    let mut files = book.unwrap_or_else(|| vec![("stepladder.yaml".to_owned(), "timezone: UTC\n".into())]);
+    let named = |name: &Name| format!("runbooks/{name}.yaml");
+    files.retain(|(file, _)| !runbooks.iter().any(|(name, _)| *file == named(name)));
+    files.extend(runbooks.iter().map(|(name, text)| (named(name), Arc::from(text.as_str()))));
+    checked(runbooks, &files, Severity::Error, settings)
+}
+
+/// Says what the checker finds in them, down to that severity; whether it refuses one.
+fn checked(runbooks: &Runbooks, files: &[(String, Arc<str>)], least: Severity, settings: &Settings) -> bool {
+    let loaded = shelf::loaded(files);
     let mut wrong = Diagnostics::default();
     for finding in loaded.findings.sorted() {
         let of = &loaded.sources.get(finding.spot.file).name;
-        if runbooks.iter().any(|(name, _)| *of == format!("runbooks/{name}.yaml")) {
+        if finding.severity <= least && runbooks.iter().any(|(name, _)| *of == format!("runbooks/{name}.yaml")) {
             wrong.push(finding.clone());
         }
     }
     if !wrong.is_empty() {
         output::aside(render::people(&loaded.sources, &wrong, settings.err).trim_end());
     }
-    Ok(wrong.sorted().iter().any(|finding| finding.severity == Severity::Error))
+    wrong.has_errors()
 }

@@ -68,7 +68,7 @@ impl Draft {
         let mut out = format!("# from {}\n", self.from.replace(char::is_control, " "));
         if self.held && !self.triggers.is_empty() {
             let held = one_line(&Out::List(self.triggers.clone())).unwrap_or_default();
-            let _ = writeln!(out, "# held back until the steps that were left out are written: triggers: {held}");
+            let _ = writeln!(out, "# held back until what was left out is written: triggers: {held}");
         }
         let mut all = self.head.clone();
         if !self.held && !self.triggers.is_empty() {
@@ -90,11 +90,12 @@ impl Draft {
 /// A step that fails and says why: it stands for one that could not be said.
 pub(super) fn left_out(id: &str, title: &str, why: &str) -> Step {
     let why = escaped(&why.replace('\'', "’").replace(char::is_control, " "));
-    vec![
-        bare("id", id),
-        text("title", title),
-        text("shell", format!("echo >&2 'left out by the import: {why}'; exit 1")),
-    ]
+    let mut step = vec![bare("id", id)];
+    if !title.is_empty() && title != id {
+        step.push(text("title", title));
+    }
+    step.push(text("shell", format!("echo >&2 'left out by the import: {why}'; exit 1")));
+    step
 }
 
 /// The text as a template that writes it.
@@ -161,6 +162,7 @@ fn is_scalar(value: &Out) -> bool {
 fn one_line(value: &Out) -> Option<String> {
     match value {
         Out::Text(words) if is_block(words) => None,
+        Out::Text(words) if is_plain(words) => Some(words.clone()),
         Out::Text(words) => Some(json(words)),
         Out::Bare(words) => Some(words.clone()),
         Out::List(items) => {
@@ -173,6 +175,15 @@ fn one_line(value: &Out) -> Option<String> {
             Some(format!("{{ {} }}", pairs?.join(", ")))
         }
     }
+}
+
+/// Whether a text means itself without quotes, wherever it stands.
+fn is_plain(words: &str) -> bool {
+    let odd = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    words.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && !words.ends_with(' ')
+        && words.chars().all(|c| c.is_ascii_alphanumeric() || " _./-".contains(c))
+        && !odd.contains(&words.to_ascii_lowercase().as_str())
 }
 
 fn key_of(key: &str) -> String {
@@ -227,7 +238,7 @@ mod tests {
             ],
             ..Draft::default()
         };
-        let want = "# from a file\nrunbook: x\nlabels: { \"a b\": \"c\" }\ntriggers:\n  - { cron: \"0 1 * * *\" }\nsteps:\n  - id: one\n    \
+        let want = "# from a file\nrunbook: x\nlabels: { \"a b\": c }\ntriggers:\n  - { cron: \"0 1 * * *\" }\nsteps:\n  - id: one\n    \
                     shell: |\n      set -e\n        echo \"$X\"\n  - { id: two, needs: [one], shell: \" odd\\n\" }\n";
         assert_eq!(draft.write(), want);
         let held = Draft { held: true, ..draft };

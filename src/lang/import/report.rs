@@ -3,6 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot, closest};
 use crate::lang::import::words::snake;
 use crate::lang::yaml::{Core, Node};
+use std::collections::BTreeSet;
 
 /// Why something has no counterpart here: where it stands, what it is, what to do instead.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ impl Lost {
 
 /// The findings of an import.
 #[derive(Debug, Default)]
-pub(super) struct Report(pub(super) Diagnostics);
+pub(super) struct Report(pub(super) Diagnostics, BTreeSet<String>);
 
 impl Report {
     /// Something that no runbook says.
@@ -31,6 +32,13 @@ impl Report {
     /// Something that is done otherwise here.
     pub(super) fn differs(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.0.push(Diagnostic::warning(Code::ImportDiffers, spot, message).help(help));
+    }
+
+    /// The same, for what is so in every file: said at the first place alone.
+    pub(super) fn differs_once(&mut self, spot: Spot, message: &str, help: &str) {
+        if self.1.insert(message.to_owned()) {
+            self.differs(spot, message, help);
+        }
     }
 
     /// Something that is not as the other system would have it.

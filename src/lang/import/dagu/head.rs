@@ -55,17 +55,16 @@ impl Making<'_> {
     }
 
     pub(super) fn inputs(&mut self, params: &[Param]) {
-        for param in params {
-            let name = param.name.clone().unwrap_or_else(|| {
-                self.places.push(param.input.clone());
-                format!("ARG_{}", self.places.len())
-            });
+        for (index, param) in params.iter().enumerate() {
             let stands = Stands::Input(param.input.clone());
+            let name = param.name.clone().unwrap_or_else(|| {
+                // Its place counts those with a name too.
+                self.places.insert(index + 1, param.input.clone());
+                self.scope.names.insert((index + 1).to_string(), stands.clone());
+                format!("ARG_{}", index + 1)
+            });
             self.env.push(text(&name, stands.template()));
             self.scope.names.insert(name, stands);
-        }
-        for (index, input) in self.places.iter().enumerate() {
-            self.scope.names.insert((index + 1).to_string(), Stands::Input(input.clone()));
         }
         if !params.is_empty() {
             let inputs = params.iter().map(|param| pair(param.input.as_str(), Out::Map(param.body.clone()))).collect();
@@ -78,7 +77,9 @@ impl Making<'_> {
         for item in self.get("secrets").and_then(Node::items).unwrap_or_default() {
             let Some(name) = item.get("name").and_then(Node::name) else { continue };
             secrets.push(name.to_owned());
-            self.env.push(text(name, format!("{{{{ secrets.{name} }}}}")));
+            let template = format!("{{{{ secrets.{name} }}}}");
+            self.env.push(text(name, template.clone()));
+            self.scope.names.insert(name.to_owned(), Stands::Text(template));
             let help = "give the secret that name under `secrets:` of stepladder.yaml's providers";
             self.report.differs(item.spot, "a secret comes from the providers of stepladder.yaml, by its name", help);
         }

@@ -146,20 +146,12 @@ impl Making<'_> {
     }
 
     fn exec(&mut self, argv: &[String], spot: Spot) -> Result<(String, Out), Lost> {
+        if argv.first().is_none_or(|word| word.contains('$')) {
+            return Err(Lost::new(spot, "a command whose name is worked out", "write the command's name"));
+        }
         let mut words = Vec::new();
         for word in argv {
-            let template = self.scope.template(word, spot)?;
-            // An argument may be empty, and may begin with a dash.
-            words.push(Out::Text(template.replace("{{ inputs.", "{{ default inputs.").replace(" }}", " \"\" }}")));
-        }
-        let plain = argv.iter().all(|word| !word.contains('$'));
-        let words = if plain {
-            argv.iter().map(|word| Out::Text(crate::lang::import::draft::escaped(word))).collect()
-        } else {
-            words
-        };
-        if !plain && argv.len() < 2 {
-            return Err(Lost::new(spot, "a command whose name is worked out", "write the command's name"));
+            words.push(Out::Text(self.scope.argument(word, spot)?));
         }
         Ok(pair("exec", Out::List(words)))
     }

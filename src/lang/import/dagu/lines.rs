@@ -66,9 +66,9 @@ impl Making<'_> {
     /// Who runs lines where a step says nothing.
     pub(super) fn default_shell(&self) -> Result<Runs, Lost> {
         match self.elsewhere {
-            Some(kind) => {
+            Some((kind, spot)) => {
                 let (what, help) = super::root::elsewhere(kind);
-                Err(Lost::new(self.root.spot.part(0, 0), what, help))
+                Err(Lost::new(spot, what, help))
             }
             None => Ok(shell(self.get("shell"))),
         }
@@ -125,7 +125,7 @@ impl Making<'_> {
                 "let the step before print the part that is wanted, as with `jq -r .name`",
             ));
         }
-        if let Some(place) = name.parse::<usize>().ok().filter(|place| *place >= 1 && *place <= self.places.len()) {
+        if let Some(place) = name.parse::<usize>().ok().filter(|place| self.places.contains_key(place)) {
             let read = format!("${{ARG_{place}}}");
             return Ok(Some(if mention.place == Place::Single { format!("'\"{read}\"'") } else { read }));
         }

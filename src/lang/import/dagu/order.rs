@@ -17,6 +17,8 @@ pub(super) struct Found<'a> {
     depends: Option<Vec<(String, Spot)>>,
     /// Steps of one stage stand side by side.
     stage: usize,
+    /// Whether it names a step that is not there.
+    pub(super) astray: bool,
     /// Indexes of the steps it comes after.
     pub(super) needs: BTreeSet<usize>,
     /// Those and whom they come after in turn.
@@ -27,7 +29,7 @@ impl<'a> Found<'a> {
     /// A step with nobody beside it.
     pub(super) fn bare(node: &'a Node, called: Vec<String>) -> Self {
         let (needs, behind) = (BTreeSet::new(), BTreeSet::new());
-        Self { node, called, spot: node.spot, depends: None, stage: 0, needs, behind }
+        Self { node, called, spot: node.spot, depends: None, stage: 0, astray: false, needs, behind }
     }
 
     /// The value of a key, in whichever spelling.
@@ -133,6 +135,7 @@ fn link(steps: &mut [Found<'_>], is_chain: bool, report: &mut Report) {
                     if let Some(index) = places.get(name) {
                         step.needs.insert(*index);
                     } else {
+                        step.astray = true;
                         let help = "nothing was made of it: name a step of this DAG";
                         report.wrong(Code::UnknownStep, *spot, format!("no step is called `{name}`"), help);
                     }

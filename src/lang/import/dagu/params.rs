@@ -1,11 +1,11 @@
 //! `params:` of a DAG, in all the ways they may be written, as inputs.
 
 use crate::base::ids::StepId;
-use crate::diagnostic::Spot;
+use crate::diagnostic::{Code, Spot};
 use crate::lang::import::draft::{Out, bare, pair, text};
 use crate::lang::import::report::{Lost, Report, says_yes};
 use crate::lang::import::words::{Names, is_variable, snake};
-use crate::lang::yaml::{Core, Node};
+use crate::lang::yaml::{Core, Node, Scalar};
 
 /// One parameter.
 #[derive(Debug, Clone)]
@@ -156,81 +156,63 @@ impl Made<'_> {
     fn rich(&mut self, item: &Node) {
         let name = item.get("name").and_then(Node::name).unwrap_or_default().to_owned();
         let input = self.names.id(&name, "param");
-        let mut body = Vec::new();
-        let options: Vec<Out> = item
-            .get("enum")
-            .map(|list| self.report.texts(list, "`enum`"))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(option, _)| Out::Text(option))
-            .collect();
-        let ty = item.get("type").and_then(Node::name).unwrap_or("string");
-        let is_number = matches!(ty, "integer" | "number") && options.is_empty();
-        body.push(bare(
-            "type",
-            match ty {
-                _ if !options.is_empty() => "choice",
-                "integer" | "number" | "boolean" => ty,
-                _ => "text",
-            },
-        ));
+        let options = item.get("enum").map(|list| self.report.texts(list, "`enum`")).unwrap_or_default();
+        let written = item.get("type").and_then(Node::name).unwrap_or("string");
+        let ty = match written {
+            _ if !options.is_empty() => "choice",
+            "integer" | "number" | "boolean" => written,
+            _ => "text",
+        };
+        let mut body = vec![bare("type", ty)];
         if !options.is_empty() {
+            let options = options.into_iter().map(|(option, _)| Out::Text(option)).collect();
             body.push(pair("options", Out::List(options)));
         }
         let mut stands = false;
         for (key, value) in item.pairs().unwrap_or_default() {
-            match snake(key.name().unwrap_or_default()).as_str() {
-                "name" | "type" | "enum" => {}
-                "required" if says_yes(value) => {}
-                "required" => {}
-                "default" if is_number || ty == "boolean" => {
-                    stands = value
-                        .scalar()
-                        .is_some_and(|it| matches!(it.core(), Core::Int(_) | Core::Float(_) | Core::Bool(_)));
-                    if stands {
-                        body.push(bare("default", value.name().unwrap_or_default()));
-                    } else {
-                        self.report.wrong(
-                            crate::diagnostic::Code::BadDefault,
-                            value.spot,
-                            "a default that is not of its own type",
-                            "write it without quotes",
-                        );
-                    }
-                }
-                "default" => {
-                    if let Some(written) = self.report.text(value, "`default`") {
-                        stands = self.default(&mut body, &written, value.spot);
-                    }
-                }
-                "description" => {
-                    body.extend(self.report.text(value, "`description`").map(|it| text("description", it)));
-                }
-                "minimum" if is_number => body.push(bare("min", value.name().unwrap_or_default())),
-                "maximum" if is_number => body.push(bare("max", value.name().unwrap_or_default())),
-                "pattern" => body.extend(
-                    self.report.text(value, "`pattern`").map(|it| text("pattern", format!("(?s:.*)(?:{it})(?s:.*)"))),
-                ),
-                "eval" | "min_length" | "max_length" | "minimum" | "maximum" => {
-                    let message = format!("`{}` of a parameter", key.name().unwrap_or_default());
-                    self.report.lost(Lost::new(
-                        key.spot,
-                        message,
-                        "an input has `default`, `options`, `min`, `max` and `pattern`",
-                    ));
-                }
-                _ => self.report.unknown(key, "a parameter", RICH),
-            }
+            stands |= self.part(key, value, ty, &mut body);
         }
-        if !stands
-            && ty == "string"
-            && body.iter().all(|(key, _)| key != "options")
-            && !item.get("required").is_some_and(says_yes)
-            && item.get("default").is_none()
-        {
+        let needed = item.get("required").is_some_and(says_yes) || item.get("default").is_some();
+        if !stands && !needed && ty == "text" {
             body.push(text("default", ""));
             stands = true;
         }
         self.params.push(Param { name: Some(name), input, body, stands });
+    }
+
+    /// One key of a parameter with a type; whether it is a default that may stand.
+    fn part(&mut self, key: &Node, value: &Node, ty: &str, body: &mut Vec<(String, Out)>) -> bool {
+        let written = key.name().unwrap_or_default();
+        let is_number = matches!(ty, "integer" | "number");
+        match snake(written).as_str() {
+            "name" | "type" | "enum" | "required" => {}
+            "default" if is_number || ty == "boolean" => {
+                let fits = |it: &Scalar| matches!(it.core(), Core::Int(_) | Core::Float(_) | Core::Bool(_));
+                if value.scalar().is_some_and(fits) {
+                    body.push(bare("default", value.name().unwrap_or_default()));
+                    return true;
+                }
+                let message = "a default that is not of its own type";
+                self.report.wrong(Code::BadDefault, value.spot, message, "write it without quotes");
+            }
+            "default" => {
+                let default = self.report.text(value, "`default`");
+                return default.is_some_and(|written| self.default(body, &written, value.spot));
+            }
+            "description" => body.extend(self.report.text(value, "`description`").map(|it| text("description", it))),
+            "minimum" if is_number => body.push(bare("min", value.name().unwrap_or_default())),
+            "maximum" if is_number => body.push(bare("max", value.name().unwrap_or_default())),
+            // Dagu looks for the pattern anywhere in the value.
+            "pattern" => {
+                let pattern = self.report.text(value, "`pattern`");
+                body.extend(pattern.map(|it| text("pattern", format!("(?s:.*)(?:{it})(?s:.*)"))));
+            }
+            "eval" | "min_length" | "max_length" | "minimum" | "maximum" => {
+                let help = "an input has `default`, `options`, `min`, `max` and `pattern`";
+                self.report.lost(Lost::new(key.spot, format!("`{written}` of a parameter"), help));
+            }
+            _ => self.report.unknown(key, "a parameter", RICH),
+        }
+        false
     }
 }

@@ -9,6 +9,7 @@ use crate::lang::import::dagu::{World, key, schedule};
 use crate::lang::import::draft::{Draft, Out, Step, bare, left_out, names, pair, text};
 use crate::lang::import::report::{Lost, Report, says_yes};
 use crate::lang::yaml::Node;
+use std::collections::BTreeMap;
 
 /// Keys that are known and need nothing said.
 const PLAIN: &[&str] = &[
@@ -84,9 +85,9 @@ pub(super) struct Making<'a> {
     pub(super) env: Vec<(String, Out)>,
     workdir: Option<String>,
     /// Inputs that have but a place.
-    pub(super) places: Vec<StepId>,
+    pub(super) places: BTreeMap<usize, StepId>,
     /// Where all steps run that say nothing else, where that is elsewhere.
-    pub(super) elsewhere: Option<&'static str>,
+    pub(super) elsewhere: Option<(&'static str, Spot)>,
     /// Steps that come before all others.
     pub(super) first: Vec<StepId>,
     /// The step that ends the run where the DAG would not have begun.
@@ -103,7 +104,7 @@ impl<'a> Making<'a> {
             draft: Draft::default(),
             env: Vec::new(),
             workdir: None,
-            places: Vec::new(),
+            places: BTreeMap::new(),
             elsewhere: None,
             first: Vec::new(),
             gate: None,
@@ -144,7 +145,7 @@ impl<'a> Making<'a> {
         }
         if self.workdir.is_none() {
             let help = "`workdir:` under `defaults:` says where";
-            self.report.differs(
+            self.report.differs_once(
                 steps.spot.part(0, 0),
                 "Dagu begins in the directory of the file; a step begins in the book's",
                 help,
@@ -211,7 +212,7 @@ impl<'a> Making<'a> {
             }
             "container" | "ssh" => {
                 let (what, help) = elsewhere(&word);
-                self.elsewhere = Some(if word == "ssh" { "ssh" } else { "docker" });
+                self.elsewhere = Some((if word == "ssh" { "ssh" } else { "docker" }, spot));
                 self.report.lost(Lost::new(spot, what, help));
             }
             word if PLAIN.contains(&word) || matches!(word, "group" | "labels") => {}

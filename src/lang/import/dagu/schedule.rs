@@ -72,7 +72,7 @@ fn cron(written: &str, spot: Spot, window: Option<&str>, report: &mut Report) ->
     }
     if zone.is_none() {
         let help = "`timezone:` of the trigger or of stepladder.yaml says which";
-        report.differs(spot, "Dagu goes by the zone of its server; a runbook goes by the book's `timezone`", help);
+        report.differs_once(spot, "Dagu goes by the zone of its server; a runbook goes by the book's `timezone`", help);
     }
     let mut trigger = vec![text("cron", when)];
     trigger.extend(zone.map(|zone| text("timezone", zone)));

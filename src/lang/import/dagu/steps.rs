@@ -98,6 +98,7 @@ impl Making<'_> {
     pub(super) fn steps(&mut self, found: &[Found<'_>]) {
         let mut made: Vec<Made> = Vec::new();
         for (index, step) in found.iter().enumerate() {
+            self.draft.held |= step.astray;
             let id = self.draft.ids.id(&step.title(index + 1), "step");
             let one = self.step(step, index, id.clone(), &made);
             let output = step.get("output").and_then(Node::name).map(str::to_owned);
@@ -134,7 +135,7 @@ impl Making<'_> {
         }
         let mut step = vec![bare("id", &id)];
         let title = found.get("description").and_then(Node::name).map_or_else(|| found.title(index + 1), str::to_owned);
-        if title != id.as_str() {
+        if title != id.as_str() && !(found.called.is_empty() && found.get("description").is_none()) {
             step.push(text("title", title.lines().next().unwrap_or_default()));
         }
         if !is_plain || !asks.is_empty() {
@@ -294,7 +295,12 @@ impl Making<'_> {
                 "DAG_NAME" => escaped(self.get("name").and_then(Node::name).unwrap_or_default()),
                 "DAG_RUN_ID" | "DAG_REQUEST_ID" | "DAG_EXECUTION_ID" => "{{ run.id }}".into(),
                 "DAG_RUN_STEP_NAME" | "DAG_STEP_NAME" => escaped(&found.title(0)),
-                "DAG_RUN_STATUS" if is_handler => "{{ run.outcome }}".into(),
+                "DAG_RUN_STATUS" if is_handler => {
+                    let message = "`DAG_RUN_STATUS` is the outcome in the words of a runbook";
+                    let help = "`cancelled` for `canceled`, `succeeded` for `partially_succeeded`";
+                    self.report.differs(found.spot, message, help);
+                    "{{ run.outcome }}".into()
+                }
                 word if word.starts_with("DAG_") => {
                     let help = "`$RUN_DIR` is a directory of the run, `$RUN_ID` its id; what steps print is shown by `stepladder logs`";
                     return Err(Lost::new(found.spot, format!("`${word}`, which only Dagu sets"), help));

@@ -29,6 +29,15 @@ impl Stands {
         }
     }
 
+    /// As a template for a place that takes no empty value by itself.
+    pub(super) fn template_or_empty(&self) -> String {
+        match self {
+            Self::Input(id) => format!("{{{{ default inputs.{id} \"\" }}}}"),
+            Self::Printed(id, _) => format!("{{{{ default steps.{id}.output.value \"\" }}}}"),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
     /// As an expression that is a text; `None` for a text that is put together.
     pub(super) fn expression(&self) -> Option<String> {
         match self {
@@ -66,6 +75,15 @@ pub(super) struct Scope {
 impl Scope {
     /// The text as a template.
     pub(super) fn template(&mut self, text: &str, spot: Spot) -> Result<String, Lost> {
+        self.written(text, spot, Stands::template)
+    }
+
+    /// The text as a template of an argument, which may be empty.
+    pub(super) fn argument(&mut self, text: &str, spot: Spot) -> Result<String, Lost> {
+        self.written(text, spot, Stands::template_or_empty)
+    }
+
+    fn written(&mut self, text: &str, spot: Spot, shown: fn(&Stands) -> String) -> Result<String, Lost> {
         if text.contains('`') || text.contains("$(") {
             let message = "a value that a command prints when the run begins";
             return Err(Lost::new(spot, message, "let a step print it, and name its output where the value is used"));
@@ -83,21 +101,21 @@ impl Scope {
                 continue;
             }
             out.push_str(&escaped(&text[at..mention.start]));
-            out.push_str(&self.value(&mention, spot)?);
+            out.push_str(&self.value(&mention, spot, shown)?);
             at = mention.end;
         }
         out.push_str(&escaped(&text[at..]));
         Ok(out)
     }
 
-    fn value(&mut self, mention: &Mention, spot: Spot) -> Result<String, Lost> {
+    fn value(&mut self, mention: &Mention, spot: Spot, shown: fn(&Stands) -> String) -> Result<String, Lost> {
         let name = &mention.name;
         if mention.shaped || name.contains('.') {
             let message = format!("`{name}` is taken apart where it stands, which a template does not do");
             return Err(Lost::new(spot, message, "let a step print the part that is wanted, and name its output"));
         }
         if let Some(stands) = self.names.get(name) {
-            return Ok(stands.template());
+            return Ok(shown(stands));
         }
         if !is_outside("", name) {
             let message = format!("nothing says what `{name}` stands for");

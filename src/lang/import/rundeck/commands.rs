@@ -40,9 +40,6 @@ impl Making<'_> {
     /// What a command does.
     pub(super) fn kind(&mut self, node: &Node) -> Result<Step, Lost> {
         let spot = |key: &str| node.entry(key).map_or(node.spot, |(key, _)| key.spot);
-        if node.get("enabled").is_some_and(|enabled| !says_yes(enabled)) {
-            return Err(Lost::new(spot("enabled"), "a step that is switched off", "take it out of the runbook"));
-        }
         if node.get("conditionSet").is_some() {
             return Err(Lost::new(spot("conditionSet"), "a step under a condition", "give the step a `when:`"));
         }

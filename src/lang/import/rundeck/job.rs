@@ -85,7 +85,7 @@ impl Making<'_> {
             self.key(key, value);
         }
         let help = "`workdir:` under `defaults:` says where";
-        self.report.differs(
+        self.report.differs_once(
             commands[0].spot.part(0, 1),
             "Rundeck begins in the directory of its service; a step begins in the book's",
             help,
@@ -243,7 +243,7 @@ impl Making<'_> {
             }
             None => {
                 let help = "`timezone:` of the trigger or of stepladder.yaml says which";
-                self.report.differs(
+                self.report.differs_once(
                     key.spot,
                     "Rundeck goes by the zone of its server; a runbook goes by the book's `timezone`",
                     help,
@@ -291,6 +291,14 @@ impl Making<'_> {
                 if !OF_COMMAND.contains(&key.name().unwrap_or_default()) {
                     self.report.unknown(key, "a command", OF_COMMAND);
                 }
+            }
+            if let Some((key, _)) = command.entry("enabled").filter(|(_, value)| !says_yes(value)) {
+                self.report.differs(
+                    key.spot,
+                    "a step that is switched off is not in the runbook",
+                    "write it when it is wanted",
+                );
+                continue;
             }
             self.command(number, command, goes_on && !side_by_side && !self.draft.steps.is_empty(), goes_on);
         }

@@ -101,6 +101,9 @@ fn option(name: &str, node: &Node, names: &mut Names, report: &mut Report) -> Ch
         if let Some(path) = node.get("storagePath") {
             choice.input = None;
             choice.stands = true;
+            if !choice.shown {
+                return choice;
+            }
             let help = format!("give the secret `{}` to a provider of stepladder.yaml", choice.variable());
             report.differs(path.spot, "a password comes from the providers of stepladder.yaml, by its name", help);
             return choice;
