@@ -1,7 +1,8 @@
 //! The codes: stable for ever, each with a manual page in `docs/codes/`.
 //!
 //! A code is never renumbered or reused. Ranges: 00xx YAML and keys, 01xx names and references,
-//! 02xx order, 03xx expressions, 04xx templates, 05xx values, 06xx book-wide, 07xx escalation.
+//! 02xx order, 03xx expressions, 04xx templates, 05xx values, 06xx book-wide, 07xx escalation,
+//! 08xx files of other systems.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $title:literal;)*) => {
@@ -112,4 +113,6 @@ codes! {
     StandInTwice = "SL0711", "two people who stand in at the same time";
     TwoLadders = "SL0712", "two files that are both the ladder";
     NobodyApproves = "SL0713", "an approval that can hardly be given, or not at all";
+    ImportLost = "SL0801", "a part of another system's file that no runbook says";
+    ImportDiffers = "SL0802", "a part of another system's file that is done otherwise here";
 }

@@ -12,8 +12,8 @@ use stepladder::diagnostic::render::{Style, json, people};
 use stepladder::diagnostic::{Code, Diagnostics};
 use stepladder::lang::Loaded;
 
-/// Codes that no text of a book can have: they are about the file system.
-const NOT_TEXT: &[Code] = &[Code::NoBook, Code::UnreadableFile];
+/// Codes that no text of a book can have: they are about the file system, or about files of other systems (`imports.rs`).
+const NOT_TEXT: &[Code] = &[Code::NoBook, Code::UnreadableFile, Code::ImportLost, Code::ImportDiffers];
 
 /// The files of a book written in one text. What stands before the first head is a runbook in its own file.
 pub(crate) fn book(text: &str) -> Vec<(String, Arc<str>)> {

@@ -24,6 +24,7 @@ mod floors;
 mod golden;
 mod hands;
 mod http;
+mod imports;
 mod incident;
 mod incident_table;
 mod incidents;

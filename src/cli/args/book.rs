@@ -217,4 +217,25 @@ pub enum ImportWhat {
         #[arg(long)]
         write: bool,
     },
+    /// DAGs of Dagu: a runbook for each; what no runbook says is reported at its place
+    #[command(
+        after_long_help = "Examples:\n  stepladder import dagu dags/*.yaml                   shows the runbooks\n  stepladder import dagu dags/*.yaml --write           writes them into the book\n  stepladder import dagu - < etl.yaml\n\nFiles that call one another are given together.\nExit codes: 0 all of it has a counterpart, 1 something was left out or nothing came of it, 3 a file can't be read."
+    )]
+    Dagu(Foreign),
+    /// Jobs of Rundeck, exported as YAML: a runbook for each; what no runbook says is reported at its place
+    #[command(
+        after_long_help = "Examples:\n  rd jobs list -p ops -F yaml -f jobs.yaml && stepladder import rundeck jobs.yaml\n  stepladder import rundeck jobs.yaml --write          writes them into the book\n\nFiles that call one another are given together.\nExit codes: 0 all of it has a counterpart, 1 something was left out or nothing came of it, 3 a file can't be read."
+    )]
+    Rundeck(Foreign),
+}
+
+/// Files of another system.
+#[derive(Debug, Clone, Args)]
+pub struct Foreign {
+    /// The files; `-` = standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write the runbooks into the book, where none of them is there yet
+    #[arg(long)]
+    pub write: bool,
 }

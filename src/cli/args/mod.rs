@@ -9,8 +9,8 @@ mod simulate;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Graph, GraphFormat, Import, ImportWhat, Init, List, Man, New, Next,
-    Oncall, Schema, Test, Why,
+    Check, CheckFormat, Completions, Explain, Fmt, Foreign, Graph, GraphFormat, Import, ImportWhat, Init, List, Man,
+    New, Next, Oncall, Schema, Test, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
@@ -260,7 +260,7 @@ pub enum Command {
     New(New),
     /// Make runbooks of what ran things before
     #[command(
-        after_long_help = "Examples:\n  crontab -l | stepladder import crontab -             shows the runbooks\n  stepladder import crontab jobs.txt --write           writes them into the book\n  stepladder import crontab /etc/crontab --system"
+        after_long_help = "Examples:\n  crontab -l | stepladder import crontab -             shows the runbooks\n  stepladder import crontab jobs.txt --write           writes them into the book\n  stepladder import crontab /etc/crontab --system\n  stepladder import dagu dags/*.yaml                   DAGs of Dagu, those that call one another together\n  stepladder import rundeck jobs.yaml                  jobs of Rundeck"
     )]
     Import(Import),
     /// Print a script that completes commands in your shell
