@@ -227,8 +227,13 @@ fn the_daily_report_has_the_shape_of_the_guide() {
     let json = reports.into_iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
     let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
     assert_eq!(report["summary"]["overall_health"], "healthy", "{report}");
-    assert_eq!(report["health_status"]["components"]["sip"]["status"], "healthy", "{report}");
-    assert!(report["performance_metrics"]["p95"].is_number(), "{report}");
+    assert_eq!(report["health_status"]["checks"]["sip"]["status"], "healthy", "{report}");
+    for figure in ["avg_api_latency_ms", "active_rooms", "error_rate"] {
+        assert!(report["performance_metrics"][figure].is_number(), "{figure}: {report}");
+    }
+    for figure in ["avg_api_latency", "active_rooms", "error_rate"] {
+        assert!(report["summary"][figure].is_number(), "{figure}: {report}");
+    }
 }
 
 #[test]

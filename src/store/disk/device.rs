@@ -11,6 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The smallest page of memory there is.
+const PAGE: u64 = 4096;
+
 /// A file system below one directory. Paths are relative to it.
 pub(crate) trait Disk: Send + Sync {
     /// A new, empty file; it must not be there yet.
@@ -130,9 +133,11 @@ impl File for fs::File {
     }
 
     fn hurry(&self, at: u64, len: u64) {
-        // Said of pages that are to be written yet, this only begins to write them; whole pages that are written may be
-        // dropped from memory. A refusal means that the sync does it all.
-        let _ = rustix::fs::fadvise(self, at, NonZeroU64::new(len), Advice::DontNeed);
+        // Of pieces of pages this only begins to write them. Whole pages it would take out of memory, too, and wait for every
+        // processor where it can't yet. A refusal means that the sync does it all.
+        if len < PAGE {
+            let _ = rustix::fs::fadvise(self, at, NonZeroU64::new(len), Advice::DontNeed);
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
