@@ -237,6 +237,29 @@ fn the_daily_report_has_the_shape_of_the_guide() {
 }
 
 #[test]
+fn the_monthly_audit_counts_secrets_and_names_what_is_missing() {
+    let day = Day::with(&[]);
+    let config = day.path("book/config/sub");
+    fs::create_dir_all(&config).unwrap();
+    let given = "password: hunter2\nsmtp_password: \"Tr0ub4dor&3xyzzy!!\"\nurl: postgres://u:supersecretpw@db/x\n\
+                 aws: AKIAABCDEFGHIJKLMNOP\ntoken: \"${TOKEN}\"\napi_key: \"{{ secrets.KEY }}\"\ntoken_ttl: 3600\n";
+    fs::write(day.path("book/config/security.yaml"), given).unwrap();
+    fs::write(config.join("deep.yaml"), "deep:\n  secret: abcdefghij\n").unwrap();
+    fs::write(day.path("book/.env"), "LIVEKIT_URL=x\nSIP_SERVER=y\n").unwrap();
+    let (code, shown, _) = day.run("monthly-audit", &[]);
+    assert_eq!(code, 1, "{shown}");
+    let audits = fs::read_dir(day.path("book/audits")).unwrap().map(|entry| entry.unwrap().path());
+    let json = audits.into_iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
+    let audit: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    assert_eq!(audit["security_audit"]["in_configuration"]["secrets"], 5, "{audit}");
+    assert!(audit["security_audit"]["modes"].to_string().contains(".env"), "{audit}");
+    let configuration = &audit["configuration_audit"];
+    assert_eq!((&configuration["issues_found"], &configuration["status"]), (&7.into(), &"needs_attention".into()));
+    assert!(configuration["issues"].to_string().contains("Missing environment variable: SIP_PASSWORD"), "{audit}");
+    assert!(!shown.contains("hunter2"), "counted, never shown");
+}
+
+#[test]
 fn the_demonstration_goes_as_it_should() {
     let output =
         Command::new(example("demo")).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().unwrap();
