@@ -296,7 +296,7 @@ impl Order {
             "list": [],
             "notes": notes,
         });
-        Done { output, findings: notes.iter().map(finding).collect() }
+        Done { output, findings: notes.iter().map(|note| finding(note)).collect() }
     }
 
     fn done(chosen: &Chosen, targets: &Targets, safety: Option<&str>) -> Done {
@@ -336,12 +336,12 @@ impl Order {
             "list": list.iter().take(MAX_LISTED).collect::<Vec<_>>(),
             "notes": notes,
         });
-        Done { output, findings: notes.iter().map(finding).collect() }
+        Done { output, findings: notes.iter().map(|note| finding(note)).collect() }
     }
 }
 
-fn finding(message: &String) -> Finding {
-    Finding { level: Level::Warning.as_str().into(), message: message.clone() }
+fn finding(message: &str) -> Finding {
+    Finding { level: Level::Warning.as_str().into(), message: message.to_owned() }
 }
 
 fn refused(file: &str, error: &io::Error) -> Failure {
