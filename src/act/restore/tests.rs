@@ -3,6 +3,7 @@
 use super::*;
 use crate::act::door::fault;
 use crate::base::digest::Digest;
+use crate::base::value::Value;
 use crate::model::book::Settings;
 use std::collections::BTreeSet;
 use std::fs;
