@@ -82,6 +82,8 @@ impl Order {
         let since = since.map_err(|error| first(roots::failure("what is there now can't be read", &error)))?;
         let mut note = format!("{broken}: {safety} was put back first");
         if !since.is_empty() {
+            // The archive is the whole of what is there, so that going back to it is going back to this moment.
+            targets.all.iter_mut().for_each(|target| target.same = false);
             let saved = self.save(door, &targets, halt).map_err(first)?;
             let more = if since.len() > NAMED { format!(" and {} more", since.len() - NAMED) } else { String::new() };
             let list = since.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
