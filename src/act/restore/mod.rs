@@ -1,8 +1,10 @@
 //! `restore`: an archive checked whole, what is there saved, everything written beside its place, then put into place.
 //!
 //! Before the first file is replaced a mark is set that names the safety backup. Whoever finds the mark later
-//! puts that backup back first: so neither a failure nor kill -9 leaves half of one state and half of another.
+//! puts that backup back first: so neither a failure nor kill -9 leaves half of one state and half of another. What
+//! was changed between the kill and then becomes an archive before it is replaced.
 
+mod half;
 mod place;
 mod targets;
 #[cfg(test)]
@@ -10,8 +12,8 @@ mod tests;
 
 use crate::act::archive::{self, Archive, Keys, Manifest, Series};
 use crate::act::args::Args;
-use crate::act::backup::{Place, half_file, keep_archive};
-use crate::act::door::{Door, Existing, Found, Patterns};
+use crate::act::backup::{Place, keep_archive};
+use crate::act::door::{Door, Found, Patterns};
 use crate::act::pack::Format;
 use crate::act::restore::targets::Targets;
 use crate::act::roots::{self, Halt};
@@ -21,19 +23,19 @@ use crate::base::ids::Name;
 use crate::base::level::Level;
 use crate::base::limits::MAX_LISTED;
 use crate::base::span::show_size;
-use crate::base::value::{Value, json};
+use crate::base::value::json;
 use crate::model::perform::{Failure, Finding, Request};
 use crate::model::plan::line;
 use crate::model::policy::FailureKind;
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// Names in the sentence of a dry run.
 const NAMED: usize = 200;
-/// Bytes of the mark.
-const MARK: u64 = 64 * 1024;
+/// The word that asks for no archive: only what a broken off restore had found is put back.
+const NONE: &str = "none";
 
 /// What is asked for.
 struct Order {
@@ -41,6 +43,8 @@ struct Order {
     name: String,
     /// A file name; the newest good one where there is none.
     wanted: Option<String>,
+    /// No archive at all: only a restore that was broken off is undone.
+    none: bool,
     only: Option<Patterns>,
     /// Permissions that files get whatever the archive says.
     modes: Vec<(Patterns, u32)>,
@@ -58,6 +62,8 @@ struct Chosen {
     manifest: Manifest,
     all: Vec<String>,
     notes: Vec<String>,
+    /// What was put back before it, as a sentence.
+    mended: Option<String>,
 }
 
 pub(super) async fn perform(args: &Args, world: &World, request: &Request) -> Result<Done, Failure> {
@@ -76,10 +82,12 @@ impl Order {
         let only = (!only.is_empty()).then(|| Patterns::new(&only, &[], true)).transpose().map_err(wrong)?;
         let keys = args.text("identity").map(|text| keys(world, &text)).transpose()?.unwrap_or_default();
         let roots = world.settings.roots.iter().map(|(name, path)| (name.to_string(), world.path(path)));
+        let archive = args.text("archive").filter(|archive| archive != "latest" && !archive.is_empty());
         Ok(Self {
             place: Place::read(args, world, "from")?,
             name: name(args)?,
-            wanted: args.text("archive").filter(|archive| archive != "latest" && !archive.is_empty()),
+            none: archive.as_deref() == Some(NONE),
+            wanted: archive,
             only,
             modes: modes(args)?,
             keys,
@@ -92,6 +100,9 @@ impl Order {
 
     /// Under the plan of a run the archive that it names, also where a newer one is there by now.
     fn keep_to(&mut self, listed: &[String]) -> Result<(), Failure> {
+        if self.none {
+            return Ok(());
+        }
         let named = listed.iter().find_map(|listed| listed.strip_prefix(&line("restored", "")));
         let why = "nothing was restored: the plan names no archive, make it anew";
         self.wanted = Some(named.ok_or_else(|| Failure::lasting(FailureKind::Start, why))?.to_owned());
@@ -104,29 +115,47 @@ impl Order {
             Failure::lasting(FailureKind::Missing, why)
         };
         let door = self.place.there()?.ok_or_else(missing)?;
-        let half = self.half(&door)?;
         if rehearsal {
-            let mut chosen = self.choose(&door, halt)?;
-            let targets = Targets::find(self, &chosen.manifest, false, halt)?;
-            if let Some(safety) = half {
-                let note = format!("an earlier restore was broken off: {safety} would be put back first");
-                chosen.notes.push(note);
-            }
-            return Ok(Self::done(&chosen, &targets, None));
+            return self.rehearse(&door, halt);
         }
         let _held = roots::hold(&door, &self.place.path(), halt)?;
-        let mut notes = Vec::new();
-        if let Some(safety) = self.half(&door)? {
-            self.put_back(&door, &safety)?;
-            notes.push(format!("an earlier restore was broken off: {safety} was put back first"));
+        let mended = self.half(&door)?.map(|half| self.mend(&door, &half, halt)).transpose()?;
+        if self.none {
+            return Ok(self.nothing_more(mended, false));
         }
-        let mut chosen = self.choose(&door, halt)?;
-        chosen.notes.splice(0..0, notes);
-        let targets = Targets::find(self, &chosen.manifest, true, halt)?;
+        self.replace(&door, mended.clone(), halt).map_err(|failure| match mended {
+            Some(note) => Failure { message: format!("{}. Before that: {note}", failure.message), ..failure },
+            None => failure,
+        })
+    }
+
+    fn rehearse(&self, door: &Door, halt: &Halt) -> Result<Done, Failure> {
+        let note = self.half(door)?.map(|half| {
+            let safety = half.safety;
+            format!(
+                "an earlier restore was broken off: {safety} would be put back first, and what was changed since saved"
+            )
+        });
+        if self.none {
+            return Ok(self.nothing_more(note, true));
+        }
+        let mut chosen = self.choose(door, halt)?;
+        let targets = Targets::find(self, &chosen.manifest, false, halt)?;
+        chosen.notes.extend(note);
+        Ok(Self::done(&chosen, &targets, None))
+    }
+
+    /// What is there now saved, and the archive put into its place.
+    fn replace(&self, door: &Door, mended: Option<String>, halt: &Halt) -> Result<Done, Failure> {
+        let mut chosen = self.choose(door, halt)?;
+        chosen.notes.splice(0..0, mended.clone());
+        chosen.mended = mended;
+        let mut targets = Targets::open(self, &chosen.manifest, true)?;
         let _roots = targets.hold(&self.place.path(), halt)?;
+        targets.look(self, &chosen.manifest, halt)?;
         targets.refuse_used()?;
-        let safety = self.save(&door, &targets, halt)?;
-        self.carry_out(&door, &chosen, &targets, &safety, halt)?;
+        let safety = self.save(door, &targets, halt)?;
+        self.carry_out(door, &chosen, &targets, &safety, halt)?;
         if chosen.archive.sealed && self.recipients.is_empty() && targets.count() > 0 {
             chosen.notes.push(format!("{safety} is not encrypted: name recipients with `encrypt`"));
         }
@@ -144,11 +173,11 @@ impl Order {
             let (archive, found) = self.named(door, file).map_err(said)?;
             let manifest = archive::verify(door, &found, &archive, &self.keys, halt);
             let manifest = manifest.map_err(|error| refused(file, &error))?;
-            return Ok(Chosen { archive, found, manifest, all, notes });
+            return Ok(Chosen { archive, found, manifest, all, notes, mended: None });
         }
         for (archive, found) in list {
             match archive::verify(door, &found, &archive, &self.keys, halt) {
-                Ok(manifest) => return Ok(Chosen { archive, found, manifest, all, notes }),
+                Ok(manifest) => return Ok(Chosen { archive, found, manifest, all, notes, mended: None }),
                 Err(error) if halt.asked() => return Err(said(error)),
                 Err(error) => notes.push(format!("{} is not good: {error}", archive.file)),
             }
@@ -231,26 +260,14 @@ impl Order {
         }
     }
 
-    /// Makes everything as the safety backup has it, and takes the mark away. What stops the step does not stop this.
-    fn put_back(&self, door: &Door, safety: &str) -> Result<(), Failure> {
-        let halt = Halt::default();
-        let said = |error: io::Error| roots::failure(&format!("{safety} can't be put back"), &error);
-        let (archive, found) = self.named(door, safety).map_err(said)?;
-        let manifest = archive::verify(door, &found, &archive, &self.keys, &halt).map_err(said)?;
-        let everything = Self { only: None, keys: Keys::new(), ..self.like() };
-        let targets = Targets::find(&everything, &manifest, true, &halt)?;
-        targets.stage(door, &found, &archive, &self.keys, &halt).map_err(said)?;
-        targets.settle(&halt).and_then(|()| targets.check(&halt)).map_err(said)?;
-        self.unmark(door).map_err(said)
-    }
-
-    /// The same without its keys, which can't be copied.
-    fn like(&self) -> Self {
+    /// The same for every file as its archive has it; without the keys, which can't be copied.
+    fn everything(&self) -> Self {
         Self {
             place: self.place.clone(),
             name: self.name.clone(),
             wanted: self.wanted.clone(),
-            only: self.only.clone(),
+            none: self.none,
+            only: None,
             modes: Vec::new(),
             keys: Keys::new(),
             recipients: self.recipients.clone(),
@@ -260,29 +277,26 @@ impl Order {
         }
     }
 
-    /// The safety backup of a restore that was broken off.
-    fn half(&self, door: &Door) -> Result<Option<String>, Failure> {
-        let said = |error: io::Error| roots::failure("the mark of a broken off restore", &error);
-        let Some(found) = door.look(&half_file(&self.name)).map_err(said)? else { return Ok(None) };
-        let mut text = String::new();
-        let read = door.read(&found).and_then(|file| file.take(MARK).read_to_string(&mut text));
-        read.map_err(said)?;
-        let value: Option<Value> = serde_json::from_str(&text).ok();
-        let safety = value.and_then(|value| Some(value.get("safety")?.as_str()?.to_owned()));
-        safety.map(Some).ok_or_else(|| said(io::Error::other("it can't be read")))
-    }
-
-    fn mark(&self, door: &Door, safety: &str, archive: &str) -> io::Result<()> {
-        let mut draft = door.draft(&half_file(&self.name))?;
-        writeln!(draft.file(), "{}", json!({ "safety": safety, "archive": archive, "run": self.run }))?;
-        draft.keep(Existing::Replace)
-    }
-
-    fn unmark(&self, door: &Door) -> io::Result<()> {
-        match door.look(&half_file(&self.name))? {
-            Some(found) => door.remove(&found),
-            None => Ok(()),
-        }
+    /// The result where no archive was asked for.
+    fn nothing_more(&self, note: Option<String>, dry: bool) -> Done {
+        let summary = note.clone().unwrap_or_else(|| format!("no restore of `{}` was broken off", self.name));
+        let notes: Vec<String> = note.into_iter().collect();
+        let output = json!({
+            "summary": summary,
+            "dry": dry,
+            "archive": "",
+            "made": "",
+            "files": 0,
+            "changed": 0,
+            "added": 0,
+            "bytes": 0,
+            "databases": 0,
+            "safety": "",
+            "archives": [],
+            "list": [],
+            "notes": notes,
+        });
+        Done { output, findings: notes.iter().map(|note| finding(note)).collect() }
     }
 
     fn done(chosen: &Chosen, targets: &Targets, safety: Option<&str>) -> Done {
@@ -295,7 +309,10 @@ impl Order {
         let file = &chosen.archive.file;
         let list: Vec<String> = targets.names();
         let summary = match safety {
-            Some(safety) => format!("{file} was restored ({what}); what was there before is in {safety}"),
+            Some(safety) => {
+                let mended = chosen.mended.as_ref().map_or(String::new(), |note| format!(". Before that: {note}"));
+                format!("{file} was restored ({what}); what was there before is in {safety}{mended}")
+            }
             None => format!(
                 "would restore {file} of {} ({what}, {}): {}",
                 chosen.manifest.made,
@@ -304,7 +321,6 @@ impl Order {
             ),
         };
         let notes = &chosen.notes;
-        let finding = |message: &String| Finding { level: Level::Warning.as_str().into(), message: message.clone() };
         let output = json!({
             "summary": summary,
             "dry": safety.is_none(),
@@ -320,8 +336,12 @@ impl Order {
             "list": list.iter().take(MAX_LISTED).collect::<Vec<_>>(),
             "notes": notes,
         });
-        Done { output, findings: notes.iter().map(finding).collect() }
+        Done { output, findings: notes.iter().map(|note| finding(note)).collect() }
     }
+}
+
+fn finding(message: &str) -> Finding {
+    Finding { level: Level::Warning.as_str().into(), message: message.to_owned() }
 }
 
 fn refused(file: &str, error: &io::Error) -> Failure {

@@ -38,16 +38,27 @@ type Saved = (Vec<Part>, Vec<(String, PathBuf)>);
 impl Targets {
     /// What an archive would write. With `make` roots that are not there are made.
     pub(super) fn find(order: &Order, manifest: &Manifest, make: bool, halt: &Halt) -> Result<Self, Failure> {
+        let mut targets = Self::open(order, manifest, make)?;
+        targets.look(order, manifest, halt)?;
+        Ok(targets)
+    }
+
+    /// The roots of what an archive would write, to be held before anybody looks at what is there.
+    pub(super) fn open(order: &Order, manifest: &Manifest, make: bool) -> Result<Self, Failure> {
         let mut targets = Self { roots: BTreeMap::new(), all: Vec::new(), gone: Vec::new() };
-        let fits = |root: &str, path: &Path| {
-            let names: Vec<&str> = std::iter::once(root).chain(path.iter().filter_map(|part| part.to_str())).collect();
-            order.only.as_ref().is_none_or(|only| only.fits(&names))
-        };
-        for (root, path) in manifest.absent.iter().filter(|(root, path)| fits(root, path)) {
+        for (root, path) in manifest.absent.iter().filter(|(root, path)| fits(order, root, path)) {
             targets.door(order, root, make)?;
             targets.gone.push((root.clone(), path.clone()));
         }
-        for row in manifest.rows.iter().filter(|row| fits(&row.root, &row.path)) {
+        for row in manifest.rows.iter().filter(|row| fits(order, &row.root, &row.path)) {
+            targets.door(order, &row.root, make)?;
+        }
+        Ok(targets)
+    }
+
+    /// Looks at what is there now.
+    pub(super) fn look(&mut self, order: &Order, manifest: &Manifest, halt: &Halt) -> Result<(), Failure> {
+        for row in manifest.rows.iter().filter(|row| fits(order, &row.root, &row.path)) {
             let shown = row.shown();
             let said = |error: io::Error| {
                 roots::failure(&format!("nothing was restored: {shown} can't be put into place"), &error)
@@ -58,7 +69,7 @@ impl Targets {
             if let Some((_, mode)) = order.modes.iter().find(|(patterns, _)| patterns.fits(&names)) {
                 row.looks.mode = *mode;
             }
-            let door = targets.door(order, &row.root, make)?;
+            let door = self.roots.get(&row.root).and_then(|(_, door)| door.clone());
             let now = match &door {
                 Some(door) => door.look(&row.path).map_err(said)?,
                 None => None,
@@ -67,18 +78,18 @@ impl Targets {
                 (Some(now), Some(door)) if !row.database => is_same(door, now, &row, halt).map_err(said)?,
                 _ => false,
             };
-            targets.all.push(Target { row, now, same });
+            self.all.push(Target { row, now, same });
         }
-        if targets.all.is_empty() && targets.gone.is_empty() && !manifest.rows.is_empty() {
+        if self.all.is_empty() && self.gone.is_empty() && !manifest.rows.is_empty() {
             let why = "nothing was restored: no file of the archive fits `only`";
             return Err(Failure::lasting(FailureKind::Missing, why));
         }
-        Ok(targets)
+        Ok(())
     }
 
-    fn door(&mut self, order: &Order, root: &str, make: bool) -> Result<Option<Rc<Door>>, Failure> {
-        if let Some((_, door)) = self.roots.get(root) {
-            return Ok(door.clone());
+    fn door(&mut self, order: &Order, root: &str, make: bool) -> Result<(), Failure> {
+        if self.roots.contains_key(root) {
+            return Ok(());
         }
         let directory = directory_of(order, root)?;
         let opened = if make { Door::open(&directory) } else { Door::existing(&directory) };
@@ -90,8 +101,8 @@ impl Targets {
                 return Err(roots::failure(&what, &error));
             }
         };
-        self.roots.insert(root.to_owned(), (directory, door.clone()));
-        Ok(door)
+        self.roots.insert(root.to_owned(), (directory, door));
+        Ok(())
     }
 
     pub(super) fn at(&self, root: &str) -> io::Result<(&Path, &Rc<Door>)> {
@@ -119,6 +130,15 @@ impl Targets {
         let mut files = Vec::new();
         for target in databases {
             files.extend(target.now.clone());
+        }
+        for (root, path) in &self.gone {
+            let said = |error: io::Error| roots::failure(&format!("nothing was restored: {}", path.display()), &error);
+            let Ok((_, door)) = self.at(root) else { continue };
+            if let Some(found) = door.look(path).map_err(said)?
+                && database::is_database(door, &found).map_err(said)?
+            {
+                files.push(found);
+            }
         }
         match users(&files).first() {
             None => Ok(()),
@@ -212,6 +232,12 @@ fn is_same(door: &Door, now: &Found, row: &Row, halt: &Halt) -> io::Result<bool>
     Ok(now.bytes == row.bytes
         && now.looks.mode == row.looks.mode
         && pack::sum(&mut door.read(now)?, halt)? == (row.sum, row.bytes))
+}
+
+/// Whether a file is wanted.
+fn fits(order: &Order, root: &str, path: &Path) -> bool {
+    let names: Vec<&str> = std::iter::once(root).chain(path.iter().filter_map(|part| part.to_str())).collect();
+    order.only.as_ref().is_none_or(|only| only.fits(&names))
 }
 
 /// The directory of a root that an archive names.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::act::door::fault;
 use crate::base::digest::Digest;
+use crate::base::value::Value;
 use crate::model::book::Settings;
 use std::collections::BTreeSet;
 use std::fs;
@@ -550,4 +551,120 @@ fn permissions_are_the_archives_or_those_that_were_asked_for() {
     let mut wish = from_all();
     wish["modes"] = json!({ "config/.env*": "rw" });
     assert!(house.restore(2, wish).is_err_and(|failure| failure.message.contains("`rw` is no mode")));
+}
+
+/// A house in which a restore of `one` over `two` died when `config/a` was replaced and `config/b` was not.
+fn broken_off() -> House {
+    for changes in 0..1000 {
+        let house = House::new();
+        house.write("config/a", "one");
+        house.write("config/b", "one");
+        house.write("config/gone", "one");
+        house.insert(1);
+        house.backup(0, everything()).expect("saved");
+        house.write("config/a", "two");
+        house.write("config/b", "two");
+        fs::remove_file(house.path("config/gone")).expect("removed");
+        house.insert(2);
+        let (done, died) = fault::dying_after(changes, || house.restore(1, from_all()));
+        assert!(died, "it ended before it was half done: {:?}", done.map(|done| done.output));
+        let text = |path: &str| fs::read_to_string(house.path(path)).unwrap_or_default();
+        if house.path("backups/.all.restoring").exists() && text("config/a") == "one" && text("config/b") == "two" {
+            return house;
+        }
+    }
+    panic!("it never was half done");
+}
+
+fn safeties(house: &House) -> Vec<String> {
+    house.archives().into_iter().filter(|name| name.starts_with("all-before-restore-")).collect()
+}
+
+/// The audit's case: somebody made the files anew after the kill. That work is in an archive before it is put back.
+#[test]
+fn work_since_a_broken_off_restore_is_saved_before_anything_is_put_back() {
+    let house = broken_off();
+    let before = safeties(&house);
+    house.write("config/a", "three");
+    house.write("config/gone", "made anew");
+    house.insert(3);
+    let (newer, rows) = (house.state(&["config"]), house.rows());
+    let done = house.restore(3, from_all()).expect("restored");
+    let notes = done.output["notes"].to_string();
+    assert!(notes.contains("was put back first"), "{notes}");
+    assert!(notes.contains("config/a") && notes.contains("config/gone"), "{notes}");
+    assert!(!notes.contains("config/b"), "nobody has touched it: {notes}");
+    let saved = safeties(&house).into_iter().find(|name| !before.contains(name) && notes.contains(name.as_str()));
+    let saved = saved.expect("an archive of the work since, named in the notes");
+    assert!(text(&done, "summary").contains(&saved), "{}", text(&done, "summary"));
+    assert_eq!(fs::read_to_string(house.path("config/a")).expect("there"), "one");
+    house.restore(4, json!({ "from": "backups", "name": "all", "archive": saved })).expect("restored");
+    assert_eq!(house.state(&["config"]), newer);
+    assert_eq!(house.rows(), rows);
+}
+
+#[test]
+fn what_only_the_broken_off_restore_has_done_is_put_back_without_another_archive() {
+    let house = broken_off();
+    let before = safeties(&house);
+    let none = json!({ "from": "backups", "name": "all", "archive": "none" });
+    let would = house.rehearse(3, none.clone()).expect("rehearsed");
+    assert!(text(&would, "summary").contains("would be put back"), "{}", text(&would, "summary"));
+    assert!(house.path("backups/.all.restoring").exists());
+    let done = house.restore(3, none.clone()).expect("put back");
+    assert!(text(&done, "summary").contains(&format!("{} was put back", before[0])), "{}", text(&done, "summary"));
+    assert_eq!(safeties(&house), before, "there was nothing to save");
+    assert_eq!(fs::read_to_string(house.path("config/a")).expect("there"), "two");
+    assert!(!house.path("config/gone").exists());
+    assert_eq!(house.rows(), [1, 2]);
+    assert!(!house.path("backups/.all.restoring").exists());
+    let again = house.restore(4, none).expect("nothing to do");
+    assert!(text(&again, "summary").contains("no restore of `all` was broken off"), "{}", text(&again, "summary"));
+    assert_eq!(safeties(&house), before);
+}
+
+#[test]
+fn a_database_in_use_is_not_put_back_either() {
+    let house = broken_off();
+    let before = house.state(&["config"]);
+    let open = rusqlite::Connection::open(house.path("data/app.db")).expect("open");
+    open.execute_batch("begin; insert into t values (9)").expect("a transaction that is under way");
+    let busy = house.restore(3, from_all()).expect_err("it is open");
+    assert!(busy.message.contains("has app.db open: stop it first"), "{}", busy.message);
+    assert!(busy.message.contains("broken off"), "{}", busy.message);
+    assert_eq!(house.state(&["config"]), before);
+    assert!(house.path("backups/.all.restoring").exists());
+}
+
+#[test]
+fn a_restore_that_fails_after_it_has_put_something_back_says_so() {
+    let house = broken_off();
+    house.write("config/a", "three");
+    let before = safeties(&house);
+    let lost = json!({ "from": "backups", "name": "all", "archive": "all-20200101T000000Z.tar.zst" });
+    let failure = house.restore(3, lost).expect_err("no such archive");
+    let new: Vec<String> = safeties(&house).into_iter().filter(|name| !before.contains(name)).collect();
+    assert_eq!(new.len(), 1, "{new:?}");
+    for part in [&before[0], &new[0]] {
+        assert!(failure.message.contains(part.as_str()), "{}", failure.message);
+    }
+    assert_eq!(fs::read_to_string(house.path("config/a")).expect("there"), "two");
+}
+
+/// What another step makes while it is waited for is seen, and saved.
+#[test]
+fn nothing_is_put_back_while_another_step_holds_the_root() {
+    let house = broken_off();
+    let door = Door::existing(&house.path("config")).expect("door");
+    let held = door.lock().expect("locked").expect("free");
+    let saved = std::thread::scope(|scope| {
+        let other = scope.spawn(|| house.restore(3, from_all()).map(|done| done.output["notes"].to_string()));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(fs::read_to_string(house.path("config/a")).expect("there"), "one", "it waits");
+        house.write("config/a", "three");
+        house.write("config/gone", "made anew");
+        drop(held);
+        other.join().expect("joined").expect("restored")
+    });
+    assert!(saved.contains("config/a, config/gone"), "{saved}");
 }

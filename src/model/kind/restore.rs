@@ -7,7 +7,7 @@ use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, requi
 /// `restore: { from: backups, name: configs }`.
 pub(super) const RESTORE: KindSpec = KindSpec {
     name: "restore",
-    doc: "Puts the files of an archive back where they were. The archive is read whole and compared with its manifest first; what is there now goes into a safety backup; everything is written beside its place, then put into place. When anything fails on the way, or a database is not whole afterwards, the safety backup is put back. A restore that was killed is undone by the next one before it begins. Files that are not in the archive stay. A dry run checks the archive and says what would change.",
+    doc: "Puts the files of an archive back where they were. The archive is read whole and compared with its manifest first; what is there now goes into a safety backup; everything is written beside its place, then put into place. When anything fails on the way, or a database is not whole afterwards, the safety backup is put back. A restore that was killed is undone by the next one before it begins; what was changed in between is saved before that, as an archive of the name `NAME-before-restore`. Files that are not in the archive stay. A dry run checks the archive and says what would change.",
     example: "restore: { from: backups, name: configs }",
     shape: Shape::Record(&[
         required("from", Shape::Name, "The root of `stepladder.yaml` in which the archives are."),
@@ -16,7 +16,7 @@ pub(super) const RESTORE: KindSpec = KindSpec {
         key(
             "archive",
             Shape::Text(Landing::Path),
-            "Which one: a file name, or `latest` (the default): the newest that is good.",
+            "Which one: a file name, or `latest` (the default): the newest that is good. `none` restores nothing: it only puts back what a restore that was broken off had found, and is fine where there was none.",
         ),
         key(
             "only",
@@ -53,7 +53,7 @@ pub(super) const RESTORE: KindSpec = KindSpec {
         Field {
             name: "safety",
             ty: FieldType::Text,
-            doc: "The archive of what was there before, of the name `NAME-before-restore`; empty in a dry run.",
+            doc: "The archive of what was there before, of the name `NAME-before-restore`; empty in a dry run, and where nothing was restored.",
         },
         Field {
             name: "archives",
