@@ -10,6 +10,7 @@ mod asks;
 mod batch;
 mod called;
 mod child;
+mod depth;
 mod effect;
 mod incident;
 mod message;

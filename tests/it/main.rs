@@ -11,6 +11,7 @@ mod artifacts;
 mod channels;
 mod check;
 mod children;
+mod circles;
 mod cli;
 mod clock_changes;
 mod complete;

@@ -127,35 +127,10 @@ pub(super) fn unknown_input(called: &Runbook, name: &str, known: &[&str], spot: 
     }
 }
 
-/// Who starts whom, with the place that says so.
-fn starts(loaded: &Loaded) -> BTreeMap<&Name, Vec<(&Name, Spot)>> {
-    let mut starts: BTreeMap<&Name, Vec<(&Name, Spot)>> = BTreeMap::new();
-    for (name, runbook) in &loaded.book.runbooks {
-        let outline = Outline::new(runbook);
-        for standing in outline.iter() {
-            if let StepKind::Call(call) = &standing.step.kind {
-                let spot = place(loaded, &outline, Some(&standing.step.id), "runbook.run");
-                starts.entry(name).or_default().push((&call.runbook, spot));
-            }
-        }
-        for trigger in &runbook.triggers {
-            if let TriggerKind::RunEnded { runbook: ended, .. } = &trigger.kind {
-                starts.entry(ended).or_default().push((name, trigger.spot));
-            }
-        }
-    }
-    starts
-}
-
 /// Finds runbooks that start one another, and chains of calls that no run could come to the end of.
 pub(super) fn cycles(loaded: &Loaded, findings: &mut Diagnostics) {
-    let starts = starts(loaded);
     let before = findings.counts();
-    let mut done: Vec<&Name> = Vec::new();
-    for name in starts.keys() {
-        let mut path = Vec::new();
-        walk(name, &starts, &mut path, &mut done, findings);
-    }
+    super::circles::check(loaded, findings);
     // Of a circle there is no end.
     if findings.counts() == before {
         chains(loaded, findings);
@@ -212,40 +187,4 @@ fn longest<'a>(
     let length = 1 + next.unwrap_or_default();
     known.insert(name, length);
     length
-}
-
-fn walk<'a>(
-    name: &'a Name,
-    starts: &BTreeMap<&'a Name, Vec<(&'a Name, Spot)>>,
-    path: &mut Vec<(&'a Name, Spot)>,
-    done: &mut Vec<&'a Name>,
-    findings: &mut Diagnostics,
-) {
-    if done.contains(&name) {
-        return;
-    }
-    for (next, spot) in starts.get(name).into_iter().flatten() {
-        path.push((name, *spot));
-        match path.iter().position(|(seen, _)| seen == next) {
-            Some(from) => findings.push(circle(&path[from..])),
-            None => walk(next, starts, path, done, findings),
-        }
-        path.pop();
-    }
-    done.push(name);
-}
-
-fn circle(path: &[(&Name, Spot)]) -> Diagnostic {
-    let names: Vec<String> = path.iter().chain(path.first()).map(|(name, _)| format!("`{name}`")).collect();
-    let spot = path[path.len() - 1].1;
-    let message = match path {
-        [(name, _)] => format!("`{name}` starts itself"),
-        _ => format!("runbooks that start one another: {}", names.join(" starts ")),
-    };
-    let finding = Diagnostic::error(Code::RunbookCycle, spot, message)
-        .label("closes the circle")
-        .help("take one of the calls out; to try again and again, use `retry`, `watch` or `remedy`");
-    path.iter()
-        .take(path.len() - 1)
-        .fold(finding, |finding, (name, spot)| finding.note(*spot, format!("`{name}` starts the next")))
 }

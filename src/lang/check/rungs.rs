@@ -78,6 +78,14 @@ impl<'a> Rungs<'a> {
         found.or(from).unwrap_or_else(|| self.top())
     }
 
+    /// Where the route of that number, from 0, names its first response.
+    pub(super) fn first_response(&self, index: usize, runbook: &Name) -> Spot {
+        let route = self.nth("routes", "match", index);
+        let name = |from: usize| word(&self.loaded.sources, self.file, runbook.as_str(), from);
+        let key = word(&self.loaded.sources, self.file, "first_response", route.end);
+        key.and_then(|key| name(key.end)).unwrap_or(route)
+    }
+
     /// Where it stands behind another word: a name below its key.
     pub(super) fn below(&self, key: &str, text: &str) -> Spot {
         let from = word(&self.loaded.sources, self.file, key, 0).map_or(0, |spot| spot.end);

@@ -121,10 +121,14 @@ impl Pump {
         let Some(came) = end_of(&of).filter(|_| !of.started.dry) else { return };
         let Some((_, at)) = ledger::ended(self.journal.as_ref(), run) else { return };
         for id in ids {
-            let begun = self.schedules.state(&id).and_then(|state| state.life.as_ref()).map(|life| life.beat);
+            let life = self.schedules.state(&id).and_then(|state| state.life.as_ref());
+            let (begun, paused) = (life.map(|life| life.beat), life.is_some_and(|life| life.paused.is_some()));
             let wanted = self.schedules.armed(&id).is_some_and(|armed| wants(&armed, &came));
             if wanted && begun.is_some_and(|begun| at > begun) {
                 self.call(&id, key, &came, Some(at), of.started.depth + 1);
+                if !paused {
+                    self.too_deep(&id, &of, (self.clock)());
+                }
             }
         }
     }

@@ -370,7 +370,7 @@ impl Pump {
                 "incident": facts(state),
             }),
             parent: None,
-            depth: 0,
+            depth: self.depth_of_response(state)?,
             node: self.node.clone(),
             dry: false,
             selection: Selection::default(),
