@@ -13,8 +13,6 @@ use std::time::Duration;
 
 /// When an end that could not be recorded is tried again.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
-/// How long an order is waited for without sleep: what the sync of a short batch takes.
-const EAGER: Duration = Duration::from_micros(300);
 
 /// All attempts of this keeper.
 #[derive(Debug)]
@@ -25,8 +23,6 @@ pub(crate) struct Minder {
     logs: Logs,
     /// Made ready, not ordered yet, with the owner that will.
     held: BTreeMap<String, (u64, Result<Ready, String>)>,
-    /// Until when the next word of an owner is waited for without sleep.
-    eager_until: Duration,
     /// Running, by attempt.
     pub(crate) children: BTreeMap<String, Child>,
     /// Over, but the record could not be written yet (no space): nobody is told before it is.
@@ -57,20 +53,8 @@ impl Minder {
     /// A keeper without children.
     pub(crate) fn new(me: Process, hello: Tell, ground: Ground) -> Self {
         let (children, unrecorded, over) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (logs, held, eager_until) = (Logs::default(), BTreeMap::new(), Duration::ZERO);
-        Self {
-            me,
-            hello,
-            ground,
-            logs,
-            held,
-            eager_until,
-            children,
-            unrecorded,
-            again_at: Duration::ZERO,
-            rung: true,
-            over,
-        }
+        let (logs, held) = (Logs::default(), BTreeMap::new());
+        Self { me, hello, ground, logs, held, children, unrecorded, again_at: Duration::ZERO, rung: true, over }
     }
 
     /// Somebody has ended.
@@ -94,7 +78,6 @@ impl Minder {
             Ask::Prepare(spawn) => {
                 let (attempt, ready) = (spawn.attempt.clone(), self.ready(*spawn, stdin));
                 self.held.insert(attempt, (owner, ready));
-                self.eager_until = now + EAGER;
                 None
             }
             Ask::Go { attempt } => {
@@ -125,11 +108,6 @@ impl Minder {
     /// An owner has hung up: what it had not ordered yet, it never will.
     pub(crate) fn hung_up(&mut self, owner: u64) {
         self.held.retain(|_, (of, _)| *of != owner);
-    }
-
-    /// Whether an order is about to come: to fall asleep and be woken would take longer than to wait for it.
-    pub(crate) fn is_eager(&self, now: Duration) -> bool {
-        now < self.eager_until && !self.held.is_empty()
     }
 
     /// Does what is due and returns what every owner must hear. `survive` is what the records of ends

@@ -118,14 +118,9 @@ impl Turns {
         let pipes =
             || self.minder.children.iter().flat_map(|(attempt, child)| child.pipes().map(move |pipe| (attempt, pipe)));
         polled.extend(pipes().map(|(_, (_, pipe))| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        loop {
-            let eager = self.minder.is_eager(boot_clock());
-            match rustix::event::poll(&mut polled, eager.then_some(&at_once)) {
-                Ok(0) if eager => {}
-                Ok(_) | Err(Errno::INTR) => break,
-                Err(error) => return Err(error.into()),
-            }
+        match rustix::event::poll(&mut polled, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
         // In the same order once more: only what is ready gets a name.
         let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
