@@ -45,10 +45,7 @@ impl Turn<'_> {
 
     pub(super) fn gate(&self, of: &GateOf<'_>, place: &Place, step: &Step) -> Gate {
         let GateOf { owner, lane, steps, .. } = *of;
-        if owner.is_none()
-            && lane == Lane::Body(1)
-            && let Some(reason) = self.deselected(step)
-        {
+        if let Some(reason) = self.deselected(of, step) {
             return Gate::Skip(reason);
         }
         let closed = match waits(of) {
@@ -72,8 +69,7 @@ impl Turn<'_> {
     /// Whether a step waits for something that has not ended, so that nothing comes of a look at it yet. Most steps of a long
     /// list do.
     pub(super) fn is_closed(&self, of: &GateOf<'_>, step: &Step) -> bool {
-        let chosen = of.owner.is_some() || of.lane != Lane::Body(1) || self.deselected(step).is_none();
-        chosen && matches!(waits(of), Ok(true))
+        self.deselected(of, step).is_none() && matches!(waits(of), Ok(true))
     }
 
     fn holds(
@@ -96,7 +92,11 @@ impl Turn<'_> {
         Some(format!("`{}` ({error})", when.source()))
     }
 
-    fn deselected(&self, step: &Step) -> Option<String> {
+    /// Why the step is left out by who started the run, who chooses among the steps of the main list.
+    fn deselected(&self, of: &GateOf<'_>, step: &Step) -> Option<String> {
+        if of.owner.is_some() || of.lane != Lane::Body(1) {
+            return None;
+        }
         let selection = &self.run.started.selection;
         if selection.skip.contains(&step.id) {
             return Some("left out by --skip".into());

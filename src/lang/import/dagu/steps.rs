@@ -151,9 +151,9 @@ impl Making<'_> {
             }
             Err(lost) => {
                 step.retain(|(key, _)| key != "when" && key != "title");
-                let mut stub = left_out(id.as_str(), &found.title(index + 1), &self.placed(&lost));
-                stub.extend(step.into_iter().filter(|(key, _)| key == "needs"));
-                self.draft.steps.push(stub);
+                let mut failing = left_out(id.as_str(), &found.title(index + 1), &self.placed(&lost));
+                failing.extend(step.into_iter().filter(|(key, _)| key == "needs"));
+                self.draft.steps.push(failing);
                 self.leave(lost);
             }
         }
@@ -189,10 +189,10 @@ impl Making<'_> {
         match body {
             Ok(body) => out.extend(body),
             Err(lost) => {
-                let mut stub = left_out(id.as_str(), name, &self.placed(&lost));
-                stub.extend(when.map(|when| text("when", when)));
+                let mut failing = left_out(id.as_str(), name, &self.placed(&lost));
+                failing.extend(when.map(|when| text("when", when)));
                 self.leave(lost);
-                return vec![stub];
+                return vec![failing];
             }
         }
         vec![out]
