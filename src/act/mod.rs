@@ -8,6 +8,7 @@
 mod archive;
 mod args;
 mod backup;
+mod bucket;
 pub mod channel;
 mod connect;
 mod dns;

@@ -182,7 +182,7 @@ fn headers(args: &Args) -> Result<HeaderMap, Failure> {
 }
 
 /// What went wrong on the way, found among the causes of the error.
-fn failure(subject: &str, error: &(dyn Error + 'static)) -> Failure {
+pub(super) fn failure(subject: &str, error: &(dyn Error + 'static)) -> Failure {
     let mut causes = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {

@@ -221,8 +221,8 @@ impl Events {
         }
         loop {
             let feed = self.feed.as_mut()?;
-            let (version, event) = feed.recv().await?;
-            if feed.len() > MAX_BEHIND {
+            let (version, event) = feed.seen().await?;
+            if feed.behind() > MAX_BEHIND {
                 self.feed = None;
             } else if version > self.seen {
                 self.seen = version;

@@ -132,7 +132,8 @@ pub fn lists(kind: &str, output: &Value) -> Option<Vec<String>> {
         return Some(all("files").filter_map(|file| Some(line(&text(file, "did")?, &text(file, "path")?))).collect());
     }
     if kind == Kind::Backup {
-        return Some(all("removed").map(|archive| line("removed", &plain(archive))).collect());
+        let gone = all("removed").map(|archive| line("removed", &plain(archive)));
+        return Some(gone.chain(all("removed_copies").map(|copy| line("removed copy", &plain(copy)))).collect());
     }
     let archive = (kind == Kind::Restore).then(|| text(output, "archive").unwrap_or_default())?;
     Some(vec![line("restored", &archive)])

@@ -12,6 +12,7 @@ mod called;
 mod child;
 mod depth;
 mod effect;
+mod feed;
 mod incident;
 mod message;
 mod owed;
@@ -23,13 +24,14 @@ mod sweep;
 mod trouble;
 
 pub use about::About;
-pub use message::{Feed, Message, Perform};
+pub use feed::{Feed, Follower, feed};
+pub use message::{Message, Perform};
 pub use post::{Closed, Inbox, Post, post_box};
 pub use sweep::Proof;
 pub use trouble::Tidings;
 
 use crate::base::ids::RunId;
-use crate::engine::event::{Event, Recorded};
+use crate::engine::event::Event;
 use crate::runtime::driver::{Driver, Order, Repair, Suspects};
 use crate::runtime::incidents::Incidents;
 use crate::runtime::incidents::board::Board;
@@ -47,7 +49,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// A clock: the machine's, or a simulated one.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -82,7 +84,7 @@ pub struct Pump {
     pub tally: Arc<Tally>,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
-    followers: BTreeMap<RunId, Vec<mpsc::UnboundedSender<(u64, Recorded)>>>,
+    followers: BTreeMap<RunId, Vec<Follower>>,
     starting: BTreeMap<RunId, oneshot::Sender<Result<(), String>>>,
     /// Batches of the messages at hand, on their way to the journal together.
     outbox: Vec<(Batch, Done)>,
@@ -323,10 +325,10 @@ impl Pump {
             Message::About(about) => return self.about_incidents(about, now),
             Message::Prove(told) => drop(told.send(self.proof())),
             Message::Kill { run } => self.perform.kill(run),
-            Message::Follow { run, feed, held } => {
+            Message::Follow { run, follower, held } => {
                 let live = self.driver.run(run).is_some();
                 if live {
-                    self.followers.entry(run).or_default().push(feed);
+                    self.followers.entry(run).or_default().push(follower);
                 }
                 let _ = held.send(live);
             }

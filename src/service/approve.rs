@@ -15,7 +15,7 @@ use crate::model::input::{Input as Field, InputType};
 use crate::model::runbook::Runbook;
 use crate::runtime::clock;
 use crate::runtime::incidents::ladder;
-use crate::runtime::pump::{Feed, Message};
+use crate::runtime::pump::{Feed, Message, feed};
 use crate::service::answer::target;
 use crate::service::consent::{Rule, may_not, person, who};
 use crate::service::trouble::may;
@@ -23,7 +23,7 @@ use crate::service::{RUNNING, Runs, Service, Trouble};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Unfinished runs that are looked at for one list.
 const LOOKED_AT: usize = 10_000;
@@ -261,9 +261,9 @@ impl Service {
 
     /// What is to come in a run that this process drives.
     async fn feed(&self, run: RunId) -> Result<Feed, Trouble> {
-        let (feed, heard) = mpsc::unbounded_channel();
+        let (follower, heard) = feed();
         let (held, answer) = oneshot::channel();
-        self.send(Message::Follow { run, feed, held })?;
+        self.send(Message::Follow { run, follower, held })?;
         match answer.await {
             Ok(true) => Ok(heard),
             Ok(false) => Err(Trouble::Stopped(format!("nobody drives run `{run}` right now: try again in a moment"))),
@@ -335,7 +335,7 @@ fn typed(runbook: &Runbook, place: &Place, given: Map<String, Value>) -> Result<
 
 /// Waits until a vote is durable; `false` = the step has ended without it.
 async fn landed(feed: &mut Feed, place: &Place, vote: &Vote) -> bool {
-    while let Some((_, recorded)) = feed.recv().await {
+    while let Some((_, recorded)) = feed.next().await {
         let Event::Step { place: at, event } = recorded.event else { continue };
         if at != *place {
             continue;

@@ -3,13 +3,13 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
-use crate::runtime::pump::Message;
+use crate::runtime::pump::{Message, feed};
 use crate::runtime::schedules::Armed;
 use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 /// How long an owner stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +82,9 @@ impl Service {
     /// Whether the thread that drives the runs answers.
     pub async fn beats(&self) -> bool {
         let Some(pump) = &self.pump else { return false };
-        let (feed, _unheard) = mpsc::unbounded_channel();
+        let (follower, _unheard) = feed();
         let (held, answer) = oneshot::channel();
         let nobody = RunId::new(0, 0);
-        pump.send(Message::Follow { run: nobody, feed, held }).is_ok() && answer.await.is_ok()
+        pump.send(Message::Follow { run: nobody, follower, held }).is_ok() && answer.await.is_ok()
     }
 }

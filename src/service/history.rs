@@ -9,7 +9,7 @@ use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
 use crate::engine::run::RunPhase;
 use crate::keeper::{Printed, printed};
 use crate::runtime::index::run_stream;
-use crate::runtime::pump::{Feed, Message};
+use crate::runtime::pump::{Feed, Message, feed};
 use crate::runtime::recover;
 use crate::runtime::spool;
 use crate::service::answer::question;
@@ -18,7 +18,7 @@ use crate::store::Row;
 use crate::store::disk::DiskJournal;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// A run in a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -268,9 +268,9 @@ impl Service {
     /// Whether this process drives that run.
     pub async fn drives(&self, run: RunId) -> bool {
         let Some(pump) = &self.pump else { return false };
-        let (feed, _unheard) = mpsc::unbounded_channel();
+        let (follower, _unheard) = feed();
         let (held, answer) = oneshot::channel();
-        pump.send(Message::Follow { run, feed, held }).is_ok() && answer.await.unwrap_or_default()
+        pump.send(Message::Follow { run, follower, held }).is_ok() && answer.await.unwrap_or_default()
     }
 
     /// The events of a run behind version `from`, each with its version.
@@ -319,23 +319,23 @@ impl Service {
     /// # Errors
     /// [`Trouble::NoRun`] or [`Trouble::Store`].
     pub async fn follow(&self, run: RunId, from: u64) -> Result<Follow, Trouble> {
-        let mut feed = None;
+        let mut followed = None;
         if let Some(pump) = &self.pump {
-            let (sender, receiver) = mpsc::unbounded_channel();
+            let (follower, heard) = feed();
             let (held, answer) = oneshot::channel();
-            let sent = pump.send(Message::Follow { run, feed: sender, held });
+            let sent = pump.send(Message::Follow { run, follower, held });
             if sent.is_ok() && answer.await.unwrap_or_default() {
-                feed = Some(receiver);
+                followed = Some(heard);
             }
         }
         let past = recover::read_events(self.journal.as_ref(), run, from)
             .map_err(|why| Trouble::Quarantined { run: run.to_string(), why })?;
-        if feed.is_none() {
+        if followed.is_none() {
             // Whoever follows must hear of it when nothing will come any more.
             self.run(run)?;
             self.is_driven_on(run)?;
         }
-        Ok(Follow { past, feed })
+        Ok(Follow { past, feed: followed })
     }
 
     /// What an attempt printed on one stream, from an offset on; a negative `from` counts from the end.

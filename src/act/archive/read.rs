@@ -9,7 +9,6 @@ use crate::base::digest::{Digest, Hasher};
 use crate::base::limits::{MAX_MANIFEST, MAX_TREE};
 use age::{Decryptor, IdentityFile};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -49,14 +48,14 @@ pub(in crate::act) fn keys(text: &str) -> Result<Keys, String> {
 /// Reads all of an archive. `visit` sees each file before its checksum is known; what it made of a file counts only
 /// when this ends well.
 pub(in crate::act) fn read(
-    file: File,
+    file: impl Read,
     archive: &Archive,
     keys: &Keys,
     halt: &Halt,
     visit: &mut dyn FnMut(Visit<'_, '_>) -> io::Result<()>,
 ) -> io::Result<Manifest> {
     let file = BufReader::with_capacity(1 << 20, file);
-    let plain: Box<dyn Read> = if archive.sealed { Box::new(opened(file, keys)?) } else { Box::new(file) };
+    let plain: Box<dyn Read + '_> = if archive.sealed { Box::new(opened(file, keys)?) } else { Box::new(file) };
     let mut tar = tar::Archive::new(archive.format.decoder(plain)?);
     let mut seen: BTreeMap<(String, PathBuf), (u64, Digest)> = BTreeMap::new();
     let mut manifest = None;
@@ -126,7 +125,7 @@ pub(in crate::act) fn verify(
     read(door.read(found)?, archive, keys, halt, &mut |_: Visit<'_, '_>| Ok(()))
 }
 
-fn opened(file: BufReader<File>, keys: &Keys) -> io::Result<impl Read + 'static> {
+fn opened<R: Read>(file: BufReader<R>, keys: &Keys) -> io::Result<impl Read + use<R>> {
     if keys.is_empty() {
         return Err(io::Error::other("it is encrypted: name a key with `identity`"));
     }

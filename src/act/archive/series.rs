@@ -84,7 +84,8 @@ impl Series<'_> {
         }
     }
 
-    fn sum_of(&self, archive: &Archive) -> io::Result<Option<Digest>> {
+    /// The checksum that is noted beside it.
+    pub(in crate::act) fn sum_of(&self, archive: &Archive) -> io::Result<Option<Digest>> {
         let Some(found) = self.door.look(&archive.sum_file())? else { return Ok(None) };
         let mut text = String::new();
         self.door.read(&found)?.take(4096).read_to_string(&mut text)?;

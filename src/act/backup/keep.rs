@@ -14,7 +14,7 @@ const DAY: i64 = 24 * 60 * 60;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Keep {
     days: Option<i64>,
-    last: usize,
+    pub(super) last: usize,
     daily: usize,
     weekly: usize,
     monthly: usize,

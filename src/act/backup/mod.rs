@@ -1,11 +1,13 @@
 //! `backup`: sources into an archive that is read back; only then older archives go.
 
+pub(in crate::act) mod copies;
 pub(in crate::act) mod database;
 mod keep;
 pub(in crate::act) mod parts;
 
 use crate::act::archive::{self, Archive, Manifest, Series};
 use crate::act::args::Args;
+use crate::act::backup::copies::{Copied, Copies};
 use crate::act::backup::keep::Keep;
 use crate::act::backup::parts::Parts;
 use crate::act::door::{Door, Existing, Found};
@@ -24,7 +26,6 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// What is asked for.
-#[derive(Debug, Clone)]
 struct Order {
     place: Place,
     name: String,
@@ -36,6 +37,8 @@ struct Order {
     format: Format,
     recipients: Vec<String>,
     keep: Option<Keep>,
+    /// Where copies of the archives go.
+    copies: Option<Copies>,
     now: jiff::Timestamp,
     run: String,
     /// What the run's plan lists: no other archive goes.
@@ -133,6 +136,7 @@ impl Order {
             format: Format::parse(&args.text("format").unwrap_or_else(|| "zstd".into())),
             recipients: args.texts("encrypt"),
             keep: keep.as_ref().map(Keep::read).transpose()?,
+            copies: args.has("copy_to").then(|| Copies::read(args, "copy_to", world)).transpose()?,
             now: world.now,
             run: run.to_owned(),
             listed: None,
@@ -146,12 +150,14 @@ impl Order {
             let parts = Parts::find(self, halt)?;
             let Some(door) = self.place.there()? else {
                 let archive = Archive::now(&self.name, self.now, self.format, sealed);
-                return Ok(self.done(&archive, &parts, None, &Fate { kept: 1, ..Fate::default() }));
+                let copied = self.copied((None, &archive), &[], true, halt)?;
+                return Ok(self.done(&archive, &parts, None, &Fate { kept: 1, ..Fate::default() }, &copied));
             };
             let series = self.series(&door);
             let archive = series.next(self.now, self.format, sealed).map_err(said)?;
             let fate = self.fate(&series, &archive, halt)?;
-            return Ok(self.done(&archive, &parts, None, &fate));
+            let copied = self.copied((Some(&series), &archive), &fate.going, true, halt)?;
+            return Ok(self.done(&archive, &parts, None, &fate, &copied));
         }
         let door = self.place.made()?;
         let _held = roots::hold(&door, &self.place.path(), halt)?;
@@ -162,12 +168,13 @@ impl Order {
         let parts = Parts::find(self, halt)?;
         let written = self.write(&door, &archive, &parts, halt)?;
         let mut fate = self.fate(&series, &archive, halt)?;
+        let copied = self.copied((Some(&series), &archive), &fate.going, false, halt)?;
         for (old, found) in &fate.going {
             if let Err(error) = series.remove(old, found) {
                 fate.notes.push(format!("{} could not be removed: {error}", old.file));
             }
         }
-        Ok(self.done(&archive, &parts, Some(&written), &fate))
+        Ok(self.done(&archive, &parts, Some(&written), &fate, &copied))
     }
 
     fn series<'a>(&self, door: &'a Door) -> Series<'a> {
@@ -250,7 +257,14 @@ impl Order {
         Ok(())
     }
 
-    fn done(&self, archive: &Archive, parts: &Parts, written: Option<&archive::Written>, fate: &Fate) -> Done {
+    fn done(
+        &self,
+        archive: &Archive,
+        parts: &Parts,
+        written: Option<&archive::Written>,
+        fate: &Fate,
+        copied: &Copied,
+    ) -> Done {
         let (files, databases) = (parts.count(), parts.databases());
         let bytes = parts.bytes();
         let size = written.map_or(0, |written| written.bytes);
@@ -267,7 +281,7 @@ impl Order {
                 "{} holds {what}, in {}, and was read back; {removed} was removed, {} are kept",
                 archive.file,
                 show_size(size),
-                fate.kept
+                fate.kept,
             ),
             None => format!(
                 "would make an archive like {} of {what}: {}; would remove {removed}, {} would be kept",
@@ -276,6 +290,7 @@ impl Order {
                 fate.kept
             ),
         };
+        let summary: String = summary + copied.said(written.is_none()).as_str();
         let skipped: Vec<&String> = parts.skipped.iter().take(MAX_LISTED).collect();
         let finding = |message: &String| Finding { level: Level::Warning.as_str().into(), message: message.clone() };
         let output = json!({
@@ -290,9 +305,12 @@ impl Order {
             "source_bytes": bytes,
             "removed": gone,
             "kept": fate.kept,
+            "copied": copied.sent,
+            "removed_copies": copied.removed,
+            "copies": copied.kept,
             "skipped": skipped,
         });
-        Done { output, findings: fate.notes.iter().map(finding).collect() }
+        Done { output, findings: fate.notes.iter().chain(&copied.notes).map(finding).collect() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! puts that backup back first: so neither a failure nor kill -9 leaves half of one state and half of another. What
 //! was changed between the kill and then becomes an archive before it is replaced.
 
+mod choice;
 mod half;
 mod place;
 mod targets;
@@ -12,6 +13,7 @@ mod tests;
 
 use crate::act::archive::{self, Archive, Keys, Manifest, Series};
 use crate::act::args::Args;
+use crate::act::backup::copies::Copies;
 use crate::act::backup::{Place, keep_archive};
 use crate::act::door::{Door, Found, Patterns};
 use crate::act::pack::Format;
@@ -50,6 +52,8 @@ struct Order {
     modes: Vec<(Patterns, u32)>,
     keys: Keys,
     recipients: Vec<String>,
+    /// Where copies of the archives are.
+    copies: Option<Copies>,
     roots: BTreeMap<String, PathBuf>,
     now: jiff::Timestamp,
     run: String,
@@ -58,7 +62,8 @@ struct Order {
 /// The archive that is put back.
 struct Chosen {
     archive: Archive,
-    found: Found,
+    /// Itself; `None` = a dry run has only read its copy.
+    found: Option<Found>,
     manifest: Manifest,
     all: Vec<String>,
     notes: Vec<String>,
@@ -92,6 +97,7 @@ impl Order {
             modes: modes(args)?,
             keys,
             recipients: args.texts("encrypt"),
+            copies: args.has("fetch_from").then(|| Copies::read(args, "fetch_from", world)).transpose()?,
             roots: roots.collect(),
             now: world.now,
             run: run.to_owned(),
@@ -114,10 +120,15 @@ impl Order {
             let why = format!("there are no archives: {} is not there", self.place.path().display());
             Failure::lasting(FailureKind::Missing, why)
         };
-        let door = self.place.there()?.ok_or_else(missing)?;
-        if rehearsal {
-            return self.rehearse(&door, halt);
+        let there = self.place.there()?;
+        if rehearsal && (there.is_some() || self.copies.is_some()) {
+            return self.rehearse(there.as_ref(), halt);
         }
+        let door = match (there, &self.copies) {
+            (Some(door), _) => door,
+            (None, Some(_)) => self.place.made()?,
+            (None, None) => return Err(missing()),
+        };
         let _held = roots::hold(&door, &self.place.path(), halt)?;
         let mended = self.half(&door)?.map(|half| self.mend(&door, &half, halt)).transpose()?;
         if self.none {
@@ -129,8 +140,8 @@ impl Order {
         })
     }
 
-    fn rehearse(&self, door: &Door, halt: &Halt) -> Result<Done, Failure> {
-        let note = self.half(door)?.map(|half| {
+    fn rehearse(&self, door: Option<&Door>, halt: &Halt) -> Result<Done, Failure> {
+        let note = door.map(|door| self.half(door)).transpose()?.flatten().map(|half| {
             let safety = half.safety;
             format!(
                 "an earlier restore was broken off: {safety} would be put back first, and what was changed since saved"
@@ -139,7 +150,7 @@ impl Order {
         if self.none {
             return Ok(self.nothing_more(note, true));
         }
-        let mut chosen = self.choose(door, halt)?;
+        let mut chosen = self.choose(door, true, halt)?;
         let targets = Targets::find(self, &chosen.manifest, false, halt)?;
         chosen.notes.extend(note);
         Ok(Self::done(&chosen, &targets, None))
@@ -147,7 +158,7 @@ impl Order {
 
     /// What is there now saved, and the archive put into its place.
     fn replace(&self, door: &Door, mended: Option<String>, halt: &Halt) -> Result<Done, Failure> {
-        let mut chosen = self.choose(door, halt)?;
+        let mut chosen = self.choose(Some(door), false, halt)?;
         chosen.notes.splice(0..0, mended.clone());
         chosen.mended = mended;
         let mut targets = Targets::open(self, &chosen.manifest, true)?;
@@ -160,44 +171,6 @@ impl Order {
             chosen.notes.push(format!("{safety} is not encrypted: name recipients with `encrypt`"));
         }
         Ok(Self::done(&chosen, &targets, Some(&safety)))
-    }
-
-    /// The newest good archive, or the one that was named.
-    fn choose(&self, door: &Door, halt: &Halt) -> Result<Chosen, Failure> {
-        let said = |error: io::Error| roots::failure(&format!("archives of `{}`", self.name), &error);
-        let series = Series { door, name: self.name.clone() };
-        let list = series.list().map_err(said)?;
-        let all = list.iter().take(MAX_LISTED).map(|(archive, _)| archive.file.clone()).collect();
-        let mut notes = Vec::new();
-        if let Some(file) = &self.wanted {
-            let (archive, found) = self.named(door, file).map_err(said)?;
-            let manifest = archive::verify(door, &found, &archive, &self.keys, halt);
-            let manifest = manifest.map_err(|error| refused(file, &error))?;
-            return Ok(Chosen { archive, found, manifest, all, notes, mended: None });
-        }
-        for (archive, found) in list {
-            match archive::verify(door, &found, &archive, &self.keys, halt) {
-                Ok(manifest) => return Ok(Chosen { archive, found, manifest, all, notes, mended: None }),
-                Err(error) if halt.asked() => return Err(said(error)),
-                Err(error) => notes.push(format!("{} is not good: {error}", archive.file)),
-            }
-        }
-        let why = if notes.is_empty() { "there is none".to_owned() } else { notes.join("; ") };
-        let why = format!(
-            "nothing was restored: no good archive of `{}` in {}: {why}",
-            self.name,
-            self.place.path().display()
-        );
-        Err(Failure::lasting(FailureKind::Missing, why))
-    }
-
-    /// An archive by its file name: of this name, or a safety backup of it.
-    fn named(&self, door: &Door, file: &str) -> io::Result<(Archive, Found)> {
-        let safety = Series { door, name: self.safety_name() };
-        if Archive::parse(&safety.name, file).is_some() {
-            return safety.named(file);
-        }
-        Series { door, name: self.name.clone() }.named(file)
     }
 
     fn safety_name(&self) -> String {
@@ -230,9 +203,11 @@ impl Order {
         halt: &Halt,
     ) -> Result<(), Failure> {
         let file = &chosen.archive.file;
+        let found = chosen.found.as_ref().ok_or_else(|| io::Error::other("it is not here"));
         let staged = targets
             .room()
-            .and_then(|()| targets.stage(door, &chosen.found, &chosen.archive, &self.keys, halt))
+            .and(found)
+            .and_then(|found| targets.stage(door, found, &chosen.archive, &self.keys, halt))
             .and_then(|()| self.mark(door, safety, file));
         if let Err(error) = staged {
             targets.discard();
@@ -271,6 +246,7 @@ impl Order {
             modes: Vec::new(),
             keys: Keys::new(),
             recipients: self.recipients.clone(),
+            copies: None,
             roots: self.roots.clone(),
             now: self.now,
             run: self.run.clone(),
@@ -342,11 +318,6 @@ impl Order {
 
 fn finding(message: &str) -> Finding {
     Finding { level: Level::Warning.as_str().into(), message: message.to_owned() }
-}
-
-fn refused(file: &str, error: &io::Error) -> Failure {
-    let why = format!("nothing was restored: {file} is not good: {error}");
-    Failure::lasting(FailureKind::Other, why)
 }
 
 /// What archives are called: a name, since files are called after it.

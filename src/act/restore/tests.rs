@@ -495,7 +495,7 @@ fn a_restore_that_fails_in_the_middle_puts_everything_back_and_says_so() {
     let before = house.state(&["config"]);
     let order = Order::read(&House::args(from_all()), &house.world(1), "r").expect("order");
     let (halt, door) = (Halt::default(), Door::existing(&house.path("backups")).expect("door"));
-    let chosen = order.choose(&door, &halt).expect("chosen");
+    let chosen = order.choose(Some(&door), false, &halt).expect("chosen");
     let mut targets = Targets::find(&order, &chosen.manifest, true, &halt).expect("targets");
     let safety = order.save(&door, &targets, &halt).expect("saved");
     // What is in place afterwards is not what the archive should have had.

@@ -1,6 +1,7 @@
 //! `backup`: files and databases in one archive, read back before anything older goes.
 
 use crate::base::arg::Landing;
+use crate::model::kind::http::CA;
 use crate::model::shape::{Effects, Field, FieldType, Key, KindSpec, Shape, key, required};
 
 /// `recipients` of an archive.
@@ -9,6 +10,15 @@ pub(super) const ENCRYPT: Key = key(
     Shape::Many(&Shape::Text(Landing::Plain)),
     "Recipients of age (`age1…`): the archive can be opened only with one of their keys.",
 );
+
+/// A bucket of an S3-compatible store.
+pub(super) const BUCKET: Shape = Shape::Record(&[
+    required("url", Shape::Text(Landing::Url), "Its address: `https://HOST/BUCKET` or `https://HOST/BUCKET/PREFIX`."),
+    key("region", Shape::Text(Landing::Plain), "Its region; `us-east-1` by default, which stores that have none take."),
+    required("access_key", Shape::Text(Landing::Plain), "Whose key it is; may name `secrets.X`."),
+    required("secret_key", Shape::Text(Landing::Plain), "The key; may name `secrets.X`."),
+    CA,
+]);
 
 /// `backup: { to: backups, name: configs, sources: { config: "**" }, keep: { days: 30 } }`.
 pub(super) const BACKUP: KindSpec = KindSpec {
@@ -53,6 +63,11 @@ pub(super) const BACKUP: KindSpec = KindSpec {
             ]),
             "Which archives of this name stay: those that any of these keeps. Without it all stay.",
         ),
+        key(
+            "copy_to",
+            BUCKET,
+            "An S3-compatible store that gets a copy of each archive that stays, also of those that it did not get earlier. A copy is read back from there before anything older goes; `keep` counts there as well.",
+        ),
     ]),
     short: None,
     output: &[
@@ -75,6 +90,17 @@ pub(super) const BACKUP: KindSpec = KindSpec {
         Field { name: "source_bytes", ty: FieldType::Int, doc: "How much they are together." },
         Field { name: "removed", ty: FieldType::List(&FieldType::Text), doc: "Older archives that went." },
         Field { name: "kept", ty: FieldType::Int, doc: "Archives of this name that are there now." },
+        Field {
+            name: "copied",
+            ty: FieldType::List(&FieldType::Text),
+            doc: "Archives that were sent to the store of `copy_to` and read back from there.",
+        },
+        Field {
+            name: "removed_copies",
+            ty: FieldType::List(&FieldType::Text),
+            doc: "Older copies that went from there.",
+        },
+        Field { name: "copies", ty: FieldType::Int, doc: "Copies that are there now." },
         Field {
             name: "skipped",
             ty: FieldType::List(&FieldType::Text),

@@ -148,11 +148,11 @@ impl Kind {
             Self::Http => &["headers", "auth", "body", "json", "form"],
             Self::Prometheus | Self::Scrape => &["headers", "auth"],
             Self::Redis | Self::Sql | Self::Sip => &["password"],
-            Self::Restore => &["identity"],
+            Self::Backup => &["copy_to"],
+            Self::Restore => &["identity", "fetch_from"],
             Self::Livekit => &["api_key", "api_secret", "verify"],
             Self::Service
             | Self::Files
-            | Self::Backup
             | Self::Shell
             | Self::Exec
             | Self::Script

@@ -1,7 +1,7 @@
 //! `restore`: an archive of `backup` put back.
 
 use crate::base::arg::Landing;
-use crate::model::kind::backup::ENCRYPT;
+use crate::model::kind::backup::{BUCKET, ENCRYPT};
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
 /// `restore: { from: backups, name: configs }`.
@@ -17,6 +17,11 @@ pub(super) const RESTORE: KindSpec = KindSpec {
             "archive",
             Shape::Text(Landing::Path),
             "Which one: a file name, or `latest` (the default): the newest that is good. `none` restores nothing: it only puts back what a restore that was broken off had found, and is fine where there was none.",
+        ),
+        key(
+            "fetch_from",
+            BUCKET,
+            "The S3-compatible store of `copy_to`: an archive that is not in the directory, or not good there, is fetched from it. A dry run reads it there and keeps nothing.",
         ),
         key(
             "only",

@@ -71,8 +71,8 @@ impl Pump {
             self.tell_questions((self.clock)());
         }
         let Some(followers) = self.followers.get_mut(&run) else { return };
-        for event in events {
-            followers.retain(|feed| feed.send(event.clone()).is_ok());
+        for (version, event) in events {
+            followers.retain(|follower| follower.tell(version, event.clone()));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::escalation::event::Page;
 use crate::model::book::Settings;
 use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
-use crate::runtime::pump::{About, Proof, Tidings};
+use crate::runtime::pump::{About, Follower, Proof, Tidings};
 use crate::runtime::schedules::{Armed, Heard};
 use crate::schedule::decide::Input as ScheduleInput;
 use crate::schedule::key::ScheduleId;
@@ -16,7 +16,7 @@ use crate::store::{AppendError, Version};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The port to the outside world. Each call returns at once; what comes of it arrives as a message.
 pub trait Perform: Send {
@@ -46,9 +46,6 @@ pub trait Perform: Send {
         Vec::new()
     }
 }
-
-/// Events as they become durable, each with its version. Ends after the run's last.
-pub type Feed = mpsc::UnboundedReceiver<(u64, Recorded)>;
 
 /// What reaches the pump.
 pub enum Message {
@@ -87,7 +84,7 @@ pub enum Message {
         /// Which.
         run: RunId,
         /// Where to.
-        feed: mpsc::UnboundedSender<(u64, Recorded)>,
+        follower: Follower,
         /// The answer.
         held: oneshot::Sender<bool>,
     },

@@ -3,6 +3,7 @@
 //! `UPDATE=1` rewrites the replies; read them in the diff. A kind whose server is not installed says
 //! `skipped`, `.ci/run` installs it.
 
+mod buckets;
 mod livekit;
 mod manual;
 mod servers;
