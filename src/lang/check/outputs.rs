@@ -61,6 +61,14 @@ fn output_of(action: &Action, step: &Step) -> Type {
             fields.insert((*field).to_owned(), Type::record(names));
         }
     }
+    // What is only there when asked for is there: nobody has to guard it.
+    for key in asked_by(action.kind).iter().filter(|key| is_asked(action.params.get(key))) {
+        if let Some(field) = spec.output.iter().find(|field| field.name == *key)
+            && let FieldType::Maybe(inner) = field.ty
+        {
+            fields.insert((*key).to_owned(), field_type(inner));
+        }
+    }
     let child = spec.output.iter().any(|field| field.name == "stdout");
     if let (true, Some(value)) = (child, fields.get_mut("value")) {
         *value = match step.output {
@@ -76,7 +84,7 @@ fn output_of(action: &Action, step: &Step) -> Type {
 /// Fields of an output whose names the step gives itself, with the key that does.
 fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {
-        Kind::Scrape => &[("values", "pick")],
+        Kind::Scrape => &[("values", "pick"), ("histograms", "histograms")],
         Kind::Logs => &[("counts", "patterns")],
         Kind::Shell
         | Kind::Exec
@@ -100,6 +108,21 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Escalate
         | Kind::Resolve
         | Kind::Silence => &[],
+    }
+}
+
+/// Fields of an output that are there only where the key of the same name asks for them.
+fn asked_by(kind: Kind) -> &'static [&'static str] {
+    if kind == Kind::System { &["listening", "logins", "clock"] } else { &[] }
+}
+
+/// Whether a key asks for something, whatever its values become.
+fn is_asked(param: Option<&Param>) -> bool {
+    match param {
+        Some(Param::Value(value)) => *value != crate::base::value::Value::Bool(false) && !value.is_null(),
+        Some(Param::Map(_) | Param::List(_)) => true,
+        // `"{{ … }}"` may become false.
+        Some(Param::Text(_) | Param::Expr(_)) | None => false,
     }
 }
 
