@@ -1,4 +1,5 @@
-//! The pages of a daemon that serves the shipped book: what Prometheus and who asks for health find there after its checks.
+//! The shipped book at work beside a voice system: what Prometheus and who asks for health find after its checks, what a dry
+//! run of the cleanup says, what is in a full backup and comes back.
 
 use crate::http::Site;
 use crate::monitoring::Voice;
@@ -7,7 +8,7 @@ use crate::rust_text::{files, root};
 use std::fs;
 
 /// The shipped book beside a voice system, its addresses put in; nothing starts by itself.
-fn site(voice: &Voice) -> Site {
+fn book(voice: &Voice) -> Home {
     let home = Home::new(&[]);
     let address = format!("http://127.0.0.1:{}", voice.port);
     let triggers = regex::Regex::new(r"(?m)^triggers:\n(  .*\n)+").unwrap();
@@ -22,7 +23,11 @@ fn site(voice: &Voice) -> Site {
     let kept = |line: &&str| !["dead_man:", "keep:"].iter().any(|key| line.starts_with(key));
     let settings: String = shipped.lines().filter(kept).map(|line| format!("{line}\n")).collect();
     fs::write(home.path("stepladder.yaml"), format!("{settings}keep: {{ min_free: 1MiB }}\n")).unwrap();
-    Site::over(home, "")
+    home
+}
+
+fn site(voice: &Voice) -> Site {
+    Site::over(book(voice), "")
 }
 
 fn run(site: &Site, args: &[&str], codes: &[i32]) {
@@ -99,4 +104,79 @@ fn the_page_of_metrics_is_what_promtool_takes_after_all_that_measures() {
         Some((good, said)) => assert!(good && said.trim().is_empty(), "{said}\n{page}{named}"),
         None => println!("SKIPPED: there is no promtool here"),
     }
+}
+
+fn write(home: &Home, path: &str, text: &str) {
+    let path = home.path(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_dry_run_of_the_cleanup_lists_what_is_in_the_way_and_ends_as_the_run_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let voice = Voice::start(dir.path(), &[]);
+    let home = book(&voice);
+    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+    fs::write(home.path("stepladder.yaml"), settings.replace("temporary: /tmp", "temporary: temporary")).unwrap();
+    fs::create_dir(home.path("temporary")).unwrap();
+    for name in ["a.log", "b.log"] {
+        write(&home, &format!("logs/{name}"), "a line\n");
+        let file = fs::File::options().append(true).open(home.path(&format!("logs/{name}"))).unwrap();
+        let now = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(now - std::time::Duration::from_hours(24 * 40)).unwrap();
+    }
+    // Recordings, which are rehearsed beside, are not before the logs: they make nothing unknown.
+    let dry = home.run(&["run", "weekly-cleanup", "--dry-run"]);
+    let said = format!("{}{}", text(&dry.stdout), text(&dry.stderr));
+    assert!(said.contains("a.log to a.log.gz, b.log to b.log.gz"), "{said}");
+    assert!(said.contains("a run refuses, and touches nothing"), "{said}");
+    let real = home.run(&["run", "weekly-cleanup"]);
+    assert_eq!((dry.status.code(), real.status.code()), (Some(2), Some(2)), "{said}{}", text(&real.stdout));
+    assert!(home.path("logs/a.log").exists() && !home.path("logs/a.log.gz").exists());
+    // One that is young brings it below: both are good ends, and now the run does what the dry run listed.
+    for name in ["c.log", "d.log"] {
+        write(&home, &format!("logs/{name}"), "young\n");
+    }
+    let dry = home.run(&["run", "weekly-cleanup", "--dry-run"]);
+    assert!(text(&dry.stdout).contains("would have compressed 2 of 4 files"), "{}", text(&dry.stdout));
+    let real = home.run(&["run", "weekly-cleanup"]);
+    assert_eq!((dry.status.code(), real.status.code()), (Some(0), Some(0)), "{}", text(&real.stdout));
+    assert!(!home.path("logs/a.log").exists() && home.path("logs/a.log.gz").exists());
+}
+
+#[test]
+fn a_full_backup_has_the_book_in_it_and_a_restore_leaves_the_logs_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let voice = Voice::start(dir.path(), &[]);
+    let home = book(&voice);
+    // No manager of services here, and nobody to ask; all else is the shipped runbook.
+    let restore = fs::read_to_string(home.path("runbooks/restore.yaml")).unwrap();
+    let service = regex::Regex::new(r#"service: \{ (stop|start): "[^"]*" \}"#).unwrap();
+    let confirm = regex::Regex::new(r"(?m)^    confirm: .*\n").unwrap();
+    let restore = confirm.replace(&service.replace_all(&restore, "shell: 'true'"), "").into_owned();
+    assert!(!restore.contains("service: {") && !restore.contains("confirm:"), "{restore}");
+    // A restore puts back runbooks as well: what the backup has is this one.
+    fs::write(home.path("runbooks/restore.yaml"), &restore).unwrap();
+    write(&home, "config/app.yaml", "as it was\n");
+    write(&home, "logs/app.log", "before\n");
+    write(&home, "tests/own.yaml", "# a test of our own\n");
+    let went = |args: &[&str]| {
+        let out = home.run(args);
+        assert_eq!(out.status.code(), Some(0), "{args:?}\n{}{}", text(&out.stdout), text(&out.stderr));
+    };
+    went(&["run", "backup-full"]);
+    write(&home, "config/app.yaml", "broken\n");
+    write(&home, "logs/app.log", "before\nwhy it broke\n");
+    fs::remove_file(home.path("tests/own.yaml")).unwrap();
+    let daily = fs::read_to_string(home.path("runbooks/daily-check.yaml")).unwrap();
+    fs::remove_file(home.path("runbooks/daily-check.yaml")).unwrap();
+    write(&home, "runbooks/p1-response.yaml", "runbook: p1-response\nsteps: [ { id: a, pass: it is gone } ]\n");
+    went(&["run", "restore", "--input", "what=full"]);
+    let read = |path: &str| fs::read_to_string(home.path(path)).unwrap_or_default();
+    assert_eq!(read("config/app.yaml"), "as it was\n");
+    assert_eq!(read("logs/app.log"), "before\nwhy it broke\n", "what was written since says why");
+    assert_eq!(read("tests/own.yaml"), "# a test of our own\n");
+    assert_eq!(read("runbooks/daily-check.yaml"), daily);
+    assert!(read("runbooks/p1-response.yaml").contains("title: Response to a critical incident"));
 }

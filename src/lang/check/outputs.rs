@@ -61,12 +61,13 @@ fn output_of(action: &Action, step: &Step) -> Type {
             fields.insert((*field).to_owned(), Type::record(names));
         }
     }
-    // What is only there when asked for is there: nobody has to guard it.
-    for key in asked_by(action.kind).iter().filter(|key| is_asked(action.params.get(key))) {
-        if let Some(field) = spec.output.iter().find(|field| field.name == *key)
-            && let FieldType::Maybe(inner) = field.ty
-        {
-            fields.insert((*key).to_owned(), field_type(inner));
+    // What is only there when asked for: there, and nobody has to guard it, or not there at all.
+    for key in asked_by(action.kind) {
+        let row = spec.output.iter().find(|field| field.name == *key).map(|field| field.ty);
+        match (is_asked(action.params.get(key)), row) {
+            (Some(true), Some(FieldType::Maybe(inner))) => drop(fields.insert((*key).to_owned(), field_type(inner))),
+            (Some(false), _) => drop(fields.remove(*key)),
+            (Some(true) | None, _) => {}
         }
     }
     let child = spec.output.iter().any(|field| field.name == "stdout");
@@ -116,13 +117,13 @@ fn asked_by(kind: Kind) -> &'static [&'static str] {
     if kind == Kind::System { &["listening", "logins", "clock"] } else { &[] }
 }
 
-/// Whether a key asks for something, whatever its values become.
-fn is_asked(param: Option<&Param>) -> bool {
+/// Whether a key asks for something; `None` where that shows only when it runs.
+fn is_asked(param: Option<&Param>) -> Option<bool> {
     match param {
-        Some(Param::Value(value)) => *value != crate::base::value::Value::Bool(false) && !value.is_null(),
-        Some(Param::Map(_) | Param::List(_)) => true,
-        // `"{{ … }}"` may become false.
-        Some(Param::Text(_) | Param::Expr(_)) | None => false,
+        None => Some(false),
+        Some(Param::Value(value)) => Some(*value != crate::base::value::Value::Bool(false) && !value.is_null()),
+        Some(Param::Map(_) | Param::List(_)) => Some(true),
+        Some(Param::Text(_) | Param::Expr(_)) => None,
     }
 }
 
