@@ -180,3 +180,32 @@ fn a_full_backup_has_the_book_in_it_and_a_restore_leaves_the_logs_alone() {
     assert_eq!(read("runbooks/daily-check.yaml"), daily);
     assert!(read("runbooks/p1-response.yaml").contains("title: Response to a critical incident"));
 }
+
+#[test]
+fn a_change_that_waits_for_a_yes_holds_up_no_recovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let voice = Voice::start(dir.path(), &[]);
+    let site = site(&voice);
+    let staging = format!("staging=http://127.0.0.1:{}", voice.port);
+    let inputs = [
+        "version=2.5.0",
+        "section=Changed",
+        "summary=Larger rooms are allowed",
+        "rfc=https://wiki.company.com/rfc/17",
+        "impact=Nobody, calls go on",
+        &staging,
+    ];
+    let inputs = inputs.iter().flat_map(|input| ["--input", input]);
+    let started = site.home.run(&["run", "change", "--detach"].into_iter().chain(inputs).collect::<Vec<_>>());
+    assert_eq!(started.status.code(), Some(0), "{}{}", text(&started.stdout), text(&started.stderr));
+    let waits = || site.home.rows().iter().any(|row| row["runbook"] == "change" && row["state"] == "waiting");
+    site.home.until("it waits for a yes", waits);
+    let mut recovery = site.home.start(&["run", "auto-recovery"]);
+    let mut ended = None;
+    site.home.until("the recovery has ended beside it", || {
+        ended = recovery.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.unwrap().code(), Some(0), "nothing was wrong");
+    assert!(waits(), "and nobody has said yes yet");
+}
