@@ -110,49 +110,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The quantile of a histogram's buckets, as PromQL's `histogram_quantile` says: linear within a bucket.
-///
-/// `buckets` are (upper bound, cumulative count); `None` without observations or without a `+Inf` bucket.
-pub(super) fn histogram_quantile(quantile: f64, buckets: &BTreeMap<OrderedBound, f64>) -> Option<f64> {
-    let total = buckets.get(&OrderedBound(f64::INFINITY)).copied().filter(|total| *total > 0.0)?;
-    let rank = quantile * total;
-    let (mut below, mut start) = (0.0, 0.0);
-    for (OrderedBound(bound), count) in buckets {
-        if *count >= rank {
-            return Some(match bound.is_infinite() {
-                true => start,
-                false if *count > below => {
-                    start.min(*bound) + (bound - start.min(*bound)) * (rank - below) / (count - below)
-                }
-                false => *bound,
-            });
-        }
-        (below, start) = (*count, *bound);
-    }
-    None
-}
-
-/// The upper bound of a bucket, in order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct OrderedBound(pub(super) f64);
-
-impl Eq for OrderedBound {}
-
-impl PartialOrd for OrderedBound {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for OrderedBound {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::buckets::{OrderedBound, histogram_quantile};
 
     #[test]
     fn labels_may_hold_anything() {

@@ -1,12 +1,13 @@
 //! `scrape`: a `/metrics` page, and values picked from it.
 
 use crate::act::args::Args;
-use crate::act::exposition::{OrderedBound, Page, Sample, histogram_quantile};
+use crate::act::exposition::{Page, Sample};
 use crate::act::millis;
 use crate::act::verdict::{Done, Verdict, beginning, bounds, latency, tidy};
 use crate::act::web::{Call, url, wrong_status};
 use crate::act::world::World;
 use crate::base::value::{Map, Value, json, plain};
+use crate::model::buckets::{self, OrderedBound, histogram_quantile};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use std::collections::BTreeMap;
@@ -26,6 +27,13 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     for (name, how) in args.map("pick") {
         match pick(&page, &how)? {
             Ok(value) => drop(values.insert(name, tidy(value))),
+            Err(why) => absent.push(format!("`{name}`: {why}")),
+        }
+    }
+    let mut histograms = Map::new();
+    for (name, how) in args.map("histograms") {
+        match histogram(&page, &how)? {
+            Ok(rows) => drop(histograms.insert(name, Value::Array(rows))),
             Err(why) => absent.push(format!("`{name}`: {why}")),
         }
     }
@@ -49,6 +57,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     }
     let output = json!({
         "values": values,
+        "histograms": histograms,
         "metrics": page.metrics().len(),
         "samples": page.samples.len(),
         "latency_ms": millis(answer.took),
@@ -99,12 +108,7 @@ fn quantile_of(page: &Page, metric: &str, labels: &[(String, String)], quantile:
     if let Some(sample) = summary {
         return if sample.value.is_nan() { Err(format!("`{metric}` has no observations")) } else { Ok(sample.value) };
     }
-    let name = format!("{metric}_bucket");
-    let mut buckets = BTreeMap::new();
-    for sample in page.of(&name, labels) {
-        let bound = bound(sample, "le").ok_or_else(|| format!("`{name}` has a bucket without `le`"))?;
-        *buckets.entry(OrderedBound(bound)).or_insert(0.0) += sample.value;
-    }
+    let buckets = buckets_of(page, metric, labels)?;
     match (buckets.is_empty(), histogram_quantile(quantile, &buckets)) {
         (true, _) => Err(format!("`{metric}`{} is no histogram on the page", with_labels(labels))),
         (false, None) => Err(format!("`{metric}` has no observations")),
@@ -112,11 +116,46 @@ fn quantile_of(page: &Page, metric: &str, labels: &[(String, String)], quantile:
     }
 }
 
-fn bound(sample: &Sample, label: &str) -> Option<f64> {
-    match sample.labels.get(label)?.as_str() {
-        "+Inf" => Some(f64::INFINITY),
-        number => number.parse().ok(),
+/// The buckets of a histogram, those of several sets of labels added up.
+fn buckets_of(page: &Page, metric: &str, labels: &[(String, String)]) -> Result<BTreeMap<OrderedBound, f64>, String> {
+    let name = format!("{metric}_bucket");
+    let mut buckets = BTreeMap::new();
+    for sample in page.of(&name, labels) {
+        let bound = bound(sample, "le").ok_or_else(|| format!("`{name}` has a bucket without `le`"))?;
+        *buckets.entry(OrderedBound(bound)).or_insert(0.0) += sample.value;
     }
+    Ok(buckets)
+}
+
+/// A whole histogram as rows to measure: its buckets, then its sum and its count.
+fn histogram(page: &Page, how: &Value) -> Result<Result<Vec<Value>, String>, Failure> {
+    let (metric, labels, missing_ok) = match how.as_object() {
+        Some(map) => {
+            let args = Args::from_map(map.clone());
+            (args.need("metric")?, args.pairs("labels"), args.text("missing").as_deref() == Some("ok"))
+        }
+        None => (plain(how), Vec::new(), false),
+    };
+    let rows = || {
+        let buckets = buckets_of(page, &metric, &labels)?;
+        if buckets.is_empty() && missing_ok {
+            return Ok(Vec::new());
+        }
+        if buckets.is_empty() {
+            return Err(format!("`{metric}`{} is no histogram on the page", with_labels(&labels)));
+        }
+        let row = |le: String, value: f64| json!({ "le": le, "value": tidy(value) });
+        let part = |part: &str| combined(page, &format!("{metric}_{part}"), &labels, "sum");
+        let (sum, count) = (part("sum")?, part("count")?);
+        let ends = [row(buckets::SUM.into(), sum), row(buckets::COUNT.into(), count)];
+        let rows = buckets.iter().map(|(OrderedBound(bound), value)| row(buckets::le(*bound), *value));
+        Ok(rows.chain(ends).collect())
+    };
+    Ok(rows())
+}
+
+fn bound(sample: &Sample, label: &str) -> Option<f64> {
+    buckets::bound(sample.labels.get(label)?)
 }
 
 fn with_labels(labels: &[(String, String)]) -> String {

@@ -1,5 +1,7 @@
 //! `system`: what this machine is doing.
 
+mod clock;
+mod logins;
 mod sizes;
 mod sockets;
 
@@ -39,7 +41,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
     disks.refresh(true);
     networks.refresh(true);
-    let sockets = sockets::count(&ports);
+    let sockets = sockets::count(&ports)?;
     let connections: u64 = sockets.iter().filter_map(|one| one["established"].as_u64()).sum();
     let output = json!({
         "hostname": System::host_name().unwrap_or_default(),
@@ -54,6 +56,9 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         "processes": args.texts("processes").iter().map(|name| named(&system, name)).collect::<Vec<_>>(),
         "top": top(&system, args.count("top")?.unwrap_or(5)),
         "sizes": sizes::of(args.texts("sizes"), world).await?,
+        "listening": sockets::listening(args).await?,
+        "logins": if args.flag("logins")? == Some(true) { logins::of(args).await? } else { Value::Null },
+        "clock": if args.flag("clock")? == Some(true) { clock::now()? } else { Value::Null },
     });
     Ok(Done::new(output))
 }

@@ -1,6 +1,7 @@
 //! The page of metrics, in the text format of Prometheus (0.0.4).
 
 use crate::api::present::run_state;
+use crate::model::buckets::{COUNT, LE, OrderedBound, SUM, bound, le};
 use crate::model::measure::MetricType;
 use crate::runtime::pager::ProviderState;
 use crate::runtime::tally::{Counts, LATE, STRETCHES};
@@ -190,7 +191,7 @@ pub(super) fn alerts(counts: &BTreeMap<String, (usize, usize)>) -> String {
 #[must_use]
 pub(super) fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) -> String {
     let mut page = String::new();
-    let mut ages: Vec<Row> = Vec::new();
+    let mut ages: BTreeMap<Labels, f64> = BTreeMap::new();
     for (name, measure) in measures {
         let fresh = measure.last.iter().filter(|(_, _, at)| {
             measure.stale_after.is_none_or(|stale| now.duration_since(*at) <= jiff::SignedDuration::from(stale))
@@ -199,9 +200,11 @@ pub(super) fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) ->
             .map(|(labels, value, at)| {
                 let labels: Labels = labels.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
                 let mut own = labels.clone();
-                own.retain(|(name, _)| *name != "measure");
+                own.retain(|(label, _)| *label != "measure" && !(*label == LE && measure.is_bucketed()));
                 own.push(("measure", name.clone()));
-                ages.push((own, seconds(*at)));
+                // The parts of a histogram are one thing.
+                let age = ages.entry(own).or_insert(0.0);
+                *age = age.max(seconds(*at));
                 (labels, *value)
             })
             .collect();
@@ -211,17 +214,49 @@ pub(super) fn measured(measures: &BTreeMap<String, Measured>, now: Timestamp) ->
         let exported = if name.starts_with(OWN) { format!("measure_{name}") } else { name.clone() };
         let help = measure.help.as_deref().unwrap_or("Measured by a runbook");
         let help = measure.unit.as_ref().map_or_else(|| help.to_owned(), |unit| format!("{help} ({unit})"));
-        // A sample is one number: of what is declared as a histogram the last observation is shown.
-        let kind = match measure.metric {
-            MetricType::Counter => "counter",
-            MetricType::Gauge | MetricType::Histogram => "gauge",
-        };
-        write_family(&mut page, &exported, kind, &help, &rows);
+        match measure.metric {
+            MetricType::Histogram if measure.is_bucketed() => buckets(&mut page, &exported, &help, &rows),
+            MetricType::Counter => write_family(&mut page, &exported, "counter", &help, &rows),
+            // Of a histogram of which each sample is one observation the last is shown.
+            MetricType::Gauge | MetricType::Histogram => write_family(&mut page, &exported, "gauge", &help, &rows),
+        }
     }
     if !ages.is_empty() {
+        let ages: Vec<Row> = ages.into_iter().collect();
         family(&mut page, "measured_timestamp_seconds", "gauge", "When each measure was taken last", &ages);
     }
     page
+}
+
+/// A histogram that was measured whole: of each set of labels the buckets, the sum and the count. One that lacks a part
+/// is left out, since it would say something else.
+fn buckets(page: &mut String, name: &str, help: &str, rows: &[Row<'_>]) {
+    let mut sets: BTreeMap<Labels, BTreeMap<&str, f64>> = BTreeMap::new();
+    for (labels, value) in rows {
+        let rest: Labels = labels.iter().filter(|(label, _)| *label != LE).cloned().collect();
+        let le = labels.iter().find(|(label, _)| *label == LE).map_or("", |(_, le)| le.as_str());
+        sets.entry(rest).or_default().insert(le, *value);
+    }
+    let mut text = String::new();
+    for (labels, parts) in &sets {
+        let mut bounds: Vec<(OrderedBound, f64)> =
+            parts.iter().filter_map(|(le, value)| Some((OrderedBound(bound(le)?), *value))).collect();
+        bounds.sort_by_key(|(bound, _)| *bound);
+        let (Some(sum), Some(count)) = (parts.get(SUM), parts.get(COUNT)) else { continue };
+        if bounds.last().is_none_or(|(last, _)| last.0.is_finite()) {
+            continue;
+        }
+        for (OrderedBound(bound), value) in bounds {
+            let mut labels = labels.clone();
+            labels.push((LE, le(bound)));
+            let _ = writeln!(text, "{name}_bucket{} {value}", braced(&labels));
+        }
+        let _ = writeln!(text, "{name}_sum{} {sum}\n{name}_count{} {count}", braced(labels), braced(labels));
+    }
+    if !text.is_empty() {
+        let _ = writeln!(page, "# HELP {name} {}\n# TYPE {name} histogram", one_line(help));
+        page.push_str(&text);
+    }
 }
 
 type Labels<'a> = Vec<(&'a str, String)>;
@@ -254,13 +289,19 @@ fn family(page: &mut String, name: &str, kind: &str, help: &str, rows: &[Row<'_>
 }
 
 fn write_family(page: &mut String, name: &str, kind: &str, help: &str, rows: &[Row<'_>]) {
-    let help = help.replace('\\', "\\\\").replace(['\n', '\r'], " ");
-    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    let _ = writeln!(page, "# HELP {name} {}\n# TYPE {name} {kind}", one_line(help));
     for (labels, value) in rows {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(page, "{name}{labels} {value}");
+        let _ = writeln!(page, "{name}{} {value}", braced(labels));
     }
+}
+
+fn one_line(help: &str) -> String {
+    help.replace('\\', "\\\\").replace(['\n', '\r'], " ")
+}
+
+fn braced(labels: &Labels<'_>) -> String {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) }
 }
 
 fn escaped(value: &str) -> String {
@@ -328,5 +369,33 @@ mod tests {
         );
         assert!(page.contains("measure_stepladder_runs{") && !page.contains("/old"), "{page}");
         assert!(page.contains("measure=\"used\"} 1795561200\n"), "{page}");
+    }
+
+    #[test]
+    fn a_histogram_that_was_measured_whole_is_one_again() {
+        let at: Timestamp = "2026-11-24T23:00:00Z".parse().expect("an instant");
+        let row = |le: &str, value| (BTreeMap::from([(LE.to_owned(), le.to_owned())]), value, at);
+        let parts = [row("+Inf", 9.0), row("10", 8.0), row("2.5", 4.0), row(SUM, 31.5), row(COUNT, 9.0)];
+        let measure = |last: &[_]| Measured {
+            metric: MetricType::Histogram,
+            help: Some("How long".into()),
+            unit: Some("s".into()),
+            stale_after: None,
+            last: last.to_vec(),
+        };
+        let page = measured(&[("took_seconds".to_owned(), measure(&parts))].into(), at);
+        let want = "# HELP took_seconds How long (s)\n# TYPE took_seconds histogram\ntook_seconds_bucket{le=\"2.5\"} 4\n\
+                    took_seconds_bucket{le=\"10\"} 8\ntook_seconds_bucket{le=\"+Inf\"} 9\ntook_seconds_sum 31.5\n\
+                    took_seconds_count 9\n";
+        assert!(page.starts_with(want), "{page}");
+        assert_eq!(
+            page.matches("stepladder_measured_timestamp_seconds{measure=\"took_seconds\"}").count(),
+            1,
+            "{page}"
+        );
+        let page = measured(&[("took_seconds".to_owned(), measure(&parts[1..]))].into(), at);
+        assert!(!page.contains("took_seconds_bucket"), "without its last bucket it would say something else: {page}");
+        let one = measured(&[("took_seconds".to_owned(), measure(&[(BTreeMap::new(), 2.0, at)]))].into(), at);
+        assert!(one.contains("# TYPE took_seconds gauge\ntook_seconds 2\n"), "{one}");
     }
 }

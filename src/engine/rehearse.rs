@@ -149,6 +149,7 @@ impl<'a> Turn<'a> {
         };
         let undone = |other: &Place, run: &StepRun| {
             !place.holds(other)
+                && self.comes_after(place, other)
                 && run.ended().and_then(|ended| ended.planned.as_ref()).is_some_and(|planned| match planned {
                     Planned::Request(request) => is_judged(request),
                     Planned::Unknown(_) => self.book.step(other.step()).is_some_and(|step| touches(&step.kind)),
@@ -157,6 +158,24 @@ impl<'a> Turn<'a> {
         let (before, _) = self.run.steps.iter().filter(|_| asks).find(|(other, run)| undone(other, run))?;
         let said = ended.failure.as_ref().map_or("it failed", |failure| failure.message.as_str());
         Some(format!("it fails now ({said}), and `{}` before it was not done", before.step()))
+    }
+
+    /// Whether a step is executed after another, because what it is in waits for what that is in. Of what stands in other
+    /// lists, as handlers do, nothing is known to stand beside it.
+    fn comes_after(&self, place: &Place, other: &Place) -> bool {
+        let pairs = place.segments().iter().zip(other.segments());
+        let Some((depth, (ours, theirs))) = pairs.enumerate().find(|(_, (ours, theirs))| ours != theirs) else {
+            return true;
+        };
+        if ours.lane != theirs.lane || ours.step == theirs.step {
+            return true;
+        }
+        let mut owner = place.parent();
+        while let Some(inner) = owner.take_if(|owner| owner.depth() > depth) {
+            owner = inner.parent();
+        }
+        let graph = self.list(owner.as_ref(), ours.lane).graph;
+        graph.is_none_or(|graph| graph.comes_after(&ours.step, &theirs.step))
     }
 
     /// What a `check:` or a rehearsal stands for: the plan lists the step, not what was run instead.

@@ -1,4 +1,4 @@
-//! The few things of the kernel that no safe wrapper covers. The only file that may say `unsafe`.
+//! The few things of the kernel that no safe wrapper covers. With `act/system/clock.rs` the only file that may say `unsafe`.
 //!
 //! Everything here is called by the keeper, which has one thread.
 #![expect(unsafe_code, reason = "close_range, wait4, clone and signal handlers have no safe wrapper")]

@@ -90,6 +90,13 @@ impl Graph {
         waits.into_iter().flatten().map(|(node, wait)| (&self.edges[NodeIndex::new(*node)], *wait))
     }
 
+    /// Whether a step waits for another, or for one that does.
+    #[must_use]
+    pub fn comes_after(&self, step: &StepId, other: &StepId) -> bool {
+        let (Some(step), Some(other)) = (self.index.get(step), self.index.get(other)) else { return false };
+        step != other && petgraph::algo::has_path_connecting(&self.edges, *other, *step, None)
+    }
+
     /// What the n-th step as written waits for: numbers of steps as written.
     #[must_use]
     pub fn waits_of(&self, step: usize) -> &[(usize, Wait)] {

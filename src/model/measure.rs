@@ -5,6 +5,7 @@ use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::expr::Expr;
 use crate::model::baseline::Baseline;
+use crate::model::buckets::LE;
 use crate::template::Template;
 
 /// One `measure:` entry of a step.
@@ -114,6 +115,12 @@ pub enum Op {
 }
 
 impl Threshold {
+    /// Whether its series are the buckets of a histogram, by their label `le`.
+    #[must_use]
+    pub fn is_bucketed(&self) -> bool {
+        self.metric == MetricType::Histogram && self.labels.iter().any(|label| label.as_str() == LE)
+    }
+
     /// The level of a value, with the band that says so. `baseline` is `None` while there are too few samples.
     #[must_use]
     pub fn judge(&self, value: f64, baseline: Option<f64>) -> (Level, Option<&Band>) {

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod approval;
 pub mod baseline;
 pub mod book;
+pub mod buckets;
 pub mod calendar;
 pub mod called;
 pub mod channel;

@@ -5,6 +5,7 @@ use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::engine::project::{SAMPLES, SERIES};
 use crate::model::book::Book;
+use crate::model::buckets::LE;
 use crate::model::measure::MetricType;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
@@ -24,6 +25,14 @@ pub struct Measured {
     pub stale_after: Option<Span>,
     /// Labels, value and instant of each series.
     pub last: Vec<(BTreeMap<String, String>, f64, Timestamp)>,
+}
+
+impl Measured {
+    /// Whether it is a histogram that was measured whole, each of its parts under a label `le`.
+    #[must_use]
+    pub fn is_bucketed(&self) -> bool {
+        self.metric == MetricType::Histogram && self.last.iter().any(|(labels, _, _)| labels.contains_key(LE))
+    }
 }
 
 impl Service {

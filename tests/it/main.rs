@@ -8,6 +8,7 @@ mod alertmanager;
 mod alerts;
 mod approvals;
 mod artifacts;
+mod book_pages;
 mod channels;
 mod check;
 mod children;

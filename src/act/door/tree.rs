@@ -13,13 +13,15 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// A regular file below a door.
+/// A regular file (or, where that is said, a directory) below a door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::act) struct Found {
     /// Its path below the door.
     pub(in crate::act) path: PathBuf,
-    /// Its size.
+    /// Its size; of a directory 0.
     pub(in crate::act) bytes: u64,
+    /// Whether it is a directory.
+    pub(in crate::act) directory: bool,
     /// Whether this is its only name: no hard link elsewhere has the same bytes.
     pub(in crate::act) alone: bool,
     /// Device and inode.
@@ -33,6 +35,8 @@ pub(in crate::act) struct Found {
 pub(in crate::act) struct Seen {
     /// Files that fit, by path.
     pub(in crate::act) files: Vec<Found>,
+    /// Directories that fit.
+    pub(in crate::act) directories: Vec<Found>,
     /// What fits and is no regular file, or could not be looked at, and why.
     pub(in crate::act) skipped: Vec<(PathBuf, String)>,
 }
@@ -44,25 +48,34 @@ pub(in crate::act) struct Patterns {
     exclude: Vec<Vec<String>>,
     /// Whether `*` and `**` stand for hidden names, too.
     hidden: bool,
+    /// How many names a path may have at most.
+    deepest: Option<usize>,
 }
 
 impl Patterns {
     /// Patterns as they were written; the error is a sentence about the one that is none.
     pub(in crate::act) fn new(include: &[String], exclude: &[String], hidden: bool) -> Result<Self, String> {
         let all = |texts: &[String]| texts.iter().map(|text| parts(text)).collect::<Result<_, _>>();
-        Ok(Self { include: all(include)?, exclude: all(exclude)?, hidden })
+        Ok(Self { include: all(include)?, exclude: all(exclude)?, hidden, deepest: None })
+    }
+
+    /// The same for paths of at most so many names.
+    pub(in crate::act) fn no_deeper(self, deepest: Option<usize>) -> Self {
+        Self { deepest, ..self }
     }
 
     /// Whether a path, given by its names, fits.
     pub(in crate::act) fn fits(&self, path: &[&str]) -> bool {
         let fits = |pattern: &Vec<String>, hidden| fits(pattern, path, hidden);
-        self.include.iter().any(|pattern| fits(pattern, self.hidden))
+        self.deepest.is_none_or(|most| path.len() <= most)
+            && self.include.iter().any(|pattern| fits(pattern, self.hidden))
             && !self.exclude.iter().any(|pattern| fits(pattern, true))
     }
 
     /// Whether something below that directory could fit.
     fn reaches(&self, directory: &[&str]) -> bool {
-        self.include.iter().any(|pattern| reaches(pattern, directory, self.hidden))
+        self.deepest.is_none_or(|most| directory.len() < most)
+            && self.include.iter().any(|pattern| reaches(pattern, directory, self.hidden))
     }
 }
 
@@ -118,8 +131,9 @@ impl Found {
             owner: (stat.st_uid, stat.st_gid),
             changed: (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or_default()),
         };
-        let bytes = u64::try_from(stat.st_size).unwrap_or_default();
-        Self { path, bytes, alone: stat.st_nlink <= 1, inode: (stat.st_dev, stat.st_ino), looks }
+        let directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let bytes = if directory { 0 } else { u64::try_from(stat.st_size).unwrap_or_default() };
+        Self { path, bytes, directory, alone: stat.st_nlink <= 1, inode: (stat.st_dev, stat.st_ino), looks }
     }
 
     /// Its path for people.
@@ -173,10 +187,15 @@ impl Door {
                 match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
                         FileType::RegularFile if patterns.fits(&names) => seen.files.push(Found::new(inside, &stat)),
-                        FileType::Directory if patterns.reaches(&names) && names.len() < MAX_DIRECTORIES_DEEP => {
-                            left.push(inside);
+                        FileType::Directory => {
+                            if patterns.fits(&names) {
+                                seen.directories.push(Found::new(inside.clone(), &stat));
+                            }
+                            if patterns.reaches(&names) && names.len() < MAX_DIRECTORIES_DEEP {
+                                left.push(inside);
+                            }
                         }
-                        FileType::Directory | FileType::RegularFile => {}
+                        FileType::RegularFile => {}
                         FileType::Symlink
                         | FileType::Fifo
                         | FileType::Socket

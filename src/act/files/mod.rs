@@ -11,13 +11,13 @@ mod tests;
 
 use crate::act::args::Args;
 use crate::act::door::{Door, Patterns};
-use crate::act::files::plan::{Choice, Limit, Plan};
+use crate::act::files::plan::{Choice, Limit, Mode, Plan};
 use crate::act::files::tally::Tally;
 use crate::act::pack::Format;
 use crate::act::roots::{self, Halt};
 use crate::act::verdict::Done;
 use crate::act::world::World;
-use crate::model::kind::parse_share;
+use crate::model::kind::{parse_mode, parse_share};
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub(super) struct Order {
     choice: Choice,
     at_most: Option<Limit>,
     missing_ok: bool,
+    /// Whether directories are listed, too.
+    directories: bool,
     /// Now, in seconds and as rotated files are named.
     now: i64,
     stamp: String,
@@ -73,7 +75,13 @@ impl Order {
         let directory = roots::directory(world, &root)?;
         let (action, include) = action(args, world)?;
         let wrong = |why: String| Failure::lasting(FailureKind::Template, why);
-        let patterns = Patterns::new(&include, &args.texts("exclude"), false).map_err(wrong)?;
+        let depth = args.count("depth")?.map(|depth| usize::try_from(depth).unwrap_or(usize::MAX));
+        let patterns = Patterns::new(&include, &args.texts("exclude"), false).map_err(wrong)?.no_deeper(depth);
+        let directories = args.flag("directories")?.unwrap_or(false);
+        if directories && action != Action::Find {
+            let why = "`directories` is for `find`: nothing is done to directories";
+            return Err(Failure::lasting(FailureKind::Template, why));
+        }
         let now = world.now.as_second();
         let back = |key: &str| {
             let span = args.span(key)?;
@@ -84,6 +92,7 @@ impl Order {
             newer: back("newer_than")?,
             larger: args.count("larger_than")?,
             smaller: args.count("smaller_than")?,
+            mode: Mode::read(&Args::from_map(args.map("mode")))?,
             skip_newest: usize::try_from(args.count("skip_newest")?.unwrap_or(0)).unwrap_or(usize::MAX),
         };
         let share = args.text("at_most").and_then(|text| parse_share(&text)).map(Limit::Share);
@@ -93,7 +102,8 @@ impl Order {
         };
         let stamp = world.now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let missing_ok = args.text("missing").as_deref() == Some("ok");
-        Ok(Self { action, root, directory, patterns, choice, at_most, missing_ok, now, stamp, listed: None })
+        let listed = None;
+        Ok(Self { action, root, directory, patterns, choice, at_most, missing_ok, directories, now, stamp, listed })
     }
 
     fn run(&self, rehearsal: bool, halt: &Halt) -> Result<Done, Failure> {
@@ -111,12 +121,39 @@ impl Order {
         let _held = changes.then(|| roots::hold(&door, &self.directory, halt)).transpose()?;
         let plan = Plan::of(self, &door, halt)?;
         let mut tally = Tally::of(&plan);
-        if rehearsal {
-            plan.items.iter().for_each(|item| tally.would(item));
-        } else {
-            self.carry_out(&door, &plan, &mut tally, halt)?;
+        let too_many = plan.too_many(self);
+        let refused = |message: String| Failure::lasting(FailureKind::Expect, message);
+        match too_many {
+            // As a run would end, with what is in the way: a dry run past `at_most` is no good end.
+            Some(why) if rehearsal => {
+                plan.items.iter().for_each(|item| tally.would(item));
+                let message = format!(
+                    "{why}: a run refuses, and touches nothing. If it is right, raise `at_most` for once. It is about {}",
+                    tally.names()
+                );
+                return Err(Failure { output: tally.output(self, rehearsal, None), ..refused(message) });
+            }
+            Some(why) => {
+                let way = "nothing was. Look with a dry run; if it is right, raise `at_most` for once";
+                return Err(refused(format!("{why}: {way}")));
+            }
+            None if rehearsal => plan.items.iter().for_each(|item| tally.would(item)),
+            None => self.carry_out(&door, &plan, &mut tally, halt)?,
         }
         Ok(Done::new(tally.output(self, rehearsal, None)))
+    }
+}
+
+impl Mode {
+    fn read(args: &Args) -> Result<Self, Failure> {
+        let bits = |key: &str| {
+            let Some(text) = args.text(key) else { return Ok(None) };
+            let wrong = || format!("`mode.{key}`: `{text}` are no permission bits: write octal digits, like `077`");
+            let bits = parse_mode(&text).ok_or_else(|| Failure::lasting(FailureKind::Template, wrong()))?;
+            Ok::<_, Failure>(Some(bits))
+        };
+        let (all, none) = (bits("all_of")?.unwrap_or(0), bits("none_of")?.unwrap_or(0));
+        Ok(Self { any: bits("any_of")?, all, none })
     }
 }
 

@@ -8,7 +8,6 @@ use crate::act::pack::{self, Format};
 use crate::act::roots::{self, Halt};
 use crate::model::perform::Failure;
 use crate::model::plan::line;
-use crate::model::policy::FailureKind;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +21,26 @@ pub(super) struct Choice {
     pub(super) newer: Option<i64>,
     pub(super) larger: Option<u64>,
     pub(super) smaller: Option<u64>,
+    pub(super) mode: Mode,
     pub(super) skip_newest: usize,
+}
+
+/// `mode`: permission bits that are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mode {
+    /// At least one of these.
+    pub(super) any: Option<u32>,
+    /// Every one of these.
+    pub(super) all: u32,
+    /// Not one of these.
+    pub(super) none: u32,
+}
+
+impl Mode {
+    fn takes(self, mode: u32) -> bool {
+        let Self { any, all, none } = self;
+        any.is_none_or(|bits| mode & bits != 0) && mode & all == all && mode & none == 0
+    }
 }
 
 /// `at_most`.
@@ -83,13 +101,18 @@ impl Choice {
             && self.newer.is_none_or(|limit| written > limit)
             && self.larger.is_none_or(|limit| bytes > limit)
             && self.smaller.is_none_or(|limit| bytes < limit)
+            && self.mode.takes(found.looks.mode)
     }
 }
 
 impl Plan {
     pub(super) fn of(order: &Order, door: &Door, halt: &Halt) -> Result<Self, Failure> {
         let said = |error: io::Error| roots::failure(&format!("root `{}` can't be read", order.root), &error);
-        let Seen { mut files, skipped } = door.walk(&order.patterns, &|| halt.asked()).map_err(said)?;
+        let Seen { mut files, directories, skipped } = door.walk(&order.patterns, &|| halt.asked()).map_err(said)?;
+        if order.directories {
+            files.extend(directories);
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+        }
         let mut plan = Self { matched: files.len(), items: Vec::new(), skipped };
         if order.choice.skip_newest > 0 {
             files.sort_by(|a, b| (b.looks.changed, &b.path).cmp(&(a.looks.changed, &a.path)));
@@ -116,7 +139,6 @@ impl Plan {
         }
         plan.keep_to(order);
         plan.skipped.sort();
-        plan.within(order)?;
         Ok(plan)
     }
 
@@ -133,12 +155,12 @@ impl Plan {
         self.skipped.extend(others.into_iter().map(why));
     }
 
-    /// `at_most`, before anything is touched.
-    fn within(&self, order: &Order) -> Result<(), Failure> {
+    /// What `at_most` does not allow, to be asked before anything is touched.
+    pub(super) fn too_many(&self, order: &Order) -> Option<String> {
         let (Some(limit), Action::Compress(_) | Action::Remove { .. } | Action::Move { .. }) =
             (order.at_most, &order.action)
         else {
-            return Ok(());
+            return None;
         };
         #[expect(clippy::cast_precision_loss, reason = "counts of files, at most a million")]
         let (chosen, all) = (self.items.len() as f64, self.matched as f64);
@@ -148,15 +170,13 @@ impl Plan {
             Limit::Share(percent) => (chosen * 100.0 <= all * percent, format!("{percent} %")),
         };
         if held {
-            return Ok(());
+            return None;
         }
         let share = chosen * 100.0 / all;
-        let message = format!(
-            "{chosen} of {all} files below root `{}` would be touched ({share:.0} %), and `at_most` allows {says}: \
-             nothing was. Look with a dry run; if it is right, raise `at_most` for once",
+        Some(format!(
+            "{chosen} of {all} files below root `{}` would be touched ({share:.0} %), and `at_most` allows {says}",
             order.root
-        );
-        Err(Failure::lasting(FailureKind::Expect, message))
+        ))
     }
 }
 

@@ -75,6 +75,8 @@ impl Tally {
                 "path": row.found.shown(),
                 "bytes": row.found.bytes,
                 "age_s": age(row),
+                "mode": format!("{:04o}", row.found.looks.mode),
+                "directory": row.found.directory,
                 "did": row.did,
                 "to": row.to.as_ref().map(|to| to.display().to_string()),
             })
@@ -134,7 +136,8 @@ impl Tally {
         text
     }
 
-    fn names(&self) -> String {
+    /// The names of what was, or would be, done, with what it is where that differs.
+    pub(super) fn names(&self) -> String {
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
             let to = row.to.as_ref().map(|to| format!(" to {}", to.display())).unwrap_or_default();

@@ -31,7 +31,7 @@ pub(super) struct Manager {
 }
 
 /// The address that `bus:` means.
-pub(super) fn bus(written: Option<&str>) -> Result<String, Failure> {
+pub(in crate::act) fn bus(written: Option<&str>) -> Result<String, Failure> {
     match written.map(str::trim) {
         None | Some("system") => Ok(SYSTEM_BUS.into()),
         Some("user") => Ok(format!("unix:path=/run/user/{}/bus", rustix::process::geteuid().as_raw())),

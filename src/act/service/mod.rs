@@ -3,7 +3,7 @@
 //! A job that systemd has taken is waited for, and then the unit: what is only on its way is not there.
 
 use crate::act::args::Args;
-use crate::act::service::manager::{Manager, bus};
+use crate::act::service::manager::Manager;
 use crate::act::service::unit::Unit;
 use crate::act::verdict::{Done, Verdict, bounds};
 use crate::base::level::Level;
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 mod manager;
 mod unit;
+
+pub(super) use manager::bus;
 
 /// Between two looks at a unit that is on its way.
 const LOOK: Duration = Duration::from_millis(100);

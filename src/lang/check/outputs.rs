@@ -61,6 +61,15 @@ fn output_of(action: &Action, step: &Step) -> Type {
             fields.insert((*field).to_owned(), Type::record(names));
         }
     }
+    // What is only there when asked for: there, and nobody has to guard it, or not there at all.
+    for key in asked_by(action.kind) {
+        let row = spec.output.iter().find(|field| field.name == *key).map(|field| field.ty);
+        match (is_asked(action.params.get(key)), row) {
+            (Some(true), Some(FieldType::Maybe(inner))) => drop(fields.insert((*key).to_owned(), field_type(inner))),
+            (Some(false), _) => drop(fields.remove(*key)),
+            (Some(true) | None, _) => {}
+        }
+    }
     let child = spec.output.iter().any(|field| field.name == "stdout");
     if let (true, Some(value)) = (child, fields.get_mut("value")) {
         *value = match step.output {
@@ -76,7 +85,7 @@ fn output_of(action: &Action, step: &Step) -> Type {
 /// Fields of an output whose names the step gives itself, with the key that does.
 fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {
-        Kind::Scrape => &[("values", "pick")],
+        Kind::Scrape => &[("values", "pick"), ("histograms", "histograms")],
         Kind::Logs => &[("counts", "patterns")],
         Kind::Shell
         | Kind::Exec
@@ -100,6 +109,21 @@ fn named_by(kind: Kind) -> &'static [(&'static str, &'static str)] {
         | Kind::Escalate
         | Kind::Resolve
         | Kind::Silence => &[],
+    }
+}
+
+/// Fields of an output that are there only where the key of the same name asks for them.
+fn asked_by(kind: Kind) -> &'static [&'static str] {
+    if kind == Kind::System { &["listening", "logins", "clock"] } else { &[] }
+}
+
+/// Whether a key asks for something; `None` where that shows only when it runs.
+fn is_asked(param: Option<&Param>) -> Option<bool> {
+    match param {
+        None => Some(false),
+        Some(Param::Value(value)) => Some(*value != crate::base::value::Value::Bool(false) && !value.is_null()),
+        Some(Param::Map(_) | Param::List(_)) => Some(true),
+        Some(Param::Text(_) | Param::Expr(_)) => None,
     }
 }
 

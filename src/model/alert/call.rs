@@ -30,7 +30,7 @@ impl Parser<'_> {
             return Err(Trouble::syntax(at, format!("`{name}` needs a window"))
                 .help(format!("say over how long: `{name}({}, 5m)`", of.measure)));
         }
-        let read = Read { function: Some(row.function), of, window, at, window_at };
+        let read = Read { function: Some(row.function), of, window, at, window_at, buckets: false };
         Ok(match row.function {
             Function::Absent => Part::Holds(Condition::Absent(read), at),
             Function::Rate

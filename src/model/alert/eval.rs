@@ -7,6 +7,7 @@
 use super::{Condition, Function, Read, Sign, Value};
 use crate::base::ids::StepId;
 use crate::base::span::Span;
+use crate::model::buckets::{COUNT, LE, OrderedBound, SUM, bound, histogram_quantile};
 use crate::model::measure::{Op, Threshold};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -38,11 +39,15 @@ pub struct Verdict {
 /// The samples of one read, and how far back they reach.
 type Window<'a> = (&'a [(Timestamp, f64)], SignedDuration);
 
+/// The series of a histogram by their `le`.
+type Parts<'a> = Vec<(&'a str, &'a [(Timestamp, f64)])>;
+
 /// A condition, and the samples it reads for one set of labels.
 #[derive(Debug)]
 pub struct Judge<'a> {
     when: &'a Condition,
     reads: BTreeMap<super::At, Window<'a>>,
+    histograms: BTreeMap<super::At, Parts<'a>>,
 }
 
 impl Condition {
@@ -54,7 +59,9 @@ impl Condition {
         let mut found: Vec<Labels> = Vec::new();
         for read in &reads {
             let series = stored.get(&read.of.measure).into_iter().flat_map(BTreeMap::keys);
-            found.extend(series.filter(|labels| read.of.selects(labels)).cloned());
+            let selected = series.filter(|labels| read.of.selects(labels)).cloned();
+            // Buckets are judged together.
+            found.extend(selected.map(|labels| if read.buckets { without_le(labels) } else { labels }));
         }
         found.sort();
         found.dedup();
@@ -114,7 +121,18 @@ impl<'a> Judge<'a> {
             part.max_by_key(|(labels, _)| labels.len()).map_or(&[], |(_, samples)| samples)
         };
         let reads = when.reads().into_iter().map(|read| (read.at, (of(read), reach(read, measures)))).collect();
-        Self { when, reads }
+        let parts = |read: &Read| -> Parts<'a> {
+            let all = stored.get(&read.of.measure).into_iter().flatten().filter(|(labels, _)| read.of.selects(labels));
+            let parts = all.filter_map(|(labels, samples)| {
+                let rest = without_le(labels.clone());
+                let le = labels.get(LE).filter(|_| rest == *subject || within(&rest, subject))?;
+                Some((le.as_str(), samples.as_slice()))
+            });
+            parts.collect()
+        };
+        let histograms = when.reads().into_iter().filter(|read| read.buckets);
+        let histograms = histograms.map(|read| (read.at, parts(read))).collect();
+        Self { when, reads, histograms }
     }
 
     /// What it says at that instant. Samples from after it say nothing.
@@ -135,6 +153,10 @@ impl<'a> Judge<'a> {
             Condition::All(parts) => self.any(parts, at, shown, false).map(|found| !found),
             Condition::Either(parts) => self.any(parts, at, shown, true),
             Condition::Not(part) => self.condition(part, at, shown).map(|holds| !holds),
+            Condition::Absent(read) if read.buckets => {
+                let parts = self.histograms.get(&read.at).into_iter().flatten();
+                Some(parts.map(|(_, samples)| self.seen(read, samples, at)).all(<[_]>::is_empty))
+            }
             Condition::Absent(read) => Some(self.window(read, at).is_empty()),
         }
     }
@@ -166,6 +188,9 @@ impl<'a> Judge<'a> {
                 })
             }
             Value::Read(read) => {
+                if read.buckets {
+                    return self.of_buckets(read, at);
+                }
                 let reach = self.reads.get(&read.at).map(|(_, reach)| *reach).unwrap_or_default();
                 made(read.function.unwrap_or(Function::Last), self.window(read, at), at, reach)
             }
@@ -174,12 +199,47 @@ impl<'a> Judge<'a> {
 
     /// The samples a read sees at that instant.
     fn window(&self, read: &Read, at: Timestamp) -> &'a [(Timestamp, f64)] {
-        let Some((samples, reach)) = self.reads.get(&read.at) else { return &[] };
-        let from = at.checked_sub(*reach).unwrap_or(Timestamp::MIN);
+        self.reads.get(&read.at).map_or(&[], |(samples, _)| self.seen(read, samples, at))
+    }
+
+    /// Those of the samples that a read sees at that instant.
+    fn seen(&self, read: &Read, samples: &'a [(Timestamp, f64)], at: Timestamp) -> &'a [(Timestamp, f64)] {
+        let reach = self.reads.get(&read.at).map(|(_, reach)| *reach).unwrap_or_default();
+        let from = at.checked_sub(reach).unwrap_or(Timestamp::MIN);
         let begin = samples.partition_point(|(when, _)| *when <= from);
         let end = samples.partition_point(|(when, _)| *when <= at);
         samples.get(begin..end).unwrap_or(&[])
     }
+
+    /// What is made of a histogram by what its buckets rose in the window, so that what was before does not count. None
+    /// without an observation in it.
+    fn of_buckets(&self, read: &Read, at: Timestamp) -> Option<f64> {
+        let reach = self.reads.get(&read.at).map(|(_, reach)| *reach).unwrap_or_default();
+        let parts = self.histograms.get(&read.at)?;
+        let rise = |samples: &&'a [(Timestamp, f64)]| increase(self.seen(read, samples, at), at, reach);
+        let part = |name: &str| parts.iter().find(|(le, _)| *le == name).and_then(|(_, samples)| rise(samples));
+        let share = match read.function {
+            Some(Function::Avg) => {
+                return part(SUM).zip(part(COUNT).filter(|count| *count > 0.0)).map(|(sum, count)| sum / count);
+            }
+            Some(Function::Median) => 0.5,
+            Some(Function::P99) => 0.99,
+            // Others are refused when the condition is checked.
+            Some(_) | None => 0.95,
+        };
+        let mut buckets = BTreeMap::new();
+        for (le, samples) in parts {
+            if let Some(bound) = bound(le) {
+                buckets.insert(OrderedBound(bound), rise(samples)?);
+            }
+        }
+        histogram_quantile(share, &buckets)
+    }
+}
+
+fn without_le(mut labels: Labels) -> Labels {
+    labels.remove(LE);
+    labels
 }
 
 #[expect(clippy::float_cmp, reason = "`== 0` in a condition means exactly that")]

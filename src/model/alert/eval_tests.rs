@@ -32,8 +32,13 @@ fn measures() -> BTreeMap<StepId, Threshold> {
         threshold("latency", MetricType::Gauge, Some("ms"), Some(60)),
         threshold("errors_total", MetricType::Counter, None, None),
         threshold("calls_total", MetricType::Counter, None, None),
+        threshold("took", MetricType::Histogram, Some("s"), None),
     ];
-    rows.into()
+    let mut rows = BTreeMap::from(rows);
+    if let Some(took) = rows.get_mut(&id("took")) {
+        took.labels = ["host", "le"].map(id).into();
+    }
+    rows
 }
 
 fn labels(text: &str) -> Labels {
@@ -70,6 +75,31 @@ fn judged(text: &str, stored: &Stored, now: i64) -> Vec<String> {
         format!("{}: {holds} {value}", subject.join(","))
     };
     condition.subjects(stored).into_iter().map(shown).collect()
+}
+
+#[test]
+fn a_histogram_is_judged_by_what_its_buckets_rose_in_the_window() {
+    // A day of quick answers before: by all of them the percentile would still be quick.
+    let stored = stored(
+        "took{host=a,le=0.1}: 0=90000 60=90000 120=90000
+         took{host=a,le=1}: 0=90000 60=90050 120=90100
+         took{host=a,le=+Inf}: 0=90000 60=90050 120=90100
+         took{host=a,le=sum}: 0=4500 60=4540 120=4580
+         took{host=a,le=count}: 0=90000 60=90050 120=90100
+         took{host=b,le=0.1}: 0=10 60=20 120=30
+         took{host=b,le=+Inf}: 0=10 60=20 120=30
+         took{host=b,le=sum}: 0=1 60=2 120=3
+         took{host=b,le=count}: 0=10 60=20 120=30
+         took{host=c,le=0.1}: 0=7 60=7 120=7
+         took{host=c,le=+Inf}: 0=7 60=7 120=7",
+    );
+    let judged = |text: &str| judged(text, &stored, 120);
+    assert_eq!(judged("p95(took, 3m) > 500ms"), ["host=a: yes 0.955", "host=b: no 0.095", "host=c: missing -"]);
+    assert_eq!(judged("avg(took, 3m) > 500ms"), ["host=a: yes 0.8", "host=b: no 0.1", "host=c: missing -"]);
+    assert_eq!(judged("absent(took, 3m)"), ["host=a: no -", "host=b: no -", "host=c: no -"]);
+    let mut wrong = Condition::parse("max(took, 5m) > 1").expect("parsed");
+    let said: Vec<String> = wrong.fit(&measures()).into_iter().map(|trouble| trouble.message).collect();
+    assert_eq!(said, ["`max` makes no sense of `took`: it is a histogram of buckets"]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Fit<'_> {
     }
 
     /// Checks one read; its unit.
-    fn read(&mut self, read: &Read) -> Unit {
+    fn read(&mut self, read: &mut Read) -> Unit {
         self.window(read);
         let name = &read.of.measure;
         let Some(measure) = self.measures.get(name) else {
@@ -126,6 +126,7 @@ impl Fit<'_> {
             });
             return Unit::Unknown;
         };
+        read.buckets = measure.is_bucketed();
         self.labels(read, measure);
         self.kind(read, measure);
         match read.function {
@@ -155,6 +156,7 @@ impl Fit<'_> {
         let name = &measure.name;
         let rows: Option<&Row> = read.function.map(Function::row);
         let fits = match rows {
+            Some(row) if read.buckets => row.of_buckets(),
             Some(row) => row.takes.contains(&measure.metric),
             None => measure.metric == MetricType::Gauge,
         };
@@ -169,6 +171,10 @@ impl Fit<'_> {
             MetricType::Gauge => (
                 "a gauge, which goes up and down",
                 format!("write `avg({name}, 5m)`, or declare it `type: counter` in thresholds.yaml if it only rises"),
+            ),
+            MetricType::Histogram if read.buckets => (
+                "a histogram of buckets",
+                format!("write `p95({name}, 5m)`, or `avg({name}, 5m)` for the mean of what was observed"),
             ),
             MetricType::Histogram => (
                 "a histogram, of which one sample says nothing",

@@ -58,6 +58,23 @@ impl MetricType {
     }
 }
 
+impl Row {
+    /// Whether it makes sense of a histogram of buckets.
+    #[must_use]
+    pub fn of_buckets(&self) -> bool {
+        match self.function {
+            Function::Avg | Function::Median | Function::P95 | Function::P99 | Function::Absent => true,
+            Function::Rate
+            | Function::Increase
+            | Function::Min
+            | Function::Max
+            | Function::Sum
+            | Function::Count
+            | Function::Last => false,
+        }
+    }
+}
+
 const COUNTERS: &[MetricType] = &[MetricType::Counter];
 const READINGS: &[MetricType] = &[MetricType::Gauge, MetricType::Histogram];
 const ALL: &[MetricType] = &[MetricType::Gauge, MetricType::Counter, MetricType::Histogram];

@@ -124,6 +124,8 @@ pub struct Read {
     pub at: At,
     /// Where the window is written.
     pub window_at: At,
+    /// Whether the measure is a histogram whose series are its buckets: they are judged together.
+    pub buckets: bool,
 }
 
 impl Condition {

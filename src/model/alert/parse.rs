@@ -296,7 +296,14 @@ impl Parser<'_> {
                     return Err(self.unexpected("a comparison"));
                 }
                 let at = (at.0, self.before());
-                Ok(Part::Number(Value::Read(Read { function: None, of, window: None, at, window_at: at })))
+                Ok(Part::Number(Value::Read(Read {
+                    function: None,
+                    of,
+                    window: None,
+                    at,
+                    window_at: at,
+                    buckets: false,
+                })))
             }
             Token::Text(_) | Token::Sign(_) | Token::End => Err(self.unexpected("a measure or a number")),
         }

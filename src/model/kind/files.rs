@@ -2,13 +2,26 @@
 
 use crate::base::arg::Landing;
 use crate::diagnostic::Code;
-use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, Syntax, key, required};
+use crate::model::shape::{Effects, Field, FieldType, Key, KindSpec, Shape, Syntax, key, required};
 
 /// What it does: exactly one of these, with the patterns of the files.
 pub(super) const ACTIONS: &[&str] = &["find", "verify", "compress", "remove", "move", "rotate"];
 
 /// `20%`
 const SHARE: Syntax = Syntax { name: "a share or a count", example: "20%", code: Code::BadNumber, test: share };
+
+/// `077`
+const MODE: Syntax = Syntax { name: "permission bits", example: "077", code: Code::BadNumber, test: mode };
+
+const MODES: &[Key] = &[
+    key(
+        "any_of",
+        Shape::Syntax(&MODE),
+        "At least one of these bits is set: `077` is what group or others may do at all.",
+    ),
+    key("all_of", Shape::Syntax(&MODE), "All of these bits are set: `4000` runs as its owner."),
+    key("none_of", Shape::Syntax(&MODE), "None of these bits is set: `0400` its owner may not read."),
+];
 
 const PATTERNS: Shape = Shape::Many(&Shape::Text(Landing::Path));
 
@@ -20,6 +33,8 @@ const FILE: &[Field] = &[
         ty: FieldType::Int,
         doc: "Seconds since it was last written; below 0 where its time is in the future.",
     },
+    Field { name: "mode", ty: FieldType::Text, doc: "Its permission bits, as octal digits: `0640`." },
+    Field { name: "directory", ty: FieldType::Bool, doc: "Whether it is a directory (only with `directories`)." },
     Field {
         name: "did",
         ty: FieldType::Text,
@@ -55,6 +70,17 @@ pub(super) const FILES: KindSpec = KindSpec {
         key("newer_than", Shape::Duration, "Only files written since then."),
         key("larger_than", Shape::Size, "Only files larger than this."),
         key("smaller_than", Shape::Size, "Only files smaller than this."),
+        key(
+            "mode",
+            Shape::Record(MODES),
+            "Only files with these permission bits, in octal digits as chmod takes them.",
+        ),
+        key(
+            "depth",
+            Shape::Int(1, 64),
+            "Only so deep: 1 is what is in the root itself, 2 what is in its directories, too.",
+        ),
+        key("directories", Shape::Bool, "For `find`: directories that fit are listed, too."),
         key("skip_newest", Shape::Int(0, 1_000_000), "Leaves alone the newest so many of those that fit the pattern."),
         key(
             "at_most",
@@ -111,6 +137,18 @@ pub(super) const FILES: KindSpec = KindSpec {
 
 fn share(text: &str) -> Result<(), String> {
     parse_share(text).map(drop).ok_or_else(|| format!("`{text}` is no share: write `20%`, or a count like `50`"))
+}
+
+fn mode(text: &str) -> Result<(), String> {
+    let wrong = || format!("`{text}` are no permission bits: write octal digits, like `077` or `4000`");
+    parse_mode(text).map(drop).ok_or_else(wrong)
+}
+
+/// The permission bits of a text like `077`.
+#[must_use]
+pub fn parse_mode(text: &str) -> Option<u32> {
+    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    u32::from_str_radix(text, 8).ok().filter(|mode| digits && *mode <= 0o7777)
 }
 
 /// The percent of a text like `20%`, from 0 to 100.

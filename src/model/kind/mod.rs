@@ -25,7 +25,7 @@ mod system;
 mod tcp;
 mod tls;
 
-pub use files::parse_share;
+pub use files::{parse_mode, parse_share};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident => $spec:expr;)*) => {

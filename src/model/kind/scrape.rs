@@ -5,6 +5,15 @@ use crate::model::kind::expect::{BOUNDS, LATENCY, LEVEL};
 use crate::model::kind::http::{AUTH, CA, HEADERS};
 use crate::model::shape::{Effects, Field, FieldType, KindSpec, Shape, key, required};
 
+const BUCKET: &[Field] = &[
+    Field {
+        name: "le",
+        ty: FieldType::Text,
+        doc: "The bound of a bucket, `+Inf` of the last; then `sum` and `count`.",
+    },
+    Field { name: "value", ty: FieldType::Number, doc: "How many observations are not above it; the sum; the count." },
+];
+
 /// `scrape: { url: "http://localhost:8000/metrics", pick: { rooms: livekit_active_rooms } }`.
 pub(super) const SCRAPE: KindSpec = KindSpec {
     name: "scrape",
@@ -34,6 +43,22 @@ pub(super) const SCRAPE: KindSpec = KindSpec {
             ])),
             "Values to take, by name: a metric, or how to get at it.",
         ),
+        key(
+            "histograms",
+            Shape::Map(&Shape::Either(&[
+                Shape::Verbatim,
+                Shape::Record(&[
+                    required("metric", Shape::Verbatim, "The histogram's name."),
+                    key("labels", Shape::Map(&Shape::Text(Landing::Plain)), "Only samples with these labels."),
+                    key(
+                        "missing",
+                        Shape::Choice(&["fail", "ok"]),
+                        "What one that is not there means; `fail` by default.",
+                    ),
+                ]),
+            ])),
+            "Whole histograms to take, by name: their buckets, sum and count as rows, for a measure of `type: histogram` with the label `le`.",
+        ),
         HEADERS,
         AUTH,
         CA,
@@ -51,6 +76,11 @@ pub(super) const SCRAPE: KindSpec = KindSpec {
     short: Some("url"),
     output: &[
         Field { name: "values", ty: FieldType::Map(&FieldType::Number), doc: "The picked values by name." },
+        Field {
+            name: "histograms",
+            ty: FieldType::Map(&FieldType::List(&FieldType::Record(BUCKET))),
+            doc: "The histograms by name.",
+        },
         Field { name: "metrics", ty: FieldType::Int, doc: "How many different metrics the page has." },
         Field { name: "samples", ty: FieldType::Int, doc: "How many samples it has." },
         Field { name: "latency_ms", ty: FieldType::Number, doc: "How long the page took." },

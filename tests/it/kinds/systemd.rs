@@ -266,7 +266,7 @@ impl Servers {
         Some(servers)
     }
 
-    fn private_bus(mut self, name: &'static str) -> Option<Self> {
+    pub(crate) fn private_bus(mut self, name: &'static str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let (socket, config) = (directory.path().join("bus"), directory.path().join("bus.conf"));
         std::fs::write(&config, configuration(&format!("unix:path={}", socket.display()))).unwrap();
