@@ -65,6 +65,7 @@ mod store;
 mod stranded;
 mod support;
 mod tidy;
+mod tools;
 mod transitions;
 mod trials;
 mod triggers;

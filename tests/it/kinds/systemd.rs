@@ -273,7 +273,7 @@ impl Servers {
         let mut daemon = Command::new("dbus-daemon");
         daemon.arg(format!("--config-file={}", config.display())).args(["--nofork", "--nopidfile"]);
         let Ok(child) = daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            println!("skipped: no dbus-daemon");
+            crate::tools::missing("dbus-daemon");
             return None;
         };
         self.processes.push(Process(child));
@@ -365,7 +365,7 @@ fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
 #[test]
 fn a_real_manager_does_what_is_asked() {
     let Some((_manager, directory)) = real_manager() else {
-        println!("skipped: systemd can't be started here");
+        crate::tools::not_permitted("systemd can't be started here");
         return;
     };
     let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers: Servers::start() };
