@@ -426,3 +426,26 @@ fn a_real_manager_does_what_is_asked() {
         assert!(message.contains(words), "{action} {unit}: {message}");
     }
 }
+
+/// Programs that speak D-Bus read in `DBUS_SYSTEM_BUS_ADDRESS` where the system's bus is; so does this.
+#[test]
+fn the_bus_of_the_system_is_where_the_environment_says() {
+    let Some(servers) = Servers::start().units() else { return };
+    let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers };
+    let at = |address: &str, params: Value| {
+        let mut world = stage.world();
+        world.base_env.push(("DBUS_SYSTEM_BUS_ADDRESS".into(), stage.servers.fill(address, Path::new("/"))));
+        stage.servers.block_on(perform(&request("service", &params), &world))
+    };
+    for params in [json!({ "status": "app" }), json!({ "status": "app", "bus": "system" })] {
+        let reply = at("{bus}", params);
+        assert!(matches!(&reply, Reply::Done { output, .. } if output["main_pid"] == 100), "{reply:?}");
+    }
+    // A step that names its bus means that one.
+    let elsewhere = json!({ "status": "app", "bus": "unix:path=/nonexistent/bus" });
+    assert!(matches!(at("{bus}", elsewhere), Reply::Failed(_)));
+    for address in ["unixexec:path=/bin/true", "tcp:host=elsewhere,port=1", "unix:path=/a,guid=1"] {
+        let Reply::Failed(failure) = at(address, json!({ "status": "app" })) else { panic!("`{address}` was taken") };
+        assert!(failure.lasting && failure.message.contains("only `unix:path=/…` is spoken to"), "{failure:?}");
+    }
+}
