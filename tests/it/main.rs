@@ -8,6 +8,7 @@ mod alertmanager;
 mod alerts;
 mod approvals;
 mod artifacts;
+mod book_for_real;
 mod channels;
 mod check;
 mod children;

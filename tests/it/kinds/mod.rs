@@ -3,11 +3,11 @@
 //! `UPDATE=1` rewrites the replies; read them in the diff. A kind whose server is not installed says
 //! `skipped`, `.ci/run` installs it.
 
-mod livekit;
+pub(crate) mod livekit;
 mod manual;
-mod servers;
+pub(crate) mod servers;
 mod sip;
-mod systemd;
+pub(crate) mod systemd;
 
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ use stepladder::model::shape::{Field, FieldType};
 
 const NOW: &str = "2026-01-02T12:00:00Z";
 
-fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kinds")
 }
 

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use stepladder::act::perform;
@@ -143,9 +143,56 @@ impl Unit {
     }
 }
 
+/// A program that the stand-in starts for a unit, and ends with itself.
+pub(crate) struct Program {
+    command: Command,
+    child: Option<Child>,
+}
+
+impl Program {
+    pub(crate) fn new(argv: &[String], directory: &Path) -> Self {
+        let mut command = Command::new(&argv[0]);
+        command.args(&argv[1..]).current_dir(directory).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("TERM", "dumb").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { command, child: None }
+    }
+
+    /// Its process, if it runs.
+    fn pid(&mut self) -> Option<u32> {
+        let child = self.child.as_mut()?;
+        matches!(child.try_wait(), Ok(None)).then(|| child.id())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Does what is ordered, and says how the job ended.
+    fn obeys(&mut self, order: &str) -> &'static str {
+        if order != "StartUnit" {
+            self.stop();
+        }
+        if order != "StopUnit" && self.pid().is_none() {
+            self.child = self.command.spawn().ok();
+            return if self.child.is_some() { "done" } else { "failed" };
+        }
+        "done"
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 /// The stand-in.
 #[derive(Default)]
 struct StandIn {
+    programs: BTreeMap<String, Program>,
     units: BTreeMap<String, Unit>,
     paths: BTreeMap<String, String>,
     jobs: u32,
@@ -154,7 +201,17 @@ struct StandIn {
 
 impl StandIn {
     fn unit(&mut self, name: &str) -> &mut Unit {
-        self.units.entry(name.to_owned()).or_insert_with(|| Unit::new(name))
+        let unit = self.units.entry(name.to_owned()).or_insert_with(|| Unit::new(name));
+        if let Some(program) = self.programs.get_mut(name) {
+            let pid = program.pid();
+            unit.state = match (pid, &program.child) {
+                (Some(_), _) => RUNS,
+                (None, Some(_)) => HAS_FAILED,
+                (None, None) => IS_DEAD,
+            };
+            unit.pid = pid.unwrap_or_default();
+        }
+        unit
     }
 
     async fn ends(&self, bus: &Connection, job: u32, name: &str, result: &str) -> zbus::Result<()> {
@@ -226,7 +283,10 @@ impl StandIn {
         if let Some((error, words)) = refuses {
             return bus.reply_error(&header, error, &words).await;
         }
-        let ended = self.unit(&name).obeys(&name, order);
+        let ended = match self.programs.get_mut(&name) {
+            Some(program) => Some(program.obeys(order)),
+            None => self.unit(&name).obeys(&name, order),
+        };
         // Jobs of others end, too.
         self.jobs += 2;
         self.ends(bus, self.jobs - 1, "other.service", "failed").await?;
@@ -245,7 +305,14 @@ impl StandIn {
 impl Servers {
     /// `{bus}` with the stand-in on it, `{empty_bus}` with nobody, `{no_bus}` that is not there.
     pub(crate) fn units(self) -> Option<Self> {
-        let mut servers = self.private_bus("bus")?.private_bus("empty_bus")?;
+        let mut servers = self.private_bus("empty_bus")?.programs(BTreeMap::new())?;
+        servers.addresses.insert("no_bus", "unix:path=/nonexistent/bus".into());
+        Some(servers)
+    }
+
+    /// `{bus}` with the stand-in on it, which starts and stops these programs, by the names of their units.
+    pub(crate) fn programs(self, programs: BTreeMap<String, Program>) -> Option<Self> {
+        let servers = self.private_bus("bus")?;
         let address = servers.addresses["bus"].clone();
         let ready = servers.block_on(async {
             let bus = Builder::address(address.as_str()).build().await?;
@@ -254,7 +321,7 @@ impl Servers {
         });
         let bus = ready.unwrap();
         servers.runtime.spawn(async move {
-            let mut stand_in = StandIn::default();
+            let mut stand_in = StandIn { programs, ..StandIn::default() };
             let mut calls = MessageStream::from(&bus);
             while let Some(Ok(call)) = calls.next().await {
                 if call.message_type() == Type::MethodCall {
@@ -262,7 +329,6 @@ impl Servers {
                 }
             }
         });
-        servers.addresses.insert("no_bus", "unix:path=/nonexistent/bus".into());
         Some(servers)
     }
 
@@ -294,8 +360,8 @@ fn wait_for(socket: &Path) {
     panic!("{} is not there after 12 s", socket.display());
 }
 
-/// The units of the real manager. Its own bus is one of them: it speaks on none that it has not started.
-const UNITS: &[(&str, &str)] = &[
+/// What the real manager starts with. Its own bus is one of its units: it speaks on none that it has not started.
+const BUS_UNITS: &[(&str, &str)] = &[
     ("default.target", "[Unit]\nDefaultDependencies=no\nWants=dbus.socket dbus.service\nAfter=dbus.service\n"),
     ("dbus.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%t/bus\n"),
     (
@@ -303,6 +369,10 @@ const UNITS: &[(&str, &str)] = &[
         "[Unit]\nDefaultDependencies=no\nRequires=dbus.socket\n[Service]\nExecStart=/usr/bin/dbus-daemon --config-file=%t/bus.conf \
          --nofork --nopidfile --syslog-only\n",
     ),
+];
+
+/// The units of its test.
+const UNITS: &[(&str, &str)] = &[
     (
         "app.service",
         "[Unit]\nDescription=The app\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n",
@@ -320,7 +390,7 @@ const UNITS: &[(&str, &str)] = &[
 ];
 
 /// Ended with all that it has started, which `unshare` does for no milder signal.
-struct Namespace(std::process::Child);
+pub(crate) struct Namespace(Child);
 
 impl Drop for Namespace {
     fn drop(&mut self) {
@@ -330,22 +400,39 @@ impl Drop for Namespace {
 }
 
 /// systemd as the manager of a user, in a mount and process namespace of its own, that believes the machine was booted with it.
-fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
+///
+/// `None` where the machine does not let us.
+pub(crate) fn real_manager(own: &[(&str, &str)]) -> Option<(Namespace, tempfile::TempDir)> {
     let directory = tempfile::tempdir().unwrap();
     let (home, units) = (directory.path(), directory.path().join("units"));
     std::fs::create_dir(&units).unwrap();
     std::fs::write(home.join("bus.conf"), configuration("systemd:")).unwrap();
-    for (name, text) in UNITS {
+    for (name, text) in BUS_UNITS.iter().chain(own) {
         std::fs::write(units.join(name), text).unwrap();
     }
     std::os::unix::fs::symlink("/dev/null", units.join("masked.service")).unwrap();
     let script = "mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]).env_clear();
+    // Whoever kills this test kills all that it has started.
+    let mut command = Command::new("setpriv");
+    command
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            script,
+        ])
+        .env_clear();
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", home).env("XDG_RUNTIME_DIR", home);
     command.env("SYSTEMD_UNIT_PATH", &units).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = Path::new("/lib/systemd/systemd").exists().then(|| command.spawn().ok()).flatten()?;
-    let process = Namespace(child);
+    let mut process = Namespace(child);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = format!("unix:path={}", home.join("bus").display());
     for _ in 0..250 {
@@ -356,6 +443,10 @@ fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
         if known.is_ok() {
             return Some((process, directory));
         }
+        // Where it may not, it says so at once.
+        if !matches!(process.0.try_wait(), Ok(None)) {
+            return None;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
     None
@@ -364,7 +455,7 @@ fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
 /// What the stand-in says is what systemd says, as far as a real one can be made to say it.
 #[test]
 fn a_real_manager_does_what_is_asked() {
-    let Some((_manager, directory)) = real_manager() else {
+    let Some((_manager, directory)) = real_manager(UNITS) else {
         crate::tools::not_permitted("systemd can't be started here");
         return;
     };
