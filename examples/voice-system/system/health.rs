@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const COMPONENTS: [&str; 5] = ["livekit", "sip", "ai", "database", "redis"];
 
 /// How long it waits for others that it needs.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What it cannot do without.
 pub(crate) struct Needs {
@@ -71,7 +71,7 @@ fn look(name: &str, faults: &Faults, needs: &Needs) -> Health {
             Health { status: "unhealthy", latency_ms: 0, message: "Redis does not answer" }
         }
         "sip" if needs.sip.is_some_and(|sip| !hears(sip)) => {
-            Health { status: "unhealthy", latency_ms: 300, message: "the SIP service does not answer" }
+            Health { status: "unhealthy", latency_ms: 2_000, message: "the SIP service does not answer" }
         }
         "database" if !answers(&needs.database) => {
             Health { status: "unhealthy", latency_ms: 100, message: "database is locked" }

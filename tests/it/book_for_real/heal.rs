@@ -111,3 +111,43 @@ fn a_critical_alert_that_nothing_mends_climbs_to_a_person_for_real() {
     let shown = || text(&place.stepladder(&["incidents"]).stdout);
     place.until("it is known who has it", || shown().contains("taken by oncall"));
 }
+
+/// What is less than critical begins at level 1, too: with the first response of its type, or with automatic recovery. Where
+/// that helps it is over, and nobody was called.
+#[test]
+fn level_1_mends_what_it_can_for_real() {
+    let Some(place) = Place::start() else { return };
+    let _daemon = place.serve();
+    let fires = |name: &str, labels: serde_json::Value, says: &str| {
+        let mut labels = labels;
+        labels["alertname"] = json!(name);
+        let alert = json!({ "status": "firing", "alerts": [ { "status": "firing", "startsAt": "2026-01-01T00:00:00Z",
+            "labels": labels, "annotations": { "summary": says } } ] });
+        let status = place.post("alertmanager", "/alerts/alertmanager", &alert.to_string());
+        assert!((200..300).contains(&status), "{status}");
+    };
+    let (sip, voice) = (place.pid(SIP), place.pid(VOICE));
+    place.stop(SIP);
+    fires("CallsFail", json!({ "severity": "warning", "component": "sip" }), "Calls fail");
+    place.until("the first response has come to its end", || place.ended("respond-sip"));
+    assert_eq!(place.last("respond-sip").row["outcome"], "recovered");
+    assert!(![0, sip].contains(&place.pid(SIP)) && place.pid(VOICE) == voice);
+
+    place.fault("unavailable");
+    fires("SomethingIsWrong", json!({ "severity": "warning" }), "Something is wrong");
+    place.until("automatic recovery has come to its end", || place.ended("auto-recovery"));
+    let ran = place.last("auto-recovery");
+    assert_eq!((&ran.row["outcome"], &ran.outputs()["helped"]), (&json!("recovered"), &json!("restart_application")));
+    assert!(place.is_healthy() && place.pid(VOICE) != voice);
+    let timeline = |title: &str| {
+        let all = text(&place.stepladder(&["incidents", "--all", "--json"]).stdout);
+        let mut all = all.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let one = all.find(|one| one["title"] == title).unwrap();
+        text(&place.stepladder(&["incident", "show", one["incident"].as_str().unwrap()]).stdout)
+    };
+    for title in ["Calls fail", "Something is wrong"] {
+        place.until("level 1 has helped", || timeline(title).contains("recovered"));
+        let timeline = timeline(title);
+        assert!(timeline.starts_with("P3 ") && !timeline.contains("call to oncall"), "{timeline}");
+    }
+}

@@ -27,7 +27,7 @@ fn metrics_are_collected_for_real_and_prometheus_reads_them() {
     place.write(
         "prometheus.yml",
         &format!(
-            "global: {{ scrape_interval: 300ms, scrape_timeout: 300ms }}\nscrape_configs:\n  - job_name: stepladder\n    \
+            "global: {{ scrape_interval: 2s, scrape_timeout: 2s }}\nscrape_configs:\n  - job_name: stepladder\n    \
              authorization: {{ credentials_file: token }}\n    static_configs: [ {{ targets: ['127.0.0.1:{}'] }} ]\n",
             place.http
         ),
