@@ -6,9 +6,10 @@ use crate::kinds::{Stage, request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use stepladder::act::perform;
 use stepladder::model::perform::{Reply, Request};
@@ -389,13 +390,71 @@ const UNITS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Control groups of its own for a manager. Two at the same time would have units of the same names in the same groups, and
+/// end each other's processes.
+struct Groups {
+    /// Where the manager begins.
+    entered: Vec<PathBuf>,
+    /// Wherever it may make groups below its own.
+    all: Vec<PathBuf>,
+}
+
+impl Groups {
+    /// `None` where none can be made.
+    fn new() -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("stepladder-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+        let mut groups = Self { entered: Vec::new(), all: Vec::new() };
+        for line in mounts.lines() {
+            let [_, at, sort, options, ..] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
+            if !["cgroup", "cgroup2"].contains(&sort) {
+                continue;
+            }
+            let group = Path::new(at).join(&name);
+            groups.all.push(group.clone());
+            if sort == "cgroup2" || options.split(',').any(|option| option == "name=systemd") {
+                std::fs::create_dir(&group).ok()?;
+                groups.entered.push(group);
+            }
+        }
+        (!groups.entered.is_empty()).then_some(groups)
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        // What was in them is being ended; a group goes when it is empty.
+        for _ in 0..100 {
+            self.all.retain(|group| !gone(group));
+            if self.all.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Removes a group with those below it, as far as they are empty.
+fn gone(group: &Path) -> bool {
+    for below in std::fs::read_dir(group).into_iter().flatten().flatten() {
+        if below.path().is_dir() && !gone(&below.path()) {
+            return false;
+        }
+    }
+    !group.exists() || std::fs::remove_dir(group).is_ok()
+}
+
 /// Ended with all that it has started, which `unshare` does for no milder signal.
-pub(crate) struct Namespace(Child);
+pub(crate) struct Namespace {
+    child: Child,
+    _groups: Groups,
+}
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -411,28 +470,17 @@ pub(crate) fn real_manager(own: &[(&str, &str)]) -> Option<(Namespace, tempfile:
         std::fs::write(units.join(name), text).unwrap();
     }
     std::os::unix::fs::symlink("/dev/null", units.join("masked.service")).unwrap();
-    let script = "mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
+    let groups = Groups::new()?;
+    let script = "for group; do echo 0 > $group/cgroup.procs || exit; done; mount -t tmpfs none /run/systemd && \
+                  mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
     // Whoever kills this test kills all that it has started.
     let mut command = Command::new("setpriv");
-    command
-        .args([
-            "--pdeathsig",
-            "KILL",
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-            "-c",
-            script,
-        ])
-        .env_clear();
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.args(["sh", "-c", script, "sh"]).args(&groups.entered).env_clear();
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", home).env("XDG_RUNTIME_DIR", home);
     command.env("SYSTEMD_UNIT_PATH", &units).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = Path::new("/lib/systemd/systemd").exists().then(|| command.spawn().ok()).flatten()?;
-    let mut process = Namespace(child);
+    let mut process = Namespace { child, _groups: groups };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = format!("unix:path={}", home.join("bus").display());
     for _ in 0..250 {
@@ -444,7 +492,7 @@ pub(crate) fn real_manager(own: &[(&str, &str)]) -> Option<(Namespace, tempfile:
             return Some((process, directory));
         }
         // Where it may not, it says so at once.
-        if !matches!(process.0.try_wait(), Ok(None)) {
+        if !matches!(process.child.try_wait(), Ok(None)) {
             return None;
         }
         std::thread::sleep(Duration::from_millis(20));
