@@ -207,7 +207,7 @@ impl Place {
             if happened() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(200));
         }
         let log = ["log", "nginx.log"].map(|name| fs::read_to_string(self.path(name)).unwrap_or_default()).concat();
         let pids = [VOICE, REDIS, NGINX, SIP].map(|unit| self.pid(unit));
