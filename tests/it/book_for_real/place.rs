@@ -262,6 +262,13 @@ impl Place {
         ran
     }
 
+    /// When a runbook is due next, by the clocks of the book.
+    pub(super) fn due(&self, runbook: &str) -> String {
+        let all = self.well("tester", &["next", runbook, "--json"]);
+        let first: Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();
+        first["local"].as_str().unwrap().to_owned()
+    }
+
     /// The last run of a runbook, whoever started it, or the run of that name.
     pub(super) fn last(&self, runbook: &str) -> Ran {
         let out = self.stepladder(&["show", runbook, "--json"]);
@@ -286,7 +293,7 @@ impl Place {
         Daemon::started(&self.home, self.command("root", &["serve"]).stderr(log).spawn().unwrap())
     }
 
-    /// The one file of a directory whose name begins and ends so.
+    /// The newest file of a directory whose name begins and ends so: a day may have ended meanwhile.
     pub(super) fn file(&self, directory: &str, begins: &str, ends: &str) -> PathBuf {
         let all = fs::read_dir(self.path(directory)).unwrap_or_else(|error| panic!("{directory}: {error}"));
         let mut found: Vec<PathBuf> = all
@@ -296,8 +303,8 @@ impl Place {
                 name.starts_with(begins) && name.ends_with(ends)
             })
             .collect();
-        assert_eq!(found.len(), 1, "{directory}/{begins}*{ends}: {found:?}");
-        found.remove(0)
+        found.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+        found.pop().unwrap_or_else(|| panic!("{directory} has no {begins}*{ends}"))
     }
 
     pub(super) fn text_of(&self, directory: &str, begins: &str, ends: &str) -> String {

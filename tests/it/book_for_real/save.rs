@@ -53,6 +53,7 @@ fn told(files: &BTreeMap<String, Vec<u8>>) {
 #[test]
 fn the_backup_of_the_configuration_for_real() {
     let Some(place) = Place::start() else { return };
+    assert!(place.due("backup-configs").ends_with(" 02:00 +03:00"), "{}", place.due("backup-configs"));
     let ran = place.run("backup-configs", &[]);
     assert_eq!(ran.end(), "succeeded at ok, exit 0", "{}", ran.shown);
     let archive = place.file("backups", "configs-", ".tar.zst");
@@ -84,6 +85,8 @@ fn the_backup_of_the_configuration_for_real() {
 #[test]
 fn the_backup_of_the_databases_for_real() {
     let Some(place) = Place::start() else { return };
+    let due = place.due("backup-database");
+    assert!(due.starts_with("Sun ") && due.ends_with(" 03:00 +03:00"), "{due}");
     let ran = place.run("backup-database", &[]);
     assert_eq!(ran.end(), "succeeded at ok, exit 0", "{}", ran.shown);
     let files = unpacked(&place.file("backups", "database-", ".tar.zst"));
@@ -112,6 +115,8 @@ fn the_backup_of_the_databases_for_real() {
 #[test]
 fn the_backup_of_everything_for_real() {
     let Some(place) = Place::start() else { return };
+    let due = place.due("backup-full");
+    assert!(due.ends_with("-01 04:00 +03:00"), "{due}");
     place.write("recordings/call.wav", "much sound");
     let ran = place.run("backup-full", &[]);
     assert_eq!(ran.end(), "succeeded at ok, exit 0", "{}", ran.shown);
