@@ -5,12 +5,16 @@ use crate::kinds::servers::Servers;
 use crate::kinds::systemd::{Namespace, Program, real_manager};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 use zbus::connection::Builder;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+
+/// How long a manager may take to answer, on a machine under load.
+const CALL: Duration = Duration::from_mins(1);
 
 /// A unit by the name of its service, and what it starts.
 pub(super) struct Unit {
@@ -87,7 +91,7 @@ impl Manager {
     pub(super) fn order(&self, method: &str, unit: &str) {
         let name = format!("{unit}.service");
         let done = self.runtime.block_on(async {
-            let bus = Builder::address(self.address.as_str()).build().await?;
+            let bus = Builder::address(self.address.as_str()).method_timeout(CALL).build().await?;
             bus.call_method(Some(SYSTEMD), PATH, Some(MANAGER), method, &(name, "replace")).await
         });
         done.unwrap_or_else(|error| panic!("{method} {unit}: {error}"));
@@ -97,7 +101,7 @@ impl Manager {
     pub(super) fn pid(&self, unit: &str) -> u32 {
         let name = format!("{unit}.service");
         let asked = self.runtime.block_on(async {
-            let bus = Builder::address(self.address.as_str()).build().await?;
+            let bus = Builder::address(self.address.as_str()).method_timeout(CALL).build().await?;
             let loaded = bus.call_method(Some(SYSTEMD), PATH, Some(MANAGER), "LoadUnit", &(name,)).await?;
             let path: OwnedObjectPath = loaded.body().deserialize()?;
             let service = "org.freedesktop.systemd1.Service";

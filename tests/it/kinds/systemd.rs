@@ -317,13 +317,14 @@ impl Servers {
         let address = servers.addresses["bus"].clone();
         let ready = servers.block_on(async {
             let bus = Builder::address(address.as_str()).build().await?;
+            // Before anybody can ask: what nobody listens for is never answered.
+            let calls = MessageStream::from(&bus);
             bus.request_name("org.freedesktop.systemd1").await?;
-            Ok::<_, zbus::Error>(bus)
+            Ok::<_, zbus::Error>((bus, calls))
         });
-        let bus = ready.unwrap();
+        let (bus, mut calls) = ready.unwrap();
         servers.runtime.spawn(async move {
             let mut stand_in = StandIn { programs, ..StandIn::default() };
-            let mut calls = MessageStream::from(&bus);
             while let Some(Ok(call)) = calls.next().await {
                 if call.message_type() == Type::MethodCall {
                     stand_in.answers(&bus, &call).await.unwrap();
