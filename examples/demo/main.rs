@@ -59,7 +59,14 @@ fn demonstrate() -> anyhow::Result<()> {
         std::fs::write(file, text)?;
     }
     let runtime = tokio::runtime::Runtime::new()?;
-    let config = system::Config { port: 0, redis_port: 0, dir: dir.path().join("voice"), faults: Vec::new() };
+    let config = system::Config {
+        port: 0,
+        redis_port: 0,
+        redis: None,
+        sip: None,
+        dir: dir.path().join("voice"),
+        faults: Vec::new(),
+    };
     let voice = runtime.block_on(system::start(config)).context("the voice system did not start")?;
     let stage = Stage {
         book,

@@ -7,6 +7,7 @@
 use clap::Parser;
 use rustix::fs::FileType;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,12 @@ struct Args {
     /// Port on which it answers PING as Redis would; 0 takes any free one.
     #[arg(long, default_value_t = 6379)]
     redis_port: u16,
+    /// A Redis of its own that its part `redis` is asked of, HOST:PORT; then it does not play one itself.
+    #[arg(long)]
+    redis: Option<SocketAddr>,
+    /// A SIP server that its part `sip` is asked of over UDP, HOST:PORT; otherwise it only says that it is well.
+    #[arg(long)]
+    sip: Option<SocketAddr>,
     /// Where `logs/` and `data/` are made.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
@@ -37,7 +44,14 @@ struct Args {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let config = system::Config { port: args.port, redis_port: args.redis_port, dir: args.dir, faults: args.fault };
+    let config = system::Config {
+        port: args.port,
+        redis_port: args.redis_port,
+        redis: args.redis,
+        sip: args.sip,
+        dir: args.dir,
+        faults: args.fault,
+    };
     let running = system::start(config).await?;
     say(&format!(
         "voice system: {0}\nredis: {1}\nlog: {2}\ndatabase: {3}\nfaults: GET {0}/faults, POST {0}/faults/NAME?on=true",

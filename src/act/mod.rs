@@ -97,7 +97,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
         Kind::System => system::perform(&args, world).await,
         Kind::Logs => logs::perform(&args, world).await,
         Kind::Livekit => livekit::perform(&args, world).await,
-        Kind::Service => service::perform(&args, request.timeout.map(Duration::from), request.rehearsal).await,
+        Kind::Service => service::perform(&args, world, request.timeout.map(Duration::from), request.rehearsal).await,
         Kind::Files => files::perform(&args, world, request).await,
         Kind::Backup => backup::perform(&args, world, request).await,
         Kind::Restore => restore::perform(&args, world, request).await,

@@ -57,7 +57,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         "top": top(&system, args.count("top")?.unwrap_or(5)),
         "sizes": sizes::of(args.texts("sizes"), world).await?,
         "listening": sockets::listening(args).await?,
-        "logins": if args.flag("logins")? == Some(true) { logins::of(args).await? } else { Value::Null },
+        "logins": if args.flag("logins")? == Some(true) { logins::of(args, world).await? } else { Value::Null },
         "clock": if args.flag("clock")? == Some(true) { clock::now()? } else { Value::Null },
     });
     Ok(Done::new(output))

@@ -25,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 const PROJECT_VERSION: &str = "runs 2, series 1, ledger 3, judged 1, incidents 1, used 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
-const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
+const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "DBUS_SYSTEM_BUS_ADDRESS"];
 
 /// Everything an owner is told.
 #[derive(Clone)]

@@ -177,7 +177,7 @@ fn a_line_without_an_end_is_bounded_and_seen_live() {
 fn a_machine_without_room_is_waited_for() {
     const NOBODY: u32 = 54_321;
     if !rustix::process::geteuid().is_root() {
-        println!("SKIPPED a_machine_without_room_is_waited_for: only root can become a user of its own");
+        crate::tools::not_permitted("only root can become a user of its own");
         return;
     }
     let home = Home::new(&[(

@@ -18,7 +18,10 @@ echo "${COMPREPLY[*]}""#;
     command.current_dir(home.path("")).args(["-c", script, "bash"]).args(words).env("PATH", path);
     let out = match command.output() {
         Ok(out) => out,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            crate::tools::missing("bash");
+            return None;
+        }
         Err(error) => panic!("bash: {error}"),
     };
     // `compopt` says that no completion goes on; nothing of ours says anything.

@@ -176,10 +176,13 @@ fn what_stood_behind_the_end_is_kept_for_a_person_and_so_is_what_belongs_to_it()
 
 /// Whether a process may be told that its device refuses, and by what.
 fn strace() -> bool {
+    if !crate::tools::there("strace") {
+        return false;
+    }
     let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
     let works = tried.is_ok_and(|status| status.success());
     if !works {
-        println!("skipped: a device that refuses to write is played by strace, which is not here or may not trace");
+        crate::tools::not_permitted("a device that refuses to write is played by strace, which may not trace here");
     }
     works
 }

@@ -52,7 +52,7 @@ impl Server {
         command.args(args).arg("--web.listen-address=127.0.0.1:0");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let Ok(mut child) = child else {
-            missing(program);
+            crate::tools::missing(program);
             return None;
         };
         let (mut lines, mut said) = (BufReader::new(child.stderr.take().unwrap()).lines(), String::new());
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// The one number a query comes to, if it does.
-    fn number(&self, expr: &str) -> Option<f64> {
+    pub(crate) fn number(&self, expr: &str) -> Option<f64> {
         self.query(expr)?.first()?["value"][1].as_str()?.parse().ok()
     }
 
@@ -87,19 +87,13 @@ impl Server {
     }
 }
 
-/// On a machine that has to have it, that is a failure; elsewhere it is said.
-fn missing(program: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{program} is not installed");
-    println!("SKIPPED: {program} is not installed: apt-get install prometheus prometheus-alertmanager");
-}
-
 fn encoded(text: &str) -> String {
     let safe = |byte: u8| byte.is_ascii_alphanumeric();
     text.bytes().map(|byte| if safe(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The body of an answer of 200; HTTP/1.0, so that it comes in one piece.
-fn ask(port: u16, method: &str, path: &str) -> Option<String> {
+pub(crate) fn ask(port: u16, method: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 0\r\n\r\n").ok()?;
     let mut answer = Vec::new();
@@ -160,7 +154,7 @@ fn faster(text: &str) -> String {
 }
 
 /// Each of these has to be there, and becomes what stands beside it.
-fn with(text: &str, changes: &[(&str, &str)]) -> String {
+pub(crate) fn with(text: &str, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "`{from}` is not in\n{text}");
         text.replace(from, to)
@@ -208,7 +202,7 @@ fn looked(site: &Site) -> Vec<String> {
 fn tool(program: &str, args: &[&str], names: &[&str]) -> Option<(bool, String)> {
     let out = Command::new(program).args(args).args(names.iter().map(|name| shipped(name))).output();
     let Ok(out) = out else {
-        missing(program);
+        crate::tools::missing(program);
         return None;
     };
     Some((out.status.success(), format!("{}{}", text(&out.stdout), text(&out.stderr))))

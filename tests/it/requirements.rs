@@ -72,6 +72,35 @@ fn shows(cell: &str, tests: &BTreeSet<String>) -> Vec<String> {
     wrong
 }
 
+/// The tests that run the book for real: the name of each, and the file that it is in.
+fn for_real() -> Vec<(String, String)> {
+    let test = regex::Regex::new(r"#\[test\]\nfn (\w+)").unwrap();
+    let all = files("tests/it/book_for_real", "rs").into_iter();
+    all.flat_map(|(_, text)| test.captures_iter(&text).map(|hit| (hit[1].to_owned(), text.clone())).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The runbooks that a row says do it and that no test of the row runs for real.
+fn only_played(row: &[&str], for_real: &[(String, String)]) -> Vec<String> {
+    let runs = |text: &str, name: &str| ["run", "last"].iter().any(|verb| text.contains(&format!("{verb}(\"{name}\"")));
+    let shown: Vec<&str> = code(row[3]).collect();
+    code(row[2])
+        .filter(|name| root().join(format!("runbooks/{name}.yaml")).exists())
+        .filter(|name| !for_real.iter().any(|(test, text)| shown.contains(&test.as_str()) && runs(text, name)))
+        .map(|name| format!("{}: no test of the row runs `{name}` for real", row[0]))
+        .collect()
+}
+
+/// What a runbook is said to do has been done, and not only played: a test of its row runs it for real.
+#[test]
+fn every_runbook_of_a_row_is_run_for_real_by_a_test_of_that_row() {
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let for_real = for_real();
+    let wrong: Vec<String> = rows(&page).iter().flat_map(|row| only_played(row, &for_real)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(only_played(&["S0", "x", "`daily-check`", "`tests/daily-check.yaml`"], &for_real).len(), 1);
+}
+
 #[test]
 fn the_table_of_the_readme_names_every_system_once_and_nothing_that_is_not_there() {
     let page = std::fs::read_to_string(root().join("README.md")).unwrap();

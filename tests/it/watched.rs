@@ -76,7 +76,7 @@ fn metrics_are_what_prometheus_takes() {
     }
     match promtool(page) {
         Some((good, said)) => assert!(good, "{said}\n{page}"),
-        None => println!("SKIPPED: there is no promtool here"),
+        None => crate::tools::missing("promtool"),
     }
 }
 

@@ -23,6 +23,10 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     /// Port of the Redis stand-in, 0 = any.
     pub(crate) redis_port: u16,
+    /// The Redis it needs; none: it plays one itself.
+    pub(crate) redis: Option<SocketAddr>,
+    /// The SIP server it needs, if any.
+    pub(crate) sip: Option<SocketAddr>,
     /// Where `logs/` and `data/` are.
     pub(crate) dir: PathBuf,
     /// Faults that are on from the start.
@@ -40,7 +44,7 @@ struct Shared {
     faults: Arc<Faults>,
     traffic: Arc<Mutex<Traffic>>,
     log: PathBuf,
-    database: PathBuf,
+    needs: health::Needs,
 }
 
 impl Running {
@@ -61,7 +65,7 @@ impl Running {
 
     /// Its database.
     pub(crate) fn database(&self) -> &Path {
-        &self.shared.database
+        &self.shared.needs.database
     }
 }
 
@@ -71,20 +75,23 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Running> {
     let (log, database) = (dir.join("logs/livekit_system.log"), dir.join("data/voice.db"));
     let files = work::Work::open(&log, &database)?;
     let web = bind(config.port).await?;
-    let cache = bind(config.redis_port).await?;
+    let own = if config.redis.is_none() { Some(bind(config.redis_port).await?) } else { None };
+    let address = own.as_ref().map(TcpListener::local_addr).transpose()?.or(config.redis);
     let faults = Arc::new(Faults::new(config.faults));
     let traffic = Arc::new(Mutex::new(Traffic::default()));
     let running = Running {
         http: web.local_addr()?,
-        redis: cache.local_addr()?,
+        redis: address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, config.redis_port))),
         shared: Arc::new(Shared {
             faults: Arc::clone(&faults),
             traffic: Arc::clone(&traffic),
             log,
-            database: database.clone(),
+            needs: health::Needs { database: database.clone(), redis: config.redis, sip: config.sip },
         }),
     };
-    tokio::spawn(redis::serve(cache, Arc::clone(&faults)));
+    if let Some(own) = own {
+        tokio::spawn(redis::serve(own, Arc::clone(&faults)));
+    }
     tokio::spawn(work::go(files, faults, traffic, database));
     let routes = routes(Arc::clone(&running.shared));
     tokio::spawn(async move { axum::serve(web, routes).await });
@@ -109,7 +116,7 @@ fn routes(shared: Arc<Shared>) -> Router {
 
 async fn whole(it: Arc<Shared>, detailed: bool) -> Response {
     drag(&it).await;
-    answer(health::overall(detailed, &it.faults, &it.database))
+    answer(health::overall(detailed, &it.faults, &it.needs))
 }
 
 async fn one(State(it): State<Arc<Shared>>, Part(name): Part<String>) -> Response {
@@ -117,7 +124,7 @@ async fn one(State(it): State<Arc<Shared>>, Part(name): Part<String>) -> Respons
     if !health::COMPONENTS.contains(&name.as_str()) {
         return (StatusCode::NOT_FOUND, Json(json!({ "error": format!("no component `{name}`") }))).into_response();
     }
-    answer(health::component(&name, &it.faults, &it.database))
+    answer(health::component(&name, &it.faults, &it.needs))
 }
 
 async fn metrics(State(it): State<Arc<Shared>>) -> Response {

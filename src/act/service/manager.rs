@@ -1,6 +1,7 @@
 //! systemd's manager on a bus: its calls, the end of its jobs, and its refusals in words.
 
 use crate::act::service::unit::{Properties, Unit};
+use crate::act::world::World;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use futures_util::StreamExt;
@@ -19,6 +20,9 @@ const UNIT: &str = "org.freedesktop.systemd1.Unit";
 /// Where the bus of the system listens.
 const SYSTEM_BUS: &str = "unix:path=/run/dbus/system_bus_socket";
 
+/// Where else it listens, as every program that speaks D-Bus reads it.
+const SYSTEM_BUS_VARIABLE: &str = "DBUS_SYSTEM_BUS_ADDRESS";
+
 /// Jobs whose end may be told before we look; a busy manager ends many at once.
 const JOBS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not 0");
 
@@ -31,12 +35,21 @@ pub(super) struct Manager {
 }
 
 /// The address that `bus:` means.
-pub(in crate::act) fn bus(written: Option<&str>) -> Result<String, Failure> {
+pub(in crate::act) fn bus(written: Option<&str>, world: &World) -> Result<String, Failure> {
+    // A bus elsewhere is not ours to command, and `unixexec:` would be a command.
+    let good = |address: &str| address.starts_with("unix:path=/") && !address.contains([',', ';']);
+    let elsewhere = world.base_env.iter().find(|(name, value)| name == SYSTEM_BUS_VARIABLE && !value.is_empty());
     match written.map(str::trim) {
-        None | Some("system") => Ok(SYSTEM_BUS.into()),
+        None | Some("system") => match elsewhere {
+            None => Ok(SYSTEM_BUS.into()),
+            Some((_, address)) if good(address) => Ok(address.clone()),
+            Some((name, other)) => {
+                let why = format!("{name}={other}: only `unix:path=/…` is spoken to; set it so, or unset it");
+                Err(Failure::lasting(FailureKind::Connect, why))
+            }
+        },
         Some("user") => Ok(format!("unix:path=/run/user/{}/bus", rustix::process::geteuid().as_raw())),
-        // A bus elsewhere is not ours to command, and `unixexec:` would be a command.
-        Some(address) if address.starts_with("unix:path=/") && !address.contains([',', ';']) => Ok(address.into()),
+        Some(address) if good(address) => Ok(address.into()),
         Some(other) => {
             let why = format!("`bus: {other}` is none: write `system`, `user` or `unix:path=/run/…`");
             Err(Failure::lasting(FailureKind::Template, why))
@@ -128,7 +141,7 @@ fn no_bus(address: &str, error: &Error) -> Failure {
     let why = match io_error(error) {
         Some(io::ErrorKind::NotFound) => format!(
             "no bus at {path}: this machine does not run systemd, or its D-Bus is not installed (Debian: `dbus`); in a container \
-             there is none of either"
+             there is none of either. One that listens elsewhere is named by `bus:`, or by {SYSTEM_BUS_VARIABLE} for all"
         ),
         Some(io::ErrorKind::ConnectionRefused) => {
             format!("nothing listens at {path}: D-Bus has stopped (`systemctl start dbus.socket`)")

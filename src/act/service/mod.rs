@@ -6,6 +6,7 @@ use crate::act::args::Args;
 use crate::act::service::manager::Manager;
 use crate::act::service::unit::Unit;
 use crate::act::verdict::{Done, Verdict, bounds};
+use crate::act::world::World;
 use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::base::value::{Value, json};
@@ -94,9 +95,14 @@ impl Patience {
     }
 }
 
-pub(super) async fn perform(args: &Args, timeout: Option<Duration>, rehearsal: bool) -> Result<Done, Failure> {
+pub(super) async fn perform(
+    args: &Args,
+    world: &World,
+    timeout: Option<Duration>,
+    rehearsal: bool,
+) -> Result<Done, Failure> {
     let order = Order::of(args)?;
-    let address = bus(args.text("bus").as_deref())?;
+    let address = bus(args.text("bus").as_deref(), world)?;
     let patience = Patience::of(timeout);
     let asked = async {
         let manager = Manager::connect(&address).await?;

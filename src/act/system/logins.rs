@@ -5,6 +5,7 @@
 
 use crate::act::args::Args;
 use crate::act::service;
+use crate::act::world::World;
 use crate::base::value::{Value, json};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -46,8 +47,8 @@ impl Login {
     }
 }
 
-pub(super) async fn of(args: &Args) -> Result<Value, Failure> {
-    let address = service::bus(args.text("bus").as_deref())?;
+pub(super) async fn of(args: &Args, world: &World) -> Result<Value, Failure> {
+    let address = service::bus(args.text("bus").as_deref(), world)?;
     let mut logins = match sessions(&address).await {
         Ok(logins) => logins,
         Err(no_logind) => match std::fs::read(UTMP) {

@@ -31,7 +31,7 @@ pub(super) const SERVICE: KindSpec = KindSpec {
         key(
             "bus",
             Shape::Text(Landing::Plain),
-            "Whose units: `system` (the default), `user` (of the user that runs stepladder), or the address of a bus (`unix:path=/run/…`).",
+            "Whose units: `system` (the default; where `DBUS_SYSTEM_BUS_ADDRESS` says, if it is set), `user` (of the user that runs stepladder), or the address of a bus (`unix:path=/run/…`).",
         ),
         key(
             "expect",

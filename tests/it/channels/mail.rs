@@ -11,11 +11,11 @@ use stepladder::act::channel::send;
 use stepladder::model::message::{Message, Sent};
 
 /// The server; ended with the test.
-struct Server {
-    keys: tempfile::TempDir,
-    process: Child,
-    lines: BufReader<ChildStdout>,
-    port: String,
+pub(crate) struct Server {
+    pub(crate) keys: tempfile::TempDir,
+    pub(crate) process: Child,
+    pub(crate) lines: BufReader<ChildStdout>,
+    pub(crate) port: String,
 }
 
 impl Drop for Server {
@@ -26,7 +26,7 @@ impl Drop for Server {
 }
 
 /// A certificate of this moment: the library that speaks TLS here reads the clock itself.
-fn certificate(subject: &str) -> tempfile::TempDir {
+pub(crate) fn certificate(subject: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -41,11 +41,11 @@ fn certificate(subject: &str) -> tempfile::TempDir {
 
 impl Server {
     /// Nothing where the library is not installed; that is said.
-    fn start(mode: &str) -> Option<Self> {
+    pub(crate) fn start(mode: &str) -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/channels/smtp.py");
         let there = Command::new("/usr/bin/python3").args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
         if !there.is_ok_and(|status| status.success()) {
-            println!("skipped: python3-aiosmtpd is not installed");
+            crate::tools::missing("aiosmtpd");
             return None;
         }
         let keys = certificate("/CN=localhost");

@@ -2,7 +2,7 @@
 
 mod contacts;
 pub(crate) mod fake;
-mod mail;
+pub(crate) mod mail;
 
 use crate::channels::fake::{Answer, Fake, say};
 use serde_json::json;

@@ -10,11 +10,11 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 /// What the servers' only key is called, and its secret.
-const KEY: &str = "devkey";
-const SECRET: &str = "hunter2-hunter2";
+pub(crate) const KEY: &str = "devkey";
+pub(crate) const SECRET: &str = "hunter2-hunter2";
 
 /// The second at which all tests of kinds happen.
-fn now() -> i64 {
+fn then() -> i64 {
     super::NOW.parse::<jiff::Timestamp>().unwrap().as_second()
 }
 
@@ -22,8 +22,13 @@ fn refused(status: StatusCode, code: &str, msg: &str) -> Response {
     (status, axum::Json(json!({ "code": code, "msg": msg }))).into_response()
 }
 
+/// The second at which whole programs ask.
+fn now() -> i64 {
+    stepladder::runtime::clock::now().as_second()
+}
+
 /// The claims of a token that is signed with the secret and valid for at most two minutes.
-fn verified(headers: &HeaderMap) -> Option<Value> {
+fn verified(headers: &HeaderMap, now: i64) -> Option<Value> {
     let token = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
     let (signed, signature) = token.rsplit_once('.')?;
     let (head, claims) = signed.split_once('.')?;
@@ -35,18 +40,17 @@ fn verified(headers: &HeaderMap) -> Option<Value> {
     let head: Value = serde_json::from_slice(&read(head)?).ok()?;
     let claims: Value = serde_json::from_slice(&read(claims)?).ok()?;
     let (begins, ends) = (claims["nbf"].as_i64()?, claims["exp"].as_i64()?);
-    let good =
-        head["alg"] == "HS256" && claims["iss"] == KEY && begins <= now() && (now() + 1..now() + 120).contains(&ends);
+    let good = head["alg"] == "HS256" && claims["iss"] == KEY && begins <= now && (now + 1..now + 120).contains(&ends);
     good.then_some(claims)
 }
 
-async fn twirp(Path(method): Path<String>, headers: HeaderMap, body: String) -> Response {
-    let Some(claims) = verified(&headers) else {
+fn twirp(clock: fn() -> i64, method: &str, headers: &HeaderMap, body: &str) -> Response {
+    let Some(claims) = verified(headers, clock()) else {
         return refused(StatusCode::UNAUTHORIZED, "unauthenticated", "invalid API key: no such key");
     };
-    let asked: Value = serde_json::from_str(&body).unwrap();
+    let asked: Value = serde_json::from_str(body).unwrap();
     let (video, sip) = (&claims["video"], &claims["sip"]);
-    let permits = match method.as_str() {
+    let permits = match method {
         "livekit.RoomService/ListRooms" => *video == json!({ "roomList": true }),
         "livekit.RoomService/ListParticipants" => *video == json!({ "roomAdmin": true, "room": asked["room"] }),
         "livekit.Egress/ListEgress" => *video == json!({ "roomRecord": true }),
@@ -55,7 +59,7 @@ async fn twirp(Path(method): Path<String>, headers: HeaderMap, body: String) -> 
     if !permits || headers["content-type"] != "application/json" {
         return refused(StatusCode::FORBIDDEN, "permission_denied", "permissions denied");
     }
-    axum::Json(match method.as_str() {
+    axum::Json(match method {
         "livekit.RoomService/ListRooms" => rooms(&asked),
         "livekit.RoomService/ListParticipants" => match asked["room"].as_str() {
             Some("support") => people(),
@@ -104,10 +108,23 @@ fn egress(asked: &Value) -> Value {
 
 impl Servers {
     /// `{livekit}`: the API at `/`, and below `/behind/a/proxy`; `/sick` and `/other` are no good.
-    pub(crate) fn livekit(mut self) -> Self {
+    pub(crate) fn livekit(self) -> Self {
+        self.livekit_by(then)
+    }
+
+    /// The same, that goes by the real time.
+    pub(crate) fn livekit_now(self) -> Self {
+        self.livekit_by(now)
+    }
+
+    fn livekit_by(mut self, clock: fn() -> i64) -> Self {
+        let api = move |Path(method): Path<String>, headers: HeaderMap, body: String| async move {
+            twirp(clock, &method, &headers, &body)
+        };
         let routes = Router::new()
-            .route("/twirp/{*method}", post(twirp))
-            .route("/behind/a/proxy/twirp/{*method}", post(twirp))
+            .route("/twirp/{*method}", post(api))
+            .route("/behind/a/proxy/twirp/{*method}", post(api))
+            .route("/", axum::routing::get(|| async { "OK" }))
             .route(
                 "/sick/twirp/{*method}",
                 post(|| async { refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no node\nis left") }),

@@ -4,12 +4,12 @@
 //! `skipped`, `.ci/run` installs it.
 
 mod buckets;
-mod livekit;
+pub(crate) mod livekit;
 mod logind;
 mod manual;
-mod servers;
+pub(crate) mod servers;
 mod sip;
-mod systemd;
+pub(crate) mod systemd;
 
 use crate::kinds::servers::Servers;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ use stepladder::model::shape::{Field, FieldType};
 
 const NOW: &str = "2026-01-02T12:00:00Z";
 
-fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kinds")
 }
 

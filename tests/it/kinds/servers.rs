@@ -167,7 +167,7 @@ impl Servers {
         ]);
         command.current_dir(directory.path()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut child) = command.spawn() else {
-            println!("skipped: no redis-server");
+            crate::tools::missing("redis-server");
             return None;
         };
         wait_for(child.stdout.take().unwrap(), "Ready to accept connections");
@@ -189,7 +189,7 @@ impl Servers {
     /// A PostgreSQL of its own: `{postgres}`; nothing where there is none.
     pub(crate) fn postgres(mut self) -> Option<Self> {
         let Some(bin) = postgres_bin() else {
-            println!("skipped: no postgres");
+            crate::tools::missing("postgres");
             return None;
         };
         let directory = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ impl Servers {
         command.arg("-sf").arg(scenario).args(["-i", "127.0.0.1", "-t", transport, "-nostdin", "-p"]);
         command.arg(port.to_string()).current_dir(directory.path()).env("TERM", "dumb");
         let Ok(child) = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            println!("skipped: no sipp");
+            crate::tools::missing("sipp");
             return None;
         };
         self.processes.push(Process(child));

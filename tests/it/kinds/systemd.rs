@@ -6,9 +6,10 @@ use crate::kinds::{Stage, request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use stepladder::act::perform;
 use stepladder::model::perform::{Reply, Request};
@@ -143,9 +144,56 @@ impl Unit {
     }
 }
 
+/// A program that the stand-in starts for a unit, and ends with itself.
+pub(crate) struct Program {
+    command: Command,
+    child: Option<Child>,
+}
+
+impl Program {
+    pub(crate) fn new(argv: &[String], directory: &Path) -> Self {
+        let mut command = Command::new(&argv[0]);
+        command.args(&argv[1..]).current_dir(directory).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("TERM", "dumb").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { command, child: None }
+    }
+
+    /// Its process, if it runs.
+    fn pid(&mut self) -> Option<u32> {
+        let child = self.child.as_mut()?;
+        matches!(child.try_wait(), Ok(None)).then(|| child.id())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Does what is ordered, and says how the job ended.
+    fn obeys(&mut self, order: &str) -> &'static str {
+        if order != "StartUnit" {
+            self.stop();
+        }
+        if order != "StopUnit" && self.pid().is_none() {
+            self.child = self.command.spawn().ok();
+            return if self.child.is_some() { "done" } else { "failed" };
+        }
+        "done"
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 /// The stand-in.
 #[derive(Default)]
 struct StandIn {
+    programs: BTreeMap<String, Program>,
     units: BTreeMap<String, Unit>,
     paths: BTreeMap<String, String>,
     jobs: u32,
@@ -154,7 +202,17 @@ struct StandIn {
 
 impl StandIn {
     fn unit(&mut self, name: &str) -> &mut Unit {
-        self.units.entry(name.to_owned()).or_insert_with(|| Unit::new(name))
+        let unit = self.units.entry(name.to_owned()).or_insert_with(|| Unit::new(name));
+        if let Some(program) = self.programs.get_mut(name) {
+            let pid = program.pid();
+            unit.state = match (pid, &program.child) {
+                (Some(_), _) => RUNS,
+                (None, Some(_)) => HAS_FAILED,
+                (None, None) => IS_DEAD,
+            };
+            unit.pid = pid.unwrap_or_default();
+        }
+        unit
     }
 
     async fn ends(&self, bus: &Connection, job: u32, name: &str, result: &str) -> zbus::Result<()> {
@@ -226,7 +284,10 @@ impl StandIn {
         if let Some((error, words)) = refuses {
             return bus.reply_error(&header, error, &words).await;
         }
-        let ended = self.unit(&name).obeys(&name, order);
+        let ended = match self.programs.get_mut(&name) {
+            Some(program) => Some(program.obeys(order)),
+            None => self.unit(&name).obeys(&name, order),
+        };
         // Jobs of others end, too.
         self.jobs += 2;
         self.ends(bus, self.jobs - 1, "other.service", "failed").await?;
@@ -245,24 +306,31 @@ impl StandIn {
 impl Servers {
     /// `{bus}` with the stand-in on it, `{empty_bus}` with nobody, `{no_bus}` that is not there.
     pub(crate) fn units(self) -> Option<Self> {
-        let mut servers = self.private_bus("bus")?.private_bus("empty_bus")?;
+        let mut servers = self.private_bus("empty_bus")?.programs(BTreeMap::new())?;
+        servers.addresses.insert("no_bus", "unix:path=/nonexistent/bus".into());
+        Some(servers)
+    }
+
+    /// `{bus}` with the stand-in on it, which starts and stops these programs, by the names of their units.
+    pub(crate) fn programs(self, programs: BTreeMap<String, Program>) -> Option<Self> {
+        let servers = self.private_bus("bus")?;
         let address = servers.addresses["bus"].clone();
         let ready = servers.block_on(async {
             let bus = Builder::address(address.as_str()).build().await?;
+            // Before anybody can ask: what nobody listens for is never answered.
+            let calls = MessageStream::from(&bus);
             bus.request_name("org.freedesktop.systemd1").await?;
-            Ok::<_, zbus::Error>(bus)
+            Ok::<_, zbus::Error>((bus, calls))
         });
-        let bus = ready.unwrap();
+        let (bus, mut calls) = ready.unwrap();
         servers.runtime.spawn(async move {
-            let mut stand_in = StandIn::default();
-            let mut calls = MessageStream::from(&bus);
+            let mut stand_in = StandIn { programs, ..StandIn::default() };
             while let Some(Ok(call)) = calls.next().await {
                 if call.message_type() == Type::MethodCall {
                     stand_in.answers(&bus, &call).await.unwrap();
                 }
             }
         });
-        servers.addresses.insert("no_bus", "unix:path=/nonexistent/bus".into());
         Some(servers)
     }
 
@@ -273,7 +341,7 @@ impl Servers {
         let mut daemon = Command::new("dbus-daemon");
         daemon.arg(format!("--config-file={}", config.display())).args(["--nofork", "--nopidfile"]);
         let Ok(child) = daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            println!("skipped: no dbus-daemon");
+            crate::tools::missing("dbus-daemon");
             return None;
         };
         self.processes.push(Process(child));
@@ -294,8 +362,8 @@ fn wait_for(socket: &Path) {
     panic!("{} is not there after 12 s", socket.display());
 }
 
-/// The units of the real manager. Its own bus is one of them: it speaks on none that it has not started.
-const UNITS: &[(&str, &str)] = &[
+/// What the real manager starts with. Its own bus is one of its units: it speaks on none that it has not started.
+const BUS_UNITS: &[(&str, &str)] = &[
     ("default.target", "[Unit]\nDefaultDependencies=no\nWants=dbus.socket dbus.service\nAfter=dbus.service\n"),
     ("dbus.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=%t/bus\n"),
     (
@@ -303,6 +371,10 @@ const UNITS: &[(&str, &str)] = &[
         "[Unit]\nDefaultDependencies=no\nRequires=dbus.socket\n[Service]\nExecStart=/usr/bin/dbus-daemon --config-file=%t/bus.conf \
          --nofork --nopidfile --syslog-only\n",
     ),
+];
+
+/// The units of its test.
+const UNITS: &[(&str, &str)] = &[
     (
         "app.service",
         "[Unit]\nDescription=The app\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n",
@@ -319,33 +391,97 @@ const UNITS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Control groups of its own for a manager. Two at the same time would have units of the same names in the same groups, and
+/// end each other's processes.
+struct Groups {
+    /// Where the manager begins.
+    entered: Vec<PathBuf>,
+    /// Wherever it may make groups below its own.
+    all: Vec<PathBuf>,
+}
+
+impl Groups {
+    /// `None` where none can be made.
+    fn new() -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("stepladder-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+        let mut groups = Self { entered: Vec::new(), all: Vec::new() };
+        for line in mounts.lines() {
+            let [_, at, sort, options, ..] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
+            if !["cgroup", "cgroup2"].contains(&sort) {
+                continue;
+            }
+            let group = Path::new(at).join(&name);
+            groups.all.push(group.clone());
+            if sort == "cgroup2" || options.split(',').any(|option| option == "name=systemd") {
+                std::fs::create_dir(&group).ok()?;
+                groups.entered.push(group);
+            }
+        }
+        (!groups.entered.is_empty()).then_some(groups)
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        // What was in them is being ended; a group goes when it is empty.
+        for _ in 0..100 {
+            self.all.retain(|group| !gone(group));
+            if self.all.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Removes a group with those below it, as far as they are empty.
+fn gone(group: &Path) -> bool {
+    for below in std::fs::read_dir(group).into_iter().flatten().flatten() {
+        if below.path().is_dir() && !gone(&below.path()) {
+            return false;
+        }
+    }
+    !group.exists() || std::fs::remove_dir(group).is_ok()
+}
+
 /// Ended with all that it has started, which `unshare` does for no milder signal.
-struct Namespace(std::process::Child);
+pub(crate) struct Namespace {
+    child: Child,
+    _groups: Groups,
+}
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 /// systemd as the manager of a user, in a mount and process namespace of its own, that believes the machine was booted with it.
-fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
+///
+/// `None` where the machine does not let us.
+pub(crate) fn real_manager(own: &[(&str, &str)]) -> Option<(Namespace, tempfile::TempDir)> {
     let directory = tempfile::tempdir().unwrap();
     let (home, units) = (directory.path(), directory.path().join("units"));
     std::fs::create_dir(&units).unwrap();
     std::fs::write(home.join("bus.conf"), configuration("systemd:")).unwrap();
-    for (name, text) in UNITS {
+    for (name, text) in BUS_UNITS.iter().chain(own) {
         std::fs::write(units.join(name), text).unwrap();
     }
     std::os::unix::fs::symlink("/dev/null", units.join("masked.service")).unwrap();
-    let script = "mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]).env_clear();
+    let groups = Groups::new()?;
+    let script = "for group; do echo 0 > $group/cgroup.procs || exit; done; mount -t tmpfs none /run/systemd && \
+                  mkdir /run/systemd/system && /lib/systemd/systemd --user & wait";
+    // Whoever kills this test kills all that it has started.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.args(["sh", "-c", script, "sh"]).args(&groups.entered).env_clear();
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", home).env("XDG_RUNTIME_DIR", home);
     command.env("SYSTEMD_UNIT_PATH", &units).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = Path::new("/lib/systemd/systemd").exists().then(|| command.spawn().ok()).flatten()?;
-    let process = Namespace(child);
+    let mut process = Namespace { child, _groups: groups };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = format!("unix:path={}", home.join("bus").display());
     for _ in 0..250 {
@@ -356,6 +492,10 @@ fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
         if known.is_ok() {
             return Some((process, directory));
         }
+        // Where it may not, it says so at once.
+        if !matches!(process.child.try_wait(), Ok(None)) {
+            return None;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
     None
@@ -364,8 +504,8 @@ fn real_manager() -> Option<(Namespace, tempfile::TempDir)> {
 /// What the stand-in says is what systemd says, as far as a real one can be made to say it.
 #[test]
 fn a_real_manager_does_what_is_asked() {
-    let Some((_manager, directory)) = real_manager() else {
-        println!("skipped: systemd can't be started here");
+    let Some((_manager, directory)) = real_manager(UNITS) else {
+        crate::tools::not_permitted("systemd can't be started here");
         return;
     };
     let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers: Servers::start() };
@@ -424,5 +564,28 @@ fn a_real_manager_does_what_is_asked() {
     for (action, unit, words) in says {
         let message = failed(action, unit);
         assert!(message.contains(words), "{action} {unit}: {message}");
+    }
+}
+
+/// Programs that speak D-Bus read in `DBUS_SYSTEM_BUS_ADDRESS` where the system's bus is; so does this.
+#[test]
+fn the_bus_of_the_system_is_where_the_environment_says() {
+    let Some(servers) = Servers::start().units() else { return };
+    let stage = Stage { book: tempfile::tempdir().unwrap(), said: Arc::default(), servers };
+    let at = |address: &str, params: Value| {
+        let mut world = stage.world();
+        world.base_env.push(("DBUS_SYSTEM_BUS_ADDRESS".into(), stage.servers.fill(address, Path::new("/"))));
+        stage.servers.block_on(perform(&request("service", &params), &world))
+    };
+    for params in [json!({ "status": "app" }), json!({ "status": "app", "bus": "system" })] {
+        let reply = at("{bus}", params);
+        assert!(matches!(&reply, Reply::Done { output, .. } if output["main_pid"] == 100), "{reply:?}");
+    }
+    // A step that names its bus means that one.
+    let elsewhere = json!({ "status": "app", "bus": "unix:path=/nonexistent/bus" });
+    assert!(matches!(at("{bus}", elsewhere), Reply::Failed(_)));
+    for address in ["unixexec:path=/bin/true", "tcp:host=elsewhere,port=1", "unix:path=/a,guid=1"] {
+        let Reply::Failed(failure) = at(address, json!({ "status": "app" })) else { panic!("`{address}` was taken") };
+        assert!(failure.lasting && failure.message.contains("only `unix:path=/…` is spoken to"), "{failure:?}");
     }
 }
