@@ -24,7 +24,7 @@ fn the_health_of_each_part_for_real() {
     assert_eq!(ends(all(&place, &[])), [WELL; 5]);
 
     place.fault("health-degraded");
-    let limps = "succeeded at warning, exit 0";
+    let limps = "succeeded at warning, exit 1";
     assert_eq!(ends(all(&place, &[])), [WELL, WELL, limps, WELL, WELL], "the AI service limps, and nothing else does");
 
     // Each is asked by itself as well: nothing depends on what the voice system says of it.

@@ -182,6 +182,7 @@ impl Place {
                 ("localhost:6379", &format!("127.0.0.1:{redis}")),
                 ("localhost:7880", &livekit_address),
                 ("localhost:5060", &format!("127.0.0.1:{sip}")),
+                ("localhost:443", &format!("localhost:{nginx}")),
             ],
         );
         let mail = server.as_ref().map(|server| (server.port.clone(), server.keys.path().join("tls.pem")));
