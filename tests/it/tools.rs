@@ -20,8 +20,14 @@ const PACKAGES: &[(&str, &str)] = &[
     ("strace", "strace"),
 ];
 
+/// What comes from another registry: `.ci/run` puts it below `target/tools`.
+const ELSEWHERE: &[(&str, &str)] = &[("s3rver", "npm install --prefix target/tools/s3 s3rver@3.7.1")];
+
 /// What is said of a program that is not there.
 fn sentence(program: &str) -> String {
+    if let Some((_, command)) = ELSEWHERE.iter().find(|(name, _)| *name == program) {
+        return format!("{program} is not installed: {command}");
+    }
     let package = PACKAGES.iter().find(|(name, _)| *name == program).map(|(_, package)| *package);
     let package = package.unwrap_or_else(|| panic!("`{program}` is in no package that `.ci/run` installs"));
     format!("{program} is not installed: apt-get install {package}")
@@ -57,6 +63,9 @@ fn what_is_missing_is_named_with_its_package_and_the_package_is_installed_by_ci(
     let list = ci.lines().find_map(|line| line.strip_prefix("packages=(")).unwrap().trim_end_matches(')');
     for (program, package) in PACKAGES {
         assert!(list.split(' ').any(|installed| installed == *package), "{program}: `{package}` is not in .ci/run");
+    }
+    for (program, _) in ELSEWHERE {
+        assert!(ci.contains(program), "{program}: .ci/run does not install it");
     }
     // Nobody has a way of their own to pass for want of a program.
     for (path, text) in crate::rust_text::files("tests", "rs") {
