@@ -102,7 +102,7 @@ fn the_page_of_metrics_is_what_promtool_takes_after_all_that_measures() {
         missing.map(|(name, rest)| format!("# HELP {name} x\n# TYPE {name} {}\n{name} 1\n", kind(rest))).collect();
     match crate::watched::promtool(&format!("{page}{named}")) {
         Some((good, said)) => assert!(good && said.trim().is_empty(), "{said}\n{page}{named}"),
-        None => println!("SKIPPED: there is no promtool here"),
+        None => crate::tools::missing("promtool"),
     }
 }
 
