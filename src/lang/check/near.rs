@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Shorter parts of words differ by one letter with good reason: `db-a` and `db-b`.
 const LEAST: usize = 4;
+/// In a word so long a letter too few is no other word, in short parts neither: `ap-lifecycle`.
+const LONG: usize = 8;
 
 /// Where a word is used.
 #[derive(Debug, Clone)]
@@ -26,27 +28,39 @@ enum Use<'a> {
     In(&'static str),
 }
 
-/// What is used of one sort (the key of a label, metrics), by word.
+/// What is used of one sort, by word.
 type Words<'a> = BTreeMap<&'a str, Vec<Use<'a>>>;
+
+/// What sort of word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Label,
+    Held,
+    Metric,
+}
+
+/// Values of that label.
+fn of_label(label: &str) -> (Sort, String) {
+    (Sort::Label, format!("{label}: "))
+}
 
 /// Asks about every such word that runbooks share, or that routes and alerts choose by.
 pub(super) fn book(loaded: &Loaded, findings: &mut Diagnostics) {
-    let mut sorts: BTreeMap<String, Words<'_>> = BTreeMap::new();
+    let mut sorts: BTreeMap<(Sort, String), Words<'_>> = BTreeMap::new();
     for (label, value, file) in declared(loaded) {
-        sorts.entry(format!("{label}: ")).or_default().entry(value).or_default().push(Use::In(file));
+        sorts.entry(of_label(label)).or_default().entry(value).or_default().push(Use::In(file));
     }
     for runbook in loaded.book.runbooks.values() {
         for (label, value) in &runbook.labels {
             let used = Use::At(runbook, None, format!("labels.{label}"));
-            sorts.entry(format!("{label}: ")).or_default().entry(value).or_default().push(used);
+            sorts.entry(of_label(label)).or_default().entry(value).or_default().push(used);
         }
-        held_by(runbook, &mut |sort, word, used| {
-            sorts.entry(format!("{sort}: ")).or_default().entry(word).or_default().push(used);
-        });
-        let metrics = sorts.entry(String::new()).or_default();
+        let held = sorts.entry((Sort::Held, String::new())).or_default();
+        held_by(runbook, &mut |word, used| held.entry(word).or_default().push(used));
+        let metrics = sorts.entry((Sort::Metric, String::new())).or_default();
         metrics_of(runbook, &mut |metric, used| metrics.entry(metric).or_default().push(used));
     }
-    for (sort, words) in &sorts {
+    for ((_, label), words) in &sorts {
         for (one, other) in pairs(words) {
             let rare = [one, other].into_iter().filter_map(|word| Some((word, spot(loaded, words[word].first()?)?)));
             let Some((rare, spot_of)) = rare.min_by_key(|(word, _)| words[word].len()) else { continue };
@@ -54,7 +68,7 @@ pub(super) fn book(loaded: &Loaded, findings: &mut Diagnostics) {
             if words[rare].len() > 1 {
                 continue;
             }
-            let finding = nearly(&format!("{sort}{rare}"), &format!("{sort}{usual}"), spot_of);
+            let finding = nearly(&format!("{label}{rare}"), &format!("{label}{usual}"), spot_of);
             findings.push(match &words[usual][0] {
                 Use::In(file) => finding.label(format!("{file} has `{usual}`")),
                 there @ Use::At(..) => match spot(loaded, there) {
@@ -86,14 +100,14 @@ fn declared(loaded: &Loaded) -> impl Iterator<Item = (&str, &str, &'static str)>
     routes.chain(alerts.map(|(label, value)| (label.as_str(), value.as_str(), "alerts.yaml")))
 }
 
-/// What a runbook and its steps hold so that nobody else does.
-fn held_by<'a>(runbook: &'a Runbook, add: &mut dyn FnMut(&'static str, &'a str, Use<'a>)) {
+/// What a runbook and its steps hold so that nobody else does: a group and a mutex of one name are one.
+fn held_by<'a>(runbook: &'a Runbook, add: &mut dyn FnMut(&'a str, Use<'a>)) {
     if let Some(concurrency) = &runbook.concurrency {
-        add("group", concurrency.group.as_str(), Use::At(runbook, None, "concurrency.group".into()));
+        add(concurrency.group.as_str(), Use::At(runbook, None, "concurrency.group".into()));
     }
     for standing in Outline::new(runbook).iter() {
         if let Some(mutex) = &standing.step.mutex {
-            add("mutex", mutex.as_str(), Use::At(runbook, Some(&standing.step.id), "mutex".into()));
+            add(mutex.as_str(), Use::At(runbook, Some(&standing.step.id), "mutex".into()));
         }
     }
 }
@@ -167,6 +181,7 @@ fn pairs<'a>(words: &Words<'a>) -> BTreeSet<(&'a str, &'a str)> {
 
 /// Whether two words differ by one letter in a part that is long enough to be misspelt.
 fn is_near(one: &str, other: &str) -> bool {
+    let whole = (one, other);
     let parts = |word: &'_ str| -> Vec<String> {
         word.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -176,7 +191,9 @@ fn is_near(one: &str, other: &str) -> bool {
         return false;
     };
     let without_digits = |word: &str| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    let long = one.chars().count().min(other.chars().count()) >= LEAST;
+    let (short, words) = (one.chars().count().min(other.chars().count()), (whole.0.len(), whole.1.len()));
+    let lost = words.0 != words.1 && words.0.min(words.1) >= LONG && short > 1;
+    let long = short >= LEAST || lost;
     // Numbers tell things apart on purpose, and so does the plural.
     let meant = without_digits(one) == without_digits(other) || plural(one, other) || plural(other, one);
     long && !meant && strsim::damerau_levenshtein(one, other) == 1
@@ -198,6 +215,8 @@ mod tests {
             ("locahost", "localhost", true),
             ("livekit_conections_total", "livekit_connections_total", true),
             ("voice", "voice", false),
+            ("app-lifecycle", "ap-lifecycle", true),
+            ("app-lifecycle", "apt-lifecycle", false),
             ("db-a", "db-b", false),
             ("web1", "web2", false),
             ("node12", "node1", false),
