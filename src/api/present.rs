@@ -119,6 +119,8 @@ pub fn ledger_row(row: crate::runtime::schedules::ledger::LedgerRow) -> LedgerRo
         fate: row.fate,
         decided: row.at,
         run: row.run,
+        how: row.how,
+        by: row.by,
         why: row.why,
         calendar: row.calendar,
     }

@@ -4,14 +4,15 @@ mod approvals;
 mod incidents;
 mod intake;
 mod replies;
+mod schedules;
 mod sent;
 mod watched;
 
 use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{
-    AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, PauseRequest, Problem, RetryRequest,
-    RunsRequest, StartRequest, TokenRequest, WhyRequest,
+    AnswerRequest, CancelRequest, CarryRequest, OutputRequest, OutputStream, Problem, RetryRequest, RunsRequest,
+    StartRequest, TokenRequest,
 };
 use crate::base::actor::Actor;
 use axum::body::{Body, Bytes};
@@ -49,13 +50,10 @@ pub(super) fn routes(desk: Desk) -> Router {
         .route("/api/v1/book", get(book))
         .route("/api/v1/book/reload", post(reload))
         .route("/api/v1/owner/make-room", post(make_room))
-        .route("/api/v1/schedules", get(schedules))
-        .route("/api/v1/schedules/{runbook}/why", get(why))
-        .route("/api/v1/schedules/{runbook}/pause", post(pause))
-        .route("/api/v1/schedules/{runbook}/resume", post(resume))
         .route("/api/v1/store/doctor", get(doctor))
         .route("/api/v1/store/export", post(export))
         .route("/api/v1/store/backup", post(backup))
+        .merge(schedules::routes())
         .merge(approvals::routes())
         .merge(incidents::routes())
         .merge(replies::routes())
@@ -107,30 +105,6 @@ async fn plan(State(desk): State<Desk>, Path(run): Path<String>) -> Answered {
 
 async fn find(State(desk): State<Desk>, Path(text): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.find(&text)).await?).into_response())
-}
-
-async fn schedules(State(desk): State<Desk>) -> Answered {
-    Ok(Json(blocking(move || desk.schedules()).await?).into_response())
-}
-
-async fn pause(State(desk): State<Desk>, Path(runbook): Path<String>, from: From, body: Bytes) -> Answered {
-    let asked = read::<PauseRequest>(&body)?;
-    Ok(Json(desk.pause(&actor(from)?, &runbook, &asked).await?).into_response())
-}
-
-async fn resume(State(desk): State<Desk>, Path(runbook): Path<String>, from: From, body: Bytes) -> Answered {
-    let asked = read::<PauseRequest>(&body)?;
-    Ok(Json(desk.resume(&actor(from)?, &runbook, &asked).await?).into_response())
-}
-
-#[derive(Debug, Deserialize)]
-struct WhyQuery {
-    at: jiff::Timestamp,
-}
-
-async fn why(State(desk): State<Desk>, Path(runbook): Path<String>, query: AnyQuery<WhyQuery>) -> Answered {
-    let asked = WhyRequest { runbook, at: asked(query)?.at };
-    Ok(Json(blocking(move || desk.why(&asked)).await?).into_response())
 }
 
 #[derive(Debug, Deserialize)]

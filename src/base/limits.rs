@@ -108,6 +108,12 @@ limits! {
     MAX_CATCH_UP = 100, "missed instants that `missed: all` catches up with", "one by one; older ones say nothing that the newest do not";
     /// Due instants of one schedule that are decided together.
     MAX_DUE = 10_000, "due instants decided together", "a year of seconds is caught up with piece by piece, and nothing else waits for it";
+    /// Instants that one `backfill` makes up for.
+    MAX_BACKFILL = 1_000, "instants that one `backfill` makes up for", "one by one; a second call goes on behind the last";
+    /// Instants that a `backfill` makes up for unasked.
+    BACKFILL_ASKS = 100, "instants that a `backfill` makes up for without `--yes`", "a mistyped year is thousands of runs";
+    /// Instants of one row before the one that a backfill takes out of it.
+    MAX_SHARED = 100_000, "instants that a backfill passes over within one row", "a row of a month of seconds is no reason to hold up every schedule";
     /// Days for which single samples are kept; what is older is summed up.
     RAW_DAYS = 7, "days for which single samples are kept", "a window of an alert looks at single samples; a week of them fits in memory";
     /// Files kept of one attempt.

@@ -101,6 +101,7 @@ const COMPLETED: &[(&str, &str, Words)] = &[
     ("plan", "from", Context::steps),
     ("plan", "only", Context::steps),
     ("plan", "skip", Context::steps),
+    ("backfill", "runbook", Context::runbooks),
     ("graph", "runbook", Context::runbooks),
     ("runs", "runbook", Context::runbooks),
     ("show", "run", Context::runs),

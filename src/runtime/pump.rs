@@ -316,6 +316,10 @@ impl Pump {
                 told.badly(Obstacle::NoSpace(ENDING.into()));
             }
             Message::Schedule { id, input, told } => self.ask_schedule(&id, input, told, now),
+            Message::Backfill { told, .. } if self.stopping.is_some() => {
+                told.badly(Obstacle::NoSpace(ENDING.into()));
+            }
+            Message::Backfill { armed, fill, told } => self.backfill(*armed, fill, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}
             Message::Files { id, files, unsettled } => self.files_seen(&id, &files, &unsettled),

@@ -8,7 +8,7 @@ mod fired;
 mod heard;
 pub mod ledger;
 
-pub use armed::{Armed, schedule_of};
+pub use armed::{Armed, Standing, Start, schedule_of};
 pub use fired::Fired;
 pub use heard::{Heard, Told};
 
@@ -17,6 +17,7 @@ use crate::base::ids::RunId;
 use crate::base::value::Value;
 use crate::engine::event::Started;
 use crate::runtime::driver::ScheduleEvents;
+use crate::schedule::backfill::Had;
 use crate::schedule::call::{Accepted, Call};
 use crate::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look, startable};
 use crate::schedule::event::{Event, Instant, Recorded};
@@ -61,8 +62,8 @@ struct After {
 pub struct Planned {
     /// Its events.
     pub row: ScheduleEvents,
-    /// The run that starts with them, and the call it is for.
-    pub start: Option<(RunId, Instant, Option<Call>)>,
+    /// The run that starts with them.
+    pub start: Option<Start>,
 }
 
 /// All of them.
@@ -203,7 +204,7 @@ impl Schedules {
         for (heard, answer) in told {
             heard.well(answer);
         }
-        if held.state.life.is_none() && held.inbox.is_empty() && held.armed.withdrawn {
+        if held.state.life.is_none() && held.inbox.is_empty() && held.armed.standing == Standing::Withdrawn {
             if let Some(held) = self.all.remove(id) {
                 self.strays.insert(id.clone(), held.live);
             }
@@ -220,6 +221,9 @@ impl Schedules {
         held.state = state;
         for (heard, _) in std::mem::take(&mut held.after).told {
             heard.badly(Obstacle::NoSpace(why.to_owned()));
+        }
+        if held.armed.standing == Standing::Asked && held.inbox.is_empty() {
+            return;
         }
         self.set_look(id, now.checked_add(SOON).ok());
     }
@@ -261,6 +265,7 @@ impl Schedules {
         let look = match (held.flight, held.inbox.is_empty()) {
             (true, _) => None,
             (false, false) => Some(Timestamp::MIN),
+            (false, true) if held.armed.standing == Standing::Asked => None,
             (false, true) => {
                 let blocked = startable(&held.state, &held.live, &held.of).is_none();
                 next_look(&held.armed.spec, &held.state, blocked)
@@ -285,7 +290,7 @@ impl Schedules {
 struct Turn {
     events: Vec<Recorded>,
     fresh: Vec<Nominal>,
-    start: Option<(RunId, Instant, Option<Call>)>,
+    start: Option<Start>,
     cancels: Vec<RunId>,
     told: Vec<(Heard, Option<crate::schedule::call::Answer>)>,
 }
@@ -303,6 +308,9 @@ impl Held {
             if !again {
                 break;
             }
+            if self.inbox.is_empty() && self.armed.standing == Standing::Asked {
+                break;
+            }
             let (input, heard) = self.inbox.pop_front().unwrap_or((Input::Tick, None));
             let called = matches!(input, Input::Called(_));
             let known = Known {
@@ -311,15 +319,18 @@ impl Held {
                 ready: world.ready,
                 called: world.called,
                 has_row: world.has_row,
+                row: world.row,
                 ended: world.ended,
             };
-            let Decision { events, effects, fresh, call, answer } =
+            let Decision { events, effects, fresh, call, by, answer } =
                 decide(&self.armed.spec, &mut self.state, input, &known, now)?;
             turn.events.extend(events);
             turn.fresh.extend(fresh);
             for effect in effects {
                 match effect {
-                    Effect::Start(run, due) => turn.start = Some((run, due, call.clone())),
+                    Effect::Start(run, due) => {
+                        turn.start = Some(Start { run, due, call: call.clone(), by: by.clone() });
+                    }
                     Effect::Cancel(run) => turn.cancels.push(run),
                 }
             }
@@ -350,6 +361,8 @@ pub struct World<'a> {
     pub called: &'a dyn Fn(&Digest) -> Option<Accepted>,
     /// Whether an instant has its row.
     pub has_row: &'a dyn Fn(Nominal) -> bool,
+    /// The row that has an instant; an error = it can't be known.
+    pub row: &'a dyn Fn(Instant) -> Result<Option<Had>, String>,
     /// How a run ended: whether well, and when.
     pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
 }

@@ -3,22 +3,23 @@
 //! One run is started at a time: the start and the row of its instant are one batch, and what is due beside it is decided once
 //! that is durable.
 
+mod backfilled;
 mod called;
 mod known;
 
 pub use called::startable;
 pub use known::{Decision, Effect, Input, Known, Obstacle};
 
-use crate::base::digest::Digest;
-use crate::base::ids::RunId;
 use crate::base::limits::{MAX_CATCH_UP, MAX_DUE};
 use crate::base::planted::{self, Bug};
 use crate::model::schedule::{Missed, Overlap};
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
+use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
 use crate::schedule::state::{IllegalEvent, LastRow, Schedule};
 use crate::schedule::timetable::{Due, Verdict};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// How late a start may be and still count as in time: nobody was down, the machine was slow.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(30);
@@ -36,7 +37,7 @@ pub fn decide(
     known: &Known<'_>,
     now: Timestamp,
 ) -> Result<Decision, IllegalEvent> {
-    let mut turn = Turn { spec, schedule, known, now, done: Decision::default(), row: None };
+    let mut turn = Turn { spec, schedule, known, now, done: Decision::default(), row: None, apart: BTreeSet::new() };
     match input {
         Input::Tick => turn.tick(false)?,
         Input::Pause { actor, reason } => {
@@ -59,6 +60,7 @@ pub fn decide(
             }
         }
         Input::Called(call) => turn.called(*call)?,
+        Input::Backfill(fill) => turn.backfill(*fill)?,
         Input::Over { subject, cancel } => turn.over(subject, cancel)?,
         Input::Beat => {
             turn.begin()?;
@@ -98,6 +100,8 @@ struct Turn<'a> {
     done: Decision,
     /// A row that more instants may join, and the deadline of its last.
     row: Option<(LastRow, Option<Timestamp>)>,
+    /// Instants behind one that has a row of its own already: they join no row of those before it.
+    apart: BTreeSet<Nominal>,
 }
 
 impl Turn<'_> {
@@ -147,13 +151,18 @@ impl Turn<'_> {
     }
 
     /// Everything that is due and has no row, and whether there is more of it than is taken at once.
-    fn due(&self) -> (Vec<Due>, bool) {
+    fn due(&mut self) -> (Vec<Due>, bool) {
         let Some(life) = &self.schedule.life else { return (Vec::new(), false) };
-        let mut dues = Vec::new();
+        let (mut dues, mut apart) = (Vec::new(), false);
         let mut coming = self.spec.table.after(life.watermark).peekable();
         while let Some(due) = coming.next_if(|due| self.spec.starts(due.at, due.nominal) <= self.now) {
             let border = coming.peek().is_none_or(|next| next.at != due.at);
-            if !(self.known.has_row)(due.nominal) {
+            if (self.known.has_row)(due.nominal) {
+                apart = true;
+            } else {
+                if std::mem::take(&mut apart) {
+                    self.apart.insert(due.nominal);
+                }
                 dues.push(due);
             }
             // Never between two names of one instant.
@@ -232,9 +241,7 @@ impl Turn<'_> {
     }
 
     fn start(&mut self, due: Instant) -> Result<(), IllegalEvent> {
-        let key = Digest::of(&self.spec.id.row(due.nominal));
-        let millis = u64::try_from(self.now.as_millisecond()).unwrap_or_default();
-        let run = RunId::new(millis, u128::from(key.seed()));
+        let run = self.run_id(due.nominal);
         let deadline = self.spec.deadline(due.at);
         self.done.call = self.schedule.calls.get(&due.nominal).cloned();
         self.push(Event::Ran { due, run, deadline })?;
@@ -280,7 +287,8 @@ impl Turn<'_> {
         }
         let instant = Instant { nominal: due.nominal, at: due.at };
         let before = self.row.as_ref().map(|(row, _)| row).or(self.schedule.last.as_ref());
-        let joins = before.filter(|row| row.fate == fate && row.why.as_deref() == why).cloned();
+        let alike = |row: &&LastRow| row.fate == fate && row.why.as_deref() == why;
+        let joins = before.filter(alike).filter(|_| !self.apart.contains(&due.nominal)).cloned();
         if self.row.is_some() && joins.is_none() {
             self.flush()?;
         }

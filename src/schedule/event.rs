@@ -3,6 +3,7 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
+use crate::schedule::backfill::Left;
 use crate::schedule::call::Call;
 use crate::schedule::nominal::Nominal;
 use jiff::Timestamp;
@@ -55,6 +56,17 @@ pub enum Event {
         run: RunId,
         /// When it must have ended well.
         deadline: Option<Timestamp>,
+    },
+    /// Somebody made up for an instant: its run starts, in the same batch.
+    Backfilled {
+        /// The instant.
+        due: Instant,
+        /// The run.
+        run: RunId,
+        /// Who.
+        actor: Actor,
+        /// What had become of it; `None` = it had no row.
+        had: Option<Left>,
     },
     /// An instant was due and waits for the run before it.
     Queued {

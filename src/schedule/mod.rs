@@ -8,6 +8,7 @@
 //! closed table of what may follow what, `project` makes the ledger (invariant 4).
 //! Knows no clock, no journal, no run.
 
+pub mod backfill;
 pub mod call;
 pub mod decide;
 pub mod event;

@@ -37,10 +37,19 @@ pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
     };
     match &recorded.event {
         Event::Ran { due, run, .. } => row(due, due, 1, "ran", json!({ "run": run.to_string() })),
+        Event::Backfilled { due, run, actor, had } => {
+            let more = json!({ "run": run.to_string(), "how": BACKFILL, "by": actor.id });
+            let mut puts = row(due, due, 1, "ran", more);
+            for (left, part) in had.iter().flat_map(|left| left.parts.iter().map(move |part| (left, part))) {
+                let (word, more) = nothing(&left.fate, left.why.as_deref());
+                puts.extend(row(&part.from, &part.to, part.count, word, more));
+            }
+            puts
+        }
         Event::Queued { due, .. } => row(due, due, 1, WAITING, Value::Null),
         Event::Settled { from, to, count, fate, why, .. } => {
-            let calendar = if let Fate::SkippedCalendar(calendar) = fate { Some(calendar.as_str()) } else { None };
-            row(from, to, *count, fate.word(), json!({ "why": why, "calendar": calendar }))
+            let (word, more) = nothing(fate, why.as_deref());
+            row(from, to, *count, word, more)
         }
         Event::Called { due, call } => [Some(call.key), call.subject]
             .into_iter()
@@ -63,6 +72,12 @@ pub fn project(id: &ScheduleId, recorded: &Recorded) -> Vec<Put> {
     }
 }
 
+/// What the row of instants that came to nothing says beside their names.
+fn nothing(fate: &Fate, why: Option<&str>) -> (&'static str, Value) {
+    let calendar = if let Fate::SkippedCalendar(calendar) = fate { Some(calendar.as_str()) } else { None };
+    (fate.word(), json!({ "why": why, "calendar": calendar }))
+}
+
 /// The key of what a missed deadline owes to incidents.
 #[must_use]
 pub fn owed(id: &ScheduleId, nominal: &Nominal) -> Vec<u8> {
@@ -71,3 +86,5 @@ pub fn owed(id: &ScheduleId, nominal: &Nominal) -> Vec<u8> {
 
 /// What stands for the fate of an instant that has none yet: it waits for the run before it.
 pub const WAITING: &str = "waiting";
+/// How an instant ran that somebody made up for.
+pub const BACKFILL: &str = "backfill";

@@ -108,7 +108,7 @@ impl Schedule {
     pub fn word(&self) -> &'static str {
         match &self.life {
             None if self.version == 0 => "is new",
-            None => "was withdrawn",
+            None => "is not obeyed",
             Some(life) if life.paused.is_some() => "is paused",
             Some(_) if self.waiting.is_empty() => "is idle",
             Some(_) => "has instants that wait",
@@ -122,6 +122,8 @@ impl Schedule {
         let grows = |from: &Instant| self.last.as_ref().is_some_and(|last| last.from == *from);
         match event {
             Event::Ran { due, .. } | Event::Queued { due, .. } => (!waits(due)).then_some(due.nominal),
+            // A row that had it is taken apart: that nobody else does so, the version of the stream says.
+            Event::Backfilled { due, had, .. } => had.is_none().then_some(due.nominal),
             Event::Settled { from, .. } => (!waits(from) && !grows(from)).then_some(from.nominal),
             Event::Began { .. }
             | Event::Withdrawn
@@ -159,6 +161,13 @@ impl Schedule {
             (Event::Ran { due, run, deadline }, Some(life)) if life.paused.is_none() => {
                 self.ran(due, *run, *deadline, recorded.at)?;
             }
+            (Event::Backfilled { due, run, .. }, _) if !self.waiting.contains(due) => {
+                let open = self.deadlines.iter_mut().find(|open| open.nominal == due.nominal);
+                if let Some(open) = open.filter(|open| open.run.is_none()) {
+                    open.run = Some(*run);
+                }
+                self.last = None;
+            }
             (Event::Queued { due, deadline }, Some(life)) if life.paused.is_none() && due.at >= life.watermark => {
                 life.watermark = due.at;
                 self.waiting.push(*due);
@@ -184,6 +193,7 @@ impl Schedule {
                 | Event::Silent { .. }
                 | Event::Seen { .. }
                 | Event::Ran { .. }
+                | Event::Backfilled { .. }
                 | Event::Queued { .. }
                 | Event::Settled { .. }
                 | Event::Paused { .. }
@@ -217,6 +227,7 @@ impl Schedule {
             | Event::Began { .. }
             | Event::Withdrawn
             | Event::Ran { .. }
+            | Event::Backfilled { .. }
             | Event::Queued { .. }
             | Event::Settled { .. }
             | Event::Paused { .. }
@@ -307,6 +318,7 @@ pub fn word(event: &Event) -> &'static str {
         Event::Silent { .. } => "silent",
         Event::Seen { .. } => "seen",
         Event::Ran { .. } => "ran",
+        Event::Backfilled { .. } => "backfilled",
         Event::Queued { .. } => "queued",
         Event::Settled { .. } => "settled",
         Event::Paused { .. } => "paused",

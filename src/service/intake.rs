@@ -13,7 +13,7 @@ use crate::model::called::Webhook;
 use crate::model::trigger::Trigger;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
-use crate::runtime::schedules::{Armed, Heard};
+use crate::runtime::schedules::{Armed, Heard, Start};
 use crate::schedule::call::{Answer, Call};
 use crate::schedule::decide::{Input, Obstacle};
 use crate::schedule::event::Instant;
@@ -94,7 +94,8 @@ impl Service {
             )));
         }
         let probe = Instant { nominal: Nominal::Utc(now), at: now };
-        armed.first(RunId::new(0, 0), probe, Some(&call), &self.node, now).map_err(Trouble::Input)?;
+        let start = Start { run: RunId::new(0, 0), due: probe, call: Some(call.clone()), by: None };
+        armed.first(&start, &self.node, now).map_err(Trouble::Input)?;
         let least = self.book.as_ref().map(|book| book.stand()).and_then(|stand| stand.digest);
         let book = least.and_then(|digest| self.shelf.book(self.journal.as_ref(), &digest).ok());
         if let Some(book) = book {

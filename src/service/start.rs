@@ -249,7 +249,7 @@ impl Service {
     }
 }
 
-fn find(loaded: &Loaded, wanted: &str) -> Result<Arc<Runbook>, Trouble> {
+pub(super) fn find(loaded: &Loaded, wanted: &str) -> Result<Arc<Runbook>, Trouble> {
     let known = || loaded.book.runbooks.keys().map(Name::as_str);
     if let Some((_, runbook)) = loaded.book.runbooks.iter().find(|(name, _)| name.as_str() == wanted) {
         return Ok(Arc::clone(runbook));

@@ -8,6 +8,7 @@ mod alertmanager;
 mod alerts;
 mod approvals;
 mod artifacts;
+mod backfill;
 mod book_for_real;
 mod book_pages;
 mod channels;

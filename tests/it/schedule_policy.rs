@@ -3,7 +3,7 @@
 //!
 //! A script begins with the trigger; then a line for each look at the clock: the local time in the zone, and what else
 //! reaches it (`ends well`, `ends badly`, `pause`, `resume`, `withdraw`, `full`, `broken input`, `room`, `call KEY`,
-//! `call KEY about SUBJECT`, `over SUBJECT`, `beat`).
+//! `call KEY about SUBJECT`, `over SUBJECT`, `beat`, `backfill NAME`).
 
 use crate::golden::{block, files};
 use jiff::Timestamp;
@@ -15,9 +15,13 @@ use stepladder::base::actor::Actor;
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::RunId;
 use stepladder::lang;
+use stepladder::runtime::schedules::ledger::{self, LedgerRow};
+use stepladder::schedule::backfill::{Backfill, Had, HadFate};
 use stepladder::schedule::call::{Accepted, Call};
 use stepladder::schedule::decide::{Decision, Effect, Input, Known, Obstacle, decide, next_look, startable};
 use stepladder::schedule::event::{Event, Instant};
+use stepladder::schedule::nominal::Nominal;
+use stepladder::schedule::project::{LEDGER, project};
 use stepladder::schedule::spec::{Spec, specs};
 use stepladder::schedule::state::Schedule;
 
@@ -58,6 +62,8 @@ struct Script {
     of: BTreeMap<RunId, Digest>,
     called: BTreeMap<Digest, Accepted>,
     obstacle: Option<Obstacle>,
+    /// The ledger, as the index has it.
+    rows: BTreeMap<Vec<u8>, LedgerRow>,
     text: String,
 }
 
@@ -67,17 +73,23 @@ impl Script {
         let last = input == Input::Withdraw;
         let mut input = Some(input);
         for _ in 0..300 {
+            let had = |due: Instant| -> Option<Had> {
+                let own = self.rows.get(&self.spec.id.row(due.nominal));
+                let shares = |row: &&LedgerRow| row.count > 1 && row.due <= due.at && due.at <= row.until;
+                own.or_else(|| self.rows.values().find(shares)).map(|row| row.had().unwrap())
+            };
             let known = Known {
                 live: &self.live,
                 of: &self.of,
                 ready: &|_| self.obstacle.clone().map_or(Ok(()), Err),
                 called: &|key| self.called.get(key).copied(),
-                has_row: &|_| false,
+                has_row: &|nominal| self.rows.contains_key(&self.spec.id.row(nominal)),
+                row: &|due| Ok(had(due)),
                 ended: &|run| self.ended.get(&run).copied(),
             };
             let next = input.take().unwrap_or(Input::Tick);
             let decided = decide(&self.spec, &mut self.schedule, next, &known, now).unwrap();
-            let Decision { events, effects, call, answer, .. } = decided;
+            let Decision { events, effects, call, by, answer, .. } = decided;
             match answer {
                 Some(Err(obstacle)) => drop(writeln!(self.text, "    refused: {obstacle:?}")),
                 Some(Ok(answer)) if answer.fate.is_none() => drop(writeln!(self.text, "    it was {}", answer.nominal)),
@@ -88,13 +100,22 @@ impl Script {
                     let accepted = Accepted { nominal: due.nominal, run: None };
                     self.called.extend([Some(call.key), call.subject].into_iter().flatten().map(|key| (key, accepted)));
                 }
+                for (tree, key, row) in project(&self.spec.id, event) {
+                    if tree == LEDGER {
+                        let bytes = serde_json::to_vec(&row.unwrap()).unwrap();
+                        self.rows.insert(key, ledger::row(&self.spec.id, &bytes).unwrap());
+                    }
+                }
                 let line = self.line(&event.event);
                 let _ = writeln!(self.text, "    {line}");
             }
             for effect in effects {
                 match effect {
                     Effect::Start(run, due) => {
-                        self.live.insert(run);
+                        // What is made up for is as a run by hand.
+                        if by.is_none() {
+                            self.live.insert(run);
+                        }
                         self.of.extend(call.as_ref().and_then(|call| Some((run, call.subject?))));
                         self.names.insert(run, due.nominal.to_string());
                     }
@@ -130,6 +151,20 @@ impl Script {
             Event::Silent { by } => format!("SILENT, by {}", self.spec.table.zone.to_datetime(*by)),
             Event::Seen { files } => format!("seen: {files:?}"),
             Event::Ran { due, deadline, .. } => format!("{}: ran{}", name(due), by(deadline)),
+            Event::Backfilled { due, had, .. } => {
+                let had = had.as_ref().map_or(String::new(), |had| {
+                    let parts = had.parts.iter().map(|part| {
+                        let span = if part.from == part.to {
+                            name(&part.from)
+                        } else {
+                            format!("{} to {}", name(&part.from), name(&part.to))
+                        };
+                        format!("; left: {span}, {}", part.count)
+                    });
+                    format!(" (was {}{})", had.fate.word(), parts.collect::<String>())
+                });
+                format!("{}: backfilled{had}", name(due))
+            }
             Event::Queued { due, deadline } => format!("{}: waits{}", name(due), by(deadline)),
             Event::Settled { from, to, count, fate, why, deadline } => {
                 let span = if from == to { name(from) } else { format!("{} to {}, {count}", name(from), name(to)) };
@@ -160,6 +195,7 @@ impl Script {
             of: BTreeMap::new(),
             called: BTreeMap::new(),
             obstacle: None,
+            rows: BTreeMap::new(),
             text: String::new(),
         };
         for line in lines.lines().filter(|line| !line.trim().is_empty()) {
@@ -178,6 +214,14 @@ impl Script {
                 "resume" => Input::Resume { actor: Actor::engine("test") },
                 "withdraw" => Input::Withdraw,
                 "beat" => Input::Beat,
+                what if what.starts_with("backfill ") => {
+                    let wanted = Nominal::parse(&what[9..]).unwrap();
+                    let from = now - jiff::SignedDuration::from_hours(24 * 400);
+                    let mut dues = script.spec.table.after(from);
+                    let due = dues.find(|due| due.nominal == wanted).unwrap();
+                    let due = Instant { nominal: due.nominal, at: due.at };
+                    Input::Backfill(Box::new(Backfill { due, actor: Actor::engine("test") }))
+                }
                 what if what.starts_with("call ") => called(&what[5..], now),
                 what if what.starts_with("over ") => {
                     Input::Over { subject: Digest::of(&what.as_bytes()[5..]), cancel: false }
@@ -197,6 +241,17 @@ impl Script {
                 other => panic!("{line}: what is `{other}`?"),
             };
             script.look(now, input);
+        }
+        if lines.contains(" backfill ") {
+            script.text.push_str("the ledger in the end\n");
+            let mut rows: Vec<&LedgerRow> = script.rows.values().collect();
+            rows.sort_by_key(|row| row.due);
+            for row in rows {
+                let how =
+                    row.how.as_ref().map_or(String::new(), |how| format!(", {how} by {}", row.by.as_ref().unwrap()));
+                assert!(row.run.is_some() == matches!(row.had().unwrap().fate, HadFate::Ran(_)));
+                let _ = writeln!(script.text, "    {} to {}, {}: {}{how}", row.from, row.to, row.count, row.fate);
+            }
         }
         script.text
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use stepladder::base::actor::Actor;
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::RunId;
+use stepladder::schedule::backfill::Left;
 use stepladder::schedule::call::Call;
 use stepladder::schedule::event::{Event, Fate, Instant, Recorded};
 use stepladder::schedule::nominal::Nominal;
@@ -58,6 +59,9 @@ fn events() -> Vec<(String, Event)> {
     ];
     for second in [20, 50, 70] {
         events.push((format!("ran {second}"), Event::Ran { due: due(second), run: RunId::new(1, 1), deadline: None }));
+        let had = (second == 20).then(|| Left { fate: Fate::TooOld, why: None, parts: Vec::new() });
+        let filled = Event::Backfilled { due: due(second), run: RunId::new(1, 2), actor: actor(), had };
+        events.push((format!("backfilled {second}"), filled));
         events.push((format!("queued {second}"), Event::Queued { due: due(second), deadline: None }));
         events.push((format!("settled {second}"), settled(second, second, 1, Fate::TooOld)));
     }
@@ -89,6 +93,14 @@ fn states() -> Vec<(&'static str, Vec<Event>)> {
         ("with a call that waits", vec![began(), called(50), Event::Queued { due: due(50), deadline: None }]),
         ("silent", vec![began(), ran(None), Event::Silent { by: at(20) }]),
         ("withdrawn", vec![began(), ran(None), Event::Withdrawn]),
+        (
+            "made up for",
+            vec![
+                began(),
+                settled(20, 50, 4, Fate::SkippedOverlap),
+                Event::Backfilled { due: due(30), run: RunId::new(1, 2), actor: actor(), had: None },
+            ],
+        ),
     ]
 }
 

@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{from_str, json, to_string_pretty};
 use std::path::Path;
 use stepladder::api::wire::{
-    AnswerRequest, BrokenFile, CancelMode, CancelRequest, LedgerRow, Outline, OutlineStep, OutputChunk, OutputRequest,
-    OutputStream, OwnerStatus, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply,
-    StartRequest, Status, UnfinishedRun, What, WhyRequest, WireEvent,
+    AnswerRequest, BackfillReply, BackfillRequest, BrokenFile, CancelMode, CancelRequest, LedgerRow, Missing,
+    MissingRequest, MissingRow, Outline, OutlineStep, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
+    Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply, StartRequest, Status, UnfinishedRun,
+    What, WhyRequest, WireEvent,
 };
 use stepladder::store::codec::decode;
 
@@ -95,10 +96,20 @@ fn all_other_shapes_stay() {
         fate: "ran".into(),
         decided: at,
         run: Some(run()),
+        how: None,
+        by: None,
         why: None,
         calendar: None,
     };
     frozen("ledger-row", &ledger);
+    frozen("ledger-row-backfill", &LedgerRow { how: Some("backfill".into()), by: Some("anna".into()), ..ledger });
+    let (trigger, nominal) = ("nightly".to_owned(), "2026-11-24T02:30:00".to_owned());
+    let missing =
+        MissingRow { trigger: trigger.clone(), nominal: nominal.clone(), due: at, fate: Some("too-old".into()) };
+    frozen("missing", &Missing { rows: vec![missing], more: 0, ran: 3, waiting: 1, left_out: 2 });
+    frozen("request-missing", &MissingRequest { runbook: "backup".into(), trigger: None, from: at, to: at });
+    frozen("request-backfill", &BackfillRequest { trigger, nominal, due: at });
+    frozen("reply-backfill", &BackfillReply { run: Some(run()), started: true });
     frozen("request-retry", &RetryRequest { run: run(), new: None });
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });

@@ -35,6 +35,12 @@ pub struct LedgerRow {
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// How it ran, where it was not by its time: `backfill`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
+    /// Who made up for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Why, where the fate does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -92,4 +98,68 @@ pub struct PauseRequest {
 pub struct Paused {
     /// Their triggers.
     pub triggers: Vec<String>,
+}
+
+/// What did not run?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingRequest {
+    /// Of this runbook's triggers.
+    pub runbook: String,
+    /// Only of this one; of all of them where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// From this instant on.
+    pub from: jiff::Timestamp,
+    /// Up to this one, which is included.
+    pub to: jiff::Timestamp,
+}
+
+/// What did not run between two instants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Oldest first, as many as one backfill makes up for.
+    pub rows: Vec<MissingRow>,
+    /// How many more there are.
+    pub more: u64,
+    /// How many ran.
+    pub ran: u64,
+    /// How many wait for the run before them.
+    pub waiting: u64,
+    /// How many a calendar or a change of the clock leaves out.
+    pub left_out: u64,
+}
+
+/// A due instant that did not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingRow {
+    /// The trigger.
+    pub trigger: String,
+    /// Its name: what the clock showed.
+    pub nominal: String,
+    /// When it was due.
+    pub due: jiff::Timestamp,
+    /// What became of it, in the ledger's word; left out where it has no row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<String>,
+}
+
+/// Start what should have run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillRequest {
+    /// The trigger.
+    pub trigger: String,
+    /// The name of the instant.
+    pub nominal: String,
+    /// When it was due.
+    pub due: jiff::Timestamp,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillReply {
+    /// The run of the instant; left out where it ran so long ago that nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Whether it was started now; else it had run.
+    pub started: bool,
 }

@@ -29,7 +29,10 @@ pub use incident::{
     ReportFormat, ResponseRow, SilenceRequest, SilenceRow,
 };
 pub use intake::{AlertRow, Beat, Delivery, Taken};
-pub use ledger::{LedgerRow, PauseRequest, Paused, ScheduleRow, WhyRequest};
+pub use ledger::{
+    BackfillReply, BackfillRequest, LedgerRow, Missing, MissingRequest, MissingRow, PauseRequest, Paused, ScheduleRow,
+    WhyRequest,
+};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::Problem;

@@ -109,6 +109,35 @@ pub struct Why {
     pub json: bool,
 }
 
+/// `backfill`
+#[derive(Debug, Clone, Args)]
+pub struct Backfill {
+    /// The runbook
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: String,
+    /// From this time on: a local time of the book's zone, or an instant such as 2026-12-31T08:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// Up to this time, which is included; `now` is one
+    #[arg(long, value_name = "TIME")]
+    pub to: String,
+    /// Only this trigger
+    #[arg(long, value_name = "ID")]
+    pub trigger: Option<String>,
+    /// Only list what would be run
+    #[arg(long)]
+    pub dry_run: bool,
+    /// So many runs at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub at_once: u8,
+    /// Ask nothing, and take any number
+    #[arg(long)]
+    pub yes: bool,
+    /// Print a line of JSON for each
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `graph`
 #[derive(Debug, Clone, Args)]
 pub struct Graph {

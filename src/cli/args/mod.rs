@@ -9,8 +9,8 @@ mod simulate;
 mod store;
 
 pub use book::{
-    Check, CheckFormat, Completions, Explain, Fmt, Foreign, Graph, GraphFormat, Import, ImportWhat, Init, List, Man,
-    New, Next, Oncall, Schema, Test, Why,
+    Backfill, Check, CheckFormat, Completions, Explain, Fmt, Foreign, Graph, GraphFormat, Import, ImportWhat, Init,
+    List, Man, New, Next, Oncall, Schema, Test, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
@@ -122,6 +122,9 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder why backup '2026-11-24 02:30'\n  stepladder why backup 2026-11-24T01:30Z --json"
     )]
     Why(Why),
+    /// Run what a schedule would have started and did not, between two instants
+    #[command(after_long_help = BACKFILL_EXAMPLES)]
+    Backfill(Backfill),
     /// List schedules, pause and resume them
     #[command(
         after_long_help = "Examples:\n  stepladder schedule list\n  stepladder schedule pause backup --reason 'disk is being replaced'\n  stepladder schedule resume backup"
@@ -320,6 +323,14 @@ const ONCALL_EXAMPLES: &str = "Examples:
 
 From the files of the book as they are; nobody has to be running.
 Exit codes: 0 somebody is on call in each, 1 in one of them nobody is.";
+
+const BACKFILL_EXAMPLES: &str = "Examples:
+  stepladder backfill backup --from 2026-11-20 --to '2026-11-24 12:00' --dry-run     what is missing
+  stepladder backfill backup --from 2026-11-20 --to now --yes
+  stepladder backfill rollup --from 08:00 --to 11:00 --trigger hourly --at-once 3
+
+Never one that ran: a second call starts nothing. Ctrl-C starts no more; what runs goes on.
+Exit codes: those of `run`, of the worst run.";
 
 const TEST_EXAMPLES: &str = "Examples:
   stepladder test                           every test of the book

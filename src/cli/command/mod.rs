@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod answer;
 pub mod approve;
+pub mod backfill;
 pub mod cancel;
 pub mod check;
 pub mod completions;
@@ -68,6 +69,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Plan(args)) => wait(run::plan(&args, settings)),
         Some(Command::Runs(args)) => wait(runs::run(&args, settings)),
         Some(Command::Schedule(args)) => wait(schedule::run(&args, settings)),
+        Some(Command::Backfill(args)) => wait(backfill::run(&args, settings)),
         Some(Command::Why(args)) => wait(why::run(&args, settings)),
         Some(Command::Show(args)) => wait(show::run(&args, settings)),
         Some(Command::Logs(args)) => wait(logs::run(&args, settings)),

@@ -52,7 +52,7 @@ fn line(row: &LedgerRow) -> String {
 }
 
 /// The name of an instant, as a clock shows it.
-fn shown(nominal: &str, at: Timestamp) -> String {
+pub(super) fn shown(nominal: &str, at: Timestamp) -> String {
     match Nominal::parse(nominal) {
         Some(Nominal::Local { time, again }) => {
             let again = if again { " (for the second time)" } else { "" };
@@ -69,7 +69,13 @@ fn shown(nominal: &str, at: Timestamp) -> String {
 fn fate(row: &LedgerRow) -> String {
     let why = row.why.as_deref().unwrap_or_default();
     match row.fate.as_str() {
-        "ran" => format!("ran, as run {}", row.run.as_deref().unwrap_or("?")),
+        "ran" => {
+            let made_up = match (row.how.as_deref(), &row.by) {
+                (Some(how), Some(by)) => format!(" ({how} by {by}, {})", row.decided.strftime("%F %H:%MZ")),
+                (_, _) => String::new(),
+            };
+            format!("ran, as run {}{made_up}", row.run.as_deref().unwrap_or("?"))
+        }
         "waiting" => "waits for the run before it".into(),
         "coalesced" => "coalesced: the run of another instant stands for it".into(),
         "replaced" => "replaced: it waited, and a newer one took its place".into(),

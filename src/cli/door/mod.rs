@@ -26,6 +26,7 @@ mod home;
 mod incidents;
 mod lasting;
 mod notice;
+mod schedules;
 mod serving;
 mod standing;
 mod store;

@@ -10,6 +10,7 @@ use crate::model::perform::Request;
 use crate::model::runbook::Runbook;
 use crate::runtime::pump::{About, Follower, Proof, Tidings};
 use crate::runtime::schedules::{Armed, Heard};
+use crate::schedule::backfill::Backfill;
 use crate::schedule::decide::Input as ScheduleInput;
 use crate::schedule::key::ScheduleId;
 use crate::store::{AppendError, Version};
@@ -103,6 +104,15 @@ pub enum Message {
         id: ScheduleId,
         /// What.
         input: ScheduleInput,
+        /// The answer.
+        told: Heard,
+    },
+    /// Somebody makes up for an instant of a trigger. Answered once it is durable.
+    Backfill {
+        /// The trigger.
+        armed: Box<Armed>,
+        /// Which instant, and who.
+        fill: Backfill,
         /// The answer.
         told: Heard,
     },

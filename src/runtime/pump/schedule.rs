@@ -7,7 +7,8 @@ use crate::base::limits;
 use crate::engine::decide::Input;
 use crate::runtime::driver::ScheduleEvents;
 use crate::runtime::index::schedule_stream;
-use crate::runtime::schedules::{Armed, Heard, Planned, World, ledger};
+use crate::runtime::schedules::{Armed, Heard, Planned, Standing, Start, World, ledger};
+use crate::schedule::backfill::Backfill;
 use crate::schedule::call::Call;
 use crate::schedule::decide::{Input as ScheduleInput, Obstacle};
 use crate::schedule::event::Instant;
@@ -51,12 +52,24 @@ impl Pump {
         }
         for id in self.schedules.others(&ids) {
             if let Some(armed) = self.schedules.armed(&id) {
-                self.schedules.arm(Armed { withdrawn: true, ..Armed::clone(&armed) }, Schedule::default);
+                self.schedules.arm(Armed { standing: Standing::Withdrawn, ..Armed::clone(&armed) }, Schedule::default);
                 self.schedules.ask(&id, ScheduleInput::Withdraw, None);
             }
         }
         self.call_what_is_owed(now);
         self.look_at_schedules(now);
+    }
+
+    /// Somebody makes up for an instant. Where no daemon obeys the trigger it is taken in for that alone.
+    pub(super) fn backfill(&mut self, armed: Armed, fill: Backfill, told: Heard, now: Timestamp) {
+        let id = armed.spec.id.clone();
+        if armed.standing == Standing::Asked && !self.schedules.has(&id) {
+            match ledger::read_schedule(self.journal.as_ref(), &id) {
+                Ok(state) => self.schedules.arm(armed, || state),
+                Err(why) => return told.badly(Obstacle::Failed(format!("schedule `{id}` can't be read: {why}"))),
+            }
+        }
+        self.ask_schedule(&id, ScheduleInput::Backfill(Box::new(fill)), told, now);
     }
 
     /// Something for a schedule.
@@ -103,14 +116,18 @@ impl Pump {
         let full = self.full.clone().or_else(|| self.tight.clone());
         let (node, journal) = (self.node.clone(), Arc::clone(&self.journal));
         let probe = Instant { nominal: Nominal::Utc(now), at: now };
-        let ready = |call: Option<&Call>| match &full {
-            Some(why) => Err(Obstacle::NoSpace(why.clone())),
-            None => armed.first(RunId::new(0, 0), probe, call, &node, now).map(drop).map_err(Obstacle::Failed),
+        let ready = |call: Option<&Call>| {
+            if let Some(why) = &full {
+                return Err(Obstacle::NoSpace(why.clone()));
+            }
+            let start = Start { run: RunId::new(0, 0), due: probe, call: call.cloned(), by: None };
+            armed.first(&start, &node, now).map(drop).map_err(Obstacle::Failed)
         };
         let world = World {
             ready: &ready,
             called: &|key| ledger::called(journal.as_ref(), id, key),
             has_row: &|nominal| ledger::has_row(journal.as_ref(), id, nominal),
+            row: &|due| ledger::had(journal.as_ref(), id, due),
             ended: &|run| ledger::ended(journal.as_ref(), run),
         };
         match self.schedules.decide(id, &world, now) {
@@ -130,8 +147,8 @@ impl Pump {
     fn carry_out_schedule(&mut self, armed: &Armed, planned: Planned, now: Timestamp) {
         let Planned { row, start } = planned;
         let id = row.id.clone();
-        let Some((run, due, call)) = start else { return self.append_schedule(&row) };
-        match armed.first(run, due, call.as_ref(), &self.node, now) {
+        let Some(start) = start else { return self.append_schedule(&row) };
+        match armed.first(&start, &self.node, now) {
             Ok(first) => {
                 let orders = self.driver.start_due(Arc::clone(&armed.book), first, row, now);
                 if orders.is_empty() {

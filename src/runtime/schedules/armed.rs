@@ -7,7 +7,7 @@ use crate::base::value::{Map, Value};
 use crate::engine::event::{Recorded, Selection, Started};
 use crate::engine::start::{Ask, start};
 use crate::expr::Scope;
-use crate::model::book::Book;
+use crate::model::book::{Book, Settings};
 use crate::model::param::Param;
 use crate::model::runbook::Runbook;
 use crate::model::trigger::Trigger;
@@ -31,28 +31,47 @@ pub struct Armed {
     pub texts: BTreeMap<String, Digest>,
     /// The names of the environment that the runbook lists, as they are.
     pub env: BTreeMap<String, String>,
-    /// Whether its runbook does not have it any more.
-    pub withdrawn: bool,
+    /// Whether its time is obeyed.
+    pub standing: Standing,
+}
+
+/// Whether a trigger starts anything by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It does: a daemon obeys it.
+    Obeyed,
+    /// Its runbook does not have it any more.
+    Withdrawn,
+    /// It does not: single instants of it are asked for, and nobody obeys its time.
+    Asked,
 }
 
 impl Armed {
     /// Every schedule of a book whose texts are pinned under that hash.
     #[must_use]
     pub fn all(book: &Book, bundle: Digest, env: &BTreeMap<String, String>) -> Vec<Self> {
-        let of = |runbook: &Arc<Runbook>| {
-            let listed = runbook.env.iter().filter_map(|name| Some((name.clone(), env.get(name)?.clone())));
-            let env: BTreeMap<String, String> = listed.collect();
-            let texts = BTreeMap::from([(BUNDLE.to_owned(), bundle)]);
-            let armed = |spec| Self {
-                spec,
-                book: Arc::clone(runbook),
-                texts: texts.clone(),
-                env: env.clone(),
-                withdrawn: false,
-            };
-            specs(runbook, &book.settings).into_iter().map(armed).collect::<Vec<_>>()
+        book.runbooks.values().flat_map(|runbook| Self::of(runbook, &book.settings, bundle, env)).collect()
+    }
+
+    /// Those of one runbook.
+    #[must_use]
+    pub fn of(
+        runbook: &Arc<Runbook>,
+        settings: &Settings,
+        bundle: Digest,
+        env: &BTreeMap<String, String>,
+    ) -> Vec<Self> {
+        let listed = runbook.env.iter().filter_map(|name| Some((name.clone(), env.get(name)?.clone())));
+        let env: BTreeMap<String, String> = listed.collect();
+        let texts = BTreeMap::from([(BUNDLE.to_owned(), bundle)]);
+        let armed = |spec| Self {
+            spec,
+            book: Arc::clone(runbook),
+            texts: texts.clone(),
+            env: env.clone(),
+            standing: Standing::Obeyed,
         };
-        book.runbooks.values().flat_map(of).collect()
+        specs(runbook, settings).into_iter().map(armed).collect()
     }
 
     /// Its trigger, as the runbook has it.
@@ -80,14 +99,8 @@ impl Armed {
     ///
     /// # Errors
     /// A sentence, when it has none: an input does not fit, a var can't be computed.
-    pub fn first(
-        &self,
-        run: RunId,
-        due: Instant,
-        call: Option<&Call>,
-        node: &str,
-        now: Timestamp,
-    ) -> Result<Recorded, String> {
+    pub fn first(&self, Start { run, due, call, by }: &Start, node: &str, now: Timestamp) -> Result<Recorded, String> {
+        let call = call.as_ref();
         let inputs = match call {
             Some(call) => call.inputs.clone(),
             None => self.inputs(&Scope::default())?,
@@ -102,12 +115,12 @@ impl Armed {
             trigger.extend(call.about.clone());
         }
         let ask = Ask {
-            run,
+            run: *run,
             texts: self.texts.clone(),
             inputs,
             sealed: BTreeMap::new(),
             env: self.env.clone(),
-            actor: Actor::engine("schedule"),
+            actor: by.clone().unwrap_or_else(|| Actor::engine("schedule")),
             trigger: Value::Object(trigger),
             parent: None,
             depth: call.map_or(0, |call| call.depth),
@@ -120,7 +133,20 @@ impl Armed {
     }
 }
 
-/// The schedule that started a run, if one did.
+/// A run that is to start for an instant.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The run.
+    pub run: RunId,
+    /// The instant.
+    pub due: Instant,
+    /// The call it is for.
+    pub call: Option<Call>,
+    /// Who starts it, where that is not the clock or a call.
+    pub by: Option<Actor>,
+}
+
+/// The schedule that started a run, if one did. What somebody made up for is as a run by hand: it stands in no other's way.
 #[must_use]
 pub fn schedule_of(started: &Started) -> Option<ScheduleId> {
     let own = started.actor == Actor::engine("schedule") && started.parent.is_none();

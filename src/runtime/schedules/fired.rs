@@ -41,6 +41,11 @@ impl Fired {
                     fired.late.push(Duration::try_from(late).unwrap_or_default());
                     last = None;
                 }
+                // By hand, so it is late for nobody.
+                Event::Backfilled { .. } => {
+                    fired.fates.push((Fate::Ran.word(), 1));
+                    last = None;
+                }
                 Event::Settled { from, to, count, fate, why, .. } => {
                     // A row that grows is told again with all it stands for.
                     let told = last.take().filter(|(first, _, known)| first == from && known == fate);

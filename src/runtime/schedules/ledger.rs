@@ -1,14 +1,16 @@
 //! What the journal holds of schedules: their streams, and the ledger in the index.
 
 use crate::base::digest::Digest;
-use crate::base::ids::RunId;
+use crate::base::ids::{Name, RunId};
 use crate::base::value::Value;
 use crate::engine::project::ENDED;
 use crate::runtime::index::schedule_stream;
+use crate::schedule::backfill::{Had, HadFate};
 use crate::schedule::call::Accepted;
+use crate::schedule::event::{Fate, Instant};
 use crate::schedule::key::ScheduleId;
 use crate::schedule::nominal::Nominal;
-use crate::schedule::project::{CALLS, LEDGER};
+use crate::schedule::project::{CALLS, LEDGER, WAITING};
 use crate::schedule::state::Schedule;
 use crate::store::{Journal, ReadError, Row, codec};
 use jiff::Timestamp;
@@ -83,6 +85,10 @@ pub struct LedgerRow {
     pub at: Timestamp,
     /// The run.
     pub run: Option<String>,
+    /// How it ran, where it was not by its time: `backfill`.
+    pub how: Option<String>,
+    /// Who made up for it.
+    pub by: Option<String>,
     /// Why, where the word does not say it.
     pub why: Option<String>,
     /// The calendar that left it out.
@@ -109,21 +115,7 @@ pub fn rows(journal: &dyn Journal, id: &ScheduleId) -> Result<Vec<LedgerRow>, Re
 /// # Errors
 /// [`ReadError`] when the store cannot be read.
 pub fn near(journal: &dyn Journal, id: &ScheduleId, at: Timestamp) -> Result<Vec<LedgerRow>, ReadError> {
-    let day = |hours: i64| {
-        let moved = at.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap_or(at);
-        id.row(Nominal::Local { time: jiff::tz::TimeZone::UTC.to_datetime(moved), again: false })
-    };
-    // Names are local times: within a day of the instant, and never equal to another trigger's.
-    let prefix = id.prefix();
-    let scan = |from: &[u8], to: &[u8], backwards, most| journal.scan(LEDGER, from, to, backwards, most);
-    let mut end = prefix.clone();
-    end.pop();
-    end.push(1);
-    let mut found = scan(&prefix, &day(-NEAR), true, 1)?;
-    found.extend(scan(&day(-NEAR), &day(NEAR), false, MOST_NEAR)?);
-    found.extend(scan(&day(NEAR), &end, false, 1)?);
-    let mut rows: Vec<LedgerRow> = found.iter().filter_map(|(_, value)| row(id, value)).collect();
-    rows.sort_by_key(|row| row.due);
+    let rows = between(journal, id, at, at)?;
     let having = |row: &&LedgerRow| row.due <= at && at <= row.until;
     let own: Vec<LedgerRow> = rows.iter().filter(having).cloned().collect();
     if !own.is_empty() {
@@ -134,12 +126,86 @@ pub fn near(journal: &dyn Journal, id: &ScheduleId, at: Timestamp) -> Result<Vec
     Ok(before.into_iter().chain(after).collect())
 }
 
+/// The row that has an instant, as the schedule machine takes it.
+///
+/// # Errors
+/// A sentence, when it can't be read.
+pub fn had(journal: &dyn Journal, id: &ScheduleId, due: Instant) -> Result<Option<Had>, String> {
+    of(journal, id, due).map_err(|error| error.to_string())?.map(|row| row.had()).transpose()
+}
+
+/// The row of one instant.
+///
+/// # Errors
+/// [`ReadError`] when the store cannot be read.
+fn of(journal: &dyn Journal, id: &ScheduleId, due: Instant) -> Result<Option<LedgerRow>, ReadError> {
+    if let Some(own) = journal.get(&Row { tree: LEDGER, key: id.row(due.nominal) })? {
+        return Ok(row(id, &own));
+    }
+    let rows = between(journal, id, due.at, due.at)?;
+    Ok(rows.into_iter().find(|row| row.count > 1 && row.due <= due.at && due.at <= row.until))
+}
+
+/// The rows of the instants from one to another, and some on both sides.
+///
+/// # Errors
+/// [`ReadError`] when the store cannot be read.
+pub fn between(
+    journal: &dyn Journal,
+    id: &ScheduleId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<LedgerRow>, ReadError> {
+    let name = |at: Timestamp, hours: i64| {
+        let moved = at.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap_or(at);
+        id.row(Nominal::Local { time: jiff::tz::TimeZone::UTC.to_datetime(moved), again: false })
+    };
+    let (first, last) = (name(from, -NEAR), name(to, NEAR));
+    // Names are local times: within a day of the instant, and never equal to another trigger's.
+    let prefix = id.prefix();
+    let scan = |from: &[u8], to: &[u8], backwards, most| journal.scan(LEDGER, from, to, backwards, most);
+    let mut end = prefix.clone();
+    end.pop();
+    end.push(1);
+    let mut found = scan(&prefix, &first, true, 1)?;
+    found.extend(scan(&first, &last, false, MOST_NEAR)?);
+    found.extend(scan(&last, &end, false, 1)?);
+    let mut rows: Vec<LedgerRow> = found.iter().filter_map(|(_, value)| row(id, value)).collect();
+    rows.sort_by_key(|row| row.due);
+    Ok(rows)
+}
+
+impl LedgerRow {
+    /// As the schedule machine takes it.
+    ///
+    /// # Errors
+    /// A sentence: its fate is a word of another release.
+    pub fn had(&self) -> Result<Had, String> {
+        let calendar = self.calendar.as_deref().and_then(|name| Name::parse(name).ok());
+        let unknown = || format!("the ledger says `{}` of {}, which this release does not know", self.fate, self.from);
+        let fate = match self.fate.as_str() {
+            WAITING => HadFate::Waits,
+            word if word == Fate::Ran.word() => {
+                HadFate::Ran(self.run.as_deref().and_then(|run| RunId::parse(run).ok()))
+            }
+            word => {
+                let fate = Fate::parse(word, calendar).ok_or_else(unknown)?;
+                HadFate::Nothing { fate, why: self.why.clone() }
+            }
+        };
+        let from = Instant { nominal: self.from, at: self.due };
+        Ok(Had { from, to: Instant { nominal: self.to, at: self.until }, count: self.count, fate })
+    }
+}
+
 /// Hours round an instant in which the local time of every zone is.
 const NEAR: i64 = 27;
 /// Rows of a trigger that are looked through: two days of every two seconds.
 const MOST_NEAR: usize = 100_000;
 
-fn row(id: &ScheduleId, bytes: &[u8]) -> Option<LedgerRow> {
+/// The row of these bytes of the index.
+#[must_use]
+pub fn row(id: &ScheduleId, bytes: &[u8]) -> Option<LedgerRow> {
     let row: Value = serde_json::from_slice(bytes).ok()?;
     let text = |key: &str| row[key].as_str().map(str::to_owned);
     Some(LedgerRow {
@@ -152,6 +218,8 @@ fn row(id: &ScheduleId, bytes: &[u8]) -> Option<LedgerRow> {
         fate: text("fate")?,
         at: row["at"].as_str()?.parse().ok()?,
         run: text("run"),
+        how: text("how"),
+        by: text("by"),
         why: text("why"),
         calendar: text("calendar"),
     })

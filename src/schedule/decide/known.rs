@@ -3,6 +3,7 @@
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::schedule::backfill::{Backfill, Had};
 use crate::schedule::call::{Accepted, Answer, Call};
 use crate::schedule::event::{Fate, Instant, Recorded};
 use crate::schedule::nominal::Nominal;
@@ -30,6 +31,8 @@ pub enum Input {
     Withdraw,
     /// Something calls for a run.
     Called(Box<Call>),
+    /// Somebody makes up for an instant.
+    Backfill(Box<Backfill>),
     /// What calls were about is over.
     Over {
         /// What.
@@ -55,6 +58,8 @@ pub struct Known<'a> {
     pub called: &'a dyn Fn(&Digest) -> Option<Accepted>,
     /// Whether an instant has its row: under another time that had the same id.
     pub has_row: &'a dyn Fn(Nominal) -> bool,
+    /// The row that has an instant; an error = it can't be known.
+    pub row: &'a dyn Fn(Instant) -> Result<Option<Had>, String>,
     /// How a run ended: whether well, and when.
     pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
 }
@@ -88,6 +93,8 @@ pub struct Decision {
     pub fresh: Vec<Nominal>,
     /// The call that the run which starts is for.
     pub call: Option<Call>,
+    /// Who starts it, where that is not the clock.
+    pub by: Option<Actor>,
     /// What came of the call at hand; an error = it can't be accepted now.
     pub answer: Option<Result<Answer, Obstacle>>,
 }

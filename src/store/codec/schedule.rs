@@ -4,6 +4,7 @@ use crate::base::actor::{Role, Via};
 use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
 use crate::base::value::{Map, Value};
+use crate::schedule::backfill;
 use crate::schedule::call::Call;
 use crate::schedule::event::{Event, Fate, Instant, Recorded};
 use crate::schedule::nominal::Nominal;
@@ -42,6 +43,14 @@ enum Shape {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<String>,
     },
+    Backfilled {
+        due: Due,
+        run: String,
+        actor: Actor,
+        /// What had become of it; left out where it had no row.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        had: Option<Left>,
+    },
     Queued {
         due: Due,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,6 +85,28 @@ enum Shape {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<String>,
     },
+}
+
+/// The row that an instant was in, and what is left of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Left {
+    fate: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calendar: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
+}
+
+/// A stretch of a row.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    from: Due,
+    to: Due,
+    count: u64,
 }
 
 /// A call.
@@ -149,13 +180,19 @@ fn shape(event: &Event) -> Shape {
         Event::Ran { due, run, deadline } => {
             Shape::Ran { due: Due::of(due), run: run.to_string(), deadline: text(deadline) }
         }
+        Event::Backfilled { due, run, actor, had } => Shape::Backfilled {
+            due: Due::of(due),
+            run: run.to_string(),
+            actor: Actor::of(actor),
+            had: had.as_ref().map(Left::of),
+        },
         Event::Queued { due, deadline } => Shape::Queued { due: Due::of(due), deadline: text(deadline) },
         Event::Settled { from, to, count, fate, why, deadline } => Shape::Settled {
             from: Due::of(from),
             to: (from != to).then(|| Due::of(to)),
             count: *count,
             fate: fate.word().to_owned(),
-            calendar: if let Fate::SkippedCalendar(name) = fate { Some(name.to_string()) } else { None },
+            calendar: calendar(fate),
             why: why.clone(),
             deadline: text(deadline),
         },
@@ -183,15 +220,20 @@ fn event(shape: Shape) -> Result<Event, CodecError> {
         Shape::Ran { due, run, deadline } => {
             Event::Ran { due: due.instant()?, run: run_id(&run)?, deadline: instant(deadline)? }
         }
+        Shape::Backfilled { due, run, actor, had } => Event::Backfilled {
+            due: due.instant()?,
+            run: run_id(&run)?,
+            actor: actor.actor()?,
+            had: had.map(Left::left).transpose()?,
+        },
         Shape::Queued { due, deadline } => Event::Queued { due: due.instant()?, deadline: instant(deadline)? },
         Shape::Settled { from, to, count, fate, calendar, why, deadline } => {
-            let calendar = calendar.map(|name| Name::parse(&name).map_err(|_| malformed(&name))).transpose()?;
             let from = from.instant()?;
             Event::Settled {
                 from,
                 to: to.map_or(Ok(from), |to| to.instant())?,
                 count,
-                fate: Fate::parse(&fate, calendar).ok_or_else(|| malformed(&fate))?,
+                fate: fate_of(&fate, calendar)?,
                 why,
                 deadline: instant(deadline)?,
             }
@@ -233,6 +275,40 @@ impl Called {
         };
         Ok(Event::Called { due: due.instant()?, call: Box::new(call) })
     }
+}
+
+impl Left {
+    fn of(left: &backfill::Left) -> Self {
+        let parts = left.parts.iter();
+        Self {
+            fate: left.fate.word().to_owned(),
+            calendar: calendar(&left.fate),
+            why: left.why.clone(),
+            parts: parts
+                .map(|part| Part { from: Due::of(&part.from), to: Due::of(&part.to), count: part.count })
+                .collect(),
+        }
+    }
+
+    fn left(self) -> Result<backfill::Left, CodecError> {
+        let part = |part: Part| -> Result<backfill::Part, CodecError> {
+            Ok(backfill::Part { from: part.from.instant()?, to: part.to.instant()?, count: part.count })
+        };
+        Ok(backfill::Left {
+            fate: fate_of(&self.fate, self.calendar)?,
+            why: self.why,
+            parts: self.parts.into_iter().map(part).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn calendar(fate: &Fate) -> Option<String> {
+    if let Fate::SkippedCalendar(name) = fate { Some(name.to_string()) } else { None }
+}
+
+fn fate_of(word: &str, calendar: Option<String>) -> Result<Fate, CodecError> {
+    let calendar = calendar.map(|name| Name::parse(&name).map_err(|_| malformed(&name))).transpose()?;
+    Fate::parse(word, calendar).ok_or_else(|| malformed(word))
 }
 
 impl Due {
@@ -296,6 +372,9 @@ mod tests {
             why: why.map(str::to_owned),
             deadline,
         };
+        let part = |from, to, count| backfill::Part { from: every(from), to: every(to), count };
+        let parts = vec![part(0, 0, 1), part(30, 45, 2)];
+        let had = Some(backfill::Left { fate: Fate::NoSpace, why: Some("1 MiB are free".into()), parts });
         let called = |subject: Option<Digest>, depth| {
             let inputs = crate::base::value::json!({ "target": "staging" }).as_object().cloned().unwrap_or_default();
             let file = subject.map(|_| ("in/a.csv".to_owned(), Some("12 34".to_owned())));
@@ -308,6 +387,11 @@ mod tests {
             ("withdrawn", Event::Withdrawn),
             ("ran", Event::Ran { due, run: RunId::new(1, 2), deadline: None }),
             ("ran-deadline", Event::Ran { due, run: RunId::new(1, 2), deadline }),
+            ("backfilled", Event::Backfilled { due, run: RunId::new(1, 2), actor: actor.clone(), had: None }),
+            (
+                "backfilled-apart",
+                Event::Backfilled { due: every(15), run: RunId::new(1, 2), actor: actor.clone(), had },
+            ),
             ("queued", Event::Queued { due, deadline }),
             ("settled", settled(again, again, 1, Fate::SkippedDst, None, None)),
             ("settled-calendar", settled(due, due, 1, calendar, None, None)),

@@ -21,10 +21,11 @@ use stepladder::model::perform::Reply;
 use stepladder::runtime::pump::{Inbox, Message, Next, Pump, post_box};
 use stepladder::runtime::recover::read_run;
 use stepladder::runtime::schedules::Heard;
-use stepladder::runtime::schedules::{Armed, ledger, schedule_of};
+use stepladder::runtime::schedules::{Armed, ledger};
 use stepladder::runtime::shelf::{Shelf, Texts};
+use stepladder::schedule::backfill::Backfill;
 use stepladder::schedule::decide::Input as ScheduleInput;
-use stepladder::schedule::event::{Event, Recorded};
+use stepladder::schedule::event::{Event, Instant, Recorded};
 use stepladder::schedule::key::ScheduleId;
 use stepladder::schedule::nominal::Nominal;
 use stepladder::store::{Journal, codec};
@@ -78,6 +79,8 @@ enum Deed {
     Reload(Option<usize>),
     Pause(usize),
     Resume(usize),
+    /// Some of the instants of a trigger in so many milliseconds before now are made up for.
+    Backfill(usize, u64),
     /// No room for so long.
     Full(u64),
 }
@@ -126,7 +129,7 @@ pub(super) fn play(seed: u64) -> Result<BTreeMap<String, u64>, String> {
     let mut deeds = BTreeMap::new();
     for _ in 0..chance.below(9) {
         let which = usize::try_from(chance.below(triggers.len() as u64)).unwrap();
-        let deed = match chance.below(8) {
+        let deed = match chance.below(10) {
             0 | 1 => {
                 Deed::Crash(usize::try_from(chance.below(3)).unwrap(), chance.between(0, 3 * HOUR / 1_000) * 1_000)
             }
@@ -135,6 +138,7 @@ pub(super) fn play(seed: u64) -> Result<BTreeMap<String, u64>, String> {
             4 => Deed::Reload(Some(which)),
             5 => Deed::Pause(which),
             6 => Deed::Resume(which),
+            7 | 8 => Deed::Backfill(which, chance.between(1, 20 * HOUR)),
             _ => Deed::Full(chance.between(1_000, 4_000_000)),
         };
         deeds.insert(chance.below(length), deed);
@@ -221,7 +225,28 @@ impl Sim {
                 let input = ScheduleInput::Resume { actor: actor() };
                 self.take(Message::Schedule { id: self.id(which), input, told: Heard::Done(told) });
             }
+            Deed::Backfill(which, back) => self.backfill(which, back),
             Deed::Full(long) => self.store.full_until(self.now + long),
+        }
+    }
+
+    /// Every second one of some, as if somebody asked for each by name.
+    fn backfill(&mut self, which: usize, back: u64) {
+        let Texted { texts, book } = book(&self.written(), self.edition);
+        let digest = self.shelf.pin(self.store.journal(), &texts, &book).unwrap();
+        let id = self.id(which);
+        let all = Armed::all(&book, digest, &BTreeMap::new());
+        let Some(armed) = all.into_iter().find(|armed| armed.spec.id == id) else { return };
+        let now = Timestamp::from_millisecond(self.wall.load(Ordering::SeqCst)).unwrap();
+        let from = now - jiff::SignedDuration::from_millis(i64::try_from(back).unwrap());
+        let dues = armed.spec.table.after(from).take_while(|due| due.at <= now);
+        let dues: Vec<Instant> =
+            dues.map(|due| Instant { nominal: due.nominal, at: due.at }).step_by(2).take(6).collect();
+        for due in dues {
+            let actor = Actor { id: "ivanova".into(), via: Via::Socket, role: Role::Operator };
+            let (told, _) = oneshot::channel();
+            let fill = Backfill { due, actor };
+            self.take(Message::Backfill { armed: Box::new(armed.clone()), fill, told: Heard::Call(told) });
         }
     }
 
@@ -349,11 +374,16 @@ impl Sim {
                 .map(|bytes| codec::decode_schedule(bytes).map_err(|error| format!("2: {error}")))
                 .collect::<Result<_, _>>()?;
             let state = ledger::read_schedule(journal, id).map_err(|why| format!("2: {id}: {why}"))?;
-            rows_are_whole(armed, &events, &mut ran).map_err(|why| format!("4: {id}: {why}"))?;
+            let ended = rows_are_whole(armed, &events, &mut ran).map_err(|why| format!("4: {id}: {why}"))?;
             let waiting = state.waiting.len();
             let rows = ledger::rows(journal, id).unwrap();
+            let counted: u64 = rows.iter().map(|row| row.count).sum();
+            if counted != ended as u64 {
+                return Err(format!("4: {id}: {ended} instants ended or wait, and the ledger counts {counted}"));
+            }
             for row in &rows {
-                *fates.entry(row.fate.clone()).or_default() += row.count;
+                let fate = row.how.as_ref().unwrap_or(&row.fate);
+                *fates.entry(fate.clone()).or_default() += row.count;
             }
             let open = rows.iter().filter(|row| row.fate == "waiting").count();
             if open != waiting {
@@ -363,7 +393,7 @@ impl Sim {
         for (stream, _) in journal.streams("run/").unwrap() {
             let run = RunId::parse(stream.as_str().trim_start_matches("run/")).unwrap();
             let run = read_run(journal, run).unwrap().unwrap();
-            if schedule_of(&run.started).is_some() && !ran.remove(&run.started.run) {
+            if !ran.remove(&run.started.run) {
                 return Err(format!("4: run {} has no row", run.started.run));
             }
         }
@@ -382,7 +412,7 @@ fn done() -> Reply {
 }
 
 /// Every due instant of the times at which the schedule was obeyed has exactly one row, which ended once.
-fn rows_are_whole(armed: &Armed, events: &[Recorded], ran: &mut BTreeSet<RunId>) -> Result<(), String> {
+fn rows_are_whole(armed: &Armed, events: &[Recorded], ran: &mut BTreeSet<RunId>) -> Result<usize, String> {
     let table = &armed.spec.table;
     let mut wanted: BTreeSet<Nominal> = BTreeSet::new();
     let mut fates: BTreeMap<Nominal, String> = BTreeMap::new();
@@ -391,14 +421,26 @@ fn rows_are_whole(armed: &Armed, events: &[Recorded], ran: &mut BTreeSet<RunId>)
         let dues = from.into_iter().flat_map(|from| table.after(from).take_while(move |due| due.at <= to));
         wanted.extend(dues.map(|due| due.nominal));
     };
-    let mut end = |nominal: Nominal, fate: &str| match fates.insert(nominal, fate.to_owned()).as_deref() {
-        None => Ok(()),
-        Some("waiting") if fate != "waiting" => Ok(()),
-        Some(before) => Err(format!("{nominal} ended twice: {before}, {fate}")),
-    };
     let mut row: Option<(Nominal, u64)> = None;
+    let mut filled: BTreeSet<Nominal> = BTreeSet::new();
     for recorded in events {
+        if let Event::Backfilled { due, run, had, .. } = &recorded.event {
+            let before = fates.insert(due.nominal, "ran".into());
+            if before.as_deref() != had.as_ref().map(|had| had.fate.word()) {
+                return Err(format!("{} is made up for as if it were {had:?}, and was {before:?}", due.nominal));
+            }
+            filled.insert(due.nominal);
+            ran.insert(*run);
+            row = None;
+            continue;
+        }
+        let mut end = |nominal: Nominal, fate: &str| match fates.insert(nominal, fate.to_owned()).as_deref() {
+            None => Ok(()),
+            Some("waiting") if fate != "waiting" => Ok(()),
+            Some(before) => Err(format!("{nominal} ended twice: {before}, {fate}")),
+        };
         match &recorded.event {
+            Event::Backfilled { .. } => {}
             Event::Began { after, .. } => {
                 from = Some(watermark.max(*after));
                 watermark = watermark.max(*after);
@@ -454,11 +496,12 @@ fn rows_are_whole(armed: &Armed, events: &[Recorded], ran: &mut BTreeSet<RunId>)
         row = None;
     }
     expect(from, watermark);
+    wanted.extend(&filled);
     let have: BTreeSet<Nominal> = fates.keys().copied().collect();
     match (wanted.difference(&have).next(), have.difference(&wanted).next()) {
         (Some(missing), _) => Err(format!("{missing} was due and has no row")),
         (None, Some(more)) => Err(format!("{more} has a row and was not due")),
-        (None, None) => Ok(()),
+        (None, None) => Ok(have.len()),
     }
 }
 
@@ -487,6 +530,7 @@ fn every_due_instant_has_one_row_and_every_run_its_own() {
         "too-old",
         "missed-down",
         "paused",
+        "backfill",
     ] {
         assert!(fates.contains_key(fate), "no instant of these scripts was {fate}: {fates:?}");
     }
