@@ -301,9 +301,8 @@ impl Pump {
                 let orders = self.driver.start(book, first, now);
                 self.carry_out(orders);
             }
-            Message::ExpectChildren if self.stopping.is_some() => {}
+            Message::ExpectChildren | Message::Input { .. } if self.stopping.is_some() => {}
             Message::ExpectChildren => self.perform.expect_children(),
-            Message::Input { .. } if self.stopping.is_some() => {}
             Message::Input { run, input } => {
                 let orders = self.driver.input(run, input, now);
                 self.carry_out(orders);
@@ -312,13 +311,10 @@ impl Pump {
                 self.arm(armed, now);
                 let _ = told.send(());
             }
-            Message::Schedule { told, .. } if self.stopping.is_some() => {
+            Message::Schedule { told, .. } | Message::Backfill { told, .. } if self.stopping.is_some() => {
                 told.badly(Obstacle::NoSpace(ENDING.into()));
             }
             Message::Schedule { id, input, told } => self.ask_schedule(&id, input, told, now),
-            Message::Backfill { told, .. } if self.stopping.is_some() => {
-                told.badly(Obstacle::NoSpace(ENDING.into()));
-            }
             Message::Backfill { armed, fill, told } => self.backfill(*armed, fill, told, now),
             Message::Scheduled { id, result } => return self.schedule_answered(&id, result, now),
             Message::Files { .. } if self.stopping.is_some() => {}

@@ -45,6 +45,35 @@ fn an_event_of_a_later_version_is_no_error() {
 }
 
 #[test]
+fn what_is_missing_is_sent_as_it_was() {
+    let at = "2026-11-24T01:30:00Z".parse().unwrap();
+    let made_up = LedgerRow {
+        runbook: "backup".into(),
+        trigger: "nightly".into(),
+        from: "2026-11-24T02:30:00".into(),
+        to: "2026-11-24T02:30:00".into(),
+        due: at,
+        until: at,
+        count: 1,
+        fate: "ran".into(),
+        decided: at,
+        run: Some("01kaz3v7q0h5n8w2c4d6e8f0g2".into()),
+        how: Some("backfill".into()),
+        by: Some("anna".into()),
+        why: None,
+        calendar: None,
+    };
+    frozen("ledger-row-backfill", &made_up);
+    let (trigger, nominal) = ("nightly".to_owned(), "2026-11-24T02:30:00".to_owned());
+    let missing =
+        MissingRow { trigger: trigger.clone(), nominal: nominal.clone(), due: at, fate: Some("too-old".into()) };
+    frozen("missing", &Missing { rows: vec![missing], more: 0, ran: 3, waiting: 1, left_out: 2 });
+    frozen("request-missing", &MissingRequest { runbook: "backup".into(), trigger: None, from: at, to: at });
+    frozen("request-backfill", &BackfillRequest { trigger, nominal, due: at });
+    frozen("reply-backfill", &BackfillReply { run: made_up.run, started: true });
+}
+
+#[test]
 fn all_other_shapes_stay() {
     let run = || "01kaz3v7q0h5n8w2c4d6e8f0g2".to_owned();
     let probe = OutlineStep {
@@ -102,14 +131,6 @@ fn all_other_shapes_stay() {
         calendar: None,
     };
     frozen("ledger-row", &ledger);
-    frozen("ledger-row-backfill", &LedgerRow { how: Some("backfill".into()), by: Some("anna".into()), ..ledger });
-    let (trigger, nominal) = ("nightly".to_owned(), "2026-11-24T02:30:00".to_owned());
-    let missing =
-        MissingRow { trigger: trigger.clone(), nominal: nominal.clone(), due: at, fate: Some("too-old".into()) };
-    frozen("missing", &Missing { rows: vec![missing], more: 0, ran: 3, waiting: 1, left_out: 2 });
-    frozen("request-missing", &MissingRequest { runbook: "backup".into(), trigger: None, from: at, to: at });
-    frozen("request-backfill", &BackfillRequest { trigger, nominal, due: at });
-    frozen("reply-backfill", &BackfillReply { run: Some(run()), started: true });
     frozen("request-retry", &RetryRequest { run: run(), new: None });
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });
