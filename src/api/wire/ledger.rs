@@ -1,9 +1,10 @@
 //! The fire ledger as it is sent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What became of an instant?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyRequest {
     /// Of this runbook's triggers.
     pub runbook: String,
@@ -12,7 +13,7 @@ pub struct WhyRequest {
 }
 
 /// A row of the ledger: due instants of one trigger, and what became of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerRow {
     /// The runbook.
     pub runbook: String,
@@ -44,7 +45,7 @@ pub struct LedgerRow {
 }
 
 /// A schedule of the book.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleRow {
     /// The runbook.
     pub runbook: String,
@@ -77,7 +78,7 @@ pub struct ScheduleRow {
 }
 
 /// Pause or resume the schedules of a runbook.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PauseRequest {
     /// Only this trigger; all of the runbook's where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +89,7 @@ pub struct PauseRequest {
 }
 
 /// Which schedules were paused or resumed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paused {
     /// Their triggers.
     pub triggers: Vec<String>,
