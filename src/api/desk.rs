@@ -9,6 +9,8 @@ mod intake;
 mod schedules;
 mod watched;
 
+pub(in crate::api) use incidents::VERBS;
+
 use crate::api::present;
 use crate::api::wire::{
     AnswerRequest, CancelMode, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, Outline, OutputChunk,

@@ -5,6 +5,7 @@
 mod desk;
 pub mod http;
 mod metrics;
+pub mod openapi;
 pub mod present;
 mod route;
 pub mod socket;

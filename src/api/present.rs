@@ -9,8 +9,9 @@ pub use incident::{incident, incident_row, silence};
 pub use report::{escaped, html, markdown};
 
 use crate::api::wire::{
-    AnswerRequest, BrokenFile, Checkup, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
-    RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun, WireEvent,
+    AnswerRequest, BrokenFile, Checkup, Fault, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus,
+    Problem, RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun,
+    WireEvent,
 };
 use crate::base::actor::{Actor, Via};
 use crate::base::address::Place;
@@ -216,30 +217,30 @@ pub fn checkup(found: service::Checkup) -> Checkup {
 /// A trouble as problem+json.
 #[must_use]
 pub fn problem(trouble: &Trouble) -> Problem {
-    let (kind, status, title) = match trouble {
-        Trouble::NoRunbook { .. } => ("no-runbook", 404, "there is no such runbook"),
-        Trouble::NoRun(_) => ("no-run", 404, "there is no such run"),
-        Trouble::NoIncident(_) => ("no-incident", 404, "there is no such incident"),
-        Trouble::BadRunbook { .. } => ("bad-runbook", 422, "the runbook does not pass its checks"),
-        Trouble::Book(_) => ("book", 422, "the book can't be read"),
-        Trouble::Input(_) => ("input", 422, "the input is not right"),
-        Trouble::MayNot(_) | Trouble::Forbidden { .. } => ("forbidden", 403, "not allowed"),
-        Trouble::Quarantined { .. } => ("quarantined", 500, "the run is quarantined"),
-        Trouble::Ended { .. } => ("ended", 409, "the run is over"),
-        Trouble::NoSpace { .. } | Trouble::NoInodes { .. } => ("no-space", 507, "too little space"),
-        Trouble::NoOwner => ("no-owner", 503, "nobody drives the runs"),
-        Trouble::Serving { .. } => ("serving", 409, "the runs are already served"),
-        Trouble::NoDaemon => ("no-daemon", 409, "no daemon serves this book"),
-        Trouble::NoClock => ("no-clock", 409, "nothing starts by itself"),
-        Trouble::Stopped(_) => ("stopped", 503, "the owner has stopped"),
-        Trouble::Store(_) => ("store", 500, "the store can't be read"),
-        Trouble::NoHook(_) => ("no-hook", 404, "nobody is called by this path"),
-        Trouble::Unproved(_) => ("unproved", 401, "the caller did not prove who it is"),
-        Trouble::Unreadable(_) => ("unreadable", 400, "the body does not read"),
-        Trouble::TooLarge(_) => ("payload-too-large", 413, "the body is too large"),
-        Trouble::Full(_) => ("not-kept", 503, "it could not be kept: send it again"),
+    let fault = match trouble {
+        Trouble::NoRunbook { .. } => Fault::NoRunbook,
+        Trouble::NoRun(_) => Fault::NoRun,
+        Trouble::NoIncident(_) => Fault::NoIncident,
+        Trouble::BadRunbook { .. } => Fault::BadRunbook,
+        Trouble::Book(_) => Fault::Book,
+        Trouble::Input(_) => Fault::Input,
+        Trouble::MayNot(_) | Trouble::Forbidden { .. } => Fault::Forbidden,
+        Trouble::Quarantined { .. } => Fault::Quarantined,
+        Trouble::Ended { .. } => Fault::Ended,
+        Trouble::NoSpace { .. } | Trouble::NoInodes { .. } => Fault::NoSpace,
+        Trouble::NoOwner => Fault::NoOwner,
+        Trouble::Serving { .. } => Fault::Serving,
+        Trouble::NoDaemon => Fault::NoDaemon,
+        Trouble::NoClock => Fault::NoClock,
+        Trouble::Stopped(_) => Fault::Stopped,
+        Trouble::Store(_) => Fault::Store,
+        Trouble::NoHook(_) => Fault::NoHook,
+        Trouble::Unproved(_) => Fault::Unproved,
+        Trouble::Unreadable(_) => Fault::Unreadable,
+        Trouble::TooLarge(_) => Fault::TooLarge,
+        Trouble::Full(_) => Fault::NotKept,
     };
-    Problem { kind: kind.into(), title: title.into(), status, detail: trouble.to_string() }
+    Problem::new(fault, trouble.to_string())
 }
 
 /// Without the beginning of a character at the end, unless there is nothing else: its rest may come.

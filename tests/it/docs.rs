@@ -11,7 +11,7 @@ use stepladder::lang::Loaded;
 
 /// Compares a generated page with the one that is kept; `UPDATE=1` keeps the new one.
 #[expect(clippy::disallowed_methods, reason = "UPDATE is how a person tells a test to rewrite its golden text")]
-fn golden(path: &str, text: &str) {
+pub(crate) fn golden(path: &str, text: &str) {
     let file = root().join(path);
     if std::env::var("UPDATE").is_ok() {
         std::fs::write(&file, text).unwrap();

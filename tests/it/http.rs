@@ -184,6 +184,9 @@ fn a_key_that_nobody_knows_is_refused_where_something_would_change() {
         assert!((400..500).contains(&answer.status), "{} {}", answer.status, answer.body);
         assert!(answer.body.contains("dry_run") || answer.body.contains("inptus"), "{}", answer.body);
     }
+    // A list is no object, though it could be read as the fields in the order of the source.
+    let answer = site.ask("POST /api/v1/runs", &operator, r#" ["noop"]"#);
+    assert_eq!(answer.status, 400, "{}", answer.body);
     assert!(site.home.rows().is_empty(), "nothing was started");
 }
 

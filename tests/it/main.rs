@@ -45,6 +45,7 @@ mod monitoring;
 mod mutation;
 mod noise;
 mod oncall;
+mod openapi;
 mod order;
 mod owner;
 mod pinned;

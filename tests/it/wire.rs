@@ -169,5 +169,11 @@ fn all_other_shapes_stay() {
         &Status { aside: vec!["`group/app` is set aside: its events 3 to 4 are missing".into()], ..status },
     );
     frozen("reloaded", &Reloaded { changed: vec!["thresholds.yaml".into()], broken: vec![broken], restart: false });
-    frozen("problem", &Problem::new(404, "no-such-runbook", "no such runbook", "no runbook `heel` in this book"));
+    let problem = Problem {
+        kind: "no-such-runbook".into(),
+        title: "no such runbook".into(),
+        status: 404,
+        detail: "no runbook `heel` in this book".into(),
+    };
+    frozen("problem", &problem);
 }

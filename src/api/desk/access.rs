@@ -1,7 +1,7 @@
 //! The desk's side for tokens and the audit.
 
 use crate::api::desk::{Desk, told};
-use crate::api::wire::{DeedRow, Problem, TokenReply, TokenRequest, TokenRow};
+use crate::api::wire::{DeedRow, Fault, Problem, TokenReply, TokenRequest, TokenRow};
 use crate::base::actor::{Actor, Role};
 use crate::base::limits::MAX_ROWS;
 use crate::model::access::Deed;
@@ -15,8 +15,7 @@ impl Desk {
     pub fn create_token(&self, actor: Actor, asked: TokenRequest) -> Result<TokenReply, Problem> {
         let TokenRequest { name, role } = asked;
         let unknown = || format!("`{role}` is no role: viewer, operator or admin");
-        let parsed =
-            Role::parse(&role).ok_or_else(|| Problem::new(422, "input", "the input is not right", unknown()))?;
+        let parsed = Role::parse(&role).ok_or_else(|| Problem::new(Fault::Input, unknown()))?;
         let token = self.service.create_token(actor, &name, parsed).map_err(told)?;
         Ok(TokenReply { name, role, token })
     }

@@ -4,7 +4,7 @@ use crate::act::channel::{answer_telegram, listen_telegram};
 use crate::api::desk::{Desk, told};
 use crate::api::present;
 use crate::api::wire::{
-    ActRequest, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, ReportFormat, SilenceRequest,
+    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, ReportFormat, SilenceRequest,
     SilenceRow,
 };
 use crate::base::actor::Actor;
@@ -131,13 +131,12 @@ impl Desk {
 }
 
 /// The verbs there are, as the last part of a path.
-pub(super) const VERBS: &[&str] =
+pub(in crate::api) const VERBS: &[&str] =
     &["ack", "unack", "snooze", "assign", "severity", "classify", "escalate", "note", "duty", "resolve"];
 
 fn act(verb: &str, asked: ActRequest) -> Result<Act, Problem> {
     let ActRequest { reason, who, until, to, level, number, undone, as_of: _ } = asked;
-    let missing =
-        |field: &str| Problem::new(400, "missing-field", "something is missing", format!("`{field}` is needed"));
+    let missing = |field: &str| Problem::new(Fault::MissingField, format!("`{field}` is needed"));
     let to = || to.clone().filter(|to| !to.is_empty()).ok_or_else(|| missing("to"));
     Ok(match verb {
         "ack" => Act::Acknowledge { who, note: reason },
@@ -157,7 +156,7 @@ fn act(verb: &str, asked: ActRequest) -> Result<Act, Problem> {
         "resolve" => Act::Resolve { reason },
         other => {
             let detail = format!("`{other}` is not done to incidents: {} are", VERBS.join(", "));
-            return Err(Problem::new(404, "no-such-act", "no such act", detail));
+            return Err(Problem::new(Fault::NoAct, detail));
         }
     })
 }

@@ -3,7 +3,7 @@
 use crate::api::desk::Desk;
 use crate::api::http::Listen;
 use crate::api::socket::Peer;
-use crate::api::wire::Problem;
+use crate::api::wire::{Fault, Problem};
 use crate::base::actor::Actor;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -54,22 +54,17 @@ impl Gate {
         let host = text(header::HOST).unwrap_or_default().to_ascii_lowercase();
         if !self.hosts.contains(&host) {
             let detail = format!("`{host}` is not served here: name it in `http.public_url`, or call this address");
-            return Err(Problem::new(421, "wrong-host", "another host was asked for", detail));
+            return Err(Problem::new(Fault::WrongHost, detail));
         }
         match text(header::ORIGIN) {
             None => Ok(()),
             Some(origin) if authority(origin).is_some_and(|from| self.hosts.contains(&from)) => Ok(()),
-            Some(origin) => Err(Problem::new(
-                403,
-                "wrong-origin",
-                "another site asks",
-                format!("pages of `{origin}` may not ask here"),
-            )),
+            Some(origin) => Err(Problem::new(Fault::WrongOrigin, format!("pages of `{origin}` may not ask here"))),
         }
     }
 
     fn actor(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
-        let unknown = |detail: &str| Problem::new(401, "no-token", "a token is needed", detail);
+        let unknown = |detail: &str| Problem::new(Fault::NoToken, detail);
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             value.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
@@ -92,8 +87,7 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
         Ok((request, actor)) => {
             let response = match timeout(PATIENCE, next.run(request)).await {
                 Ok(response) => said(response),
-                Err(_) => Problem::new(503, "too-slow", "it took too long", "the answer did not begin in 30 s")
-                    .into_response(),
+                Err(_) => Problem::new(Fault::TooSlow, "the answer did not begin in 30 s").into_response(),
             };
             if let Some(actor) = actor.filter(|_| may_change(&method)) {
                 gate.desk.audit(actor, from, format!("{method} {path}"), response.status().as_u16());
@@ -122,7 +116,7 @@ fn enter(gate: &Gate, mut request: Request, path: &str) -> Result<(Request, Opti
     let actor = gate.actor(request.headers())?;
     if SOCKET_ONLY.iter().any(|start| path.starts_with(start)) {
         let detail = "this is asked over the socket of the data directory alone: by `stepladder` on that machine";
-        return Err(Problem::new(403, "socket-only", "not over this door", detail));
+        return Err(Problem::new(Fault::SocketOnly, detail));
     }
     request.extensions_mut().insert(ConnectInfo(Peer(Some(actor.clone()))));
     Ok((request, Some(actor)))
@@ -140,13 +134,18 @@ fn said(response: Response) -> Response {
     if worded || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let title = status.canonical_reason().unwrap_or("refused").to_lowercase();
-    let detail = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "a body has at most 1 MiB",
-        StatusCode::METHOD_NOT_ALLOWED => "this path has no such method",
-        _ => "the request could not be taken",
+    let (fault, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => (Fault::TooLarge, "a body has at most 1 MiB, a reply to a page 64 KiB"),
+        StatusCode::METHOD_NOT_ALLOWED => (Fault::NoMethod, "this path has no such method"),
+        _ if status.is_client_error() => (Fault::BadRequest, "path, query or body could not be read"),
+        _ => (Fault::Internal, "the request could not be taken"),
     };
-    Problem::new(status.as_u16(), &title.replace(' ', "-"), &title, detail).into_response()
+    let mut refused = Problem { status: status.as_u16(), ..Problem::new(fault, detail) }.into_response();
+    // Which methods there are, where this one is none.
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        refused.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    refused
 }
 
 /// Host and port of a URL, the port left out where the URL does.

@@ -2,24 +2,47 @@
 
 use super::{Answered, AnyQuery, From, actor, asked, blocking, read};
 use crate::api::desk::Desk;
-use crate::api::wire::VoteRequest;
+use crate::api::route::table::Route;
+use crate::api::wire::{ApprovalRow, Fault, VoteReply, VoteRequest};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The routes of approvals.
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/api/v1/approvals", get(approvals))
-        .route("/api/v1/runs/{run}/approve", post(approve))
-        .route("/api/v1/runs/{run}/reject", post(reject))
-}
+const VOTE: &[Fault] = &[
+    Fault::NoRun,
+    Fault::Ended,
+    Fault::Input,
+    Fault::Book,
+    Fault::BadRunbook,
+    Fault::Quarantined,
+    Fault::NoOwner,
+    Fault::Stopped,
+    Fault::NoSpace,
+];
 
-#[derive(Debug, Deserialize)]
+/// The routes of approvals.
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v1/approvals", "listApprovals", "What waits for the yes of people", || get(approvals))
+        .query::<ApprovalsQuery>()
+        .json::<Vec<ApprovalRow>>(200, "In all runs, or in one.")
+        .faults(&[Fault::NoRun, Fault::Ended, Fault::Book, Fault::BadRunbook, Fault::Quarantined]),
+    Route::post("/api/v1/runs/{run}/approve", "approveRun", "Say yes", || post(approve))
+        .body::<VoteRequest>()
+        .json::<VoteReply>(200, "The vote counts: it is durable.")
+        .faults(VOTE),
+    Route::post("/api/v1/runs/{run}/reject", "rejectRun", "Say no", || post(reject))
+        .body::<VoteRequest>()
+        .json::<VoteReply>(200, "The vote counts: it is durable.")
+        .faults(VOTE),
+];
+
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ApprovalsQuery {
+    /// In this run only.
     run: Option<String>,
 }
 

@@ -1,33 +1,83 @@
 //! Routes of incidents and silences.
 
-use crate::api::desk::Desk;
+use crate::api::desk::{Desk, VERBS};
+use crate::api::route::table::Route;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
-use crate::api::wire::{ActRequest, OpenRequest, ReportFormat, SilenceRequest};
+use crate::api::wire::{
+    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
+    SilenceRow,
+};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Incidents in a list that does not say how many.
 const INCIDENTS: u32 = 100;
 
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/api/v1/incidents", get(incidents).post(open))
-        .route("/api/v1/incidents/{incident}", get(incident))
-        .route("/api/v1/incidents/{incident}/report", get(report))
-        .route("/api/v1/incidents/{incident}/{verb}", post(act))
-        .route("/api/v1/silences", get(silences).post(add_silence))
-        .route("/api/v1/silences/{silence}", delete(end_silence))
-}
+const ACT: &[Fault] = &[
+    Fault::NoIncident,
+    Fault::NoAct,
+    Fault::MissingField,
+    Fault::Input,
+    Fault::Book,
+    Fault::NoDaemon,
+    Fault::NoClock,
+    Fault::NoOwner,
+    Fault::Stopped,
+    Fault::NoSpace,
+    Fault::NotKept,
+];
 
-#[derive(Debug, Deserialize)]
+/// The routes of incidents. `{incident}` is an id, its beginning or end, a key, or `last`.
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v1/incidents", "listIncidents", "Incidents, newest first", || get(incidents))
+        .query::<IncidentsQuery>()
+        .json::<Vec<IncidentRow>>(200, "Those that are not resolved, or all."),
+    Route::post("/api/v1/incidents", "openIncident", "Open an incident by hand", || post(open))
+        .body::<OpenRequest>()
+        .json::<IncidentReply>(201, "It was opened.")
+        .json::<IncidentReply>(200, "One with this key is open: it was told of again.")
+        .faults(ACT),
+    Route::get("/api/v1/incidents/{incident}", "getIncident", "An incident in full", || get(incident))
+        .json::<IncidentDetail>(200, "With its timeline, its pages, its runs, its duties.")
+        .faults(&[Fault::NoIncident, Fault::Input]),
+    Route::get("/api/v1/incidents/{incident}/report", "getReport", "The report of an incident", || get(report))
+        .query::<ReportQuery>()
+        .text(200, "text/markdown; charset=utf-8", "The report.")
+        .text(200, "text/html; charset=utf-8", "The report.")
+        .faults(&[Fault::NoIncident, Fault::Input]),
+    Route::post("/api/v1/incidents/{incident}/{verb}", "actOnIncident", "Do something about an incident", || post(act))
+        .more("Needed: `until` of `snooze`, `to` of `assign`, `severity` and `classify`, `reason` of `note`, `level` and `number` of `duty`.")
+        .words("verb", VERBS)
+        .body::<ActRequest>()
+        .json::<IncidentReply>(200, "It was done: it is durable.")
+        .faults(ACT),
+];
+
+/// The routes of silences.
+pub(super) const SILENCES: &[Route] = &[
+    Route::get("/api/v1/silences", "listSilences", "Silences that count now", || get(silences))
+        .json::<Vec<SilenceRow>>(200, "The silences."),
+    Route::post("/api/v1/silences", "addSilence", "Mute troubles with those labels", || post(add_silence))
+        .body::<SilenceRequest>()
+        .json::<SilenceRow>(201, "The silence: it is durable.")
+        .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
+    Route::delete("/api/v1/silences/{silence}", "endSilence", "End a silence before its time", || delete(end_silence))
+        .empty(204, "It mutes nothing any more.")
+        .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
+];
+
+#[derive(Debug, Deserialize, JsonSchema)]
 struct IncidentsQuery {
+    /// Whether those that are resolved are listed too.
     #[serde(default)]
     all: bool,
+    /// At most so many; 100 where nobody says.
     limit: Option<u32>,
 }
 
@@ -40,8 +90,9 @@ async fn incident(State(desk): State<Desk>, Path(incident): Path<String>) -> Ans
     Ok(Json(blocking(move || desk.incident(&incident)).await?).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ReportQuery {
+    /// Its form.
     #[serde(default)]
     format: ReportFormat,
 }

@@ -2,34 +2,99 @@
 
 use crate::act::Incoming;
 use crate::api::desk::Desk;
+use crate::api::route::table::{Door, Route};
 use crate::api::route::{Answered, From, actor, bad};
 use crate::api::socket::Peer;
-use crate::api::wire::Problem;
+use crate::api::wire::{AlertRow, Beat, Delivery, Fault, Problem, Taken};
 use crate::base::actor::Actor;
 use crate::base::limits::MAX_HOOK_BODY;
-use crate::base::value::{Value, json};
+use crate::base::value::{Map, Value, json};
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 
 /// After how many seconds a sender may come again.
 const AGAIN: HeaderValue = HeaderValue::from_static("10");
 
+const TAKEN: &[Fault] = &[
+    Fault::BadRequest,
+    Fault::Unreadable,
+    Fault::Input,
+    Fault::Store,
+    Fault::NoSpace,
+    Fault::NoOwner,
+    Fault::Stopped,
+    Fault::NotKept,
+];
+
 /// Those routes.
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/hooks/{path}", post(hook))
-        .route("/heartbeats/{path}", post(heartbeat))
-        .route("/alerts/{source}", post(alerts))
-        .route("/v2/enqueue", post(pagerduty))
-        .route("/v2/alerts", post(opsgenie))
-        .route("/v2/alerts/{alias}/{what}", post(opsgenie_about))
-        .route("/api/v1/alerts", get(known_alerts))
-        .layer(DefaultBodyLimit::max(MAX_HOOK_BODY))
-}
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/hooks/{path}", "callHook", "Call a webhook of a runbook", || post(hook))
+        .more("What is sent and how the caller proves itself (a signature, a token, a time) is what `webhook` of the runbook says.")
+        .door(Door::Proof)
+        .body::<Value>()
+        .json::<Delivery>(202, "It was taken: it is durable.")
+        .json::<Delivery>(200, "It had come before: nothing was done again.")
+        .limit(MAX_HOOK_BODY)
+        .faults(&[
+            Fault::NoHook,
+            Fault::Unproved,
+            Fault::Unreadable,
+            Fault::Input,
+            Fault::Store,
+            Fault::NoSpace,
+            Fault::NoOwner,
+            Fault::Stopped,
+            Fault::NotKept,
+        ]),
+    Route::post("/heartbeats/{path}", "beat", "The call that must come", || post(heartbeat))
+        .json::<Beat>(202, "It was taken: it is durable.")
+        .faults(&[Fault::NoHook, Fault::Store, Fault::NoOwner, Fault::Stopped, Fault::NoSpace, Fault::NotKept]),
+    Route::post("/alerts/{source}", "tellAlerts", "Tell of alerts, or that they are over", || post(alerts))
+        .more("In the shape of Alertmanager's or Grafana's webhook, or plain JSON: docs/triggers.md.")
+        .door(Door::Sender)
+        .body::<Value>()
+        .json::<Taken>(202, "They were taken: they are durable.")
+        .limit(MAX_HOOK_BODY)
+        .faults(TAKEN),
+    Route::post("/v2/enqueue", "enqueueEvent", "Tell of an alert as PagerDuty's Events API v2 does", || post(pagerduty))
+        .more("`routing_key` of the body may be the token.")
+        .door(Door::Sender)
+        .body::<Map<String, Value>>()
+        .json::<Value>(202, "As PagerDuty answers.")
+        .limit(MAX_HOOK_BODY)
+        .faults(TAKEN),
+    Route::post("/v2/alerts", "createAlert", "Tell of an alert as Opsgenie's API does", || post(opsgenie))
+        .door(Door::Sender)
+        .body::<Map<String, Value>>()
+        .json::<Value>(202, "As Opsgenie answers.")
+        .limit(MAX_HOOK_BODY)
+        .faults(TAKEN),
+    Route::post("/v2/alerts/{alias}/{what}", "actOnAlert", "Say of an alert what Opsgenie is told", || post(opsgenie_about))
+        .more("`close` ends it; that somebody has seen it changes nothing here.")
+        .words("what", ABOUT)
+        .door(Door::Sender)
+        .json::<Value>(202, "As Opsgenie answers.")
+        .limit(MAX_HOOK_BODY)
+        .faults(&[
+            Fault::NoRoute,
+            Fault::Unreadable,
+            Fault::Store,
+            Fault::NoSpace,
+            Fault::NoOwner,
+            Fault::Stopped,
+            Fault::NotKept,
+        ]),
+    Route::get("/api/v1/alerts", "listAlerts", "The alerts that are known, those that fire first", || get(known_alerts))
+        .json::<Vec<AlertRow>>(200, "The first thousand.")
+        .faults(&[Fault::NoOwner, Fault::Stopped]),
+];
+
+/// What Opsgenie is told of an alert.
+const ABOUT: &[&str] = &["close", "acknowledge", "snooze"];
 
 async fn hook(State(desk): State<Desk>, Path(path): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     let done = desk.hook(&path, &incoming(&headers, &body)).await;
@@ -101,7 +166,7 @@ async fn opsgenie_about(
     let done = match what.as_str() {
         "close" => desk.close_alert(&who, "opsgenie", &alias).await.map(drop),
         "acknowledge" | "snooze" => Ok(()),
-        _ => return Err(Problem::new(404, "no-such-route", "no such route", "an alert is closed by `…/close`")),
+        _ => return Err(Problem::new(Fault::NoRoute, "an alert is closed by `…/close`")),
     };
     Ok(answered(done.map(|()| (StatusCode::ACCEPTED, Json(json!({ "result": "Request will be processed" }))))))
 }
@@ -115,7 +180,7 @@ fn teller(desk: &Desk, ConnectInfo(Peer(peer)): From, token: Option<String>) -> 
     if let Some(peer) = peer {
         return Ok(peer);
     }
-    let unknown = |detail: &str| Problem::new(401, "no-token", "a token is needed", detail);
+    let unknown = |detail: &str| Problem::new(Fault::NoToken, detail);
     let token = token.ok_or_else(|| unknown("send `Authorization: Bearer TOKEN`"))?;
     desk.bearer(token.trim())?.ok_or_else(|| unknown("this token opens nothing: it was revoked, or never was one"))
 }

@@ -3,22 +3,57 @@
 use crate::api::desk::Desk;
 use crate::api::present::escaped;
 use crate::api::route::Answered;
-use crate::api::wire::Problem;
+use crate::api::route::table::{Door, Route};
+use crate::api::wire::{Fault, Problem};
 use crate::base::limits::MAX_REPLY;
 use crate::service::{Offer, Posted};
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/act/{token}", get(show).post(press))
-        .route("/replies/{channel}", post(posted))
-        .layer(DefaultBodyLimit::max(MAX_REPLY))
-}
+const PAGE: &str = "text/html; charset=utf-8";
+
+/// Those routes.
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/act/{token}", "showOffer", "What the link of a page would do", || get(show))
+        .door(Door::Link)
+        .text(200, PAGE, "A page with one button.")
+        .text(401, PAGE, "It is no link of ours.")
+        .text(404, PAGE, "What it was about is gone.")
+        .text(422, PAGE, "It can't be done any more.")
+        .text(500, PAGE, "The store can't be read.")
+        .text(503, PAGE, "Nobody drives the incidents right now."),
+    Route::post("/act/{token}", "takeOffer", "Do what the link of a page offers, once", || post(press))
+        .door(Door::Link)
+        .text(200, PAGE, "It was done: it is durable.")
+        .text(401, PAGE, "It is no link of ours.")
+        .text(404, PAGE, "What it was about is gone.")
+        .text(422, PAGE, "It was used, or can't be done any more.")
+        .text(500, PAGE, "The store can't be read.")
+        .text(503, PAGE, "Nobody drives the incidents right now.")
+        .limit(MAX_REPLY),
+    Route::post("/replies/{channel}", "takeReply", "What a provider posts for somebody who answered a page", || {
+        post(posted)
+    })
+    .more("Signed as Slack and Twilio sign. Twilio is answered in its own XML.")
+    .door(Door::Proof)
+    .text(200, "text/plain; charset=utf-8", "What came of it.")
+    .text(200, "text/xml", "What came of it.")
+    .limit(MAX_REPLY)
+    .faults(&[
+        Fault::Unproved,
+        Fault::Forbidden,
+        Fault::NoHook,
+        Fault::NoIncident,
+        Fault::Unreadable,
+        Fault::TooLarge,
+        Fault::NoOwner,
+        Fault::Stopped,
+        Fault::NotKept,
+    ]),
+];
 
 /// Shows what the link would do, and asks: a scanner of mail that follows every link does nothing by it.
 async fn show(State(desk): State<Desk>, Path(token): Path<String>) -> Response {

@@ -1,25 +1,59 @@
-//! The routes of schedules and their ledger.
+//! The routes of schedules.
 
-use super::{Answered, AnyQuery, From, actor, asked, blocking, read};
+use super::table::Route;
 use crate::api::desk::Desk;
-use crate::api::wire::{BackfillRequest, MissingRequest, PauseRequest, WhyRequest};
+use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
+use crate::api::wire::{
+    BackfillReply, BackfillRequest, Fault, LedgerRow, Missing, MissingRequest, PauseRequest, Paused, ScheduleRow,
+    WhyRequest,
+};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+const CHANGE: &[Fault] =
+    &[Fault::NoRunbook, Fault::Input, Fault::Book, Fault::NoDaemon, Fault::NoClock, Fault::NoOwner, Fault::Stopped];
+
 /// The routes of schedules.
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/api/v1/schedules", get(schedules))
-        .route("/api/v1/schedules/{runbook}/why", get(why))
-        .route("/api/v1/schedules/{runbook}/missing", get(missing))
-        .route("/api/v1/schedules/{runbook}/backfill", post(backfill))
-        .route("/api/v1/schedules/{runbook}/pause", post(pause))
-        .route("/api/v1/schedules/{runbook}/resume", post(resume))
-}
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v1/schedules", "listSchedules", "Every schedule of the book", || get(schedules))
+        .json::<Vec<ScheduleRow>>(200, "The schedules, with what is next and what was last.")
+        .faults(&[Fault::Book]),
+    Route::get("/api/v1/schedules/{runbook}/why", "whySchedule", "What became of an instant", || get(why))
+        .query::<WhyQuery>()
+        .json::<Vec<LedgerRow>>(200, "The rows of the ledger that have it, or those next to it.")
+        .faults(&[Fault::NoRunbook, Fault::Input, Fault::Book]),
+    Route::get("/api/v1/schedules/{runbook}/missing", "listMissing", "What did not run between two instants", || {
+        get(missing)
+    })
+    .query::<MissingQuery>()
+    .json::<Missing>(200, "The instants that have no run, the oldest first, and how many there are of the others.")
+    .faults(&[Fault::NoRunbook, Fault::Input, Fault::Book]),
+    Route::post(
+        "/api/v1/schedules/{runbook}/backfill",
+        "backfillSchedule",
+        "Make up for an instant that did not run",
+        || post(backfill),
+    )
+    .more("Once for each instant: asked again, it answers with the run that there is.")
+    .body::<BackfillRequest>()
+    .json::<BackfillReply>(200, "The run of the instant, and whether this started it.")
+    .faults(CHANGE),
+    Route::post("/api/v1/schedules/{runbook}/pause", "pauseSchedules", "Pause schedules of a runbook", || post(pause))
+        .body::<PauseRequest>()
+        .json::<Paused>(200, "Those that are paused now.")
+        .faults(CHANGE),
+    Route::post("/api/v1/schedules/{runbook}/resume", "resumeSchedules", "Resume schedules of a runbook", || {
+        post(resume)
+    })
+    .body::<PauseRequest>()
+    .json::<Paused>(200, "Those that were resumed.")
+    .faults(CHANGE),
+];
 
 async fn schedules(State(desk): State<Desk>) -> Answered {
     Ok(Json(blocking(move || desk.schedules()).await?).into_response())
@@ -35,8 +69,9 @@ async fn resume(State(desk): State<Desk>, Path(runbook): Path<String>, from: Fro
     Ok(Json(desk.resume(&actor(from)?, &runbook, &asked).await?).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct WhyQuery {
+    /// The instant.
     at: jiff::Timestamp,
 }
 
@@ -45,10 +80,13 @@ async fn why(State(desk): State<Desk>, Path(runbook): Path<String>, query: AnyQu
     Ok(Json(blocking(move || desk.why(&asked)).await?).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct MissingQuery {
+    /// The first instant.
     from: jiff::Timestamp,
+    /// The last instant.
     to: jiff::Timestamp,
+    /// A trigger; all of them unless said.
     trigger: Option<String>,
 }
 

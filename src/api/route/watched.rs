@@ -1,29 +1,50 @@
 //! The routes that watchers ask: metrics, health, and whether this process is there.
 
 use crate::api::desk::Desk;
+use crate::api::route::table::{Door, Route};
 use crate::api::route::{Answered, blocking};
-use crate::api::wire::{ComponentHealth, Problem};
-use crate::base::value::json;
+use crate::api::wire::{ComponentHealth, Fault, HealthWord, Problem, WholeHealth};
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use std::time::Duration;
 
 /// How long the thread that drives the runs may take to say so.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Those routes.
-pub(super) fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/health", get(health))
-        .route("/health/detailed", get(detailed))
-        .route("/health/{component}", get(component))
-}
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/livez", "live", "Whether this process is there", || get(async || "ok\n"))
+        .door(Door::Open)
+        .text(200, PLAIN, "It is."),
+    Route::get("/readyz", "ready", "Whether the runs are driven", || get(readyz))
+        .door(Door::Open)
+        .text(200, PLAIN, "They are.")
+        .faults(&[Fault::NotReady]),
+    Route::get("/metrics", "metrics", "The page of metrics, for Prometheus", || get(metrics))
+        .text(200, "text/plain; version=0.0.4; charset=utf-8", "The metrics.")
+        .faults(&[Fault::Book]),
+    Route::get("/health", "health", "The worst of all that is watched, in a word", || get(health))
+        .door(Door::Open)
+        .json::<HealthWord>(200, "`healthy` or `degraded`.")
+        .json::<HealthWord>(503, "`unhealthy` or `unknown`.")
+        .faults(&[Fault::Book]),
+    Route::get("/health/detailed", "healthInDetail", "Every component, with what found it so", || get(detailed))
+        .json::<WholeHealth>(200, "`healthy` or `degraded`.")
+        .json::<WholeHealth>(503, "`unhealthy` or `unknown`.")
+        .faults(&[Fault::Book]),
+    Route::get("/health/{component}", "componentHealth", "One component, and how old the reading is", || {
+        get(component)
+    })
+    .door(Door::Open)
+    .json::<ComponentHealth>(200, "`healthy` or `degraded`.")
+    .json::<ComponentHealth>(503, "`unhealthy` or `unknown`.")
+    .faults(&[Fault::NoComponent, Fault::Book]),
+];
+
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The runs are driven.
 async fn readyz(State(desk): State<Desk>) -> Answered {
@@ -31,7 +52,7 @@ async fn readyz(State(desk): State<Desk>) -> Answered {
         Ok("ok\n".into_response())
     } else {
         let detail = "the thread that drives the runs does not answer";
-        Err(Problem::new(503, "not-ready", "not ready", detail))
+        Err(Problem::new(Fault::NotReady, detail))
     }
 }
 
@@ -43,7 +64,7 @@ async fn metrics(State(desk): State<Desk>) -> Answered {
 /// The worst of all, in a word.
 async fn health(State(desk): State<Desk>) -> Answered {
     let whole = blocking(move || desk.health()).await?;
-    Ok(answered(&whole.status, Json(json!({ "status": whole.status }))))
+    Ok(answered(&whole.status, Json(HealthWord { status: whole.status.clone() })))
 }
 
 async fn detailed(State(desk): State<Desk>) -> Answered {
@@ -58,7 +79,7 @@ async fn component(State(desk): State<Desk>, Path(name): Path<String>) -> Answer
     let found = whole.components.remove(&name).ok_or_else(|| {
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
         let detail = format!("no runbook has `labels: {{ component: {name} }}`; there is: {known}");
-        Problem::new(404, "no-component", "no such component", detail)
+        Problem::new(Fault::NoComponent, detail)
     })?;
     let ComponentHealth { component, status, age_seconds, at, .. } = found;
     let told = ComponentHealth { component, status, age_seconds, at, ..ComponentHealth::default() };

@@ -1,19 +1,22 @@
 //! Tokens and the audit.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Make a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenRequest {
     /// Its name, which stands in everything done with it.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// `viewer`, `operator` or `admin`.
+    #[schemars(extend("enum" = ["viewer", "operator", "admin"]))]
     pub role: String,
 }
 
 /// A token that was just made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenReply {
     /// Its name.
     pub name: String,
@@ -24,7 +27,7 @@ pub struct TokenReply {
 }
 
 /// A token without what opens it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenRow {
     /// Its name.
     pub name: String,
@@ -40,7 +43,7 @@ pub struct TokenRow {
 }
 
 /// A request that may have changed something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeedRow {
     /// When it was answered.
     pub at: Timestamp,

@@ -2,10 +2,11 @@
 
 use crate::base::value::{Map, Value};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that waits for the yes of people.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalRow {
     /// The run.
     pub run: String,
@@ -50,7 +51,7 @@ pub struct ApprovalRow {
 }
 
 /// A vote.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VoteRow {
     /// When.
     pub at: Timestamp,
@@ -69,7 +70,7 @@ pub struct VoteRow {
 }
 
 /// A field that whoever approves fills in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldRow {
     /// Its name.
     pub name: String,
@@ -88,7 +89,7 @@ pub struct FieldRow {
 }
 
 /// Approve or reject.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoteRequest {
     /// The run.
@@ -112,7 +113,7 @@ pub struct VoteRequest {
 }
 
 /// What a vote has come to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VoteReply {
     /// Where.
     pub place: String,

@@ -2,11 +2,12 @@
 
 use crate::base::value::{Map, Value};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One event, with its number in the run and its instant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WireEvent {
     /// Its number in the run, from 1.
     pub seq: u64,
@@ -18,7 +19,7 @@ pub struct WireEvent {
 }
 
 /// What happened; the word stands in the field `event`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum What {
     /// The run exists.
@@ -286,11 +287,12 @@ pub enum What {
     },
     /// An event that this version does not know.
     #[serde(other)]
+    #[schemars(skip)]
     Unknown,
 }
 
 /// Why an attempt failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WireFailure {
     /// Which kind, as `retry.on` names it.
     pub kind: String,
@@ -302,7 +304,7 @@ pub struct WireFailure {
 }
 
 /// Something that lifts a step's level without failing it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WireFinding {
     /// The level's word.
     pub level: String,
@@ -311,7 +313,7 @@ pub struct WireFinding {
 }
 
 /// How much of a stream of output is not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WireUnkept {
     /// `stdout` or `stderr`.
     pub stream: String,
@@ -327,7 +329,7 @@ pub struct WireUnkept {
 }
 
 /// One measured value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WireMeasure {
     /// The declared name.
     pub name: String,

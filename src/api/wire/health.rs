@@ -1,11 +1,19 @@
 //! How well what is watched is.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// All that is watched, in a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HealthWord {
+    /// `healthy`, `degraded`, `unknown` or `unhealthy`.
+    pub status: String,
+}
+
 /// Everything that is watched.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WholeHealth {
     /// The worst of all: `healthy`, `degraded`, `unknown` or `unhealthy`.
     pub status: String,
@@ -14,7 +22,7 @@ pub struct WholeHealth {
 }
 
 /// One component, as the worst of its runbooks found it last.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentHealth {
     /// Its name.
     pub component: String,

@@ -1,10 +1,11 @@
 //! Incidents and silences as they are sent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An incident in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentRow {
     /// Its id.
     pub incident: String,
@@ -60,7 +61,7 @@ pub struct IncidentRow {
 }
 
 /// An incident in full.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentDetail {
     /// In a line.
     pub row: IncidentRow,
@@ -83,7 +84,7 @@ pub struct IncidentDetail {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Moment {
     /// When.
     pub at: jiff::Timestamp,
@@ -94,7 +95,7 @@ pub struct Moment {
 }
 
 /// A message to one address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PageRow {
     /// Its number.
     pub number: u32,
@@ -122,7 +123,7 @@ pub struct PageRow {
 }
 
 /// A run about an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResponseRow {
     /// The run.
     pub run: String,
@@ -141,7 +142,7 @@ pub struct ResponseRow {
 }
 
 /// A duty of a level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DutyRow {
     /// Of which level.
     pub level: u32,
@@ -157,7 +158,7 @@ pub struct DutyRow {
 }
 
 /// A promise that was not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreachRow {
     /// `response` or `escalation`.
     pub clock: String,
@@ -166,7 +167,7 @@ pub struct BreachRow {
 }
 
 /// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportFormat {
     /// For people and wikis.
@@ -177,10 +178,11 @@ pub enum ReportFormat {
 }
 
 /// Open an incident by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenRequest {
     /// What is wrong, in a line.
+    #[schemars(length(min = 1))]
     pub title: String,
     /// More of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -203,7 +205,7 @@ pub struct OpenRequest {
 }
 
 /// What came of telling of trouble, or of an act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentReply {
     /// The incident.
     pub incident: String,
@@ -212,7 +214,7 @@ pub struct IncidentReply {
 }
 
 /// What a person does about an incident; which of these count depends on the act.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActRequest {
     /// `note` of an acknowledgement, `reason` of everything else, `text` of a note: what is said.
@@ -242,7 +244,7 @@ pub struct ActRequest {
 }
 
 /// A silence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SilenceRow {
     /// Its id.
     pub silence: String,
@@ -260,7 +262,7 @@ pub struct SilenceRow {
 }
 
 /// Mute troubles with those labels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SilenceRequest {
     /// Labels that all have to be so.

@@ -1,9 +1,10 @@
 //! The fire ledger as it is sent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What became of an instant?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyRequest {
     /// Of this runbook's triggers.
     pub runbook: String,
@@ -12,7 +13,7 @@ pub struct WhyRequest {
 }
 
 /// A row of the ledger: due instants of one trigger, and what became of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerRow {
     /// The runbook.
     pub runbook: String,
@@ -50,7 +51,7 @@ pub struct LedgerRow {
 }
 
 /// A schedule of the book.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleRow {
     /// The runbook.
     pub runbook: String,
@@ -83,7 +84,7 @@ pub struct ScheduleRow {
 }
 
 /// Pause or resume the schedules of a runbook.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PauseRequest {
     /// Only this trigger; all of the runbook's where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +95,7 @@ pub struct PauseRequest {
 }
 
 /// Which schedules were paused or resumed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paused {
     /// Their triggers.
     pub triggers: Vec<String>,
@@ -115,7 +116,7 @@ pub struct MissingRequest {
 }
 
 /// What did not run between two instants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Missing {
     /// Oldest first, as many as one backfill makes up for.
     pub rows: Vec<MissingRow>,
@@ -130,7 +131,7 @@ pub struct Missing {
 }
 
 /// A due instant that did not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MissingRow {
     /// The trigger.
     pub trigger: String,
@@ -144,7 +145,7 @@ pub struct MissingRow {
 }
 
 /// Start what should have run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackfillRequest {
     /// The trigger.
     pub trigger: String,
@@ -155,7 +156,7 @@ pub struct BackfillRequest {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackfillReply {
     /// The run of the instant; left out where it ran so long ago that nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ mod store;
 pub use access::{DeedRow, TokenReply, TokenRequest, TokenRow};
 pub use approval::{ApprovalRow, FieldRow, VoteReply, VoteRequest, VoteRow};
 pub use event::{What, WireEvent, WireFailure, WireFinding, WireMeasure, WireUnkept};
-pub use health::{ComponentHealth, WholeHealth};
+pub use health::{ComponentHealth, HealthWord, WholeHealth};
 pub use incident::{
     ActRequest, BreachRow, DutyRow, IncidentDetail, IncidentReply, IncidentRow, Moment, OpenRequest, PageRow,
     ReportFormat, ResponseRow, SilenceRequest, SilenceRow,
@@ -35,7 +35,7 @@ pub use ledger::{
 };
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
-pub use problem::Problem;
+pub use problem::{Fault, Problem};
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
 pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, Status, UnfinishedRun};

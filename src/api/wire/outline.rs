@@ -2,11 +2,12 @@
 
 use crate::model::runbook::Runbook;
 use crate::model::step::{List, Step, StepKind, Wait};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A runbook's lists in the order written.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Outline {
     /// The runbook's name.
     pub runbook: String,
@@ -23,7 +24,7 @@ pub struct Outline {
 }
 
 /// One step of the text with the lists inside it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OutlineStep {
     /// Its id.
     pub id: String,

@@ -1,9 +1,10 @@
 //! What steps printed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Ask for what one attempt printed on one stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputRequest {
     /// The run.
     pub run: String,
@@ -19,7 +20,7 @@ pub struct OutputRequest {
 }
 
 /// A stretch of what one attempt printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputChunk {
     /// Where in the run.
     pub place: String,
@@ -38,7 +39,7 @@ pub struct OutputChunk {
 }
 
 /// The two streams of a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputStream {
     /// Standard output.

@@ -2,10 +2,11 @@
 
 use crate::api::wire::Outline;
 use crate::base::value::{Map, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Start a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// The runbook's name.
@@ -35,7 +36,7 @@ pub struct StartRequest {
 }
 
 /// What came of a start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StartReply {
     /// The run's id.
     pub run: String,
@@ -44,18 +45,18 @@ pub struct StartReply {
 }
 
 /// Run again what failed, with the same pinned text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// The run to repeat.
     pub run: String,
-    /// The id that the new run is to have, as [`StartRequest::run`] for one that repeats nothing.
+    /// The id that the new run is to have, which counts over the socket alone, as that of a start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
 }
 
 /// End a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// The run.
@@ -68,7 +69,7 @@ pub struct CancelRequest {
 }
 
 /// How a cancel stops the children of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelMode {
     /// TERM, a grace period, KILL; `undo` and `finally` run.
@@ -79,7 +80,7 @@ pub enum CancelMode {
 }
 
 /// Answer a question that a step waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerRequest {
     /// The run.
@@ -91,7 +92,7 @@ pub struct AnswerRequest {
 }
 
 /// List runs, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RunsRequest {
     /// Of this runbook only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,11 +2,12 @@
 
 use crate::api::wire::RunState;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How everything stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Who drives the runs; nobody where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +37,7 @@ pub struct Status {
 }
 
 /// Who drives the runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnerStatus {
     /// Its process.
     pub process: u32,
@@ -49,7 +50,7 @@ pub struct OwnerStatus {
 }
 
 /// A run that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnfinishedRun {
     /// Its id.
     pub run: String,
@@ -65,7 +66,7 @@ pub struct UnfinishedRun {
 }
 
 /// A file that does not count as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrokenFile {
     /// Its name in the book.
     pub file: String,
@@ -78,7 +79,7 @@ pub struct BrokenFile {
 }
 
 /// What came of reading the files again.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {
     /// Files whose new text counts, or that are gone.
     pub changed: Vec<String>,
@@ -90,7 +91,7 @@ pub struct Reloaded {
 }
 
 /// The texts that count.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BookTexts {
     /// By the names of their files.
     pub texts: BTreeMap<String, String>,

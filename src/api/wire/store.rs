@@ -1,9 +1,10 @@
 //! What is said of the data directory: a checkup, a copy, an archive.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Symptom {
     /// `mended`, `notice` (nothing is lost) or `damage`.
     pub grade: String,
@@ -14,7 +15,7 @@ pub struct Symptom {
 }
 
 /// What the doctor found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkup {
     /// What is not as it should be; empty = all is well.
     pub symptoms: Vec<Symptom>,
@@ -29,14 +30,14 @@ pub struct Checkup {
 }
 
 /// Where something is to go, as an absolute path of the owner's machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CarryRequest {
     /// The path.
     pub to: String,
 }
 
 /// What was carried there.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Carried {
     /// Events of an archive.
     #[serde(default)]

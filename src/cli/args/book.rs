@@ -184,7 +184,7 @@ pub struct Fmt {
 /// `schema`
 #[derive(Debug, Clone, Args)]
 pub struct Schema {
-    /// Which: `runbook`, `stepladder`, `thresholds` …; their names where it is left out
+    /// Which: `runbook`, `stepladder`, `thresholds` …, or `openapi`; their names where it is left out
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Write all of them into this directory

@@ -250,9 +250,9 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder fmt                every file of the book\n  stepladder fmt --check        change nothing, exit 1 if something would change\n  stepladder fmt - < x.yaml     standard input to standard output"
     )]
     Fmt(Fmt),
-    /// Print or write the JSON Schemas for editors
+    /// Print or write the JSON Schemas for editors, and the OpenAPI document of the daemon
     #[command(
-        after_long_help = "Examples:\n  stepladder schema runbook > runbook.schema.json\n  stepladder schema --write schemas"
+        after_long_help = "Examples:\n  stepladder schema runbook > runbook.schema.json\n  stepladder schema --write schemas\n  stepladder schema openapi > openapi.json"
     )]
     Schema(Schema),
     /// Start a small living book here

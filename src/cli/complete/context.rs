@@ -2,13 +2,14 @@
 
 use crate::api::wire::{RunRow, RunsRequest};
 use crate::base::span::Span;
+use crate::cli::command::schema;
 use crate::cli::complete::{Found, settings};
 use crate::cli::door::{Door, Purpose};
 use crate::cli::settings::{Settings, Surroundings};
 use crate::cli::view::short;
 use crate::diagnostic::Code;
 use crate::lang::glance::{Glance, glance};
-use crate::lang::{manual, schema};
+use crate::lang::manual;
 use crate::model::kind::Kind;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -133,7 +134,7 @@ impl Context {
 
     /// Names of schemas.
     pub(super) fn schemas(_: &Self, _: &str) -> Vec<Found> {
-        schema::names().into_iter().map(|name| Found { word: name.into(), help: String::new() }).collect()
+        schema::all().into_iter().map(|name| Found { word: name.into(), help: String::new() }).collect()
     }
 
     /// The word of that number that is no flag and no value of one; the command is number 0.
