@@ -73,6 +73,13 @@ fn what_is_missing_is_sent_as_it_was() {
     frozen("reply-backfill", &BackfillReply { run: made_up.run, started: true });
 }
 
+fn outputs(run: String) {
+    let (place, stream) = ("heal[1]/ask".to_owned(), OutputStream::Stderr);
+    frozen("request-output", &OutputRequest { run, place: place.clone(), attempt: 1, stream, from: -2048 });
+    let text = "connection refused\n".to_owned();
+    frozen("output", &OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19 });
+}
+
 #[test]
 fn all_other_shapes_stay() {
     let run = || "01kaz3v7q0h5n8w2c4d6e8f0g2".to_owned();
@@ -135,10 +142,7 @@ fn all_other_shapes_stay() {
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });
     frozen("request-runs", &RunsRequest { outcome: vec!["failed".into()], limit: 20, ..RunsRequest::default() });
-    let (place, stream) = ("heal[1]/ask".to_owned(), OutputStream::Stderr);
-    frozen("request-output", &OutputRequest { run: run(), place: place.clone(), attempt: 1, stream, from: -2048 });
-    let text = "connection refused\n".to_owned();
-    frozen("output", &OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19 });
+    outputs(run());
     let broken = BrokenFile {
         file: "runbooks/heal.yaml".into(),
         kept: true,
