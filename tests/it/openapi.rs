@@ -235,6 +235,11 @@ fn changes(many: &str) -> Vec<(String, &'static str)> {
         ("POST /api/v1/schedules/timed/pause".to_owned(), r#"{"reason":"x"}"#),
         ("POST /api/v1/schedules/timed/resume".to_owned(), ""),
         ("POST /api/v1/schedules/noop/pause".to_owned(), ""),
+        ("POST /api/v1/schedules/timed/backfill".to_owned(), "{}"),
+        (
+            "POST /api/v1/schedules/timed/backfill".to_owned(),
+            r#"{"trigger":"none","nominal":"2026-11-23T02:30:00","due":"2026-11-23T02:30:00Z"}"#,
+        ),
         ("POST /api/v1/book/reload".to_owned(), ""),
         ("POST /api/v1/tokens".to_owned(), r#"{"name":"more","role":"viewer"}"#),
         ("POST /api/v1/tokens".to_owned(), r#"{"name":"more","role":"king"}"#),
@@ -284,6 +289,9 @@ fn looks(runs: &[String]) -> Vec<String> {
         "/api/v1/schedules/timed/why?at=2026-11-24T00:00:00Z".to_owned(),
         "/api/v1/schedules/none/why?at=2026-11-24T00:00:00Z".to_owned(),
         "/api/v1/schedules/none/why".to_owned(),
+        "/api/v1/schedules/timed/missing?from=2024-02-28T00:00:00Z&to=2024-03-02T00:00:00Z".to_owned(),
+        "/api/v1/schedules/none/missing?from=2024-02-28T00:00:00Z&to=2024-03-02T00:00:00Z".to_owned(),
+        "/api/v1/schedules/timed/missing".to_owned(),
         "/api/v1/incidents".to_owned(),
         "/api/v1/incidents/last".to_owned(),
         "/api/v1/incidents/none".to_owned(),
@@ -306,6 +314,19 @@ fn looks(runs: &[String]) -> Vec<String> {
         "/health/none".to_owned(),
         "/act/none".to_owned(),
     ]
+}
+
+/// A leap day that did not run is made up for, once.
+fn made_up_for(site: &Site, judge: &mut Judge, [viewer, operator]: [&String; 2]) {
+    let asked = "GET /api/v1/schedules/timed/missing?from=2024-02-28T00:00:00Z&to=2024-03-02T00:00:00Z";
+    let mut row = site.ask(asked, viewer, "").json()["rows"][0].clone();
+    row.as_object_mut().unwrap().remove("fate");
+    for started in [true, false] {
+        let line = "POST /api/v1/schedules/timed/backfill";
+        let answer = site.ask(line, operator, &row.to_string());
+        judge.judge(line, &answer);
+        assert_eq!((answer.status, &answer.json()["started"]), (200, &json!(started)), "{answer:?}");
+    }
 }
 
 #[test]
@@ -357,6 +378,7 @@ fn answers_are_what_the_document_says() {
             judge.judge(&line, &site.ask(&line, token, ""));
         }
     }
+    made_up_for(&site, &mut judge, [viewer, operator]);
     let events = format!("GET /api/v1/runs/{many}/events");
     let kinds = [("authorization", format!("Bearer {admin}")), ("accept", "text/event-stream".to_owned())];
     let kinds = kinds.each_ref().map(|(name, value)| (*name, value.as_str()));
