@@ -1,6 +1,5 @@
 //! `system`: what this machine is doing.
 
-mod clock;
 mod logins;
 mod sizes;
 mod sockets;
@@ -8,6 +7,7 @@ mod sockets;
 use crate::act::args::Args;
 use crate::act::verdict::Done;
 use crate::act::world::World;
+use crate::base::timekeeping::Timekeeping;
 use crate::base::value::{Map, Value, json};
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
@@ -58,9 +58,23 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         "sizes": sizes::of(args.texts("sizes"), world).await?,
         "listening": sockets::listening(args).await?,
         "logins": if args.flag("logins")? == Some(true) { logins::of(args, world).await? } else { Value::Null },
-        "clock": if args.flag("clock")? == Some(true) { clock::now()? } else { Value::Null },
+        "clock": if args.flag("clock")? == Some(true) { clock(world)? } else { Value::Null },
     });
     Ok(Done::new(output))
+}
+
+/// Whether the clock is kept right.
+fn clock(world: &World) -> Result<Value, Failure> {
+    let unknown = |error: std::io::Error| {
+        Failure::new(FailureKind::Other, format!("the kernel does not tell about its clock: {error}"))
+    };
+    let Timekeeping { synchronised, offset_ms, error_ms, max_error_ms } = (world.timekeeping)().map_err(unknown)?;
+    Ok(json!({
+        "synchronised": synchronised,
+        "offset_ms": offset_ms,
+        "error_ms": error_ms,
+        "max_error_ms": max_error_ms,
+    }))
 }
 
 fn port(number: f64) -> Option<u16> {

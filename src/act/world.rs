@@ -3,6 +3,7 @@
 use crate::act::channel::Posted;
 use crate::act::secret::Secrets;
 use crate::base::level::Level;
+use crate::base::timekeeping::Timekeeping;
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
 use crate::model::kind::Kind;
@@ -46,6 +47,8 @@ pub struct World {
     pub now: jiff::Timestamp,
     /// A monotonic clock, for latencies only.
     pub ticks: fn() -> Duration,
+    /// How well the clock is kept, as the kernel says.
+    pub timekeeping: fn() -> std::io::Result<Timekeeping>,
     /// The terminal.
     pub say: Say,
     /// What was posted where, for channels that can change what they have sent.

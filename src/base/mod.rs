@@ -13,5 +13,6 @@ pub mod limits;
 pub mod mask;
 pub mod planted;
 pub mod span;
+pub mod timekeeping;
 pub mod value;
 pub mod zone;

@@ -26,6 +26,7 @@ pub use output::{Printed, end, printed};
 pub use process::boot_id;
 pub use record::{part, read_exit};
 pub use startup::{build, main_loop};
+pub use sys::timekeeping;
 
 /// The hidden first argument that makes the binary a keeper.
 pub const ARGUMENT: &str = "keeper";

@@ -1,8 +1,9 @@
 //! The few things of the kernel that no safe wrapper covers. With `act/system/clock.rs` the only file that may say `unsafe`.
 //!
-//! Everything here is called by the keeper, which has one thread.
-#![expect(unsafe_code, reason = "close_range, wait4, clone and signal handlers have no safe wrapper")]
+//! All but [`timekeeping`] is called by the keeper, which has one thread.
+#![expect(unsafe_code, reason = "close_range, wait4, clone, adjtimex and signal handlers have no safe wrapper")]
 
+use crate::base::timekeeping::Timekeeping;
 use rustix::process::{Pid, Rlimit};
 use std::ffi::CString;
 use std::fs::File;
@@ -267,4 +268,51 @@ pub(crate) fn listen(bell: OwnedFd) -> io::Result<()> {
 /// Whether somebody asked the keeper to end.
 pub(crate) fn asked_to_end() -> bool {
     ASKED.load(Ordering::SeqCst)
+}
+
+/// What the kernel calls a clock that nobody keeps right.
+const TIME_ERROR: libc::c_int = 5;
+
+/// How well the kernel's clock is kept: chrony, ntpd and systemd-timesyncd all tell it. Only looked at.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn timekeeping() -> io::Result<Timekeeping> {
+    // SAFETY: a `timex` is numbers, and all of them may be 0; without modes nothing is set.
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex)
+    };
+    if state < 0 { Err(io::Error::last_os_error()) } else { Ok(kept(state, &timex)) }
+}
+
+fn kept(state: libc::c_int, timex: &libc::timex) -> Timekeeping {
+    let has = |bit: libc::c_int| timex.status & bit != 0;
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds to a thousandth")]
+    let ms = |number: i64, in_ms: f64| (number as f64 / in_ms * 1_000.0).round() / 1_000.0;
+    Timekeeping {
+        synchronised: state != TIME_ERROR && !has(libc::STA_UNSYNC),
+        offset_ms: ms(timex.offset, if has(libc::STA_NANO) { 1e6 } else { 1e3 }),
+        error_ms: ms(timex.esterror, 1e3),
+        max_error_ms: ms(timex.maxerror, 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_clock_is_kept_is_told_in_milliseconds() {
+        // SAFETY: as above.
+        let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+        (timex.status, timex.offset, timex.esterror, timex.maxerror) = (libc::STA_NANO, -1_500_000, 250, 31_000);
+        let told = Timekeeping { synchronised: true, offset_ms: -1.5, error_ms: 0.25, max_error_ms: 31.0 };
+        assert_eq!(kept(0, &timex), told);
+        (timex.status, timex.offset) = (libc::STA_UNSYNC, 1_500);
+        assert!(!kept(TIME_ERROR, &timex).synchronised);
+        assert!(!kept(0, &timex).synchronised, "the flag alone says it");
+        assert!((kept(0, &timex).offset_ms - 1.5).abs() < 1e-9, "microseconds without the flag");
+        timekeeping().expect("the kernel says");
+    }
 }

@@ -1,6 +1,8 @@
 //! The only doorway to clocks and chance.
 
 use crate::base::ids::RunId;
+use crate::base::timekeeping::Timekeeping;
+use crate::keeper;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,14 @@ pub fn now() -> Timestamp {
 pub fn ticks() -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
+}
+
+/// How well the machine's clock is kept.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn timekeeping() -> std::io::Result<Timekeeping> {
+    keeper::timekeeping()
 }
 
 /// Thirty-two bytes that nobody can guess; none where the machine has no source of chance.

@@ -176,6 +176,7 @@ pub fn world(config: &Config) -> World {
         base_env: base_env.collect(),
         now: clock::now(),
         ticks: clock::ticks,
+        timekeeping: clock::timekeeping,
         say: Arc::clone(&config.say),
         posted: Posted::default(),
     }

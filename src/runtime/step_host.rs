@@ -70,6 +70,7 @@ impl Order {
             base_env: self.base_env.clone(),
             now: clock::now(),
             ticks: clock::ticks,
+            timekeeping: clock::timekeeping,
             say: Arc::new(|_| false),
             posted: act::channel::Posted::default(),
         }

@@ -38,6 +38,7 @@ fn hands(dir: &std::path::Path) -> (Hands, Inbox) {
         base_env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         now: clock::now(),
         ticks: clock::ticks,
+        timekeeping: clock::timekeeping,
         say: Arc::new(|_| false),
         posted: Posted::default(),
     };

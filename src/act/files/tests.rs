@@ -59,6 +59,7 @@ impl House {
             base_env: Vec::new(),
             now: jiff::Timestamp::from_second(NOW + self.later.load(Ordering::Relaxed)).expect("time"),
             ticks: || std::time::Duration::ZERO,
+            timekeeping: || Err(std::io::ErrorKind::Unsupported.into()),
             say: Arc::new(|_| false),
             ladder: Arc::default(),
             posted: crate::act::channel::Posted::default(),

@@ -139,6 +139,7 @@ impl Trials {
             base_env: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
             ticks: clock::ticks,
+            timekeeping: clock::timekeeping,
             say: Arc::new(|_| true),
             ladder: Arc::new(book.escalation.clone().unwrap_or_default()),
             posted: Posted::default(),

@@ -61,6 +61,7 @@ fn world(settings: &str, book: &Path) -> World {
         base_env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         now: "2026-12-25T00:00:00Z".parse().unwrap(),
         ticks: || Duration::ZERO,
+        timekeeping: clock::timekeeping,
         say: Arc::new(|_| false),
         posted: Posted::default(),
     }

@@ -80,6 +80,7 @@ impl Stage {
             base_env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
             now: NOW.parse().unwrap(),
             ticks,
+            timekeeping: stepladder::runtime::clock::timekeeping,
             say: Arc::new(move |announcement| {
                 said.lock().unwrap().push(announcement.message.clone());
                 true
