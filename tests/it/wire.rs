@@ -45,9 +45,9 @@ fn an_event_of_a_later_version_is_no_error() {
 }
 
 #[test]
-fn what_is_missing_is_sent_as_it_was() {
+fn rows_of_the_ledger_and_what_is_missing_stay() {
     let at = "2026-11-24T01:30:00Z".parse().unwrap();
-    let made_up = LedgerRow {
+    let ran = LedgerRow {
         runbook: "backup".into(),
         trigger: "nightly".into(),
         from: "2026-11-24T02:30:00".into(),
@@ -58,11 +58,13 @@ fn what_is_missing_is_sent_as_it_was() {
         fate: "ran".into(),
         decided: at,
         run: Some("01kaz3v7q0h5n8w2c4d6e8f0g2".into()),
-        how: Some("backfill".into()),
-        by: Some("anna".into()),
+        how: None,
+        by: None,
         why: None,
         calendar: None,
     };
+    frozen("ledger-row", &ran);
+    let made_up = LedgerRow { how: Some("backfill".into()), by: Some("anna".into()), ..ran };
     frozen("ledger-row-backfill", &made_up);
     let (trigger, nominal) = ("nightly".to_owned(), "2026-11-24T02:30:00".to_owned());
     let missing =
@@ -121,23 +123,6 @@ fn all_other_shapes_stay() {
     frozen("request-start", &start);
     let at = "2026-11-24T01:30:00Z".parse().unwrap();
     frozen("request-why", &WhyRequest { runbook: "backup".into(), at });
-    let ledger = LedgerRow {
-        runbook: "backup".into(),
-        trigger: "nightly".into(),
-        from: "2026-11-24T02:30:00".into(),
-        to: "2026-11-24T02:30:00".into(),
-        due: at,
-        until: at,
-        count: 1,
-        fate: "ran".into(),
-        decided: at,
-        run: Some(run()),
-        how: None,
-        by: None,
-        why: None,
-        calendar: None,
-    };
-    frozen("ledger-row", &ledger);
     frozen("request-retry", &RetryRequest { run: run(), new: None });
     frozen("request-cancel", &CancelRequest { run: run(), reason: "wrong host".into(), mode: CancelMode::Now });
     frozen("request-answer", &AnswerRequest { run: run(), place: "heal[1]/ask".into(), answer: "go".into() });
