@@ -316,6 +316,8 @@ mod tests {
         };
         let output = json!({ "files": [{ "did": "removed", "path": "1.log" }], "skipped": [{ "path": "2.log" }] });
         assert_eq!(lists("files", &output), Some(vec!["removed 1.log".to_owned()]));
+        let output = json!({ "removed": ["a"], "removed_copies": ["b"] });
+        assert_eq!(lists("backup", &output), Some(vec!["removed a".to_owned(), "removed copy b".to_owned()]));
         for (plan, may) in [
             (vec![touch(Some("removed 1.log"))], Some(vec!["removed 1.log"])),
             (

@@ -176,11 +176,13 @@ impl Order {
     /// Copies that nothing keeps, all of them there now; the newest first.
     fn spare(&self, there: &[There], new: &Archive, notes: &mut Vec<String>) -> Vec<Archive> {
         let Some(keep) = &self.keep else { return Vec::new() };
-        if let Some(ahead) = there.iter().find(|copy| copy.archive.made > new.made) {
-            notes.push(format!("no copy was removed: {} is from the future, is the clock right?", ahead.archive.file));
-            return Vec::new();
-        }
-        let mut spare = spare(keep, there, self.now);
+        let mut spare = match spare(keep, there, new, self.now) {
+            Ok(spare) => spare,
+            Err(ahead) => {
+                notes.push(format!("no copy was removed: {ahead} is from the future, is the clock right?"));
+                return Vec::new();
+            }
+        };
         if let Some(listed) = &self.listed {
             spare.retain(|archive| listed.contains(&line("removed copy", &archive.file)));
         }
@@ -199,8 +201,12 @@ impl Order {
     }
 }
 
-/// What `keep` lets go, though never so much that fewer than its least remain that were read back.
-fn spare(keep: &Keep, there: &[There], now: jiff::Timestamp) -> Vec<Archive> {
+/// What `keep` lets go, though never so much that fewer than its least remain that were read back; an error = the clock is
+/// wrong, since that one is newer than the one just made.
+fn spare<'a>(keep: &Keep, there: &'a [There], new: &Archive, now: jiff::Timestamp) -> Result<Vec<Archive>, &'a str> {
+    if let Some(ahead) = there.iter().find(|copy| copy.archive.made > new.made) {
+        return Err(&ahead.archive.file);
+    }
     let times: Vec<_> = there.iter().map(|copy| copy.archive.made).collect();
     let stays = keep.stays(&times, now);
     let stays = |at: usize| stays.get(at).copied().unwrap_or(true);
@@ -213,7 +219,7 @@ fn spare(keep: &Keep, there: &[There], now: jiff::Timestamp) -> Vec<Archive> {
             spare.push(copy.archive.clone());
         }
     }
-    spare
+    Ok(spare)
 }
 
 fn sum_name(archive: &Archive) -> String {
@@ -262,9 +268,11 @@ mod tests {
                 sure: *sure,
             };
             let there: Vec<There> = (0..).zip(&sure).map(copy).collect();
-            let gone: Vec<String> = spare(&keep, &there, now).into_iter().map(|archive| archive.file).collect();
+            let gone = spare(&keep, &there, &there[0].archive, now).expect("the clock is right");
+            let gone: Vec<String> = gone.into_iter().map(|archive| archive.file).collect();
             let wanted: Vec<String> = going.into_iter().map(|at: usize| there[at].archive.file.clone()).collect();
             assert_eq!(gone, wanted, "{sure:?}");
+            assert_eq!(spare(&keep, &there, &there[1].archive, now), Err(there[0].archive.file.as_str()));
         }
     }
 }

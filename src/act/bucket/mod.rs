@@ -33,6 +33,8 @@ const SIGNED: Duration = Duration::from_mins(5);
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come of an answer.
 const SILENCE: Duration = Duration::from_mins(1);
+/// Bytes of a second on the slowest way that is waited for.
+const SLOWEST: u64 = 16 * 1024;
 /// How often a request is sent that the store, or the way to it, could not take just then.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
@@ -53,6 +55,7 @@ pub(super) struct Bucket {
     now: Timestamp,
     ticks: fn() -> Duration,
     began: Duration,
+    silence: Duration,
     /// For messages.
     shown: String,
 }
@@ -75,8 +78,7 @@ pub(super) struct Incoming<'a> {
 impl Read for Incoming<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.piece.is_empty() {
-            let next = self.bucket.runtime.block_on(self.answer.chunk());
-            let next = next.map_err(|error| io::Error::other(self.bucket.broken(error).message))?;
+            let next = self.bucket.next(&mut self.answer).map_err(|failure| io::Error::other(failure.message))?;
             let Some(next) = next else { return Ok(0) };
             self.piece = next;
         }
@@ -102,6 +104,12 @@ impl Bucket {
     pub(super) fn read(args: &Args, world: &World) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::lasting(FailureKind::Template, why);
         let mut url = web::url(&args.need("url")?)?;
+        let more =
+            url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some();
+        if more {
+            let why = "`url` of a bucket is https://HOST/BUCKET/PREFIX and nothing more: no `?`, no `#`, no user before the host";
+            return Err(wrong(why.into()));
+        }
         let path = url.path().trim_matches('/').to_owned();
         let (name, prefix) = path.split_once('/').unwrap_or((&path, ""));
         if name.is_empty() {
@@ -122,14 +130,13 @@ impl Bucket {
             .user_agent(concat!("stepladder/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
             .no_proxy()
             .build();
         let client = client.map_err(|error| Failure::lasting(FailureKind::Other, format!("{shown}: {error}")))?;
         let runtime = Handle::try_current().map_err(|error| Failure::new(FailureKind::Other, error.to_string()))?;
         let keys = Credentials::new(args.need("access_key")?, args.need("secret_key")?);
         let (now, ticks) = (world.now, world.ticks);
-        Ok(Self { at, keys, prefix, client, runtime, now, ticks, began: ticks(), shown })
+        Ok(Self { at, keys, prefix, client, runtime, now, ticks, began: ticks(), silence: SILENCE, shown })
     }
 
     /// What messages call it.
@@ -250,17 +257,31 @@ impl Bucket {
         halt.check().map_err(|error| roots::failure(&self.shown, &error))
     }
 
+    /// The next piece of an answer, which must not be waited for too long.
+    fn next(&self, answer: &mut Response) -> Result<Option<Bytes>, Failure> {
+        let next = async { tokio::time::timeout(self.silence, answer.chunk()).await };
+        match self.runtime.block_on(next) {
+            Ok(piece) => piece.map_err(|error| self.broken(error)),
+            Err(_) => Err(self.silent(self.silence)),
+        }
+    }
+
     /// A document, whole.
     fn document<'a, A: S3Action<'a>>(&self, action: &A, body: &[u8]) -> Result<String, Failure> {
         let mut answer = self.ask(action, body)?;
         let mut text = Vec::new();
-        while let Some(piece) = self.runtime.block_on(answer.chunk()).map_err(|error| self.broken(error))? {
+        while let Some(piece) = self.next(&mut answer)? {
             text.extend_from_slice(&piece);
             if text.len() > DOCUMENT {
                 return Err(self.stranger(&"it answers with more than it could have to say"));
             }
         }
         Ok(usual(&String::from_utf8_lossy(&text)))
+    }
+
+    /// How long an answer is waited for to a request of so many bytes, which have to get there first.
+    fn patience(&self, bytes: u64) -> Duration {
+        self.silence + Duration::from_secs(bytes / SLOWEST)
     }
 
     /// Asks until the store has an answer.
@@ -278,16 +299,20 @@ impl Bucket {
             let passed = SignedDuration::try_from((self.ticks)().saturating_sub(self.began)).unwrap_or_default();
             let url = action.sign_with_time(SIGNED, &self.now.checked_add(passed).unwrap_or(self.now));
             let request = self.client.request(method.clone(), url).body(body.to_vec());
-            let failure = match self.runtime.block_on(request.send()) {
-                Ok(answer) if answer.status().is_success() => return Ok(answer),
-                Ok(answer) => {
+            let patience = self.patience(body.len() as u64);
+            let sent = async { tokio::time::timeout(patience, request.send()).await };
+            let failure = match self.runtime.block_on(sent) {
+                Err(_) => self.silent(patience),
+                Ok(Ok(answer)) if answer.status().is_success() => return Ok(answer),
+                Ok(Ok(answer)) => {
                     let status = answer.status().as_u16();
                     let region = answer.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
                     let region = region.map(str::to_owned);
-                    let text = self.runtime.block_on(answer.text()).unwrap_or_default();
+                    let text = async { tokio::time::timeout(self.silence, answer.text()).await };
+                    let text = self.runtime.block_on(text).ok().and_then(Result::ok).unwrap_or_default();
                     self.moved(status, region.as_deref()).unwrap_or_else(|| self.refused(status, &text))
                 }
-                Err(error) => self.broken(error),
+                Ok(Err(error)) => self.broken(error),
             };
             if failure.lasting || tries == TRIES {
                 return Err(failure);
@@ -300,6 +325,43 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::channel::tests::world;
+    use crate::base::value::json;
+
+    fn bucket(url: &str) -> Result<Bucket, Failure> {
+        let args = json!({ "url": url, "access_key": "a", "secret_key": "b" });
+        Bucket::read(&Args::from_map(args.as_object().expect("a map").clone()), &world(""))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_address_is_a_bucket_and_nothing_more() {
+        for (url, why) in [
+            ("https://s3.example.com", "names no bucket"),
+            ("https://s3.example.com/", "names no bucket"),
+            ("https://s3.example.com/b?versions", "nothing more"),
+            ("https://me:secret@s3.example.com/b", "nothing more"),
+            ("ftp://s3.example.com/b", "neither http nor https"),
+        ] {
+            let said = bucket(url).map(|bucket| bucket.shown).expect_err(url).message;
+            assert!(said.contains(why) && !said.contains("secret"), "{url}: {said}");
+        }
+        let bucket = bucket("https://s3.example.com/b/a/c/").expect("a bucket");
+        assert_eq!((bucket.at.name(), bucket.prefix.as_str()), ("b", "a/c/"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_that_says_nothing_is_not_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/b", silent.local_addr().expect("bound"));
+        let mut bucket = bucket(&url).expect("a bucket");
+        assert_eq!(bucket.patience(PART), SILENCE + Duration::from_secs(1_024), "what is sent has to get there first");
+        bucket.silence = Duration::from_millis(20);
+        let failure = tokio::task::spawn_blocking(move || bucket.list("x", &Halt::default())).await.expect("whole");
+        let failure = failure.expect_err("nobody answers");
+        assert_eq!(failure.message, format!("{url}: no answer within 20ms"));
+        assert!(!failure.lasting);
+        drop(silent);
+    }
 
     #[test]
     fn lists_are_read_whatever_namespace_they_are_in() {

@@ -3,9 +3,11 @@
 use super::Bucket;
 use crate::act::verdict::beginning;
 use crate::act::web;
+use crate::base::span::Span;
 use crate::model::perform::Failure;
 use crate::model::policy::FailureKind;
 use std::fmt::Display;
+use std::time::Duration;
 
 impl Bucket {
     /// The store does not do it.
@@ -45,6 +47,12 @@ impl Bucket {
     pub(super) fn stranger(&self, error: &dyn Display) -> Failure {
         let why = format!("{}: its answer is not that of an S3-compatible store: {error}", self.shown);
         Failure::lasting(FailureKind::Status, why)
+    }
+
+    /// Nothing comes of it.
+    pub(super) fn silent(&self, waited: Duration) -> Failure {
+        let why = format!("{}: no answer within {}", self.shown, Span::from(waited));
+        Failure::new(FailureKind::Timeout, why)
     }
 
     /// The way there is broken.

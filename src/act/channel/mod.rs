@@ -25,7 +25,7 @@ mod watcher;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use inbound::{Reply, Said, slack as slack_inbound, telegram as telegram_inbound, twilio as twilio_inbound};
 pub use posted::Posted;

@@ -32,7 +32,7 @@ pub(super) fn message() -> Message {
     }
 }
 
-fn world(settings: &str) -> World {
+pub(in crate::act) fn world(settings: &str) -> World {
     let file = [("stepladder.yaml".to_owned(), Arc::from(settings))];
     let loaded = crate::lang::load(&file);
     World {
@@ -44,6 +44,7 @@ fn world(settings: &str) -> World {
         base_env: Vec::new(),
         now: "2026-12-25T00:00:00Z".parse().expect("instant"),
         ticks: || Duration::ZERO,
+        timekeeping: || Err(std::io::ErrorKind::Unsupported.into()),
         say: Arc::new(|_| false),
         posted: Posted::default(),
     }

@@ -4,6 +4,7 @@ use super::{Chosen, Order};
 use crate::act::archive::{self, Archive, Manifest, Series, Visit};
 use crate::act::backup::copies::{Copies, There};
 use crate::act::door::{Door, Found};
+use crate::act::pack;
 use crate::act::roots::{self, Halt};
 use crate::base::limits::MAX_LISTED;
 use crate::model::perform::Failure;
@@ -25,7 +26,7 @@ impl Order {
         let listed = |door| Series { door, name: self.name.clone() }.list();
         let here = door.map(listed).transpose().map_err(said)?.unwrap_or_default();
         let mut known = Known { door, here, there: Vec::new(), dry };
-        let mut notes = Vec::new();
+        let (mut notes, mut passes) = (Vec::new(), false);
         if let Some(file) = &self.wanted {
             return self.choose_named(file, &mut known, halt);
         }
@@ -33,12 +34,15 @@ impl Order {
             match copies.list(halt) {
                 Ok(there) => known.there = there,
                 // What is here may do, and is what somebody has who restores while the net is down.
-                Err(failure) => notes.push(format!("copies were not looked at: {}", failure.message)),
+                Err(failure) => {
+                    passes = !failure.lasting;
+                    notes.push(format!("copies were not looked at: {}", failure.message));
+                }
             }
         }
         let all = known.names();
         for archive in known.all() {
-            if let Some((found, manifest)) = self.good(&known, &archive, &mut notes, halt)? {
+            if let Some((found, manifest)) = self.good(&known, &archive, (&mut notes, &mut passes), halt)? {
                 return Ok(Chosen { archive, found, manifest, all, notes, mended: None });
             }
         }
@@ -49,7 +53,8 @@ impl Order {
             self.name,
             self.place.path().display()
         );
-        Err(Failure::lasting(FailureKind::Missing, why))
+        // A store that could not be asked now may be there the next time.
+        Err(Failure { lasting: !passes, ..Failure::new(FailureKind::Missing, why) })
     }
 
     fn choose_named(&self, file: &str, known: &mut Known<'_>, halt: &Halt) -> Result<Chosen, Failure> {
@@ -62,7 +67,13 @@ impl Order {
                     let found = Some(found);
                     return Ok(Chosen { archive, found, manifest, all, notes: Vec::new(), mended: None });
                 }
-                Err(error) => refused(file, &error),
+                Err(error) => {
+                    let error = refused(file, &error);
+                    if self.is_as_it_was_made(door, &archive, &found, halt)? {
+                        return Err(error);
+                    }
+                    error
+                }
             },
             (Err(error), _) => said(error),
             (Ok(_), None) => said(io::ErrorKind::NotFound.into()),
@@ -85,7 +96,7 @@ impl Order {
         &self,
         known: &Known<'_>,
         archive: &Archive,
-        notes: &mut Vec<String>,
+        (notes, passes): (&mut Vec<String>, &mut bool),
         halt: &Halt,
     ) -> Result<Option<(Option<Found>, Manifest)>, Failure> {
         let said = |error: io::Error| roots::failure(&format!("archives of `{}`", self.name), &error);
@@ -99,6 +110,9 @@ impl Order {
                 Err(error) if halt.asked() => return Err(said(error)),
                 Err(error) => notes.push(format!("{} is not good: {error}", archive.file)),
             }
+            if self.is_as_it_was_made(door, archive, found, halt)? {
+                return Ok(None);
+            }
         }
         let copied = known.there.iter().any(|copy| copy.sure && copy.archive.file == archive.file);
         let Some(copies) = self.copies.as_ref().filter(|_| copied) else { return Ok(None) };
@@ -106,10 +120,21 @@ impl Order {
             Ok(fetched) => Ok(Some(fetched)),
             Err(failure) if halt.asked() => Err(failure),
             Err(failure) => {
+                *passes |= !failure.lasting;
                 notes.push(failure.message);
                 Ok(None)
             }
         }
+    }
+
+    /// Whether an archive that can't be read has the bytes it was made with: then its copy can't be read either (the key is
+    /// missing, say), and nothing takes its place.
+    fn is_as_it_was_made(&self, door: &Door, archive: &Archive, found: &Found, halt: &Halt) -> Result<bool, Failure> {
+        let said = |error: io::Error| roots::failure(&format!("archives of `{}`", self.name), &error);
+        let series = Series { door, name: self.name.clone() };
+        let Some(noted) = series.sum_of(archive).map_err(said)? else { return Ok(false) };
+        let is = door.read(found).and_then(|mut file| pack::sum(&mut file, halt));
+        Ok(is.is_ok_and(|(sum, _)| sum == noted))
     }
 
     /// An archive of the store: put beside the others, or only read.
