@@ -223,9 +223,20 @@ impl<'a> Judge<'a> {
                 return part(SUM).zip(part(COUNT).filter(|count| *count > 0.0)).map(|(sum, count)| sum / count);
             }
             Some(Function::Median) => 0.5,
+            Some(Function::P95) => 0.95,
             Some(Function::P99) => 0.99,
-            // Others are refused when the condition is checked.
-            Some(_) | None => 0.95,
+            // Refused when the condition is checked; `absent` is no number.
+            Some(
+                Function::Rate
+                | Function::Increase
+                | Function::Min
+                | Function::Max
+                | Function::Sum
+                | Function::Count
+                | Function::Last
+                | Function::Absent,
+            )
+            | None => return None,
         };
         let mut buckets = BTreeMap::new();
         for (le, samples) in parts {
