@@ -1,9 +1,8 @@
 //! Making up for what a clock would have started: what is missing in the ledger, and starting one instant of it.
 
 use crate::base::actor::Actor;
-use crate::base::ids::{Name, RunId};
+use crate::base::ids::RunId;
 use crate::base::limits::{MAX_BACKFILL, MAX_SHARED};
-use crate::diagnostic::closest;
 use crate::model::book::Book;
 use crate::model::runbook::Runbook;
 use crate::runtime::clock;
@@ -17,6 +16,7 @@ use crate::schedule::key::ScheduleId;
 use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::{Spec, specs};
 use crate::schedule::timetable::Verdict;
+use crate::service::schedules::known;
 use crate::service::trouble::may;
 use crate::service::{BookNow, Service, Trouble};
 use jiff::{SignedDuration, Timestamp};
@@ -184,17 +184,6 @@ impl Rows {
         let shared = || self.shared.get(behind.checked_sub(1)?).filter(|row| due.at <= row.until);
         self.own.get(&due.nominal).or_else(shared)
     }
-}
-
-fn known(book: &Book, runbook: &str) -> Result<Arc<Runbook>, Trouble> {
-    let name = Name::parse(runbook).ok();
-    name.and_then(|name| book.runbooks.get(&name)).cloned().ok_or_else(|| {
-        let hint = match closest(runbook, book.runbooks.keys().map(Name::as_str)) {
-            Some(near) => format!(": did you mean `{near}`?"),
-            None => ": `stepladder schedule list` shows those with schedules".into(),
-        };
-        Trouble::NoRunbook { name: runbook.into(), hint }
-    })
 }
 
 /// The triggers of a runbook that a clock sets off, or the one of that name.

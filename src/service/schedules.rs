@@ -2,6 +2,9 @@
 
 use crate::base::actor::Actor;
 use crate::base::ids::Name;
+use crate::diagnostic::closest;
+use crate::model::book::Book;
+use crate::model::runbook::Runbook;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
 use crate::runtime::schedules::Heard;
@@ -14,6 +17,7 @@ use crate::schedule::timetable::Verdict;
 use crate::service::trouble::may;
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Instants that may be left out in a row before none is looked for any more.
@@ -106,14 +110,9 @@ impl Service {
         input: &(dyn Fn() -> Input + Sync),
     ) -> Result<Vec<ScheduleId>, Trouble> {
         let book = self.current_book()?;
-        let name = Name::parse(runbook).ok().filter(|name| book.runbooks.contains_key(name));
-        let found = name.as_ref().and_then(|name| book.runbooks.get(name));
-        let Some(found) = found else {
-            let hint = ": `stepladder schedule list` shows those with schedules".into();
-            return Err(Trouble::NoRunbook { name: runbook.into(), hint });
-        };
+        let found = known(&book, runbook)?;
         may(actor, found.allow.start, verb, runbook)?;
-        let known: Vec<ScheduleId> = specs(found, &book.settings).into_iter().map(|spec| spec.id).collect();
+        let known: Vec<ScheduleId> = specs(&found, &book.settings).into_iter().map(|spec| spec.id).collect();
         let ids: Vec<ScheduleId> =
             known.iter().filter(|id| trigger.is_none_or(|trigger| id.trigger.as_str() == trigger)).cloned().collect();
         if ids.is_empty() {
@@ -140,4 +139,16 @@ impl Service {
         }
         Ok(ids)
     }
+}
+
+/// A runbook that is asked for by its schedules.
+pub(super) fn known(book: &Book, runbook: &str) -> Result<Arc<Runbook>, Trouble> {
+    let name = Name::parse(runbook).ok();
+    name.and_then(|name| book.runbooks.get(&name)).cloned().ok_or_else(|| {
+        let hint = match closest(runbook, book.runbooks.keys().map(Name::as_str)) {
+            Some(near) => format!(": did you mean `{near}`?"),
+            None => ": `stepladder schedule list` shows those with schedules".into(),
+        };
+        Trouble::NoRunbook { name: runbook.into(), hint }
+    })
 }

@@ -91,7 +91,8 @@ impl Place {
     }
 
     pub(in crate::act) fn path(&self) -> PathBuf {
-        self.root.join(&self.under)
+        // Joined with nothing it would end with a slash.
+        if self.under.as_os_str().is_empty() { self.root.clone() } else { self.root.join(&self.under) }
     }
 
     /// The directory, made where it is not there.
