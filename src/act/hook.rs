@@ -5,6 +5,10 @@ use crate::base::digest::Digest;
 use crate::base::value::{Map, Value};
 use crate::model::called::Scheme;
 use crate::model::perform::Failure;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, PAD};
 use jiff::Timestamp;
 use ring::hmac;
 use std::collections::BTreeMap;
@@ -172,21 +176,11 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// The bytes that base64 stands for; `None` = it is none.
+/// The bytes that base64 stands for, with padding or without; `None` = it is none.
 #[must_use]
 pub fn unbase64(text: &str) -> Option<Vec<u8>> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0_u32);
-    for byte in text.trim_end_matches('=').bytes() {
-        let digit = LETTERS.iter().position(|letter| *letter == byte)?;
-        held = held << 6 | u32::try_from(digit).ok()?;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xFF).ok()?);
-        }
-    }
-    Some(bytes)
+    const EITHER_WAY: GeneralPurposeConfig = PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&STANDARD, EITHER_WAY).decode(text).ok()
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn golden(path: &Path, text: &str, wrong: &mut Vec<String>) {
     if update() {
         std::fs::write(path, text).unwrap();
     } else {
-        wrong.push(format!("{}:\n{}", path.display(), similar::TextDiff::from_lines(&kept, text).unified_diff()));
+        wrong.push(format!("{}:\n{}", path.display(), crate::golden::difference(&kept, text)));
     }
 }
 

@@ -60,12 +60,8 @@ fn sessions_go_as_written_down() {
         if updating() {
             std::fs::write(&path, played).unwrap();
         } else {
-            let diff = similar::TextDiff::from_lines(&text, &played);
-            wrong.push(format!(
-                "{} (UPDATE=1 rewrites it):\n{}",
-                path.display(),
-                diff.unified_diff().context_radius(2)
-            ));
+            let diff = crate::golden::difference(&text, &played);
+            wrong.push(format!("{} (UPDATE=1 rewrites it):\n{}", path.display(), diff));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -1,5 +1,6 @@
 //! Golden text beside its input, rewritten by `UPDATE=1` and read in the diff.
 
+use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff, InternedInput, UnifiedDiffConfig};
 use std::path::{Path, PathBuf};
 
 /// Every file of `tests/fixtures/<folder>` with that ending, in order.
@@ -38,6 +39,16 @@ pub(crate) fn block(path: &Path, kind: &str, found: &str) -> Option<String> {
         std::fs::write(path, whole).unwrap();
         return None;
     }
-    let diff = similar::TextDiff::from_lines(&text, &whole);
-    Some(format!("{} differs (UPDATE=1 rewrites it):\n{}", path.display(), diff.unified_diff().context_radius(2)))
+    let diff = difference(&text, &whole);
+    Some(format!("{} differs (UPDATE=1 rewrites it):\n{}", path.display(), diff))
+}
+
+/// Where two texts differ, line by line, with two lines around; empty where they are the same.
+pub(crate) fn difference(was: &str, is: &str) -> String {
+    let lines = InternedInput::new(was, is);
+    let mut found = Diff::compute(Algorithm::Histogram, &lines);
+    found.postprocess_lines(&lines);
+    let (printer, mut config) = (BasicLineDiffPrinter(&lines.interner), UnifiedDiffConfig::default());
+    config.context_len(2);
+    found.unified_diff(&printer, config, &lines).to_string()
 }

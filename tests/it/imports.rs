@@ -56,8 +56,8 @@ fn files_of_other_systems_become_what_the_golden_texts_say() {
         if kept != found && updating() {
             std::fs::write(&golden, found).unwrap();
         } else if kept != found {
-            let diff = similar::TextDiff::from_lines(&kept, &found);
-            wrong.push(format!("{} differs (UPDATE=1 rewrites it):\n{}", golden.display(), diff.unified_diff()));
+            let diff = crate::golden::difference(&kept, &found);
+            wrong.push(format!("{} differs (UPDATE=1 rewrites it):\n{}", golden.display(), diff));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -102,11 +102,7 @@ fn each_rule_gives_the_graph_beside_it() {
         }
         let kept = std::fs::read_to_string(&golden).unwrap_or_default();
         if kept != shown {
-            wrong.push(format!(
-                "{}:\n{}",
-                golden.display(),
-                similar::TextDiff::from_lines(&kept, &shown).unified_diff()
-            ));
+            wrong.push(format!("{}:\n{}", golden.display(), crate::golden::difference(&kept, &shown)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

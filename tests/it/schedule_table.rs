@@ -133,6 +133,6 @@ fn the_table_of_a_schedule_is_the_one_that_was_read() {
         std::fs::write(&path, &table).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let diff = similar::TextDiff::from_lines(&kept, &table).unified_diff().to_string();
+    let diff = crate::golden::difference(&kept, &table);
     assert!(diff.is_empty(), "UPDATE=1 rewrites it:\n{diff}");
 }

@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
 use crate::cli::{output, shelf};
-use similar::TextDiff;
+use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff as Lines, InternedInput, UnifiedDiffConfig};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shows the differences, if there are any.
@@ -32,7 +32,15 @@ fn differences(counts: &BTreeMap<String, String>, files: &BTreeMap<String, Strin
                 if of.contains_key(name) { format!("{side}/{name}") } else { "/dev/null".to_owned() }
             };
             let (before, after) = (head(counts, "counts"), head(files, "files"));
-            TextDiff::from_lines(&old, &new).unified_diff().header(&before, &after).to_string()
+            let lines = InternedInput::new(old.as_str(), new.as_str());
+            let mut found = Lines::compute(Algorithm::Histogram, &lines);
+            found.postprocess_lines(&lines);
+            let printer = BasicLineDiffPrinter(&lines.interner);
+            let hunks = found.unified_diff(&printer, UnifiedDiffConfig::default(), &lines).to_string();
+            // A file without lines has no first one.
+            let hunks = if old.is_empty() { hunks.replacen("@@ -1,0 ", "@@ -0,0 ", 1) } else { hunks };
+            let hunks = if new.is_empty() { hunks.replacen(" +1,0 @@", " +0,0 @@", 1) } else { hunks };
+            format!("--- {before}\n+++ {after}\n{hunks}")
         })
         .collect()
 }
@@ -48,7 +56,7 @@ mod tests {
         };
         let (counts, files) =
             (texts(&[("a", "1\n"), ("b", "2\n"), ("c", "3\n")]), texts(&[("b", "2\n"), ("c", "4\n"), ("d", "5\n")]));
-        let want = "--- counts/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n--- counts/c\n+++ files/c\n@@ -1 +1 @@\n-3\n+4\n--- /dev/null\n+++ files/d\n@@ -0,0 +1 @@\n+5\n";
+        let want = "--- counts/a\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-1\n--- counts/c\n+++ files/c\n@@ -1,1 +1,1 @@\n-3\n+4\n--- /dev/null\n+++ files/d\n@@ -0,0 +1,1 @@\n+5\n";
         assert_eq!(differences(&counts, &files), want);
         assert_eq!(differences(&counts, &counts), "");
     }

@@ -145,6 +145,6 @@ fn the_manual_is_what_the_table_says() {
     assert!(
         written == made,
         "docs/kinds.md differs from the table; UPDATE=1 writes it:\n{}",
-        super::difference(&written, &made)
+        crate::golden::difference(&written, &made)
     );
 }

@@ -236,7 +236,12 @@ fn run(kind: &str, servers: Servers) {
         std::fs::write(&path, &written).unwrap();
     }
     let now = std::fs::read_to_string(&path).unwrap();
-    assert!(now == written, "{} differs; UPDATE=1 rewrites it:\n{}", path.display(), difference(&now, &written));
+    assert!(
+        now == written,
+        "{} differs; UPDATE=1 rewrites it:\n{}",
+        path.display(),
+        crate::golden::difference(&now, &written)
+    );
 }
 
 /// Sizes and checksums of archives differ with the user, whose id is in them.
@@ -251,11 +256,6 @@ fn steady(kind: &str, text: &str) -> String {
     let text = regex::Regex::new(r"(?m)^  bytes: \d+$").unwrap().replace_all(text, "  bytes: <size>").into_owned();
     let text = regex::Regex::new(r"[0-9a-f]{64}").unwrap().replace_all(&text, "<sum>").into_owned();
     regex::Regex::new(r", in [\d.]+ \w+,").unwrap().replace_all(&text, ", in <size>,").into_owned()
-}
-
-fn difference(was: &str, is: &str) -> String {
-    let diff = similar::TextDiff::from_lines(was, is);
-    diff.unified_diff().context_radius(2).to_string()
 }
 
 fn updating() -> bool {

@@ -179,8 +179,7 @@ impl Watch {
             if sure && durable.version == run.version && self.compared.get(&id) != Some(&run.version) {
                 if durable != run {
                     let (events, thought) = (format!("{durable:#?}"), format!("{run:#?}"));
-                    let diff = similar::TextDiff::from_lines(&events, &thought);
-                    let diff = diff.unified_diff().to_string();
+                    let diff = crate::golden::difference(&events, &thought);
                     return Err(format!("2: run {id} is not what its events add up to:\n{diff}"));
                 }
                 self.compared.insert(id, run.version);
