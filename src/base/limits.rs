@@ -116,6 +116,16 @@ limits! {
     MAX_SHARED = 100_000, "instants that a backfill passes over within one row", "a row of a month of seconds is no reason to hold up every schedule";
     /// Days for which single samples are kept; what is older is summed up.
     RAW_DAYS = 7, "days for which single samples are kept", "a window of an alert looks at single samples; a week of them fits in memory";
+    /// Days for which sums of five minutes are kept.
+    FIVE_MINUTE_DAYS = 90, "days for which sums of five minutes are kept", "a quarter, for what a report compares";
+    /// Days for which sums of an hour are kept.
+    HOUR_DAYS = 730, "days for which sums of an hour are kept", "the same season of last year, twice";
+    /// Points of each series in one answer about measures.
+    MAX_MEASURE_POINTS = 2_000, "points of each series in one answer", "more than any screen has columns; a coarser step shows the same time in fewer";
+    /// Series in one answer about a measure.
+    MAX_MEASURED = 200, "series in one answer about a measure", "more are asked for by their labels";
+    /// Samples or sums of one event of a series.
+    CHUNK_POINTS = 1_000, "samples or sums of one event of a series", "well within one event, packed or not";
     /// Files kept of one attempt.
     MAX_ARTIFACTS = 100, "files kept of one attempt", "what a person looks through; more belong into an archive";
     /// Bytes of the files kept of one attempt.

@@ -6,7 +6,7 @@
 //!
 //! `start` makes the first event (`redone` says what a repeated run can't take over); `turn` walks the lists (`walked` remembers them); `gate` says whether a step may begin;
 //! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it, and `unknown` is what follows from that; `approval` asks people; `conclude` retries, recovers and ends;
-//! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`];
+//! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`]; [`history`] is what is kept of them;
 //! `stages` takes the run from its steps through undo and handlers to its end, and `tells` is what that says to incidents.
 
 pub mod approval;
@@ -22,10 +22,11 @@ pub mod event;
 pub mod evolve;
 mod gate;
 pub mod group;
+pub mod history;
 mod hosts;
 mod judge;
 mod measure;
-mod plot;
+pub(crate) mod plot;
 pub mod project;
 mod redone;
 pub mod rehearse;

@@ -22,11 +22,13 @@ pub const OWED: &str = "owed";
 /// [`verdicts_of`], the instant, the run's id. Value: whether it is there.
 pub const VERDICTS: &str = "verdicts";
 
-/// Every series there is. Key: [`Series::key`].
-pub const SERIES: &str = "series";
 /// Samples that have a value, those of one series together and in the order of time. Key: [`Series::key_at`], the
-/// run's id, the event's version, the sample's number in it.
+/// run's id, the event's version, the sample's number in it. Value: the number, its level, its unit, the labels of its series.
 pub const SAMPLES: &str = "samples";
+/// Runs that have samples. Key: the id's text.
+pub const SAMPLED: &str = "sampled";
+/// What is kept of series when runs are gone. Key: [`crate::engine::history::Place::key`]. Value: the event.
+pub const CHUNKS: &str = "chunks";
 
 /// One absolute change: tree, key, value (`None` deletes).
 pub type Put = (&'static str, Vec<u8>, Option<Value>);
@@ -68,10 +70,15 @@ pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
             }
             puts
         }
-        Event::Step { event: StepEvent::Attempted { result, .. }, .. } => (0..)
-            .zip(&result.samples)
-            .flat_map(|(number, sample)| sample_rows(run, version, number, recorded, sample))
-            .collect(),
+        Event::Step { event: StepEvent::Attempted { result, .. }, .. } => {
+            let samples = (0..).zip(&result.samples);
+            let mut rows: Vec<Put> =
+                samples.filter_map(|(number, sample)| sample_row(run, version, number, recorded, sample)).collect();
+            if !rows.is_empty() {
+                rows.push((SAMPLED, key, Some(Value::Null)));
+            }
+            rows
+        }
         Event::Queued { .. }
         | Event::Admitted
         | Event::CancelAsked { .. }
@@ -104,18 +111,15 @@ fn verdict(run: RunId, at: Timestamp, tells: &Tells) -> Option<Put> {
     Some((VERDICTS, row, Some(json!(bad))))
 }
 
-/// A sample, and that its series is there.
-fn sample_rows(run: RunId, version: u64, number: u16, recorded: &Recorded, sample: &Sample) -> Vec<Put> {
-    let Some(value) = sample.value.filter(|value| value.is_finite()) else { return Vec::new() };
+/// A sample, with all that tells its series apart: no row is shared by two runs, of which one may go.
+fn sample_row(run: RunId, version: u64, number: u16, recorded: &Recorded, sample: &Sample) -> Option<Put> {
+    let value = sample.value.filter(|value| value.is_finite())?;
     let series = Series { name: sample.name.clone(), labels: sample.labels.clone() };
     let mut key = series.key_at(recorded.at);
     key.extend(run.to_string().as_bytes());
     key.extend(version.to_be_bytes());
     key.extend(number.to_be_bytes());
-    vec![
-        (SERIES, series.key(), Some(json!({ "labels": series.labels }))),
-        (SAMPLES, key, Some(json!([value, sample.level.as_str(), sample.unit]))),
-    ]
+    Some((SAMPLES, key, Some(json!([value, sample.level.as_str(), sample.unit, series.labels]))))
 }
 
 #[cfg(test)]
@@ -164,8 +168,9 @@ mod tests {
         let prefix = &first[0][.."used".len() + 17];
         assert!(rest.iter().all(|key| key.starts_with(prefix)) && !keys(&other)[0].starts_with(prefix));
         assert!(keys(&other)[0].starts_with(b"used\0"));
-        assert_eq!(late[1].2, Some(json!([2.0, "warning", "%"])));
-        assert_eq!(late[0], (SERIES, prefix.to_vec(), Some(json!({ "labels": { "mount": "/" } }))));
+        assert_eq!(late[0].2, Some(json!([2.0, "warning", "%", { "mount": "/" }])));
+        assert_eq!(late[2], (SAMPLED, RunId::new(1, 2).to_string().into_bytes(), Some(Value::Null)));
+        assert_eq!(super::tests::rows("2026-11-24T00:00:00Z", &[], &[None]), [], "a gap is no sample");
         let longest = StepId::parse(&"x".repeat(64)).expect("a name");
         let longest = Series { name: longest, labels: [("a".to_owned(), "b".repeat(10_000))].into() };
         assert!(longest.key().len() + 8 + 26 + 8 + 2 <= 125);

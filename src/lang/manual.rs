@@ -72,7 +72,8 @@ that it repeats is one hour. At most 10,000 samples are read; of more, the newes
 and nothing is compared. The note of a value says what it was compared with: `under 50% of the baseline 80, the median of 9 hours`.
 
 What was judged is in the journal: a later change of `thresholds.yaml` judges no sample again. Samples in a unit that no longer converts
-to the declared one are left out. A sample goes with its run: a baseline that looks back over 28 days needs `keep` to hold the runs of 28 days.
+to the declared one are left out. Of a sample whose run is gone there is
+left: for 7 days the sample, for 90 days the mean of its five minutes, for two years that of its hour.
 ";
 
 /// The text of `docs/language.md`.

@@ -5,12 +5,11 @@
 use crate::base::digest::Digest;
 use crate::base::ids::StepId;
 use crate::base::limits::{MAX_ALERT_SERIES, RAW_DAYS};
-use crate::base::value::Value;
-use crate::engine::project::SERIES;
-use crate::engine::series::{Question, Series};
+use crate::engine::series::Question;
 use crate::model::alert::{Alert, Judge, Labels, Phase, STEP, Stored};
 use crate::model::book::Book;
 use crate::model::measure::Threshold;
+use crate::runtime::history::series_of;
 use crate::runtime::recall::look_up;
 use crate::store::{Journal, ReadError};
 use jiff::{SignedDuration, Timestamp};
@@ -102,31 +101,24 @@ fn stored(journal: &dyn Journal, book: &Book, now: Timestamp) -> Result<Stored, 
     for (name, back) in reach {
         let Some(threshold) = book.thresholds.get(name) else { continue };
         let from = now.checked_sub(back).unwrap_or(Timestamp::MIN);
-        let series = series_of(journal, threshold, from, now)?;
-        stored.insert(name.clone(), series);
+        stored.insert(name.clone(), samples_of(journal, threshold, from, now)?);
     }
     Ok(stored)
 }
 
 /// Each series of a measure that has a sample not too old to be kept, with its samples since then.
-fn series_of(
+fn samples_of(
     journal: &dyn Journal,
     threshold: &Threshold,
     from: Timestamp,
     now: Timestamp,
 ) -> Result<BTreeMap<Labels, Vec<(Timestamp, f64)>>, ReadError> {
     let name = &threshold.name;
-    let begin = [name.as_str().as_bytes(), &[0]].concat();
-    let end = [name.as_str().as_bytes(), &[1]].concat();
     let kept = SignedDuration::from_hours(24 * i64::try_from(RAW_DAYS).unwrap_or(7));
     let until = now.checked_add(SignedDuration::from_micros(1)).unwrap_or(now);
     let mut all = BTreeMap::new();
-    for (_, row) in journal.scan(SERIES, &begin, &end, false, MAX_ALERT_SERIES)? {
-        let row: Value = serde_json::from_slice(&row).unwrap_or_default();
-        let labels = row["labels"].as_object().into_iter().flatten();
-        let labels: Labels =
-            labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
-        let series = Series { name: name.clone(), labels: labels.clone() };
+    for series in series_of(journal, Some(name), MAX_ALERT_SERIES)? {
+        let labels = series.labels.clone();
         let question = Question { series, unit: threshold.unit.clone(), windows: vec![(from, until)], now };
         let past = look_up(journal, &question)?;
         let mut samples = past.samples;
@@ -142,6 +134,7 @@ fn series_of(
 mod tests {
     use super::*;
     use crate::engine::project::SAMPLES;
+    use crate::engine::series::Series;
     use crate::lang;
     use crate::store::memory::Memory;
     use crate::store::{Batch, Change, Row, StreamId};
@@ -164,10 +157,9 @@ mod tests {
             let mut row = |tree, key, value: String| {
                 rows.push(Change { row: Row { tree, key }, value: Some(value.into_bytes()) });
             };
-            row(SERIES, series.key(), format!(r#"{{"labels":{{"mount":"{mount}"}}}}"#));
             for (secs, value, unit) in *samples {
                 let key = [series.key_at(at(*secs)), b"run".to_vec()].concat();
-                row(SAMPLES, key, format!(r#"[{value},"ok","{unit}"]"#));
+                row(SAMPLES, key, format!(r#"[{value},"ok","{unit}",{{"mount":"{mount}"}}]"#));
             }
         }
         let journal = Memory::new(Arc::new(move |_, _, _| rows.clone()));

@@ -1,12 +1,14 @@
 //! What the index holds of each stream: the injected projection.
 
 use crate::base::digest::Digest;
-use crate::base::ids::{IncidentId, RunId};
+use crate::base::ids::{IncidentId, RunId, StepId};
+use crate::engine::history::{Chunk, Grain};
 use crate::engine::project;
 use crate::escalation;
 use crate::schedule;
 use crate::schedule::key::ScheduleId;
 use crate::store::{Change, Project, Row, StreamId, Version, codec};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The stream of a run.
@@ -35,8 +37,23 @@ pub fn incident_stream(id: IncidentId) -> StreamId {
 
 /// The stream of what incidents were told of in the month of an instant: `judged/2026-11`.
 #[must_use]
-pub fn judged_stream(at: jiff::Timestamp) -> StreamId {
+pub fn judged_stream(at: Timestamp) -> StreamId {
     StreamId::new("judged", &at.strftime("%Y-%m").to_string())
+}
+
+/// A stream of what is kept of a measure: one for each grain and shelf, `begun` then (a name is never used again).
+#[must_use]
+pub fn series_stream(measure: &StepId, grain: Grain, shelf: Timestamp, begun: Timestamp) -> StreamId {
+    let shelf = shelf.strftime("%Y-%m-%d");
+    StreamId::new("series", &format!("{measure}/{}/{shelf}/{}", grain.as_str(), begun.as_second()))
+}
+
+/// Grain and shelf of such a stream.
+#[must_use]
+pub fn shelf_of(stream: &StreamId) -> Option<(Grain, Timestamp)> {
+    let mut parts = stream.as_str().strip_prefix("series/")?.split('/').skip(1);
+    let grain = Grain::parse(parts.next()?)?;
+    Some((grain, format!("{}T00:00:00Z", parts.next()?).parse().ok()?))
 }
 
 /// Links of pages that were used. Key: the hash of their token.
@@ -44,7 +61,7 @@ pub const USED: &str = "used_links";
 
 /// The stream of links that were used in the month of an instant.
 #[must_use]
-pub fn used_stream(at: jiff::Timestamp) -> StreamId {
+pub fn used_stream(at: Timestamp) -> StreamId {
     StreamId::new("used", &at.strftime("%Y-%m").to_string())
 }
 
@@ -58,6 +75,7 @@ pub fn projection() -> Project {
         Some(("schedule", id)) => schedule_rows(id, bytes),
         Some(("judged", _)) => judged_rows(bytes),
         Some(("used", _)) => used_rows(bytes),
+        Some(("series", _)) => chunk_rows(bytes),
         Some(("incident", id)) => incident_rows(id, bytes),
         Some(_) | None => Vec::new(),
     })
@@ -71,6 +89,15 @@ fn schedule_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
 fn incident_rows(id: &str, bytes: &[u8]) -> Vec<Change> {
     let (Ok(id), Ok(recorded)) = (IncidentId::parse(id), codec::decode_incident(bytes)) else { return Vec::new() };
     escalation::project::project(id, &recorded).into_iter().map(change).collect()
+}
+
+/// A chunk is looked up by what it is of; its row is the event itself.
+fn chunk_rows(bytes: &[u8]) -> Vec<Change> {
+    let row = |chunk: Chunk| Row { tree: project::CHUNKS, key: chunk.place().key() };
+    codec::glance_chunk(bytes)
+        .into_iter()
+        .map(|chunk| Change { row: row(chunk), value: Some(bytes.to_vec()) })
+        .collect()
 }
 
 /// A link that was used is used for good.

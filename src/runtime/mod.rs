@@ -1,7 +1,7 @@
 //! Where tokio lives: clock, driver, performing, recovery, the keeper's client, ownership.
 //!
 //! `driver` is synchronous and knows no clock; `pump` is the thread that feeds it, makes its batches
-//! durable and only then lets effects out (invariant 1). `recall` looks up what a decision must know of stored samples. `perform` does the effects. `owner` opens a
+//! durable and only then lets effects out (invariant 1). `history` keeps samples whose runs go, and reads them with those that are still there; `recall` looks up what a decision must know of them. `perform` does the effects. `owner` opens a
 //! data directory and brings back what an earlier owner left.
 
 pub mod accepted;
@@ -10,6 +10,7 @@ pub mod append;
 pub mod artifacts;
 pub mod clock;
 pub mod driver;
+pub mod history;
 pub mod incidents;
 pub mod index;
 pub mod keeper;

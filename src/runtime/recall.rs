@@ -3,17 +3,15 @@
 //! The engine says what it must know; this looks it up and asks the engine again. Knows rows of samples; never
 //! what a threshold makes of them.
 
-use crate::base::level::Level;
 use crate::base::limits;
-use crate::base::value::Value;
 use crate::engine::decide::{self, Decision, Input, Undecided};
 use crate::engine::evolve::IllegalEvent;
-use crate::engine::project::SAMPLES;
 use crate::engine::run::Run;
-use crate::engine::series::{Known, Past, Point, Question, Window};
-use crate::model::measure::{Threshold, convert};
+use crate::engine::series::{Known, Past, Question};
+use crate::model::measure::Threshold;
 use crate::model::runbook::Runbook;
-use crate::store::{Journal, KeyValue, ReadError};
+use crate::runtime::history;
+use crate::store::{Journal, ReadError};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -81,51 +79,28 @@ impl Recall {
     }
 }
 
-/// The answer of an index to a question.
+/// The answer of an index to a question. Of what is only kept as sums, a sum is one sample: its mean, at its beginning.
 ///
 /// # Errors
 /// [`ReadError`] when it can't be read.
 pub fn look_up(journal: &dyn Journal, question: &Question) -> Result<Past, ReadError> {
-    let series = &question.series;
-    let until = [series.key_at(question.now), vec![0xff]].concat();
-    let last = journal.scan(SAMPLES, &series.key(), &until, true, 1)?;
-    let mut past = Past { last: last.iter().find_map(|row| point(question, row)), samples: Vec::new() };
+    let (series, unit) = (&question.series, question.unit.as_deref());
+    let mut past = Past { last: history::read::last(journal, series, unit, question.now)?, samples: Vec::new() };
     let share = (limits::MAX_BASELINE_SAMPLES / question.windows.len().max(1)).max(1);
     for window in &question.windows {
-        let rows = rows_within(journal, question, *window, share)?;
-        past.samples.extend(rows.iter().filter_map(|row| point(question, row)).map(|point| (point.at, point.value)));
+        let sums = history::read::stretch(journal, series, unit, *window, share)?;
+        past.samples.extend(sums.iter().map(|sum| (sum.at, sum.mean())));
     }
     Ok(past)
-}
-
-/// The newest samples of a window, at most so many.
-fn rows_within(
-    journal: &dyn Journal,
-    question: &Question,
-    (from, to): Window,
-    most: usize,
-) -> Result<Vec<KeyValue>, ReadError> {
-    journal.scan(SAMPLES, &question.series.key_at(from), &question.series.key_at(to), true, most)
-}
-
-/// A row as a sample in the unit that is asked for; `None` where its own is another thing.
-fn point(question: &Question, (key, value): &KeyValue) -> Option<Point> {
-    let at = key.get(question.series.key().len()..)?.first_chunk::<8>()?;
-    let at = Timestamp::from_microsecond((u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed()).ok()?;
-    let row: Value = serde_json::from_slice(value).ok()?;
-    let factor = match (row[2].as_str(), question.unit.as_deref()) {
-        (Some(from), Some(to)) => convert(from, to)?,
-        (None, None) => 1.0,
-        (Some(_), None) | (None, Some(_)) => return None,
-    };
-    Some(Point { at, value: row[0].as_f64()? * factor, level: Level::parse(row[1].as_str()?)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::ids::StepId;
-    use crate::engine::series::Series;
+    use crate::base::level::Level;
+    use crate::engine::project::SAMPLES;
+    use crate::engine::series::{Point, Series};
     use crate::store::memory::Memory;
     use crate::store::{Batch, Change, Row, StreamId};
 

@@ -2,19 +2,19 @@
 //!
 //! A run goes when it is older than its runbook keeps runs, or when more of that runbook have finished
 //! since than it keeps. Never an unfinished one, never a child whose caller has not ended, never
-//! one that an unfinished incident was told of by or started. Its stream
+//! one that an unfinished incident was told of by or started, never one with samples that are nowhere else yet. Its stream
 //! and rows go durably first, then what its steps printed, then the room on the disk, then blobs that
 //! nobody names any more. Whatever stops this half way is made good by the next look.
 
 use crate::base::ids::{Name, RunId};
 use crate::base::span::Span;
 use crate::base::value::Value;
-use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
+use crate::engine::project::{BY_RUNBOOK, ENDED, SAMPLED, STARTED, UNFINISHED};
 use crate::model::book::Settings;
 use crate::model::runbook::Keep;
 use crate::runtime::append::append;
 use crate::runtime::index::{group_stream, run_stream};
-use crate::runtime::{artifacts, clock, incidents, recover, spool};
+use crate::runtime::{artifacts, clock, history, incidents, recover, spool};
 use crate::store::disk::{DiskJournal, torn};
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
 use jiff::Timestamp;
@@ -57,14 +57,21 @@ impl Keeping {
     }
 }
 
-/// Forgets what need not be kept any more; returns the runs that went.
+/// Forgets what need not be kept any more; returns the runs that went. `through`: all samples from before are kept
+/// elsewhere, `None` = none are.
 ///
 /// # Errors
 /// What the journal says; whatever went until then is gone for good.
-pub fn forget_old(journal: &dyn Journal, keeping: &Keeping, now: Timestamp) -> Result<Vec<RunId>, String> {
+pub fn forget_old(
+    journal: &dyn Journal,
+    keeping: &Keeping,
+    through: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<RunId>, String> {
     let (mut gone, mut tied) = (Vec::new(), None::<BTreeSet<RunId>>);
     for runbook in runbooks(journal).map_err(|error| error.to_string())? {
-        let mut old = old_runs(journal, &runbook, keeping.of(&runbook), now).map_err(|error| error.to_string())?;
+        let mut old =
+            old_runs(journal, &runbook, keeping.of(&runbook), through, now).map_err(|error| error.to_string())?;
         if !old.is_empty() {
             let tied = match &tied {
                 Some(tied) => tied,
@@ -102,6 +109,7 @@ fn old_runs(
     journal: &dyn Journal,
     runbook: &str,
     (keep, age): (u32, Span),
+    through: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Vec<RunId>, ReadError> {
     let (from, to) = ([runbook.as_bytes(), &[0]].concat(), [runbook.as_bytes(), &[1]].concat());
@@ -116,7 +124,7 @@ fn old_runs(
         if rows.len() <= keep as usize && run >= oldest {
             continue;
         }
-        if !may_go(journal, run)? {
+        if !may_go(journal, run, through)? {
             continue;
         }
         finished += 1;
@@ -133,11 +141,16 @@ fn old_runs(
     Ok(old)
 }
 
-/// Whether a run has ended, and whoever called it too.
-fn may_go(journal: &dyn Journal, run: RunId) -> Result<bool, ReadError> {
+/// Whether a run has ended, and whoever called it too, and what it measured is kept elsewhere.
+fn may_go(journal: &dyn Journal, run: RunId, through: Option<Timestamp>) -> Result<bool, ReadError> {
     let row = |tree, key: &str| journal.get(&Row { tree, key: key.as_bytes().to_vec() });
-    if row(ENDED, &run.to_string())?.is_none() {
-        return Ok(false);
+    let Some(ended) = row(ENDED, &run.to_string())? else { return Ok(false) };
+    if row(SAMPLED, &run.to_string())?.is_some() {
+        let ended: Value = serde_json::from_slice(&ended).unwrap_or_default();
+        let ended = ended["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        if ended.zip(through).is_none_or(|(ended, through)| ended >= through) {
+            return Ok(false);
+        }
     }
     let started = row(STARTED, &run.to_string())?.unwrap_or_default();
     let started: Value = serde_json::from_slice(&started).unwrap_or_default();
@@ -204,8 +217,9 @@ impl Retention {
             if !journal.is_doubtful() && torn(&data).is_empty() {
                 remove_output(&data, &left_over(journal.as_ref(), &data));
             }
+            let mut samples = history::keep::Keeping::default();
             loop {
-                look(&journal, &keeping, &data);
+                look(&journal, &keeping, &mut samples, &data);
                 if stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -224,18 +238,24 @@ impl Retention {
     }
 }
 
-fn look(journal: &DiskJournal, keeping: &Keeping, data: &Path) {
-    match forget_old(journal, keeping, clock::now()) {
-        Ok(gone) if gone.is_empty() => {}
-        Ok(gone) => {
-            tracing::info!(runs = gone.len(), "runs that need not be kept any more are gone");
-            remove_output(data, &gone);
-            let cleaned = journal.clean().and_then(|()| journal.sweep());
-            if let Err(error) = cleaned {
-                tracing::warn!(%error, "the room of runs that are gone could not be won back yet");
-            }
-        }
-        Err(error) => tracing::warn!(%error, "runs that need not be kept could not be forgotten"),
+fn look(journal: &DiskJournal, keeping: &Keeping, samples: &mut history::keep::Keeping, data: &Path) {
+    let now = clock::now();
+    let kept = samples.look(journal, now).unwrap_or_else(|error| {
+        tracing::warn!(%error, "samples could not be kept apart from their runs yet; those runs stay until they are");
+        history::keep::Looked::default()
+    });
+    let gone = match forget_old(journal, keeping, kept.through, now) {
+        Ok(gone) => gone,
+        Err(error) => return tracing::warn!(%error, "runs that need not be kept could not be forgotten"),
+    };
+    if gone.is_empty() && kept.gone == 0 {
+        return;
+    }
+    tracing::info!(runs = gone.len(), "runs that need not be kept any more are gone");
+    remove_output(data, &gone);
+    let cleaned = journal.clean().and_then(|()| journal.sweep());
+    if let Err(error) = cleaned {
+        tracing::warn!(%error, "the room of runs that are gone could not be won back yet");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::address::Place;
 use crate::engine::event::{Event, Parent, Recorded};
+use crate::engine::project::project;
 use crate::runtime::index::projection;
 use crate::store::codec::{self, samples};
 use crate::store::memory::Memory;
@@ -62,16 +63,34 @@ fn finished_runs_go_by_number_and_age_and_others_stay() {
     for day in 103..110 {
         put(&journal, day, "ended", None);
     }
-    assert_eq!(forget_old(&journal, &keeping(100, 400), on(111)), Ok(Vec::new()));
-    assert_eq!(forget_old(&journal, &keeping(100, 6), on(111)).map(|gone| gone.len()), Ok(2));
+    assert_eq!(forget_old(&journal, &keeping(100, 400), None, on(111)), Ok(Vec::new()));
+    assert_eq!(forget_old(&journal, &keeping(100, 6), None, on(111)).map(|gone| gone.len()), Ok(2));
     // The running one, and what it called, which it may ask about.
     assert_eq!(days(&journal), [101, 102, 105, 106, 107, 108, 109]);
-    assert_eq!(forget_old(&journal, &keeping(2, 400), on(111)).map(|gone| gone.len()), Ok(3));
+    assert_eq!(forget_old(&journal, &keeping(2, 400), None, on(111)).map(|gone| gone.len()), Ok(3));
     assert_eq!(days(&journal), [101, 102, 108, 109]);
     let rows = journal.scan(BY_RUNBOOK, &[], &[], false, 99).expect("rows");
     assert_eq!(rows.len(), 4, "rows go with their runs");
     let own = BTreeMap::from([(Name::parse("app").expect("a name"), Keep { runs: Some(1), age: None })]);
     let one = Keeping { own, ..keeping(100, 400) };
-    assert_eq!(forget_old(&journal, &one, on(111)).map(|gone| gone.len()), Ok(1));
+    assert_eq!(forget_old(&journal, &one, None, on(111)).map(|gone| gone.len()), Ok(1));
     assert_eq!(days(&journal), [101, 102, 109]);
+}
+
+#[test]
+fn a_run_whose_samples_are_nowhere_else_stays() {
+    let journal = Memory::new(projection());
+    let (first, second) = (put(&journal, 101, "ended", None), put(&journal, 102, "ended", None));
+    let result = samples::all().into_iter().find(|recorded| {
+        let row = project(first, 1, recorded);
+        row.iter().any(|(tree, _, _)| *tree == SAMPLED)
+    });
+    let sampled = codec::encode(&result.expect("a sample")).expect("stored");
+    let appends = vec![(run_stream(first), vec![sampled.clone()]), (run_stream(second), vec![sampled])];
+    append(&journal, Batch { appends, ..Batch::default() }).expect("taken");
+    let gone = |through| forget_old(&journal, &keeping(100, 6), through, on(111));
+    assert_eq!(gone(None), Ok(Vec::new()), "of nothing is known that it is kept");
+    assert_eq!(gone(Some(on(101))), Ok(Vec::new()), "the first ended just then");
+    assert_eq!(gone(Some(on(102))), Ok(vec![first]));
+    assert_eq!(gone(Some(on(103))), Ok(vec![second]));
 }

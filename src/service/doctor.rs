@@ -55,7 +55,7 @@ pub struct Checkup {
 }
 
 impl Checkup {
-    fn say(&mut self, grade: Grade, what: impl Into<String>, way: impl Into<String>) {
+    pub(super) fn say(&mut self, grade: Grade, what: impl Into<String>, way: impl Into<String>) {
         self.symptoms.push(Symptom { grade, what: what.into(), way: way.into() });
     }
 }
@@ -103,6 +103,7 @@ impl Service {
             checkup.say(Grade::Damage, format!("the blob {digest}, named by {whose}, is not what was written"), way);
         }
         self.run_symptoms(&mut checkup)?;
+        self.folded_symptoms(&mut checkup)?;
         self.group_symptoms(repair, &mut checkup)?;
         self.spool_symptoms(repair, &found, &mut checkup);
         Ok(checkup)

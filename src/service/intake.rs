@@ -206,6 +206,7 @@ fn reason(trouble: &Trouble) -> &'static str {
         | Trouble::Book(_)
         | Trouble::NoRun(_)
         | Trouble::NoIncident(_)
+        | Trouble::NoMeasure { .. }
         | Trouble::Quarantined { .. }
         | Trouble::Ended { .. }
         | Trouble::NoOwner

@@ -2,11 +2,12 @@
 
 use crate::base::limits::MAX_SERIES;
 use crate::base::span::Span;
-use crate::base::value::Value;
-use crate::engine::project::{SAMPLES, SERIES};
+use crate::engine::series::{Point, Series};
 use crate::model::book::Book;
 use crate::model::buckets::LE;
 use crate::model::measure::MetricType;
+use crate::runtime::clock;
+use crate::runtime::history::{read, series_of};
 use crate::service::{Service, Trouble};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -35,6 +36,21 @@ impl Measured {
     }
 }
 
+/// One series and its last sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// Name and labels.
+    pub series: Series,
+    /// What the book calls it, for people.
+    pub help: Option<String>,
+    /// The unit of the sample.
+    pub unit: Option<String>,
+    /// After how long a sample says nothing any more.
+    pub stale_after: Option<Span>,
+    /// The sample.
+    pub last: Point,
+}
+
 impl Service {
     /// The book that a start would go by.
     ///
@@ -49,42 +65,44 @@ impl Service {
         Ok(Arc::new(now.loaded.book.clone()))
     }
 
-    /// The last sample of each series, by the name of its measure. Of what is stored and not in the book any more nothing.
+    /// The last sample of each series of the book's measures, by name and labels. Of what is stored and not in the book any more
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn latest(&self) -> Result<Vec<Latest>, Trouble> {
+        let book = self.current_book()?;
+        self.latest_of(&book)
+    }
+
+    fn latest_of(&self, book: &Book) -> Result<Vec<Latest>, Trouble> {
+        let cannot = |error: crate::store::ReadError| Trouble::Store(error.to_string());
+        let (journal, now) = (self.journal.as_ref(), clock::now());
+        let mut all = Vec::new();
+        for series in series_of(journal, None, MAX_SERIES).map_err(cannot)? {
+            let Some(threshold) = book.thresholds.get(&series.name) else { continue };
+            let unit = threshold.unit.clone();
+            let Some(last) = read::last(journal, &series, unit.as_deref(), now).map_err(cannot)? else { continue };
+            let (help, stale_after) = (threshold.help.clone(), threshold.stale_after);
+            all.push(Latest { series, help, unit, stale_after, last });
+        }
+        Ok(all)
+    }
+
+    /// The same by the name of the measure.
     ///
     /// # Errors
     /// [`Trouble`].
     pub fn measured(&self) -> Result<BTreeMap<String, Measured>, Trouble> {
         let book = self.current_book()?;
-        let cannot = |error: crate::store::ReadError| Trouble::Store(error.to_string());
         let mut measured: BTreeMap<String, Measured> = BTreeMap::new();
-        for (key, row) in self.journal.scan(SERIES, &[], &[], false, MAX_SERIES).map_err(cannot)? {
-            let name = String::from_utf8_lossy(key.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
-            let Some(threshold) = book.thresholds.values().find(|threshold| threshold.name.as_str() == name) else {
-                continue;
-            };
-            let end = [key.as_slice(), &[0xff; 9]].concat();
-            let last = self.journal.scan(SAMPLES, &key, &end, true, 1).map_err(cannot)?;
-            let Some((value, at)) = last.first().and_then(|(at, row)| sample(&key, at, row)) else { continue };
-            let row: Value = serde_json::from_slice(&row).unwrap_or_default();
-            let labels = row["labels"].as_object().into_iter().flatten();
-            let labels = labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
-            let entry = measured.entry(name).or_insert_with(|| Measured {
-                metric: threshold.metric,
-                help: threshold.help.clone(),
-                unit: threshold.unit.clone(),
-                stale_after: threshold.stale_after,
-                last: Vec::new(),
-            });
-            entry.last.push((labels.collect(), value, at));
+        for Latest { series, help, unit, stale_after, last } in self.latest_of(&book)? {
+            let Some(threshold) = book.thresholds.get(&series.name) else { continue };
+            let metric = threshold.metric;
+            let new = || Measured { metric, help, unit, stale_after, last: Vec::new() };
+            let entry = measured.entry(series.name.to_string()).or_insert_with(new);
+            entry.last.push((series.labels, last.value, last.at));
         }
         Ok(measured)
     }
-}
-
-/// Value and instant of a row of samples.
-fn sample(series: &[u8], key: &[u8], row: &[u8]) -> Option<(f64, Timestamp)> {
-    let at = key.get(series.len()..)?.first_chunk::<8>()?;
-    let at = Timestamp::from_microsecond((u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed()).ok()?;
-    let row: Value = serde_json::from_slice(row).ok()?;
-    Some((row[0].as_f64()?, at))
 }

@@ -49,6 +49,14 @@ pub enum Trouble {
     /// No such run.
     #[error("no run `{0}`: `stepladder runs` shows those there are")]
     NoRun(String),
+    /// No such measure.
+    #[error("no measure `{name}`{hint}")]
+    NoMeasure {
+        /// As asked.
+        name: String,
+        /// The way out, with its own punctuation.
+        hint: String,
+    },
     /// No such incident.
     #[error("no incident `{0}`: `stepladder incidents --all` shows those there are")]
     NoIncident(String),

@@ -41,6 +41,7 @@ mod lang;
 mod links;
 mod lost;
 mod main_job;
+mod measures;
 mod monitoring;
 mod mutation;
 mod noise;

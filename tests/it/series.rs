@@ -2,7 +2,7 @@
 //! on the disk, so every run makes it from the events again.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use stepladder::base::actor::{Actor, Role, Via};
@@ -21,7 +21,7 @@ struct Book {
     dir: tempfile::TempDir,
 }
 
-const RUNBOOK: &str = "runbook: look\nsteps:\n  - { id: count, shell: 'cat \"$BOOK_DIR/value\"', output: number, measure: { used: output.value } }\n";
+pub(crate) const RUNBOOK: &str = "runbook: look\nsteps:\n  - { id: count, shell: 'cat \"$BOOK_DIR/value\"', output: number, measure: { used: output.value } }\n";
 
 impl Book {
     fn new(threshold: &str) -> Self {
@@ -50,54 +50,22 @@ impl Book {
 
     /// Puts a run into the journal that measured so much, days ago.
     fn measured(&self, days: i64, value: f64) {
-        let files = ["stepladder.yaml", "thresholds.yaml", "runbooks/look.yaml"];
-        let files = files.map(|name| (name.to_owned(), Arc::from(fs::read_to_string(self.path(name)).unwrap())));
-        let book = lang::load(&files).book;
+        measured(self.dir.path(), &[(days, value)]);
+    }
+}
+
+/// Puts runs of `look` into the journal of a book: how many days ago, and what it measured.
+pub(crate) fn measured(dir: &Path, past: &[(i64, f64)]) {
+    let files = ["stepladder.yaml", "thresholds.yaml", "runbooks/look.yaml"];
+    let files = files.map(|name| (name.to_owned(), Arc::from(fs::read_to_string(dir.join(name)).unwrap())));
+    let book = lang::load(&files).book;
+    let journal = opened(&dir.join(".stepladder")).journal;
+    for (days, value) in past {
         let at = clock::now() - jiff::SignedDuration::from_hours(24 * days);
         let run = RunId::new(u64::try_from(at.as_millisecond()).unwrap(), 1);
         let first = start(&book.runbooks[&Name::parse("look").unwrap()], ask(run), at).unwrap();
-        let sample = Sample {
-            name: StepId::parse("used").unwrap(),
-            labels: [].into(),
-            value: Some(value),
-            unit: None,
-            level: Level::Ok,
-            note: None,
-        };
-        let result = AttemptResult {
-            output: Value::Null,
-            failure: None,
-            stopped: false,
-            findings: Vec::new(),
-            samples: vec![sample],
-            usage: None,
-        };
-        let ended = StepEnded {
-            outcome: Outcome::Succeeded,
-            level: Level::Ok,
-            failure: None,
-            reason: None,
-            output: None,
-            planned: None,
-        };
-        let over = Ended {
-            outcome: Outcome::Succeeded,
-            level: Level::Ok,
-            reason: "every step did what it says".into(),
-            outputs: Map::new(),
-            tells: None,
-            unknown: false,
-        };
-        let step = |event| Event::Step { place: Place::parse("count").unwrap(), event };
-        let rest = [
-            step(StepEvent::Attempt { number: 1, request: None, deadline: None, child: None }),
-            step(StepEvent::Attempted { number: 1, result: Box::new(result) }),
-            step(StepEvent::Ended(Box::new(ended))),
-            Event::Ended(Box::new(over)),
-        ];
-        let events = std::iter::once(first).chain(rest.map(|event| Recorded { at, event }));
+        let events = std::iter::once(first).chain(looked(*value).map(|event| Recorded { at, event }));
         let events = events.map(|event| codec::encode(&event).unwrap()).collect();
-        let journal = opened(&self.path(".stepladder")).journal;
         let (told, answer) = std::sync::mpsc::channel();
         let batch = Batch {
             guards: Vec::new(),
@@ -107,6 +75,49 @@ impl Book {
         journal.append(batch, Box::new(move |result| told.send(result).unwrap()));
         answer.recv().unwrap().unwrap();
     }
+}
+
+/// What follows the start of a run that measured so much.
+fn looked(value: f64) -> [Event; 4] {
+    let sample = Sample {
+        name: StepId::parse("used").unwrap(),
+        labels: [].into(),
+        value: Some(value),
+        unit: None,
+        level: Level::Ok,
+        note: None,
+    };
+    let result = AttemptResult {
+        output: Value::Null,
+        failure: None,
+        stopped: false,
+        findings: Vec::new(),
+        samples: vec![sample],
+        usage: None,
+    };
+    let ended = StepEnded {
+        outcome: Outcome::Succeeded,
+        level: Level::Ok,
+        failure: None,
+        reason: None,
+        output: None,
+        planned: None,
+    };
+    let over = Ended {
+        outcome: Outcome::Succeeded,
+        level: Level::Ok,
+        reason: "every step did what it says".into(),
+        outputs: Map::new(),
+        tells: None,
+        unknown: false,
+    };
+    let step = |event| Event::Step { place: Place::parse("count").unwrap(), event };
+    [
+        step(StepEvent::Attempt { number: 1, request: None, deadline: None, child: None }),
+        step(StepEvent::Attempted { number: 1, result: Box::new(result) }),
+        step(StepEvent::Ended(Box::new(ended))),
+        Event::Ended(Box::new(over)),
+    ]
 }
 
 /// A zone whose midnight is hours away, so that no test runs past it.

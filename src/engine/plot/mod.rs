@@ -6,6 +6,8 @@
 mod line;
 mod svg;
 
+pub(crate) use line::bars;
+
 use crate::base::address::Place;
 use crate::base::arg::Arg;
 use crate::base::span::{Span, show_size};

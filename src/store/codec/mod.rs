@@ -12,6 +12,7 @@ mod held;
 mod incident;
 mod judged;
 mod schedule;
+mod series;
 mod silence;
 mod used;
 mod v1;
@@ -24,6 +25,7 @@ pub use held::{Fetch, Spill};
 pub use incident::{decode_incident, encode_incident};
 pub use judged::{decode_judged, encode_judged};
 pub use schedule::{decode_schedule, encode_schedule};
+pub use series::{decode_chunk, encode_chunk, glance_chunk};
 pub use silence::{decode_silence, encode_silence};
 pub use used::{decode_used, encode_used};
 
