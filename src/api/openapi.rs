@@ -26,6 +26,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("verb", "What is done."),
     ("silence", "The silence's id."),
     ("component", "The component, as `labels: { component: … }` of runbooks have it."),
+    ("measure", "The measure, as `measure:` of a step names it."),
     ("path", "The last part of the path, as the runbook's trigger has it."),
     ("source", "Who sends: letters, digits, `-`, `_`, `.`, at most 64."),
     ("alias", "The alert's alias, as it was created with."),

@@ -221,6 +221,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::NoRunbook { .. } => Fault::NoRunbook,
         Trouble::NoRun(_) => Fault::NoRun,
         Trouble::NoIncident(_) => Fault::NoIncident,
+        Trouble::NoMeasure { .. } => Fault::NoMeasure,
         Trouble::BadRunbook { .. } => Fault::BadRunbook,
         Trouble::Book(_) => Fault::Book,
         Trouble::Input(_) => Fault::Input,

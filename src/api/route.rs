@@ -4,6 +4,7 @@ mod approvals;
 mod incidents;
 mod intake;
 mod keeping;
+mod measures;
 mod replies;
 mod runs;
 mod schedules;
@@ -35,6 +36,7 @@ pub(super) const GROUPS: &[Group] = &[
         about: "When things start by themselves, and what became of it.",
         routes: schedules::ROUTES,
     },
+    Group { name: "measures", about: "What was measured, and when.", routes: measures::ROUTES },
     Group { name: "incidents", about: "Trouble, and what people do about it.", routes: incidents::ROUTES },
     Group { name: "silences", about: "Trouble that pages nobody.", routes: incidents::SILENCES },
     Group { name: "book", about: "How everything stands, and by which texts.", routes: keeping::ROUTES },

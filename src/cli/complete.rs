@@ -102,6 +102,9 @@ const COMPLETED: &[(&str, &str, Words)] = &[
     ("plan", "only", Context::steps),
     ("plan", "skip", Context::steps),
     ("backfill", "runbook", Context::runbooks),
+    // Both words of `measures`, too.
+    ("measures", "measure", Context::measures),
+    ("measures", "labels", Context::labels_of_measure),
     ("graph", "runbook", Context::runbooks),
     ("runs", "runbook", Context::runbooks),
     ("show", "run", Context::runs),

@@ -35,6 +35,7 @@ echo "${COMPREPLY[*]}""#;
 #[test]
 fn bash_completes_what_the_book_and_its_runs_have() {
     let home = Home::new(&[("deploy", DEPLOY), ("daily-check", "steps: [ { id: a, shell: 'true' } ]\n")]);
+    fs::write(home.path("thresholds.yaml"), "disk:\n  unit: '%'\n  labels: [mount, host]\nqueue: {}\n").unwrap();
     assert_eq!(home.run(&["run", "daily-check"]).status.code(), Some(0));
     let row = text(&home.run(&["runs", "--json"]).stdout);
     let run = serde_json::from_str::<serde_json::Value>(&row).unwrap()["run"].as_str().unwrap().to_owned();
@@ -48,6 +49,8 @@ fn bash_completes_what_the_book_and_its_runs_have() {
         // Bash takes the word apart at `=`.
         (&["run", "deploy", "-i", "target", "="], "staging production"),
         (&["run", "deploy", "-i", "target", "=", "pr"], "production"),
+        (&["measures", ""], "disk queue"),
+        (&["measures", "disk", "m"], "mount="),
         (&["show", "la"], "last"),
         (&["show", &run[20..23]], &run[20..]),
         (&["logs", &run[..8]], &run),

@@ -2,11 +2,12 @@
 //! and answers in the shapes it says.
 
 use crate::http::{Answer, NOOP, Site};
-use crate::owner::text;
+use crate::owner::{Home, text};
 use crate::rust_text::{code, files, without_tests};
 use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -194,27 +195,26 @@ fn site() -> Site {
     let many = "\
 labels: { component: many }
 steps:
-  - { id: says, shell: 'echo one; echo two >&2' }
+  - { id: says, shell: 'echo one; echo two >&2', measure: { took: { value: output.duration_ms, unit: ms } } }
   - id: inner
     steps: [ { id: a, shell: 'true' }, { id: b, shell: 'true' } ]
   - { id: each, foreach: [ 1, 2 ], shell: 'true' }
   - { id: fails, shell: 'exit 3', retry: { attempts: 2 }, on_error: [ { id: c, log: 'it failed' } ] }
 ";
-    Site::open(
-        &[
-            ("noop", NOOP),
-            ("many", many),
-            ("asks", "steps: [ { id: a, confirm: 'Really?', shell: 'true' } ]\n"),
-            ("approved", "steps: [ { id: a, approval: { message: 'May it?', by: [ operator ] } } ]\n"),
-            (
-                "timed",
-                &format!(
-                    "triggers: [ {{ id: leap, cron: '0 0 29 2 *' }}, {{ id: beat, heartbeat: {{ path: beat, every: 1h }} }} ]\n{NOOP}"
-                ),
+    let home = Home::new(&[
+        ("noop", NOOP),
+        ("many", many),
+        ("asks", "steps: [ { id: a, confirm: 'Really?', shell: 'true' } ]\n"),
+        ("approved", "steps: [ { id: a, approval: { message: 'May it?', by: [ operator ] } } ]\n"),
+        (
+            "timed",
+            &format!(
+                "triggers: [ {{ id: leap, cron: '0 0 29 2 *' }}, {{ id: beat, heartbeat: {{ path: beat, every: 1h }} }} ]\n{NOOP}"
             ),
-        ],
-        "",
-    )
+        ),
+    ]);
+    fs::write(home.path("thresholds.yaml"), "took: { unit: s }\n").unwrap();
+    Site::over(home, "")
 }
 
 /// What is asked that may change something; `many` is a run that failed.
@@ -292,6 +292,11 @@ fn looks(runs: &[String]) -> Vec<String> {
         "/api/v1/schedules/timed/missing?from=2024-02-28T00:00:00Z&to=2024-03-02T00:00:00Z".to_owned(),
         "/api/v1/schedules/none/missing?from=2024-02-28T00:00:00Z&to=2024-03-02T00:00:00Z".to_owned(),
         "/api/v1/schedules/timed/missing".to_owned(),
+        "/api/v1/measures".to_owned(),
+        "/api/v1/measures/took?step=1h".to_owned(),
+        "/api/v1/measures/took?step=1s".to_owned(),
+        "/api/v1/measures/took?labels=x=y".to_owned(),
+        "/api/v1/measures/none".to_owned(),
         "/api/v1/incidents".to_owned(),
         "/api/v1/incidents/last".to_owned(),
         "/api/v1/incidents/none".to_owned(),

@@ -12,6 +12,7 @@ mod health;
 mod incident;
 mod intake;
 mod ledger;
+mod measure;
 mod outline;
 mod output;
 mod problem;
@@ -33,6 +34,7 @@ pub use ledger::{
     BackfillReply, BackfillRequest, LedgerRow, Missing, MissingRequest, MissingRow, PauseRequest, Paused, ScheduleRow,
     WhyRequest,
 };
+pub use measure::{MeasureAsked, MeasurePast, MeasurePoint, MeasureRow, Worst};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};

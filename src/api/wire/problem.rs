@@ -58,6 +58,8 @@ pub enum Fault {
     NoRun,
     /// No such incident.
     NoIncident,
+    /// No such measure.
+    NoMeasure,
     /// Nobody is called by this path.
     NoHook,
     /// This path has no such method.
@@ -119,6 +121,7 @@ impl Fault {
             Self::NoRunbook => ("no-runbook", 404, "there is no such runbook"),
             Self::NoRun => ("no-run", 404, "there is no such run"),
             Self::NoIncident => ("no-incident", 404, "there is no such incident"),
+            Self::NoMeasure => ("no-measure", 404, "there is no such measure"),
             Self::NoHook => ("no-hook", 404, "nobody is called by this path"),
             Self::NoMethod => ("method-not-allowed", 405, "this path has no such method"),
             Self::Ended => ("ended", 409, "the run is over"),

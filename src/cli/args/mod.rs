@@ -4,6 +4,7 @@ mod book;
 mod contacts;
 mod daemon;
 mod incident;
+mod measures;
 mod runs;
 mod simulate;
 mod store;
@@ -15,6 +16,7 @@ pub use book::{
 pub use contacts::{Contacts, ContactsWhat};
 pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
+pub use measures::Measures;
 pub use runs::{Answer, AnswerWord, Approvals, Approve, Cancel, Logs, Plan, Reject, Retry, Run, Runs, Show, What};
 pub use simulate::{Simulate, SimulateIncident, SimulateWhat};
 pub use store::{Carry, Doctor, Store, SupportBundle};
@@ -135,6 +137,9 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder alerts          what fires now, or will soon\n  stepladder alerts --all    and what is over"
     )]
     Alerts(Alerts),
+    /// Show what was measured last, and what was measured when
+    #[command(after_long_help = MEASURES_EXAMPLES)]
+    Measures(Measures),
     /// List incidents: what is wrong, who has it, how far it has climbed
     #[command(
         after_long_help = "Examples:\n  stepladder incidents                    what is open\n  stepladder incidents --all --limit 5    the newest five, resolved ones too"
@@ -331,6 +336,14 @@ const BACKFILL_EXAMPLES: &str = "Examples:
 
 Never one that ran: a second call starts nothing. Ctrl-C starts no more; what runs goes on.
 Exit codes: those of `run`, of the worst run.";
+
+const MEASURES_EXAMPLES: &str = "Examples:
+  stepladder measures                                   the last sample of each series
+  stepladder measures disk_used --last 7d               a measure's last week
+  stepladder measures disk_used mount=/ --last 90d --step 1d --table
+  stepladder measures api_latency --from '2026-11-24 02:00' --to 03:00 --step raw --json
+
+Single samples are kept for 7 days, sums of 5 minutes for 90 days, sums of an hour for 2 years.";
 
 const TEST_EXAMPLES: &str = "Examples:
   stepladder test                           every test of the book

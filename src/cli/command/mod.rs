@@ -19,6 +19,7 @@ pub mod init;
 pub mod list;
 pub mod logs;
 pub mod man;
+pub mod measures;
 pub mod new;
 pub mod next;
 pub mod oncall;
@@ -80,6 +81,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Reject(args)) => wait(approve::reject(&args, settings)),
         Some(Command::Retry(args)) => wait(retry::run(&args, settings)),
         Some(Command::Alerts(args)) => wait(alerts::run(&args, settings)),
+        Some(Command::Measures(args)) => wait(measures::run(&args, settings)),
         Some(Command::Incidents(args)) => wait(incident::list(&args, settings)),
         Some(Command::Incident(args)) => wait(incident::run(&args, settings)),
         Some(Command::Ack(args)) => wait(incident::ack(&args, settings)),

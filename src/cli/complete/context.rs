@@ -1,6 +1,7 @@
 //! What the words on a line that is being typed can be: names in the book, runs in its data directory.
 
 use crate::api::wire::{RunRow, RunsRequest};
+use crate::base::ids::StepId;
 use crate::base::span::Span;
 use crate::cli::command::schema;
 use crate::cli::complete::{Found, settings};
@@ -39,6 +40,30 @@ impl Context {
         let book = settings.book().ok();
         let line = line.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         Self { line, settings, book }
+    }
+
+    /// Names of measures.
+    pub(super) fn measures(&self, _: &str) -> Vec<Found> {
+        let Some(book) = self.book.as_ref() else { return Vec::new() };
+        let text = std::fs::read_to_string(book.join("thresholds.yaml")).unwrap_or_default();
+        let names = text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name);
+        let names = names.filter(|name| StepId::parse(name).is_ok());
+        names.map(|name| Found { word: name.to_owned(), help: String::new() }).collect()
+    }
+
+    /// `NAME=` of the labels of the measure on the line.
+    pub(super) fn labels_of_measure(&self, _: &str) -> Vec<Found> {
+        let (Some(book), Some(measure)) = (self.book.as_ref(), self.named(1)) else { return Vec::new() };
+        let text = std::fs::read_to_string(book.join("thresholds.yaml")).unwrap_or_default();
+        let mut lines = text.lines().skip_while(|line| line.split_once(':').is_none_or(|(name, _)| name != measure));
+        let own =
+            lines.next().into_iter().chain(lines.take_while(|line| line.starts_with([' ', '#']) || line.is_empty()));
+        let own: String = own.collect::<Vec<_>>().join(" ");
+        let labels = own.split_once("labels:").and_then(|(_, rest)| rest.split_once('['));
+        let labels = labels.and_then(|(_, rest)| rest.split_once(']')).map_or("", |(labels, _)| labels);
+        let labels = labels.split(',').map(|label| label.trim().trim_matches(['"', '\'']));
+        let labels = labels.filter(|label| !label.is_empty());
+        labels.map(|label| Found { word: format!("{label}="), help: String::new() }).collect()
     }
 
     /// Names of runbooks, with their titles.

@@ -25,6 +25,7 @@ mod ground;
 mod home;
 mod incidents;
 mod lasting;
+mod measures;
 mod notice;
 mod schedules;
 mod serving;
