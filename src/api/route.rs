@@ -5,6 +5,7 @@ mod incidents;
 mod intake;
 mod keeping;
 mod measures;
+mod page;
 mod replies;
 mod runs;
 mod schedules;
@@ -42,6 +43,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "book", about: "How everything stands, and by which texts.", routes: keeping::ROUTES },
     Group { name: "access", about: "Tokens, and what was done with them.", routes: keeping::ACCESS },
     Group { name: "store", about: "The data directory; over the socket alone.", routes: keeping::STORE },
+    Group { name: "page", about: "The daemon in a browser.", routes: page::ROUTES },
     Group { name: "watching", about: "Health and metrics, for those who watch.", routes: watched::ROUTES },
     Group { name: "intake", about: "What other systems call.", routes: intake::ROUTES },
     Group { name: "replies", about: "What people answer to a page.", routes: replies::ROUTES },

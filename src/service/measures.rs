@@ -41,6 +41,8 @@ impl Measured {
 pub struct Latest {
     /// Name and labels.
     pub series: Series,
+    /// What it is.
+    pub metric: MetricType,
     /// What the book calls it, for people.
     pub help: Option<String>,
     /// The unit of the sample.
@@ -84,7 +86,7 @@ impl Service {
             let unit = threshold.unit.clone();
             let Some(last) = read::last(journal, &series, unit.as_deref(), now).map_err(cannot)? else { continue };
             let (help, stale_after) = (threshold.help.clone(), threshold.stale_after);
-            all.push(Latest { series, help, unit, stale_after, last });
+            all.push(Latest { series, metric: threshold.metric, help, unit, stale_after, last });
         }
         Ok(all)
     }
@@ -96,9 +98,7 @@ impl Service {
     pub fn measured(&self) -> Result<BTreeMap<String, Measured>, Trouble> {
         let book = self.current_book()?;
         let mut measured: BTreeMap<String, Measured> = BTreeMap::new();
-        for Latest { series, help, unit, stale_after, last } in self.latest_of(&book)? {
-            let Some(threshold) = book.thresholds.get(&series.name) else { continue };
-            let metric = threshold.metric;
+        for Latest { series, metric, help, unit, stale_after, last } in self.latest_of(&book)? {
             let new = || Measured { metric, help, unit, stale_after, last: Vec::new() };
             let entry = measured.entry(series.name.to_string()).or_insert_with(new);
             entry.last.push((series.labels, last.value, last.at));

@@ -8,12 +8,12 @@ use std::fs;
 use std::process::Output;
 
 /// Everybody is reached by a command that writes down what it is given.
-const SETTINGS: &str = "timezone: UTC\nkeep: { min_free: 1MiB }\n\
+pub(crate) const SETTINGS: &str = "timezone: UTC\nkeep: { min_free: 1MiB }\n\
     dead_man: { url: \"http://127.0.0.1:9/\", every: 1h }\n\
     channels: { log: { exec: { command: [sh, -c, 'printf \"%s\\n\" \"$(cat)\" >> pages'] } } }\n";
 
 /// A ladder in seconds.
-const LADDER: &str = "\
+pub(crate) const LADDER: &str = "\
 severities:
   P1: { title: Critical, respond_within: 15m, climb: { 1: 0s, 2: 1m, 3: 1h }, climb_early: true, repeat: 1h, ack_lapses: 1h, reach: { at_once: [log] } }
   P3: { title: Medium, respond_within: 4h, climb: { 1: 0s, 2: 1h }, climb_early: true, repeat: 1h, ack_lapses: 8h, announce: all, reach: { at_once: [log] } }

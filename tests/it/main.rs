@@ -49,6 +49,7 @@ mod oncall;
 mod openapi;
 mod order;
 mod owner;
+mod page;
 mod pinned;
 mod reading;
 mod reload;

@@ -8,6 +8,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("aiosmtpd", "python3-aiosmtpd"),
     ("amtool", "prometheus-alertmanager"),
     ("bash", "bash"),
+    ("chromedriver", "chromium-driver"),
+    ("chromium", "chromium"),
     ("dbus-daemon", "dbus"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),

@@ -22,6 +22,7 @@ impl Desk {
             MeasureRow {
                 measure: latest.series.name.to_string(),
                 labels: latest.series.labels,
+                metric: latest.metric.as_str().into(),
                 help: latest.help,
                 unit: latest.unit,
                 value: latest.last.value,

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Paths that need no token: they say whether all is well, and nothing else.
-const OPEN: &[&str] = &["/livez", "/readyz", "/health"];
+/// Paths that need no token: they say whether all is well, or are the page, which says nothing by itself.
+const OPEN: &[&str] = &["/livez", "/readyz", "/health", "/", "/page.css", "/page.js"];
 /// Whoever asks for one component hears how it is, too; why is for who has a token.
 const OPEN_BELOW: (&str, &str) = ("/health/", "/health/detailed");
 /// Paths that only the socket has: they speak of processes and paths of this machine.

@@ -12,6 +12,8 @@ pub struct MeasureRow {
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What it is, for programs: `gauge`, `counter` or `histogram`.
+    pub metric: String,
     /// What it is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
