@@ -107,6 +107,8 @@ pub struct Pump {
     untold: Vec<Repair>,
     /// Runs and schedules set aside that an incident was opened for, by its key.
     told_aside: BTreeSet<String>,
+    /// When an incident was told last that calls of a trigger start too many runs.
+    storms: BTreeMap<ScheduleId, Timestamp>,
     /// Questions that incidents were told of.
     asked: BTreeSet<String>,
     /// What the last sweep could not put right.
@@ -176,6 +178,7 @@ impl Pump {
             swept: None,
             untold: Vec::new(),
             told_aside: BTreeSet::new(),
+            storms: BTreeMap::new(),
             asked: BTreeSet::new(),
             failing: Vec::new(),
             schedules_aside: BTreeMap::new(),
