@@ -2,6 +2,7 @@
 
 use crate::act::channel::Posted;
 use crate::act::{Say, Seal, Secrets, World};
+use crate::lang::set::Setting;
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
 use crate::runtime::clock;
@@ -40,6 +41,8 @@ pub struct Config {
     pub ladder: Arc<Escalation>,
     /// `stepladder.yaml`, as written.
     pub settings_text: Arc<str>,
+    /// What this process goes by beside it: flags and variables.
+    pub own: Arc<Vec<Setting>>,
     /// How long finished runs are kept.
     pub keeping: Keeping,
     /// The owner's environment.

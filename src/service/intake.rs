@@ -206,6 +206,8 @@ fn reason(trouble: &Trouble) -> &'static str {
         | Trouble::Book(_)
         | Trouble::NoRun(_)
         | Trouble::NoIncident(_)
+        | Trouble::NoSilence(_)
+        | Trouble::NoToken(_)
         | Trouble::Quarantined { .. }
         | Trouble::Ended { .. }
         | Trouble::NoOwner

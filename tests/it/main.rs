@@ -18,6 +18,7 @@ mod circles;
 mod cli;
 mod clock_changes;
 mod complete;
+mod config;
 mod cookbook;
 mod crash;
 mod cron_table;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Make a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Its name, which stands in everything done with it.
     #[schemars(length(min = 1))]

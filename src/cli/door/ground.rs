@@ -10,7 +10,7 @@ use crate::cli::door::home::Way;
 use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::shelf::Memo;
 use crate::cli::trouble::Trouble;
-use crate::cli::{output, shelf};
+use crate::cli::{output, shelf, variables};
 use crate::lang::{self, Loaded};
 use crate::runtime::accepted::{self, Accepted, Read, Sign};
 use crate::runtime::clock;
@@ -138,6 +138,8 @@ impl Ground {
             access: Arc::default(),
             alerts: Arc::default(),
             env: config.env.clone(),
+            settings_text: Arc::clone(&config.settings_text),
+            own: Arc::clone(&config.own),
             secrets: Arc::new(owner::secrets(config)),
             world: Arc::new(owner::world(config)),
             data: config.data.clone(),
@@ -236,6 +238,7 @@ fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config,
         settings: Arc::new(loaded.book.settings.clone()),
         ladder: Arc::new(loaded.book.escalation.clone().unwrap_or_default()),
         settings_text: text.unwrap_or_else(|| "".into()),
+        own: Arc::new(variables::process(settings, purpose == Purpose::Serve)),
         env: settings.env.clone(),
         program,
         say: Arc::new(move |announcement| {
