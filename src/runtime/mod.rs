@@ -27,4 +27,5 @@ pub mod shelf;
 pub mod spool;
 pub mod step_host;
 pub mod tally;
+pub mod telemetry;
 pub mod trial;

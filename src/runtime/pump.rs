@@ -42,6 +42,7 @@ use crate::runtime::recover;
 use crate::runtime::schedules::Schedules;
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
+use crate::runtime::telemetry::Telemetry;
 use crate::schedule::decide::Obstacle;
 use crate::schedule::key::ScheduleId;
 use crate::store::{Batch, Done, Journal};
@@ -82,6 +83,8 @@ pub struct Pump {
     pub without_incidents: bool,
     /// What is counted.
     pub tally: Arc<Tally>,
+    /// Where traces are made of what happens.
+    pub telemetry: Telemetry,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<Follower>>,
@@ -162,6 +165,7 @@ impl Pump {
             silences: Silences::default(),
             paid: Vec::new(),
             tally: Arc::default(),
+            telemetry: Telemetry::default(),
             broken,
             followers,
             starting,

@@ -118,6 +118,8 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         ("GET /api/v1/runs", "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}"), "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}/events"), "", [401, 200, 200, 200]),
+        (&format!("GET /api/v1/runs/{run}/events?from={}", u64::MAX - 1), "", [401, 200, 200, 200]),
+        (&format!("GET /api/v1/runs/{run}/events?from={}", u64::MAX), "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}/output?place=a&attempt=1&stream=stdout"), "", [401, 200, 200, 200]),
         ("GET /api/v1/find/last", "", [401, 200, 200, 200]),
         ("GET /api/v1/status", "", [401, 200, 200, 200]),

@@ -69,6 +69,7 @@ mod step_files;
 mod store;
 mod stranded;
 mod support;
+mod telemetry;
 mod tidy;
 mod tools;
 mod transitions;

@@ -48,7 +48,7 @@ impl House {
         let data = tempfile::tempdir().expect("a directory");
         let files = [("stepladder.yaml", ""), ("runbooks/hello.yaml", HELLO), ("runbooks/long.yaml", LONG)];
         let (owner, service) = owner_of(&data, &files);
-        let listener = socket::listen(data.path()).expect("a socket");
+        let listener = socket::listen(data.path(), None).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(socket::serve(listener, Desk::new(service), async { drop(stopped.await) }));
         let client = Client::new(data.path());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Its name, which stands in everything done with it.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_-]{0,63}$"))]
     pub name: String,
     /// `viewer`, `operator` or `admin`.
     #[schemars(extend("enum" = ["viewer", "operator", "admin"]))]

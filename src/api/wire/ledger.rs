@@ -152,6 +152,7 @@ pub struct BackfillRequest {
     /// The trigger.
     pub trigger: String,
     /// The name of the instant.
+    #[schemars(length(min = 1))]
     pub nominal: String,
     /// When it was due.
     pub due: jiff::Timestamp,
