@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 2, series 1, ledger 3, judged 1, incidents 1, used 1";
+const PROJECT_VERSION: &str = "runs 3, series 1, ledger 3, judged 1, incidents 1, used 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "DBUS_SYSTEM_BUS_ADDRESS"];

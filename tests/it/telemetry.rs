@@ -124,7 +124,8 @@ steps:
   - { id: asks, runbook: inner }
 ";
 const INNER: &str = "steps: [ { id: deep, shell: 'true' } ]\n";
-const AFTER: &str = "triggers: [ { id: t, run_ended: { runbook: deploy } } ]\nsteps: [ { id: bad, fail: 'no luck' } ]\n";
+const AFTER: &str =
+    "triggers: [ { id: t, run_ended: { runbook: deploy } } ]\nsteps: [ { id: bad, fail: 'no luck' } ]\n";
 const LONG: &str =
     "steps: [ { id: first, shell: 'true' }, { id: waits, shell: 'while [ ! -e go ]; do sleep 0.05; done' } ]\n";
 
