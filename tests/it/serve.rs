@@ -416,3 +416,27 @@ fn a_group_may_use_the_socket_and_nothing_beside_it() {
     let out = home.run(&["serve"]);
     assert!(text(&out.stderr).contains("there is no such group"), "{}", text(&out.stderr));
 }
+
+/// More schedules than the journal's writer takes batches at once: all are obeyed, and nothing has to be tried again.
+#[test]
+fn a_book_of_very_many_schedules_begins_quietly() {
+    let runbooks: Vec<(String, String)> = (0..90)
+        .map(|book| {
+            let trigger = |nth: u32| format!("  - {{ id: t{nth}, cron: '{} 3 29 2 *' }}\n", nth % 60);
+            let triggers: String = (0..100).map(trigger).collect();
+            (format!("r{book}"), format!("triggers:\n{triggers}steps: [ {{ id: a, log: nothing }} ]\n"))
+        })
+        .collect();
+    let listed: Vec<(&str, &str)> = runbooks.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let home = Home::new(&listed);
+    let log = fs::File::create(home.path("log")).unwrap();
+    let child = home.command(&["serve"]).stderr(log).spawn().unwrap();
+    let daemon = Daemon::started(&home, child);
+    // What begins has the instant after which it counts in the journal, and so a next one that is told.
+    let begun = || text(&home.run(&["schedule", "list", "--json"]).stdout).matches("\"next\":").count();
+    home.until("all of them are obeyed", || begun() == 9_000);
+    drop(daemon.end(Signal::TERM));
+    let log = fs::read_to_string(home.path("log")).unwrap();
+    assert!(log.contains("count=9000"), "{log}");
+    assert!(!log.contains("is read again") && !log.contains("WARN"), "{}", log.get(..2_000).unwrap_or(&log));
+}
