@@ -21,6 +21,8 @@ fenced() { printf '```text\n'; "$@" 2>/dev/null; printf '```\n'; }
     section 'Checking a book of a thousand runbooks' fenced benches/check.sh 1000 5
     section 'Testing a book of a thousand tests' fenced benches/test.sh 1000 3
     section 'A daemon with a thousand schedules and nothing to do' fenced benches/idle.sh 1000 30
+    section 'A hundred thousand schedules, a thousand due at once' fenced benches/schedules.sh 100000 1000
+    section 'The API beside a hundred thousand runs' fenced benches/api.sh 100000 30
 } >"$page.new"
 mv "$page.new" "$page"
 cat "$page"

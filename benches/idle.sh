@@ -18,7 +18,7 @@ for i in $(seq "$count"); do
 done
 "$steps" --book "$dir" serve 2>"$dir/log" &
 pid=$!
-until grep -q 'are armed' "$dir/log"; do sleep 0.1; done
+until grep -q 'are obeyed' "$dir/log"; do sleep 0.1; done
 sleep 5
 ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
 before=$(ticks)

@@ -23,6 +23,7 @@ mod judge;
 mod livekit;
 mod logs;
 mod notify;
+pub mod otlp;
 mod pack;
 mod process;
 mod prometheus;

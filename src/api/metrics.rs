@@ -40,6 +40,7 @@ mod words {
     pub(super) const ENDINGS: &[&str] = &["person", "cleared", "mended", "step"];
     pub(super) const PAGES: &[&str] = &["ordered", "accepted", "delivered", "read", "failed", "withdrawn"];
     pub(super) const CLOCKS: &[&str] = &["response", "escalation"];
+    pub(super) const SPANS: &[&str] = &["sent", "dropped", "rejected"];
     pub(super) const OPEN: &[&str] = &["triggered", "acknowledged", "snoozed", "muted"];
 }
 
@@ -84,6 +85,9 @@ pub(super) fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     histogram(&mut page, "append_duration_seconds", help, &STRETCHES, &counts.appends, counts.append_micros);
     let refused = [(vec![], number(counts.refused))];
     family(&mut page, "appends_refused_total", "counter", "Batches the journal did not take since the start", &refused);
+    let help =
+        "Spans of traces since the start: sent, dropped because they did not fit or could not be sent, or rejected";
+    family(&mut page, "trace_spans_total", "counter", help, &counted("result", words::SPANS, &counts.spans));
     family(&mut page, "keepers", "gauge", "Keepers that live", &[(vec![], number(gauges.keepers as u64))]);
     if let Some(free) = gauges.free {
         family(&mut page, "data_free_bytes", "gauge", "Free where the data is", &[(vec![], number(free))]);

@@ -310,6 +310,7 @@ fn path_parameter(name: &str, route: &Route) -> Value {
     let words = route.words.filter(|(parameter, _)| *parameter == name).map(|(_, words)| words);
     let schema = match words {
         Some(words) => json!({ "type": "string", "enum": words }),
+        None if name == "source" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$" }),
         None => json!({ "type": "string", "minLength": 1 }),
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })

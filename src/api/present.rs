@@ -10,13 +10,14 @@ pub use report::{escaped, html, markdown};
 
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, Fault, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus,
-    Problem, RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, StartRequest, Status, Symptom, UnfinishedRun,
-    WireEvent,
+    Problem, RunDetail, RunRow, RunState, RunsRequest, ScheduleRow, SettingRow, StartRequest, Status, Symptom,
+    UnfinishedRun, WireEvent,
 };
 use crate::base::actor::{Actor, Via};
 use crate::base::address::Place;
 use crate::base::ids::RunId;
 use crate::engine::event::Answer;
+use crate::lang::set::{Origin, Setting};
 use crate::service::{self, Service, StartRun, Trouble};
 
 /// A run in a line.
@@ -214,6 +215,21 @@ pub fn checkup(found: service::Checkup) -> Checkup {
     Checkup { symptoms: symptoms.into_iter().map(symptom).collect(), streams, events, rows, blobs }
 }
 
+/// A setting.
+#[must_use]
+pub fn setting(setting: Setting) -> SettingRow {
+    let Setting { key, value, origin, masked, wrong, live, about } = setting;
+    let (from, line, name) = match origin {
+        Origin::Nobody => ("nobody", None, None),
+        Origin::Default => ("default", None, None),
+        Origin::File(line) => ("file", Some(line as u64), None),
+        Origin::Variable(name) => ("environment", None, Some(name)),
+        Origin::Flag(name) => ("flag", None, Some(name.to_owned())),
+    };
+    let wrong = wrong.map(|line| line as u64);
+    SettingRow { key, value, from: from.into(), line, name, masked, wrong, live, about, running: None }
+}
+
 /// A trouble as problem+json.
 #[must_use]
 pub fn problem(trouble: &Trouble) -> Problem {
@@ -222,6 +238,8 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::NoRun(_) => Fault::NoRun,
         Trouble::NoIncident(_) => Fault::NoIncident,
         Trouble::NoMeasure { .. } => Fault::NoMeasure,
+        Trouble::NoSilence(_) => Fault::NoSilence,
+        Trouble::NoToken(_) => Fault::NoSuchToken,
         Trouble::BadRunbook { .. } => Fault::BadRunbook,
         Trouble::Book(_) => Fault::Book,
         Trouble::Input(_) => Fault::Input,

@@ -17,6 +17,8 @@ use crate::api::desk::Desk;
 use crate::api::socket::Peer;
 use crate::api::wire::{Fault, Problem};
 use crate::base::actor::Actor;
+use crate::base::limits::MAX_NAME;
+use crate::diagnostic::closest;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Query};
@@ -75,7 +77,22 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad("the body does not read: it is a list, and should be an object"));
     }
-    serde_json::from_slice(body).map_err(|error| bad(format!("the body does not read: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body does not read: {}", misread(&error.to_string()))))
+}
+
+/// Why a body does not read. Of a field that nobody knows serde says which there are; here also which was perhaps meant.
+fn misread(error: &str) -> String {
+    let Some(rest) = error.strip_prefix("unknown field `") else { return error.to_owned() };
+    let Some((wrong, rest)) = rest.split_once('`') else { return error.to_owned() };
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let wrong: String = wrong.chars().take(MAX_NAME).collect();
+    let way = match (closest(&wrong, known.iter().copied()), known.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "it has none".to_owned(),
+        (None, known) => format!("there are `{}`", known.join("`, `")),
+    };
+    format!("it has a field `{wrong}`, which nothing here has, and nothing was done; {way}")
 }
 
 fn actor(ConnectInfo(Peer(actor)): From) -> Result<Actor, Problem> {
@@ -93,5 +110,32 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, [(header::CONTENT_TYPE, "application/problem+json")], serde_json::to_vec(&self).unwrap_or_default())
             .into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::wire::{PauseRequest, TokenRequest};
+
+    #[test]
+    fn a_field_that_nobody_knows_is_named_with_what_was_perhaps_meant() {
+        let said = |body: &'static str| read::<PauseRequest>(&Bytes::from_static(body.as_bytes())).unwrap_err().detail;
+        assert_eq!(
+            said(r#"{"raeson":"x"}"#),
+            "the body does not read: it has a field `raeson`, which nothing here has, and nothing was done; did you mean `reason`?"
+        );
+        assert_eq!(
+            said(r#"{"because":"x"}"#),
+            "the body does not read: it has a field `because`, which nothing here has, and nothing was done; there are `trigger`, `reason`"
+        );
+        assert!(said(r#"{"reason":1}"#).contains("invalid type: integer `1`, expected a string"));
+        assert!(said("[]").contains("it is a list"));
+        let twice = read::<TokenRequest>(&Bytes::from_static(br#"{"name":"a","role":"viewer","right":"admin"}"#));
+        assert!(twice.unwrap_err().detail.contains("a field `right`"));
+        assert_eq!(
+            misread("unknown field `x`, there are no fields at line 1"),
+            "it has a field `x`, which nothing here has, and nothing was done; it has none"
+        );
     }
 }

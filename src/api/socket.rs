@@ -1,4 +1,4 @@
-//! The owner's Unix socket: `<data>/socket`, 0600; whoever comes through it is known by its user.
+//! The owner's Unix socket: `<data>/socket`, 0600, or 0660 for a group; whoever comes through it is known by its user.
 
 use crate::api::desk::Desk;
 use crate::api::route::routes;
@@ -10,7 +10,8 @@ use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
-use rustix::process::geteuid;
+use rustix::fs::chown;
+use rustix::process::{Gid, geteuid};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -19,11 +20,11 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
 /// Listens on the socket of a data directory whose lock this process holds; what an earlier owner left
-/// there is taken away. Must be called within a runtime.
+/// there is taken away. Members of the group may use it, too, as operators. Must be called within a runtime.
 ///
 /// # Errors
 /// When the socket can't be made.
-pub fn listen(data: &Path) -> io::Result<UnixListener> {
+pub fn listen(data: &Path, group: Option<&str>) -> io::Result<UnixListener> {
     let path = data.join("socket");
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -31,8 +32,32 @@ pub fn listen(data: &Path) -> io::Result<UnixListener> {
     }
     let listener = keeper::socket(data, |path| std::os::unix::net::UnixListener::bind(path))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    if let Some(group) = group {
+        open_to(data, &path, group)?;
+    }
     listener.set_nonblocking(true)?;
     UnixListener::from_std(listener)
+}
+
+/// Lets a group use the socket: it may go into the data directory, of which it can read nothing, not even the names.
+fn open_to(data: &Path, socket: &Path, group: &str) -> io::Result<()> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let id = number_of(&groups, group).or_else(|| group.parse().ok());
+    let cannot = |why: String| io::Error::other(format!("`http.socket_group: {group}`: {why}"));
+    let id = id.map(Gid::from_raw).ok_or_else(|| cannot("there is no such group on this machine".into()))?;
+    for (path, mode) in [(data, 0o710), (socket, 0o660)] {
+        chown(path, None, Some(id))
+            .map_err(|error| cannot(format!("{error}; whoever serves must be root or a member of it")))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// The number of a group.
+fn number_of(groups: &str, name: &str) -> Option<u32> {
+    let fields = groups.lines().map(|line| line.split(':'));
+    let mut found = fields.filter_map(|mut fields| (fields.next()? == name).then(|| fields.nth(1)).flatten());
+    found.next()?.parse().ok()
 }
 
 /// Serves the API until `stop`; connections are not waited for, their readers ask the next owner.
@@ -127,6 +152,11 @@ mod tests {
         let users = "root:x:0:0:root:/root:/bin/sh\nvoice:x:1001:1001::/srv:/bin/false\nbroken\n";
         assert_eq!(name_of(users, 1001).as_deref(), Some("voice"));
         assert_eq!(name_of(users, 7), None);
+        let groups = "root:x:0:\nops:x:1042:anna,boris\nbroken\n";
+        assert_eq!(
+            (number_of(groups, "ops"), number_of(groups, "op"), number_of(groups, "broken")),
+            (Some(1042), None, None)
+        );
         for (uid, want) in [(0, Role::Admin), (1001, Role::Admin), (1002, Role::Operator)] {
             assert_eq!(role(uid, 1001), want, "{uid}");
         }

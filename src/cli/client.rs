@@ -7,10 +7,10 @@ mod schedules;
 use crate::api::wire::{
     AnswerRequest, ApprovalRow, BookTexts, CancelRequest, Carried, CarryRequest, Checkup, LedgerRow, OutputChunk,
     OutputRequest, OutputStream, PauseRequest, Paused, Problem, Reloaded, RetryRequest, RunDetail, RunRow, RunsRequest,
-    ScheduleRow, StartReply, StartRequest, Status, TokenReply, TokenRequest, TokenRow, VoteReply, VoteRequest,
-    WhyRequest, WireEvent,
+    ScheduleRow, SettingRow, StartReply, StartRequest, Status, TokenReply, TokenRequest, TokenRow, VoteReply,
+    VoteRequest, WhyRequest, WireEvent,
 };
-use crate::base::value::Value;
+use crate::base::value::{Value, json};
 use crate::cli::trouble::Trouble;
 use crate::keeper;
 use http_body_util::{BodyExt, Full};
@@ -53,7 +53,7 @@ impl Client {
     /// # Errors
     /// As [`Self::start`].
     pub async fn retry(&self, asked: &RetryRequest) -> Result<StartReply, Trouble> {
-        let new = asked.new.as_ref().map_or_else(Vec::new, |new| body(&serde_json::json!({ "new": new })));
+        let new = asked.new.as_ref().map_or_else(Vec::new, |new| body(&json!({ "new": new })));
         self.ask(Method::POST, &format!("/runs/{}/retry", part(&asked.run)), new).await
     }
 
@@ -62,7 +62,8 @@ impl Client {
     /// # Errors
     /// When there is no such run, it has ended, or the owner does not answer.
     pub async fn cancel(&self, asked: &CancelRequest) -> Result<(), Trouble> {
-        self.send(Method::POST, &format!("/runs/{}/cancel", part(&asked.run)), body(asked)).await.map(drop)
+        let said = body(&json!({ "reason": asked.reason, "mode": asked.mode }));
+        self.send(Method::POST, &format!("/runs/{}/cancel", part(&asked.run)), said).await.map(drop)
     }
 
     /// Answers a question that a step waits with.
@@ -70,7 +71,8 @@ impl Client {
     /// # Errors
     /// As [`Self::cancel`].
     pub async fn answer(&self, asked: &AnswerRequest) -> Result<(), Trouble> {
-        self.send(Method::POST, &format!("/runs/{}/answer", part(&asked.run)), body(asked)).await.map(drop)
+        let said = body(&json!({ "place": asked.place, "answer": asked.answer }));
+        self.send(Method::POST, &format!("/runs/{}/answer", part(&asked.run)), said).await.map(drop)
     }
 
     /// What waits for the yes of people, in all runs or in one.
@@ -88,7 +90,9 @@ impl Client {
     /// When nothing waits there, or it does not count.
     pub async fn vote(&self, asked: &VoteRequest) -> Result<VoteReply, Trouble> {
         let verb = if asked.approve { "approve" } else { "reject" };
-        self.ask(Method::POST, &format!("/runs/{}/{verb}", part(&asked.run)), body(asked)).await
+        let VoteRequest { run, approve: _, place, fields, note, over } = asked;
+        let said = body(&json!({ "place": place, "fields": fields, "note": note, "override": over }));
+        self.ask(Method::POST, &format!("/runs/{}/{verb}", part(run)), said).await
     }
 
     /// Runs, newest first.
@@ -225,6 +229,14 @@ impl Client {
     /// As [`Self::reload`].
     pub async fn book_texts(&self) -> Result<BookTexts, Trouble> {
         self.ask(Method::GET, "/book", Vec::new()).await
+    }
+
+    /// Every setting as the owner goes by it.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub async fn settings(&self) -> Result<Vec<SettingRow>, Trouble> {
+        self.ask(Method::GET, "/settings", Vec::new()).await
     }
 
     /// Makes a token.

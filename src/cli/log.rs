@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// What a daemon logs unless somebody says otherwise.
-const DAEMON: &str = "stepladder=info,warn";
+pub(super) const DAEMON: &str = "stepladder=info,warn";
 
 /// Begins logging where it was asked for.
 pub fn begin(settings: &Settings, command: Option<&Command>) {

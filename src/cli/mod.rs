@@ -26,6 +26,7 @@ pub mod systemd;
 pub mod table;
 pub mod trial;
 pub mod trouble;
+pub mod variables;
 pub mod view;
 pub mod watch;
 

@@ -1,6 +1,6 @@
 //! What the command line runs in: the environment, the terminal, the book. Read here and nowhere else.
 
-use crate::cli::args::{ColorChoice, Global};
+use crate::cli::args::{ColorChoice, Command, Global, LogFormat};
 use crate::cli::shelf::Memo;
 use crate::cli::trouble::Trouble;
 use crate::diagnostic::render::Style;
@@ -84,6 +84,10 @@ pub struct Settings {
     pub env: BTreeMap<String, String>,
     /// The book as it was last read.
     pub memo: Memo,
+    /// The flags that hold for every command, as they were typed.
+    pub typed: Global,
+    /// How a daemon was told to log.
+    pub log_format: Option<LogFormat>,
     cwd: PathBuf,
     named: Option<PathBuf>,
 }
@@ -120,9 +124,18 @@ impl Settings {
             log,
             env: around.vars.clone(),
             memo: Memo::default(),
+            typed: global.clone(),
+            log_format: None,
             cwd: around.cwd.clone(),
             named: global.book.clone().or_else(|| around.var("STEPLADDER_BOOK").map(PathBuf::from)),
         }
+    }
+
+    /// With what was typed behind the command, where it sets something.
+    #[must_use]
+    pub fn of_command(self, command: Option<&Command>) -> Self {
+        let log_format = if let Some(Command::Serve(serve)) = command { serve.log_format } else { None };
+        Self { log_format, ..self }
     }
 
     /// The working directory.

@@ -19,7 +19,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match Cli::try_parse_from(&typed) {
         Ok(cli) => {
-            let settings = Settings::new(&cli.global, &around);
+            let settings = Settings::new(&cli.global, &around).of_command(cli.command.as_ref());
             log::begin(&settings, cli.command.as_ref());
             command::begin(cli.command, &settings).unwrap_or_else(|trouble| tell(&trouble, settings.err.color))
         }

@@ -15,6 +15,8 @@ pub const ENDED: &str = "run_ended";
 pub const UNFINISHED: &str = "unfinished";
 /// Runs of one runbook. Key: the name, a zero byte, the id's text.
 pub const BY_RUNBOOK: &str = "by_runbook";
+/// Ended runs of one outcome: those that failed are few among all. Key: the outcome, a zero byte, the id's text.
+pub const BY_OUTCOME: &str = "by_outcome";
 
 /// What incidents have not been told of yet. Key: [`owed_run`], or what another machine calls it.
 pub const OWED: &str = "owed";
@@ -63,7 +65,12 @@ pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
                 "reason": ended.reason,
                 "at": recorded.at.to_string(),
             });
-            let mut puts = vec![(ENDED, key.clone(), Some(row)), (UNFINISHED, key, None)];
+            let by_outcome = [ended.outcome.as_str().as_bytes(), &[0], &key].concat();
+            let mut puts = vec![
+                (ENDED, key.clone(), Some(row)),
+                (UNFINISHED, key, None),
+                (BY_OUTCOME, by_outcome, Some(Value::Null)),
+            ];
             if let Some(tells) = &ended.tells {
                 puts.push((OWED, owed_run(run), Some(json!(recorded.at.to_string()))));
                 puts.extend(verdict(run, recorded.at, tells));

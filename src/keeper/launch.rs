@@ -7,8 +7,9 @@ use crate::keeper::ARGUMENT;
 use crate::keeper::process::boot_id;
 use crate::keeper::protocol::Process;
 use crate::keeper::record;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -83,6 +84,7 @@ pub fn clear_dead(data_dir: &Path) {
 /// # Errors
 /// Those of `open`, or when there is no such directory.
 pub fn socket<T>(dir: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let dir = File::open(dir)?;
+    // As a place alone: whoever may reach the socket need not be able to read what is beside it.
+    let dir = rustix::fs::open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     open(Path::new(&format!("/proc/self/fd/{}/socket", dir.as_raw_fd())))
 }

@@ -212,7 +212,7 @@ fn nested(text: &mut String, prefix: &str, keys: &[Key]) {
     for key in keys {
         let path = format!("{prefix}{}", key.name);
         let name = if key.required { format!("**`{path}`**") } else { format!("`{path}`") };
-        let _ = writeln!(text, "| {name} | {} | {} |", cell(&kind_of(&key.shape)), cell(key.doc));
+        let _ = writeln!(text, "| {name} | {} | {} |", cell(&kind_of(&key.shape)), cell(&key.about()));
         inside(text, &path, &key.shape);
     }
 }

@@ -14,6 +14,7 @@ mod lower;
 pub mod manual;
 mod mention;
 pub mod schema;
+pub mod set;
 mod spots;
 mod yaml;
 

@@ -80,7 +80,7 @@ fn example(spec: &KindSpec) -> Option<Value> {
 }
 
 fn properties(keys: &[Key], templated: bool) -> Map<String, Value> {
-    keys.iter().map(|key| (key.name.to_owned(), described(of_shape(&key.shape, templated), key.doc))).collect()
+    keys.iter().map(|key| (key.name.to_owned(), described(of_shape(&key.shape, templated), &key.about()))).collect()
 }
 
 fn described(schema: Value, doc: &str) -> Value {

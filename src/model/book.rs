@@ -1,11 +1,12 @@
 //! A book: settings, runbooks, thresholds, alerts, the ladder.
 
 use crate::base::ids::{Name, StepId};
-use crate::base::span::Span;
+use crate::base::span::{Span, parse_size};
 use crate::base::value::Value;
 use crate::diagnostic::FileId;
 use crate::model::alert::Alert;
 use crate::model::calendar::Calendar;
+use crate::model::defaults;
 use crate::model::escalation::Escalation;
 use crate::model::measure::Threshold;
 use crate::model::param::Param;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub min_free: u64,
     /// The watcher outside that notices when the daemon is gone.
     pub dead_man: Option<DeadMan>,
+    /// Where what runs do is sent as traces.
+    pub telemetry: Telemetry,
     /// Everything else as decoded (`http`, `calendars`), for the daemon.
     pub other: BTreeMap<String, Value>,
 }
@@ -71,20 +74,21 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            timezone: "UTC".into(),
-            data: ".stepladder".into(),
+            timezone: defaults::TIMEZONE.into(),
+            data: defaults::DATA.into(),
             secrets: vec![SecretSource::Env],
             channels: BTreeMap::new(),
             roots: BTreeMap::new(),
-            allow_hosts: vec!["localhost".into()],
+            allow_hosts: vec![defaults::ALLOW_HOSTS.trim_matches(['[', ']']).into()],
             calendars: BTreeMap::new(),
             calendar_files: Vec::new(),
-            output_limit: 64 << 20,
-            keep_runs: 1_000,
-            keep_age: Span::from_secs(400 * 86_400),
-            keep_incidents: Span::from_secs(730 * 86_400),
-            min_free: 1 << 30,
+            output_limit: parse_size(defaults::OUTPUT_LIMIT).unwrap_or_default(),
+            keep_runs: u32::try_from(defaults::count(defaults::KEEP_RUNS)).unwrap_or(u32::MAX),
+            keep_age: Span::parse(defaults::KEEP_AGE).unwrap_or_default(),
+            keep_incidents: Span::parse(defaults::KEEP_INCIDENTS).unwrap_or_default(),
+            min_free: parse_size(defaults::MIN_FREE).unwrap_or_default(),
             dead_man: None,
+            telemetry: Telemetry::default(),
             other: BTreeMap::new(),
         }
     }
@@ -97,6 +101,23 @@ pub struct DeadMan {
     pub url: Param,
     /// How often.
     pub every: Span,
+}
+
+/// `telemetry` as it is written; what is not said there the environment may say, or a default.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// The collector.
+    pub endpoint: Option<String>,
+    /// Headers of each request; may name secrets.
+    pub headers: Vec<(String, Param)>,
+    /// `service.name`.
+    pub service: Option<String>,
+    /// What else is said of this daemon.
+    pub attributes: Vec<(String, String)>,
+    /// How long one request may take.
+    pub timeout: Option<Span>,
+    /// A PEM file of certificates that are trusted, too.
+    pub ca: Option<String>,
 }
 
 /// One provider of secrets.

@@ -69,6 +69,3 @@ providers! {
 
 /// What the templates of a `gateway` may name.
 pub const GATEWAY_NAMES: &[&str] = &["to", "text", "title", "severity", "key", "link"];
-
-/// How many messages a provider is handed at the same time unless its channel says otherwise.
-pub const AT_ONCE: u64 = 8;

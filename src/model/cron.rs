@@ -20,6 +20,8 @@ pub const NAMES: &[(&str, &str)] = &[
 
 /// The longest way from one match to the next: a leap day on a weekday, over a century without one.
 const YEARS: i16 = 50;
+/// A year that every pattern may be of, for whoever wants one.
+const ANY_YEAR: &str = "2026";
 
 /// How croner marks what a month decides; it has no names for them outside.
 const NEAREST: u8 = 1 << 7;
@@ -82,8 +84,7 @@ impl Pattern {
                 return Err(BadPattern("`+` is not part of it".into()));
             }
         }
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(text).map_err(|error| BadPattern(plain(&error.to_string())))?;
+        let cron = read(text, fields.len()).map_err(|error| BadPattern(plain(&error)))?;
         let free = |field: &str| field.starts_with('*') || field.starts_with('?');
         Ok(Self {
             seconds: bits(&cron.pattern.seconds.values()),
@@ -149,6 +150,23 @@ impl Pattern {
         }
         at(first(hours, i16::from(hour) + 1)?, first(self.minutes, 0)?, first(self.seconds, 0)?)
     }
+}
+
+/// What croner makes of a text of so many fields. Of one without a year it sets a bit for each year there may be, thousands of
+/// them, which nobody here reads and which take far longer than all the rest: any year stands in.
+fn read(text: &str, fields: usize) -> Result<Cron, String> {
+    let whole = match fields {
+        5 => Some(format!("0 {text} {ANY_YEAR}")),
+        6 => Some(format!("{text} {ANY_YEAR}")),
+        _ => None,
+    };
+    let quick = CronParser::builder().seconds(Seconds::Optional).year(Year::Optional).build();
+    if let Some(cron) = whole.and_then(|whole| quick.parse(&whole).ok()) {
+        return Ok(cron);
+    }
+    // What is wrong is said of the text as it was written.
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    parser.parse(text).map_err(|error| error.to_string())
 }
 
 impl Days {

@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod called;
 pub mod channel;
 pub mod cron;
+pub mod defaults;
 pub mod escalation;
 pub mod graph;
 pub mod ics;

@@ -16,20 +16,74 @@ pub struct Key {
     pub shape: Shape,
     /// Whether it has to be there.
     pub required: bool,
-    /// One or two sentences for hover text and manual.
+    /// One or two sentences for hover text and manual; what counts where it is not written is said by [`Key::about`].
     pub doc: &'static str,
+    /// What counts where it is not written, as it would be written.
+    pub default: Option<&'static str>,
+    /// Variables of the environment that count where it is not written, the first one first; before any default.
+    pub variables: &'static [&'static str],
+    /// Whether what is written there may be a secret, and is not shown.
+    pub hidden: bool,
+    /// Whether a daemon obeys a change of it at once; else after a restart. Only of settings.
+    pub live: bool,
+    /// It means something only beside this key.
+    pub beside: Option<&'static str>,
 }
 
 /// A key that may be left out.
 #[must_use]
 pub const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, required: false, doc }
+    Key { name, shape, required: false, doc, default: None, variables: &[], hidden: false, live: false, beside: None }
 }
 
 /// A key that must be there.
 #[must_use]
 pub const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, required: true, doc }
+    Key { required: true, ..key(name, shape, doc) }
+}
+
+impl Key {
+    /// With what counts where it is not written.
+    #[must_use]
+    pub const fn default(self, text: &'static str) -> Self {
+        Self { default: Some(text), ..self }
+    }
+
+    /// With the variables of the environment that count where it is not written.
+    #[must_use]
+    pub const fn variables(self, names: &'static [&'static str]) -> Self {
+        Self { variables: names, ..self }
+    }
+
+    /// What is written there may be a secret.
+    #[must_use]
+    pub const fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    /// A daemon obeys a change of it at once.
+    #[must_use]
+    pub const fn live(self) -> Self {
+        Self { live: true, ..self }
+    }
+
+    /// It means something only beside that key.
+    #[must_use]
+    pub const fn beside(self, key: &'static str) -> Self {
+        Self { beside: Some(key), ..self }
+    }
+
+    /// Its sentences for hover text and manual, with what counts where it is not written.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let variables = self.variables.iter().map(|name| format!("`${name}`"));
+        let others: Vec<String> = variables.chain(self.default.map(|text| format!("`{text}`"))).collect();
+        if others.is_empty() {
+            self.doc.to_owned()
+        } else {
+            format!("{} {} unless said.", self.doc, others.join(", else "))
+        }
+    }
 }
 
 /// What may stand as a value.

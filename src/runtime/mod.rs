@@ -28,4 +28,5 @@ pub mod shelf;
 pub mod spool;
 pub mod step_host;
 pub mod tally;
+pub mod telemetry;
 pub mod trial;

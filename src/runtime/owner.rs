@@ -2,6 +2,7 @@
 
 use crate::act::channel::Posted;
 use crate::act::{Say, Seal, Secrets, World};
+use crate::lang::set::Setting;
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
 use crate::runtime::clock;
@@ -14,6 +15,7 @@ use crate::runtime::pump::{Message, Post, Pump, post_box};
 use crate::runtime::retention::{Keeping, Retention};
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
+use crate::runtime::telemetry::{self, Exporting, Telemetry};
 use crate::store::Journal;
 use crate::store::disk::{self, DiskJournal, Host, OpenError};
 use std::collections::BTreeMap;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 /// Changes whenever `engine::project` or `schedule::project` makes other rows of the same events.
-const PROJECT_VERSION: &str = "runs 3, series 2, ledger 3, judged 1, incidents 1, used 1";
+const PROJECT_VERSION: &str = "runs 4, series 2, ledger 3, judged 1, incidents 1, used 1";
 
 /// Names of the owner's environment that every child gets, where they are set.
 const BASE_ENV: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "DBUS_SYSTEM_BUS_ADDRESS"];
@@ -40,6 +42,8 @@ pub struct Config {
     pub ladder: Arc<Escalation>,
     /// `stepladder.yaml`, as written.
     pub settings_text: Arc<str>,
+    /// What this process goes by beside it: flags and variables.
+    pub own: Arc<Vec<Setting>>,
     /// How long finished runs are kept.
     pub keeping: Keeping,
     /// The owner's environment.
@@ -78,6 +82,7 @@ pub struct Owner {
     broken: watch::Receiver<Option<String>>,
     keepers: KeeperClient,
     retention: Retention,
+    exporting: Option<Exporting>,
 }
 
 /// Opens a data directory without driving anything; with `adopt` one of another machine, too, which is
@@ -121,14 +126,18 @@ impl Owner {
         let node = "local".to_owned();
         let (journal, shelf) = (Arc::clone(&opened.journal), Arc::clone(&opened.shelf));
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
-        let pump = pump.about(Arc::clone(&board), config.env.clone());
+        let mut pump = pump.about(Arc::clone(&board), config.env.clone());
+        let exporting = export(config, &opened.journal, &pump.tally).map(|(telemetry, exporting)| {
+            pump.telemetry = telemetry;
+            exporting
+        });
         let tally = Arc::clone(&pump.tally);
         let thread = std::thread::Builder::new().name("pump".into()).spawn(move || pump.run(inbox));
         let thread = thread.map_err(|error| OpenError::io(&config.data, &error))?;
         let retention = Retention::start(opened.disk, config.keeping.clone(), config.data.clone());
         let retention = retention.map_err(|error| OpenError::io(&config.data, &error))?;
         let (journal, shelf, thread) = (opened.journal, opened.shelf, Some(thread));
-        Ok(Self { journal, shelf, pump: sender, tally, board, pager, thread, broken, keepers, retention })
+        Ok(Self { journal, shelf, pump: sender, tally, board, pager, thread, broken, keepers, retention, exporting })
     }
 
     /// Why the journal can't go on, once it can't.
@@ -146,9 +155,35 @@ impl Owner {
         if let Some(thread) = self.thread.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        // The pump is gone, and with it whoever could tell of more.
+        if let Some(exporting) = self.exporting.take() {
+            exporting.close().await;
+        }
         let _ = tokio::task::spawn_blocking(move || self.retention.stop()).await;
         self.keepers.settled();
     }
+}
+
+/// Begins to send traces, where they are to go somewhere.
+fn export(config: &Config, journal: &Arc<dyn Journal>, tally: &Arc<Tally>) -> Option<(Telemetry, Exporting)> {
+    match telemetry::setup(&config.settings.telemetry, &config.env) {
+        Ok(None) => None,
+        Ok(Some(setup)) => {
+            tracing::info!(endpoint = %shown(&setup.collector.url), "traces of runs are sent (`telemetry`)");
+            Some(Telemetry::start(setup, world(config), Arc::clone(journal), tally))
+        }
+        Err(why) => {
+            tracing::error!(%why, "no traces are sent");
+            None
+        }
+    }
+}
+
+/// The host of a URL: what is behind it may open something.
+fn shown(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let host = url[start..].split(['/', '?', '#']).next().unwrap_or_default();
+    host.rsplit('@').next().unwrap_or_default()
 }
 
 /// Where the secrets of the book are, for this owner.

@@ -42,6 +42,7 @@ use crate::runtime::recover;
 use crate::runtime::schedules::Schedules;
 use crate::runtime::shelf::Shelf;
 use crate::runtime::tally::Tally;
+use crate::runtime::telemetry::Telemetry;
 use crate::schedule::decide::Obstacle;
 use crate::schedule::key::ScheduleId;
 use crate::store::{Batch, Done, Journal};
@@ -82,6 +83,8 @@ pub struct Pump {
     pub without_incidents: bool,
     /// What is counted.
     pub tally: Arc<Tally>,
+    /// Where traces are made of what happens.
+    pub telemetry: Telemetry,
     /// Called once when the journal can't go on.
     pub broken: Box<dyn Fn(&str) + Send>,
     followers: BTreeMap<RunId, Vec<Follower>>,
@@ -107,6 +110,8 @@ pub struct Pump {
     untold: Vec<Repair>,
     /// Runs and schedules set aside that an incident was opened for, by its key.
     told_aside: BTreeSet<String>,
+    /// When an incident was told last that calls of a trigger start too many runs.
+    storms: BTreeMap<ScheduleId, Timestamp>,
     /// Questions that incidents were told of.
     asked: BTreeSet<String>,
     /// What the last sweep could not put right.
@@ -160,6 +165,7 @@ impl Pump {
             silences: Silences::default(),
             paid: Vec::new(),
             tally: Arc::default(),
+            telemetry: Telemetry::default(),
             broken,
             followers,
             starting,
@@ -176,6 +182,7 @@ impl Pump {
             swept: None,
             untold: Vec::new(),
             told_aside: BTreeSet::new(),
+            storms: BTreeMap::new(),
             asked: BTreeSet::new(),
             failing: Vec::new(),
             schedules_aside: BTreeMap::new(),

@@ -126,8 +126,9 @@ pub fn read_events(
 ) -> Result<Vec<(u64, crate::engine::event::Recorded)>, String> {
     let mut get = |digest: &crate::base::digest::Digest| journal.blob(digest).map(Some);
     let events = journal.read(&run_stream(id), from).map_err(|error| error.to_string())?;
-    (from + 1..)
-        .zip(events)
+    // Whoever asks over HTTP names any number.
+    let numbered = events.into_iter().zip(1..).map(|(bytes, nth): (_, u64)| (from.saturating_add(nth), bytes));
+    numbered
         .map(|(version, bytes)| {
             Ok((version, codec::decode_fetching(&bytes, &mut get).map_err(|error| error.to_string())?))
         })

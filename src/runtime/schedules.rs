@@ -31,6 +31,9 @@ use std::sync::Arc;
 /// When something that changed nothing, or was not taken, is looked at again.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
+/// Batches of schedules on their way to the journal at most, which takes a few thousand in all.
+const IN_FLIGHT: usize = 2_048;
+
 /// Calls that are accepted in one batch at most.
 const TOGETHER: usize = 16;
 
@@ -74,6 +77,8 @@ pub struct Schedules {
     of_run: BTreeMap<RunId, ScheduleId>,
     /// Runs of schedules that are not here: not yet, or not any more.
     strays: BTreeMap<ScheduleId, BTreeSet<RunId>>,
+    /// How many have a batch on its way.
+    in_flight: usize,
 }
 
 impl Schedules {
@@ -137,13 +142,16 @@ impl Schedules {
     /// When the next of them is to be looked at.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.looks.first().map(|(at, _)| *at)
+        // With no room left it is a batch that is durable which makes some.
+        self.looks.first().map(|(at, _)| *at).filter(|_| self.in_flight < IN_FLIGHT)
     }
 
-    /// Those that are to be looked at.
+    /// Those that are to be looked at, and no more of them than may have a batch on its way at the same time: of a book of a
+    /// hundred thousand that is new all are due at once, and the journal takes them one after the other.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Vec<ScheduleId> {
-        self.looks.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id.clone()).collect()
+        let room = IN_FLIGHT.saturating_sub(self.in_flight);
+        self.looks.iter().take_while(|(at, _)| *at <= now).take(room).map(|(_, id)| id.clone()).collect()
     }
 
     /// Something for a schedule; it is decided when no batch of it is on its way.
@@ -189,6 +197,7 @@ impl Schedules {
             return Ok(None);
         }
         held.flight = true;
+        self.in_flight += 1;
         let mut fired = Fired::of(&held.armed.spec, last.as_ref(), &events);
         fired.back = silent && events.iter().any(|recorded| recorded.event == Event::Beat);
         held.after = After { cancels, fired, told };
@@ -199,7 +208,7 @@ impl Schedules {
     /// The batch of a schedule is durable: runs to be cancelled, and what became of its instants.
     pub fn landed(&mut self, id: &ScheduleId) -> (Vec<RunId>, Fired) {
         let Some(held) = self.all.get_mut(id) else { return (Vec::new(), Fired::default()) };
-        held.flight = false;
+        self.in_flight -= usize::from(std::mem::take(&mut held.flight));
         let After { cancels, fired, told } = std::mem::take(&mut held.after);
         for (heard, answer) in told {
             heard.well(answer);
@@ -217,7 +226,7 @@ impl Schedules {
     /// What the journal holds of a schedule whose batch was not taken, or may not have been.
     pub fn reread(&mut self, id: &ScheduleId, state: Schedule, why: &str, now: Timestamp) {
         let Some(held) = self.all.get_mut(id) else { return };
-        held.flight = false;
+        self.in_flight -= usize::from(std::mem::take(&mut held.flight));
         held.state = state;
         for (heard, _) in std::mem::take(&mut held.after).told {
             heard.badly(Obstacle::NoSpace(why.to_owned()));

@@ -60,6 +60,11 @@ impl Shelf {
         Ok(digest)
     }
 
+    /// Remembers the book of pinned texts, which somebody has read already.
+    pub fn remember(&self, digest: Digest, book: &Arc<Book>) {
+        self.lock().entry(digest).or_insert_with(|| Arc::clone(book));
+    }
+
     /// The book of those texts.
     ///
     /// # Errors

@@ -73,6 +73,8 @@ pub struct Counts {
     pub pages: BTreeMap<&'static str, u64>,
     /// Promises that were not kept, by which.
     pub breaches: BTreeMap<&'static str, u64>,
+    /// Spans of traces, by what became of them.
+    pub spans: BTreeMap<&'static str, u64>,
 }
 
 /// The counts, shared by who counts and who asks; and the runs that were set aside.
@@ -184,6 +186,11 @@ impl Tally {
     /// The watcher outside was called, or was not.
     pub fn watched(&self, what: &'static str) {
         *self.held().watched.entry(what).or_default() += 1;
+    }
+
+    /// Spans of traces were sent, or were not.
+    pub fn spans(&self, what: &'static str, count: u64) {
+        *self.held().spans.entry(what).or_default() += count;
     }
 
     /// Alerts came.

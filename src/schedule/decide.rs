@@ -7,7 +7,7 @@ mod backfilled;
 mod called;
 mod known;
 
-pub use called::startable;
+pub use called::{startable, too_many};
 pub use known::{Decision, Effect, Input, Known, Obstacle};
 
 use crate::base::limits::{MAX_CATCH_UP, MAX_DUE};

@@ -12,6 +12,7 @@ use crate::schedule::nominal::Nominal;
 use crate::schedule::timetable::{Times, Timetable};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 /// How old a missed instant may be unless `within` says otherwise.
 const WITHIN: Span = Span::from_secs(3_600);
@@ -51,15 +52,10 @@ pub struct Spec {
 /// one id the first counts.
 #[must_use]
 pub fn specs(runbook: &Runbook, settings: &Settings) -> Vec<Spec> {
-    let mut specs: Vec<Spec> = Vec::new();
-    for (index, trigger) in runbook.triggers.iter().enumerate() {
-        if let Some(spec) = spec(runbook, index, trigger, settings)
-            && specs.iter().all(|other| other.id != spec.id)
-        {
-            specs.push(spec);
-        }
-    }
-    specs
+    let all = runbook.triggers.iter().enumerate();
+    let specs = all.filter_map(|(index, trigger)| spec(runbook, index, trigger, settings));
+    let mut known = BTreeSet::new();
+    specs.filter(|spec| known.insert(spec.id.trigger.clone())).collect()
 }
 
 fn spec(runbook: &Runbook, index: usize, trigger: &Trigger, settings: &Settings) -> Option<Spec> {

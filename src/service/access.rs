@@ -74,9 +74,7 @@ impl Service {
     pub fn revoke_token(&self, actor: Actor, name: &str) -> Result<(), Trouble> {
         admin(&actor, "revoke a token of")?;
         if !self.read_tokens()?.iter().any(|token| token.name == name && token.revoked.is_none()) {
-            return Err(Trouble::Input(format!(
-                "there is no token `{name}`: `stepladder token list` shows those there are"
-            )));
+            return Err(Trouble::NoToken(name.to_owned()));
         }
         self.keep_token(&TokenEvent { at: clock::now(), actor, name: name.into(), change: TokenChange::Revoked })
     }

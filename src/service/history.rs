@@ -2,10 +2,11 @@
 
 use crate::base::address::Place;
 use crate::base::ids::RunId;
+use crate::base::level::Outcome;
 use crate::base::limits::MAX_PIECE;
 use crate::base::value::Value;
 use crate::engine::event::Recorded;
-use crate::engine::project::{BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
+use crate::engine::project::{BY_OUTCOME, BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
 use crate::engine::run::RunPhase;
 use crate::keeper::{Printed, printed};
 use crate::runtime::index::run_stream;
@@ -120,6 +121,19 @@ pub struct Output {
 /// In [`Runs::outcome`]: those that have not ended.
 pub const RUNNING: &str = "running";
 
+/// Where those that are wanted stand with as few others as there can be: a tree of the index, and how its keys begin.
+fn place(wanted: &Runs) -> (&'static str, Vec<u8>) {
+    let below = |name: &str| [name.as_bytes(), &[0]].concat();
+    match (&wanted.runbook, wanted.outcome.as_slice()) {
+        // The lists of those are short, however many ended well.
+        (None, [only]) if only == RUNNING => (UNFINISHED, Vec::new()),
+        (None, [only]) => (BY_OUTCOME, below(only)),
+        (Some(_), [only]) if only != RUNNING && only != Outcome::Succeeded.as_str() => (BY_OUTCOME, below(only)),
+        (Some(name), _) => (BY_RUNBOOK, below(name)),
+        (None, _) => (STARTED, Vec::new()),
+    }
+}
+
 impl Service {
     /// Runs, newest first.
     ///
@@ -151,12 +165,10 @@ impl Service {
         let limit = wanted.limit.max(1);
         let mut rows = Vec::new();
         let id = |run: RunId| run.to_string().into_bytes();
-        let mut before = wanted.before.map(|run| match &wanted.runbook {
-            Some(name) => [name.as_bytes(), &[0], &id(run)].concat(),
-            None => id(run),
-        });
+        let (tree, prefix) = place(wanted);
+        let mut before = wanted.before.map(|run| [prefix.as_slice(), &id(run)].concat());
         loop {
-            let page = self.page(wanted, before.as_deref())?;
+            let page = self.page(tree, &prefix, before.as_deref())?;
             let Some((last, _)) = page.last() else { return Ok(rows) };
             before = Some(last.clone());
             for (_, run) in &page {
@@ -165,7 +177,8 @@ impl Service {
                     return Ok(rows);
                 }
                 let outcome = row.outcome.as_deref().unwrap_or(RUNNING);
-                let fits = (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome))
+                let fits = wanted.runbook.as_ref().is_none_or(|name| *name == row.runbook)
+                    && (wanted.outcome.is_empty() || wanted.outcome.iter().any(|wanted| wanted == outcome))
                     && (wanted.dry || !row.dry);
                 if fits {
                     rows.push(row);
@@ -178,20 +191,14 @@ impl Service {
     }
 
     /// A page of ids before a key, newest first, each with its key.
-    fn page(&self, wanted: &Runs, before: Option<&[u8]>) -> Result<Vec<(Vec<u8>, RunId)>, Trouble> {
-        let (tree, from) = match (&wanted.runbook, wanted.outcome.as_slice()) {
-            (Some(name), _) => (BY_RUNBOOK, [name.as_bytes(), &[0]].concat()),
-            // The list of those is short, however many ended before.
-            (None, [only]) if only == RUNNING => (UNFINISHED, Vec::new()),
-            (None, _) => (STARTED, Vec::new()),
-        };
-        let end = match (&wanted.runbook, before) {
-            (_, Some(before)) => before.to_vec(),
-            (Some(name), None) => [name.as_bytes(), &[1]].concat(),
+    fn page(&self, tree: &'static str, prefix: &[u8], before: Option<&[u8]>) -> Result<Vec<(Vec<u8>, RunId)>, Trouble> {
+        let end = match (before, prefix.split_last()) {
+            (Some(before), _) => before.to_vec(),
+            (None, Some((_, name))) => [name, &[1]].concat(),
             (None, None) => Vec::new(),
         };
         let rows =
-            self.journal.scan(tree, &from, &end, true, 200).map_err(|error| Trouble::Store(error.to_string()))?;
+            self.journal.scan(tree, prefix, &end, true, 200).map_err(|error| Trouble::Store(error.to_string()))?;
         let id = |key: &[u8]| RunId::parse(&String::from_utf8_lossy(&key[key.len().saturating_sub(26)..])).ok();
         Ok(rows.into_iter().filter_map(|(key, _)| id(&key).map(|run| (key, run))).collect())
     }

@@ -14,6 +14,7 @@ use crate::model::trigger::Trigger;
 use crate::runtime::clock;
 use crate::runtime::pump::Message;
 use crate::runtime::schedules::{Armed, Heard, Start};
+use crate::runtime::telemetry;
 use crate::schedule::call::{Answer, Call};
 use crate::schedule::decide::{Input, Obstacle};
 use crate::schedule::event::Instant;
@@ -80,6 +81,9 @@ impl Service {
         let mut about = Map::new();
         about.insert("path".into(), path.into());
         about.extend(delivery.map(|delivery| ("delivery".to_owned(), cut(&delivery).into())));
+        // Of a caller who proved who it is: its trace goes on with the run.
+        let parent = came.headers.get("traceparent").filter(|text| telemetry::parent_of(text).is_some());
+        about.extend(parent.map(|parent| ("traceparent".to_owned(), parent.trim().into())));
         let key = Digest::of_parts(&[b"hook", known.as_bytes()]);
         let call = Call { key, subject: None, inputs, about, at: None, depth: 0, file: None };
         self.call(&armed, call, now).await
@@ -207,6 +211,8 @@ fn reason(trouble: &Trouble) -> &'static str {
         | Trouble::NoRun(_)
         | Trouble::NoIncident(_)
         | Trouble::NoMeasure { .. }
+        | Trouble::NoSilence(_)
+        | Trouble::NoToken(_)
         | Trouble::Quarantined { .. }
         | Trouble::Ended { .. }
         | Trouble::NoOwner

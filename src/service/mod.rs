@@ -72,6 +72,7 @@ use crate::base::ids::RunId;
 use crate::engine::decide::Input;
 use crate::engine::run::Run;
 use crate::lang::Loaded;
+use crate::lang::set::Setting;
 use crate::model::runbook::Runbook;
 use crate::runtime::accepted::Accepted;
 use crate::runtime::incidents::board::Board;
@@ -120,6 +121,10 @@ pub struct Service {
     pub files: Files,
     /// The environment that runbooks may list names of.
     pub env: BTreeMap<String, String>,
+    /// `stepladder.yaml` as it was when this process began.
+    pub settings_text: Arc<str>,
+    /// What this process goes by beside it: flags and variables.
+    pub own: Arc<Vec<Setting>>,
     /// Where the secrets of the book are.
     pub secrets: Arc<Secrets>,
     /// What is durable of the incidents that this process drives, and their messages on their way.

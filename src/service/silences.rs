@@ -63,9 +63,7 @@ impl Service {
         let now = clock::now();
         let all = Silences::read(self.journal.as_ref()).map_err(Trouble::Store)?;
         if !all.has(id, now) {
-            return Err(Trouble::Input(format!(
-                "no silence `{id}` counts now: `stepladder silence list` shows those that do"
-            )));
+            return Err(Trouble::NoSilence(id.to_owned()));
         }
         self.silence_event(SilenceEvent::Ended { id: id.to_owned(), at: now, actor })
     }

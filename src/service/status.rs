@@ -3,7 +3,8 @@
 use crate::base::actor::{Actor, Role};
 use crate::base::ids::RunId;
 use crate::engine::run::RunPhase;
-use crate::runtime::accepted::{Accepted, Refused, Stand, Taken};
+use crate::lang::set::{self, Setting};
+use crate::runtime::accepted::{Accepted, BOOK_FILE, Refused, Stand, Taken};
 use crate::runtime::shelf::Texts;
 use crate::service::trouble::may;
 use crate::service::{RUNNING, RunState, Runs, Service, Stay, Trouble};
@@ -164,6 +165,24 @@ impl Service {
     /// [`Trouble`] when no daemon serves the book, or the actor may not.
     pub fn book_texts(&self, actor: &Actor) -> Result<Texts, Trouble> {
         Ok(self.kept_book(actor, "read")?.stand().texts.clone())
+    }
+
+    /// Every setting with what counts and where that comes from: as this process began with it, or as it is now, where a
+    /// change is obeyed at once. What may be a secret is hidden.
+    ///
+    /// # Errors
+    /// [`Trouble`] when the actor may not.
+    pub fn settings(&self, actor: &Actor) -> Result<Vec<Setting>, Trouble> {
+        may(actor, Role::Operator, "read", "the settings")?;
+        let now = self.book.as_ref().and_then(|book| book.stand().texts.get(BOOK_FILE).cloned());
+        let mut all = set::settings(&self.settings_text, &self.env);
+        if let Some(now) = now.filter(|now| *now != self.settings_text) {
+            let live = set::settings(&now, &self.env).into_iter().filter(|setting| setting.live);
+            all.retain(|setting| !setting.live);
+            all.extend(live);
+        }
+        all.extend(self.own.iter().cloned());
+        Ok(all)
     }
 
     fn kept_book(&self, actor: &Actor, verb: &'static str) -> Result<&Arc<Accepted>, Trouble> {

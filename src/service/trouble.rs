@@ -60,6 +60,12 @@ pub enum Trouble {
     /// No such incident.
     #[error("no incident `{0}`: `stepladder incidents --all` shows those there are")]
     NoIncident(String),
+    /// No silence of that id counts.
+    #[error("no silence `{0}` counts now: `stepladder silence list` shows those that do")]
+    NoSilence(String),
+    /// No token of that name opens anything.
+    #[error("there is no token `{0}`: `stepladder token list` shows those there are")]
+    NoToken(String),
     /// Its events can't be trusted.
     #[error("run `{run}` is quarantined: {why}; every other run goes on, `stepladder doctor` says more")]
     Quarantined {

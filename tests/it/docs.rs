@@ -1,7 +1,7 @@
 //! The documents tell the truth: generated tables are current, and every YAML block goes through the checker.
 
 use crate::check::load;
-use crate::rust_text::{files, root};
+use crate::rust_text::{files, root, without_tests};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use stepladder::base::ids::Name;
@@ -27,6 +27,41 @@ fn the_table_of_limits_is_current() {
         let _ = writeln!(page, "| {} | {} | {} |", grouped(limit.value), limit.name, limit.why);
     }
     golden("docs/limits.md", &page);
+}
+
+#[test]
+fn the_page_of_the_environment_is_current() {
+    golden("docs/environment.md", &stepladder::cli::variables::page());
+}
+
+/// What is read of the environment by its name, wherever in the source.
+#[test]
+fn every_variable_that_is_read_is_in_the_table() {
+    let known: Vec<&str> = stepladder::cli::variables::VARIABLES.iter().map(|variable| variable.name).collect();
+    let (mut missing, mut seen) = (Vec::new(), std::collections::BTreeSet::new());
+    let read = regex::Regex::new(
+        r#"(?:\bvar|\bset|\bnumber|env\.get|vars\.get|contains_key|variable)\(\s*"([A-Z][A-Z0-9_]+)""#,
+    )
+    .unwrap();
+    let ours = regex::Regex::new(r#""(STEPLADDER_[A-Z_]+|OTEL_[A-Z_]+)""#).unwrap();
+    for (path, text) in files("src", "rs").into_iter().filter(|(path, _)| {
+        // A key of an iCalendar file is no variable.
+        path != "src/cli/variables.rs" && path != "src/model/ics.rs"
+    }) {
+        let shipped = without_tests(&text);
+        for found in read.captures_iter(&shipped).chain(ours.captures_iter(&shipped)) {
+            let name = found[1].to_owned();
+            // What a child is given, not what we are.
+            if name != "STEPLADDER_KEY" && !known.contains(&name.as_str()) {
+                missing.push(format!("{path}: {name}"));
+            }
+            seen.insert(name);
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    for name in ["STEPLADDER_LOG", "NOTIFY_SOCKET", "NO_COLOR", "CREDENTIALS_DIRECTORY", "XDG_CONFIG_HOME"] {
+        assert!(seen.contains(name), "{name} is not seen: the pattern finds nothing any more");
+    }
 }
 
 /// 1048576 as 1,048,576.

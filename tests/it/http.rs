@@ -118,10 +118,13 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         ("GET /api/v1/runs", "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}"), "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}/events"), "", [401, 200, 200, 200]),
+        (&format!("GET /api/v1/runs/{run}/events?from={}", u64::MAX - 1), "", [401, 200, 200, 200]),
+        (&format!("GET /api/v1/runs/{run}/events?from={}", u64::MAX), "", [401, 200, 200, 200]),
         (&format!("GET /api/v1/runs/{run}/output?place=a&attempt=1&stream=stdout"), "", [401, 200, 200, 200]),
         ("GET /api/v1/find/last", "", [401, 200, 200, 200]),
         ("GET /api/v1/status", "", [401, 200, 200, 200]),
         ("GET /api/v1/book", "", [401, 403, 200, 200]),
+        ("GET /api/v1/settings", "", [401, 403, 200, 200]),
         ("POST /api/v1/book/reload", "", [401, 403, 200, 200]),
         ("POST /api/v1/runs", r#"{"runbook":"noop"}"#, [401, 403, 201, 201]),
         ("POST /api/v1/runs", r#"{"runbook":"guarded"}"#, [401, 403, 403, 201]),
@@ -154,7 +157,7 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
             r#"{"match":{"component":"sip"},"until":"2999-01-01T00:00:00Z","reason":"x"}"#,
             [401, 403, 201, 201],
         ),
-        ("DELETE /api/v1/silences/s-none", "", [401, 403, 422, 422]),
+        ("DELETE /api/v1/silences/s-none", "", [401, 403, 404, 404]),
         ("GET /api/v1/alerts", "", [401, 200, 200, 200]),
         ("GET /api/v1/tokens", "", [401, 403, 403, 200]),
         ("POST /api/v1/tokens", r#"{"name":"more","role":"viewer"}"#, [401, 403, 403, 201]),
@@ -373,4 +376,33 @@ fn a_door_that_cannot_be_opened_is_a_sentence() {
         assert_eq!(out.status.code(), Some(3), "{}", text(&out.stderr));
         assert!(text(&out.stderr).contains(&format!("error: {says}")), "{}", text(&out.stderr));
     }
+}
+
+/// By runbook and by outcome, alone and together, page by page.
+#[test]
+fn runs_of_an_outcome_are_found_among_others() {
+    let site = Site::open(&[("noop", NOOP), ("bad", "steps: [ { id: a, fail: no } ]\n")], "");
+    let token = site.token("operator");
+    for runbook in ["noop", "bad", "noop", "bad", "bad"] {
+        let asked = format!(r#"{{"runbook":"{runbook}"}}"#);
+        assert_eq!(site.ask("POST /api/v1/runs", &token, &asked).status, 201);
+    }
+    let list = |query: &str| -> Vec<(String, String)> {
+        let rows = site.ask(&format!("GET /api/v1/runs?{query}"), &token, "").json();
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        rows.as_array().unwrap().iter().map(|row| (text(row, "runbook"), text(row, "run"))).collect()
+    };
+    site.home.until("all have ended", || list("outcome=succeeded").len() == 2 && list("outcome=failed").len() == 3);
+    let names = |query: &str| list(query).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("limit=9"), ["bad", "bad", "noop", "bad", "noop"], "newest first");
+    assert_eq!(names("runbook=bad&outcome=failed"), ["bad"; 3]);
+    assert_eq!(names("runbook=noop&outcome=failed"), [""; 0]);
+    assert_eq!(names("runbook=noop&outcome=succeeded"), ["noop"; 2]);
+    assert_eq!(names("outcome=failed,succeeded").len(), 5);
+    assert_eq!(names("outcome=running"), [""; 0]);
+    // A page of two, and what is behind it.
+    let first = list("outcome=failed&limit=2");
+    let rest = list(&format!("outcome=failed&before={}", first[1].1));
+    let all = list("outcome=failed");
+    assert_eq!([first, rest].concat(), all);
 }

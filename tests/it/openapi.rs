@@ -305,6 +305,7 @@ fn looks(runs: &[String]) -> Vec<String> {
         "/api/v1/silences".to_owned(),
         "/api/v1/status".to_owned(),
         "/api/v1/book".to_owned(),
+        "/api/v1/settings".to_owned(),
         "/api/v1/openapi.json".to_owned(),
         "/api/v1/tokens".to_owned(),
         "/api/v1/audit".to_owned(),

@@ -4,6 +4,7 @@ use crate::owner::{Home, kill, text};
 use rustix::process::Signal;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Output};
 use std::time::Duration;
@@ -376,4 +377,66 @@ fn a_clock_starts_nothing_below_the_room_that_is_to_be_kept() {
     assert!(!home.path("ran").exists(), "nothing was started");
     let out = daemon.end(Signal::TERM);
     assert!(said(&out).contains("schedules start nothing until there is room"), "{}", said(&out));
+}
+
+/// Members of `http.socket_group` use the socket as operators; others, and what lies beside it, stay shut out.
+#[test]
+fn a_group_may_use_the_socket_and_nothing_beside_it() {
+    if !rustix::process::geteuid().is_root() {
+        return crate::tools::not_permitted("only root can become somebody else");
+    }
+    let home = Home::new(&[("noop", "steps: [ { id: a, log: nothing } ]\n")]);
+    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+    fs::write(home.path("stepladder.yaml"), format!("{settings}http: {{ socket_group: daemon }}\n")).unwrap();
+    fs::set_permissions(home.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let daemon = Daemon::start(&home);
+    let program = home.path("program");
+    fs::copy(env!("CARGO_BIN_EXE_stepladder"), &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let as_user = |group: &str, words: &[&str]| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", &format!("--regid={group}"), "--clear-groups"]).arg(&program).args(words);
+        command.current_dir(home.path("")).env("USER", "nobody").output().unwrap()
+    };
+    let shown = as_user("daemon", &["status"]);
+    assert!(text(&shown.stdout).contains("serves since"), "{}{}", text(&shown.stdout), text(&shown.stderr));
+    let ran = as_user("daemon", &["run", "noop"]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
+    let refused = as_user("daemon", &["token", "list"]);
+    assert!(text(&refused.stderr).contains("is operator and may not"), "{}", text(&refused.stderr));
+    let other = as_user("65534", &["status"]);
+    assert_ne!(other.status.code(), Some(0), "{}", text(&other.stdout));
+    let data = home.path(".stepladder");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&data), mode(&data.join("socket"))), (0o710, 0o660));
+    drop(daemon.end(Signal::TERM));
+    // A group that is not there is said, and nothing is served to nobody.
+    let wrong = format!("{settings}http: {{ socket_group: no-such-group }}\n");
+    fs::write(home.path("stepladder.yaml"), wrong).unwrap();
+    let out = home.run(&["serve"]);
+    assert!(text(&out.stderr).contains("there is no such group"), "{}", text(&out.stderr));
+}
+
+/// More schedules than the journal's writer takes batches at once: all are obeyed, and nothing has to be tried again.
+#[test]
+fn a_book_of_very_many_schedules_begins_quietly() {
+    let runbooks: Vec<(String, String)> = (0..90)
+        .map(|book| {
+            let trigger = |nth: u32| format!("  - {{ id: t{nth}, cron: '{} 3 29 2 *' }}\n", nth % 60);
+            let triggers: String = (0..100).map(trigger).collect();
+            (format!("r{book}"), format!("triggers:\n{triggers}steps: [ {{ id: a, log: nothing }} ]\n"))
+        })
+        .collect();
+    let listed: Vec<(&str, &str)> = runbooks.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let home = Home::new(&listed);
+    let log = fs::File::create(home.path("log")).unwrap();
+    let child = home.command(&["serve"]).stderr(log).spawn().unwrap();
+    let daemon = Daemon::started(&home, child);
+    // What begins has the instant after which it counts in the journal, and so a next one that is told.
+    let begun = || text(&home.run(&["schedule", "list", "--json"]).stdout).matches("\"next\":").count();
+    home.until("all of them are obeyed", || begun() == 9_000);
+    drop(daemon.end(Signal::TERM));
+    let log = fs::read_to_string(home.path("log")).unwrap();
+    assert!(log.contains("count=9000"), "{log}");
+    assert!(!log.contains("is read again") && !log.contains("WARN"), "{}", log.get(..2_000).unwrap_or(&log));
 }

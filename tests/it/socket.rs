@@ -48,7 +48,7 @@ impl House {
         let data = tempfile::tempdir().expect("a directory");
         let files = [("stepladder.yaml", ""), ("runbooks/hello.yaml", HELLO), ("runbooks/long.yaml", LONG)];
         let (owner, service) = owner_of(&data, &files);
-        let listener = socket::listen(data.path()).expect("a socket");
+        let listener = socket::listen(data.path(), None).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(socket::serve(listener, Desk::new(service), async { drop(stopped.await) }));
         let client = Client::new(data.path());
@@ -88,6 +88,7 @@ pub(crate) fn owner_of(data: &TempDir, files: &[(&str, &str)]) -> (Owner, Servic
         settings: Arc::new(now.loaded.book.settings.clone()),
         ladder: Arc::default(),
         settings_text: "".into(),
+        own: Arc::default(),
         keeping: stepladder::runtime::retention::Keeping::default(),
         env: env.clone(),
         program: PathBuf::from(env!("CARGO_BIN_EXE_stepladder")),
@@ -100,6 +101,8 @@ pub(crate) fn owner_of(data: &TempDir, files: &[(&str, &str)]) -> (Owner, Servic
         pump: Some(owner.pump.clone()),
         files: Arc::new(move || Ok(now.clone())),
         env,
+        settings_text: "".into(),
+        own: Arc::default(),
         alerts: Arc::default(),
         paging: None,
         secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),

@@ -27,7 +27,14 @@ fn a_bundle_has_what_helps_and_no_secret() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let whole = Command::new("tar").args(["xzOf"]).arg(&file).output().unwrap();
     let whole = text(&whole.stdout);
-    for there in ["runbook: leaky", "\"outcome\": \"failed\"", "smtp.company.com", "\"symptoms\": []", "stepladder "] {
+    for there in [
+        "\"key\": \"channels.email.username\"",
+        "runbook: leaky",
+        "\"outcome\": \"failed\"",
+        "smtp.company.com",
+        "\"symptoms\": []",
+        "stepladder ",
+    ] {
         assert!(whole.contains(there), "`{there}` is not in it");
     }
     for secret in [CANARY, WRITTEN] {

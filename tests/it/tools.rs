@@ -23,7 +23,10 @@ const PACKAGES: &[(&str, &str)] = &[
 ];
 
 /// What comes from another registry: `.ci/run` puts it below `target/tools`.
-const ELSEWHERE: &[(&str, &str)] = &[("s3rver", "npm install --prefix target/tools/s3 s3rver@3.7.1")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("s3rver", "npm install --prefix target/tools/s3 s3rver@3.7.1"),
+    ("opentelemetry-proto", "python3 -m pip install --target target/tools/otel opentelemetry-proto==1.45.2"),
+];
 
 /// What is said of a program that is not there.
 fn sentence(program: &str) -> String {

@@ -279,6 +279,45 @@ fn a_storm_is_taken_collapsed_and_counted() {
     assert!(page.contains("stepladder_alerts_received_total 10000\n"), "{page}");
 }
 
+/// Sixty runs a minute are the most that one trigger starts: the next call has its row, and one incident says so, also when the
+/// daemon is killed in the middle of the storm.
+#[test]
+fn calls_past_the_most_open_one_incident() {
+    let all = DEPLOY.replace("body.environment } } }", "body.environment } }, overlap: allow }");
+    let home = home(&[("deploy", &all)]);
+    let ladder = "severities:\n  P3: { title: Minor, respond_within: 4h, climb: { 2: 0s }, repeat: 1h, ack_lapses: 8h, reach: { at_once: [log] } }\n\
+                  levels: { 2: { name: On call, page: [anna] } }\ncontacts: { anna: { name: Anna, addresses: { log: anna } } }\n\
+                  on_call: { platform: { members: [anna] } }\ncatch_all: [anna]\nroutes: [ { match: {}, severity: P3, owner: platform } ]\n";
+    fs::write(home.path("escalation.yaml"), ladder).unwrap();
+    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+    let channels = "channels: { log: { exec: { command: ['true'] } } }\n";
+    fs::write(home.path("stepladder.yaml"), format!("{settings}{channels}")).unwrap();
+    let mut site = Site::over(home, "");
+    let body = r#"{"environment":"staging"}"#;
+    let incidents = |site: &Site| -> Vec<Value> {
+        let out = text(&site.home.run(&["incidents", "--all", "--json"]).stdout);
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for number in 0..60 {
+        let answer = deliver(&site, &format!("d{number}"), body);
+        assert_eq!((answer.status, &answer.json()["fate"]), (202, &json!("ran")), "{number}: {answer:?}");
+    }
+    assert_eq!(incidents(&site), Vec::<Value>::new());
+    for number in 60..63 {
+        let answer = deliver(&site, &format!("d{number}"), body);
+        assert_eq!((answer.status, &answer.json()["fate"]), (202, &json!("failed-to-start")), "{number}: {answer:?}");
+        assert!(answer.body.contains("60 runs within a minute"), "{answer:?}");
+    }
+    site.home.until("the incident is there", || incidents(&site).len() == 1);
+    let incident = incidents(&site).remove(0);
+    assert_eq!((&incident["key"], &incident["severity"]), (&json!("starts/deploy/hook"), &json!("P3")), "{incident}");
+    assert_eq!(incident["count"], 1, "told once a minute, not once a call: {incident}");
+    site = again(site, Signal::KILL);
+    site.home.until("the next daemon tells of it, too", || incidents(&site)[0]["count"] == 2);
+    assert_eq!(incidents(&site).len(), 1);
+    site.home.until("those that were started have run", || site.home.lines("did") == 60);
+}
+
 const BEFORE: &str = "steps: [ { id: a, shell: 'echo >> first' } ]\n";
 const AFTER: &str = "\
 triggers: [ { id: after, run_ended: { runbook: first, outcome: [succeeded], inputs: { of: run.id } } } ]

@@ -4,6 +4,7 @@ use crate::act::channel::wire::{later, refused};
 use crate::act::channel::{Sending, form};
 use crate::act::trust::{explain, read_pem};
 use crate::base::digest::Digest;
+use crate::model::defaults;
 use crate::model::message::{Message, Sent};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes, MultiPart};
@@ -73,7 +74,7 @@ fn bad_tls(error: &rustls::Error) -> Sent {
 fn transport(sending: &Sending<'_>) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let args = &sending.args;
     let server = args.text("smtp").unwrap_or_default();
-    let tls = args.text("tls").unwrap_or_else(|| "starttls".into());
+    let tls = args.text("tls").unwrap_or_else(|| defaults::MAIL_TLS.into());
     let usual = if tls == "tls" { 465 } else { 587 };
     let (host, port) = match server.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().map_err(|_| format!("`{server}` is no `host:port`"))?),

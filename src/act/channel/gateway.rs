@@ -5,6 +5,7 @@ use crate::act::channel::{Sending, form, short};
 use crate::act::verdict::beginning;
 use crate::base::value::{Map, Value};
 use crate::expr::Scope;
+use crate::model::defaults;
 use crate::model::message::{Address, Message, Sent};
 use reqwest::Method;
 
@@ -23,9 +24,9 @@ pub(super) fn scope(message: &Message, to: &Address) -> Scope {
 
 pub(super) async fn send(sending: &Sending<'_>) -> Sent {
     let own = &sending.own;
-    let method = match own.text("method").as_deref() {
-        Some("get") => Method::GET,
-        Some("put") => Method::PUT,
+    let method = match own.text("method").as_deref().unwrap_or(defaults::GATEWAY_METHOD) {
+        "get" => Method::GET,
+        "put" => Method::PUT,
         _ => Method::POST,
     };
     let mut ask = Ask::post(own.text("url").unwrap_or_default(), &sending.args, sending.world).method(method);

@@ -22,7 +22,7 @@ mod teams;
 mod telegram;
 mod voice;
 mod watcher;
-mod wire;
+pub(super) mod wire;
 
 #[cfg(test)]
 pub(super) mod tests;

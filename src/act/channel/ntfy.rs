@@ -5,6 +5,7 @@ use crate::act::channel::form;
 use crate::act::channel::wire::{self, Ask};
 use crate::base::level::Level;
 use crate::base::value::{Value, json};
+use crate::model::defaults;
 use crate::model::message::{Message, Sent};
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ const TEXT: usize = 3_000;
 const BUTTONS: usize = 3;
 
 pub(super) async fn send(sending: &Sending<'_>) -> Sent {
-    let url = sending.own.text("url").unwrap_or_else(|| "https://ntfy.sh".into());
+    let url = sending.own.text("url").unwrap_or_else(|| defaults::NTFY_URL.into());
     let mut ask = Ask::post(url, &sending.args, sending.world).json(&body(sending.message, &sending.to));
     ask = match (sending.own.text("token"), sending.own.text("username")) {
         (Some(token), _) => ask.bearer(&token),

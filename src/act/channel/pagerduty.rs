@@ -5,10 +5,11 @@ use crate::act::channel::form;
 use crate::act::channel::wire::{self, Ask, join};
 use crate::base::level::Level;
 use crate::base::value::{Value, json};
+use crate::model::defaults;
 use crate::model::message::{Message, Sent};
 
 pub(super) async fn send(sending: &Sending<'_>) -> Sent {
-    let base = sending.own.text("url").unwrap_or_else(|| "https://events.pagerduty.com".into());
+    let base = sending.own.text("url").unwrap_or_else(|| defaults::PAGERDUTY_URL.into());
     let key = sending.own.text("routing_key").unwrap_or_default();
     let body = event(sending.message, &key);
     let ask = Ask::post(join(&base, "v2/enqueue"), &sending.args, sending.world).json(&body);

@@ -6,6 +6,7 @@ use crate::act::channel::posted::Place;
 use crate::act::channel::wire::{self, Ask, join, later, refused};
 use crate::act::verdict::beginning;
 use crate::base::value::{Value, json};
+use crate::model::defaults;
 use crate::model::message::{Message, Sent, Verb};
 
 /// What of `ok: false` is worth another try; everything else never gets better by itself.
@@ -96,7 +97,7 @@ async fn update(sending: &Sending<'_>, thread: &str, first: &Place) {
 }
 
 async fn call(sending: &Sending<'_>, method: &str, body: &Value) -> Result<Value, Sent> {
-    let base = sending.own.text("url").unwrap_or_else(|| "https://slack.com/api".into());
+    let base = sending.own.text("url").unwrap_or_else(|| defaults::SLACK_URL.into());
     let token = sending.own.text("token").unwrap_or_default();
     let now = sending.world.now;
     let ask = Ask::post(join(&base, method), &sending.args, sending.world).json(body).bearer(&token);

@@ -4,6 +4,7 @@ use crate::act::channel::inbound::twilio;
 use crate::act::channel::wire::{self, Ask, join, later, refused};
 use crate::act::channel::{Sending, short};
 use crate::base::value::Value;
+use crate::model::defaults;
 use crate::model::message::Sent;
 use reqwest::Method;
 
@@ -31,7 +32,7 @@ fn from(text: &str) -> (String, String) {
 
 /// Asks for something of the account, and reads what Twilio says of it.
 pub(super) async fn post(sending: &Sending<'_>, what: &str, form: Vec<(String, String)>) -> Sent {
-    let base = sending.own.text("url").unwrap_or_else(|| "https://api.twilio.com".into());
+    let base = sending.own.text("url").unwrap_or_else(|| defaults::TWILIO_URL.into());
     let account = sending.own.text("account").unwrap_or_default();
     let token = sending.own.text("token").unwrap_or_default();
     let path = format!("2010-04-01/Accounts/{account}/{what}");
@@ -62,7 +63,7 @@ pub(super) async fn post(sending: &Sending<'_>, what: &str, form: Vec<(String, S
 
 /// What became of a message or a call that was accepted; `None` while that is not known.
 pub(super) async fn fate(sending: &Sending<'_>, what: &str, id: &str) -> Option<Sent> {
-    let base = sending.own.text("url").unwrap_or_else(|| "https://api.twilio.com".into());
+    let base = sending.own.text("url").unwrap_or_else(|| defaults::TWILIO_URL.into());
     let account = sending.own.text("account").unwrap_or_default();
     let token = sending.own.text("token").unwrap_or_default();
     let path = format!("2010-04-01/Accounts/{account}/{what}/{id}.json");

@@ -11,6 +11,7 @@ use crate::act::verdict::beginning;
 use crate::act::web::Answer;
 use crate::act::world::World;
 use crate::base::value::{Value, json};
+use crate::model::defaults;
 use crate::model::message::{Message, Sent};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -81,7 +82,7 @@ fn body(message: &Message, chat: &str, first: Option<&Place>) -> Value {
 
 /// One call of the API: its `result`.
 async fn call(method: &str, body: &Value, patience: Duration, own: &Args, world: &World) -> Result<Value, Sent> {
-    let base = own.text("url").unwrap_or_else(|| "https://api.telegram.org".into());
+    let base = own.text("url").unwrap_or_else(|| defaults::TELEGRAM_URL.into());
     let token = own.text("token").unwrap_or_default();
     let ask = Ask::post(join(&base, &format!("bot{token}/{method}")), own, world).json(body).patience(patience);
     judged(&ask.answer().await?, world)

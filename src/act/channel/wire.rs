@@ -127,7 +127,7 @@ pub(super) fn by_status(answer: &Answer, now: jiff::Timestamp) -> Option<Sent> {
 }
 
 /// Milliseconds of `Retry-After`.
-pub(super) fn after(answer: &Answer, now: jiff::Timestamp) -> Option<u64> {
+pub(in crate::act) fn after(answer: &Answer, now: jiff::Timestamp) -> Option<u64> {
     let seconds = answer.headers.get("retry-after").and_then(|text| web::retry_after(text, now));
     seconds.map(|seconds| seconds.saturating_mul(1_000))
 }

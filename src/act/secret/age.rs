@@ -5,6 +5,7 @@
 use crate::act::secret::Secrets;
 use crate::act::secret::file::names;
 use crate::base::limits::MAX_SECRETS;
+use crate::model::defaults;
 use age::armor::ArmoredReader;
 use age::{Decryptor, IdentityFile};
 use std::collections::BTreeMap;
@@ -13,9 +14,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The variable that holds an identity where the settings name none.
-const VARIABLE: &str = "STEPLADDER_AGE_KEY";
-/// The identity file of the user who runs it, in their configuration directory.
-const IN_CONFIG: &str = "stepladder/age.txt";
+const VARIABLE: &str = defaults::AGE_KEY;
+/// Their configuration directory, unless they name another: the identity file of the user who runs it is below it.
+const CONFIG: &str = "~/.config/";
 
 /// Its names and values. Values are never part of a message.
 pub(super) fn read_names(
@@ -75,7 +76,9 @@ fn key(secrets: &Secrets, file: &str, identity: Option<&String>) -> Result<(Stri
 fn in_config(secrets: &Secrets) -> Option<PathBuf> {
     let set = |name: &str| secrets.environment.get(name).filter(|value| !value.is_empty());
     let config = set("XDG_CONFIG_HOME").map(PathBuf::from);
-    config.or_else(|| Some(Path::new(set("HOME")?).join(".config"))).map(|config| config.join(IN_CONFIG))
+    config
+        .or_else(|| Some(Path::new(set("HOME")?).join(".config")))
+        .map(|config| config.join(defaults::AGE_FILE.trim_start_matches(CONFIG)))
 }
 
 fn from_file(path: &Path) -> Result<(String, String), String> {

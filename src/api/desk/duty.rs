@@ -2,7 +2,7 @@
 
 use crate::api::desk::{Desk, reply, told};
 use crate::api::present;
-use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, StartReply, StartRequest, Status};
+use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, SettingRow, StartReply, StartRequest, Status};
 use crate::base::actor::Actor;
 use crate::service::{Broken, Keyed, Watched};
 use std::time::Duration;
@@ -82,6 +82,14 @@ impl Desk {
     pub fn book_texts(&self, actor: &Actor) -> Result<BookTexts, Problem> {
         let texts = self.service.book_texts(actor).map_err(told)?;
         Ok(BookTexts { texts: texts.into_iter().map(|(name, text)| (name, text.to_string())).collect() })
+    }
+
+    /// Every setting with what counts and where that comes from.
+    ///
+    /// # Errors
+    /// When the actor may not.
+    pub fn settings(&self, actor: &Actor) -> Result<Vec<SettingRow>, Problem> {
+        Ok(self.service.settings(actor).map_err(told)?.into_iter().map(present::setting).collect())
     }
 
     /// Gives the clock the schedules of the book as it counts now.

@@ -69,7 +69,7 @@ pub(super) const SILENCES: &[Route] = &[
         .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
     Route::delete("/api/v1/silences/{silence}", "endSilence", "End a silence before its time", || delete(end_silence))
         .empty(204, "It mutes nothing any more.")
-        .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
+        .faults(&[Fault::NoSilence, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
 ];
 
 #[derive(Debug, Deserialize, JsonSchema)]

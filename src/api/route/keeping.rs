@@ -5,7 +5,8 @@ use crate::api::desk::Desk;
 use crate::api::openapi;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
 use crate::api::wire::{
-    BookTexts, Carried, CarryRequest, Checkup, DeedRow, Fault, Reloaded, Status, TokenReply, TokenRequest, TokenRow,
+    BookTexts, Carried, CarryRequest, Checkup, DeedRow, Fault, Reloaded, SettingRow, Status, TokenReply, TokenRequest,
+    TokenRow,
 };
 use crate::base::actor::Role;
 use crate::base::value::Value;
@@ -32,6 +33,10 @@ pub(super) const ROUTES: &[Route] = &[
         .door(Door::Token(Role::Operator))
         .json::<BookTexts>(200, "By the names of their files.")
         .faults(&[Fault::NoDaemon, Fault::Book]),
+    Route::get("/api/v1/settings", "getSettings", "Every setting: what counts, and where that comes from", || get(settings))
+        .more("Of stepladder.yaml as it was when the owner began, or as it is now where a change is obeyed at once. What may be a secret is hidden.")
+        .door(Door::Token(Role::Operator))
+        .json::<Vec<SettingRow>>(200, "In the order of the manual; flags and variables behind."),
     Route::post("/api/v1/book/reload", "reloadBook", "Read the files of the book again, now", || post(reload))
         .json::<Reloaded>(200, "What has changed, and what does not count as it is.")
         .faults(&[Fault::NoDaemon, Fault::Book, Fault::NoOwner, Fault::Stopped]),
@@ -52,7 +57,7 @@ pub(super) const ACCESS: &[Route] = &[
     Route::delete("/api/v1/tokens/{name}", "revokeToken", "Take a token's right away", || delete(revoke_token))
         .door(ADMIN)
         .empty(204, "It opens nothing any more.")
-        .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
+        .faults(&[Fault::NoSuchToken, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),
     Route::get("/api/v1/audit", "listAudit", "What was done, newest first", || get(audit))
         .more("Everything that may have changed something: who, through which door, from where, what, and what came of it.")
         .door(ADMIN)
@@ -121,6 +126,11 @@ async fn status(State(desk): State<Desk>) -> Answered {
 async fn book(State(desk): State<Desk>, from: From) -> Answered {
     let actor = actor(from)?;
     Ok(Json(blocking(move || desk.book_texts(&actor)).await?).into_response())
+}
+
+async fn settings(State(desk): State<Desk>, from: From) -> Answered {
+    let actor = actor(from)?;
+    Ok(Json(blocking(move || desk.settings(&actor)).await?).into_response())
 }
 
 async fn reload(State(desk): State<Desk>, from: From) -> Answered {

@@ -182,6 +182,7 @@ async fn events(
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CancelBody {
     /// Why, for the record.
     #[serde(default)]
@@ -212,6 +213,7 @@ async fn retry(State(desk): State<Desk>, Path(run): Path<String>, from: From, bo
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct AnswerBody {
     /// The place that asks.
     #[schemars(length(min = 1))]

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// Make a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Its name, which stands in everything done with it.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_-]{0,63}$"))]
     pub name: String,
     /// `viewer`, `operator` or `admin`.
     #[schemars(extend("enum" = ["viewer", "operator", "admin"]))]

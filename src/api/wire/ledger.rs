@@ -85,6 +85,7 @@ pub struct ScheduleRow {
 
 /// Pause or resume the schedules of a runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// Only this trigger; all of the runbook's where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,10 +147,12 @@ pub struct MissingRow {
 
 /// Start what should have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BackfillRequest {
     /// The trigger.
     pub trigger: String,
     /// The name of the instant.
+    #[schemars(length(min = 1))]
     pub nominal: String,
     /// When it was due.
     pub due: jiff::Timestamp,

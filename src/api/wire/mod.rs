@@ -40,5 +40,5 @@ pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
-pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, Status, UnfinishedRun};
+pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, SettingRow, Status, UnfinishedRun};
 pub use store::{Carried, CarryRequest, Checkup, Symptom};

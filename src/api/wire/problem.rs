@@ -60,6 +60,10 @@ pub enum Fault {
     NoIncident,
     /// No such measure.
     NoMeasure,
+    /// No such silence.
+    NoSilence,
+    /// No such token.
+    NoSuchToken,
     /// Nobody is called by this path.
     NoHook,
     /// This path has no such method.
@@ -122,6 +126,8 @@ impl Fault {
             Self::NoRun => ("no-run", 404, "there is no such run"),
             Self::NoIncident => ("no-incident", 404, "there is no such incident"),
             Self::NoMeasure => ("no-measure", 404, "there is no such measure"),
+            Self::NoSilence => ("no-silence", 404, "there is no such silence"),
+            Self::NoSuchToken => ("no-such-token", 404, "there is no such token"),
             Self::NoHook => ("no-hook", 404, "nobody is called by this path"),
             Self::NoMethod => ("method-not-allowed", 405, "this path has no such method"),
             Self::Ended => ("ended", 409, "the run is over"),

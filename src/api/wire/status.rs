@@ -90,6 +90,39 @@ pub struct Reloaded {
     pub restart: bool,
 }
 
+/// A setting, what counts of it and where that comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingRow {
+    /// Its key: `keep.runs`, `channels.slack.token`, `log`, `$PATH`.
+    pub key: String,
+    /// What counts, as it would be written; left out where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `file`, `environment`, `flag`, `default`, or `nobody` where nothing counts.
+    #[schemars(extend("enum" = ["file", "environment", "flag", "default", "nobody"]))]
+    pub from: String,
+    /// The line of `stepladder.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The variable or the flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether a part of the value is hidden, because it may be a secret.
+    #[serde(default)]
+    pub masked: bool,
+    /// The line of a value that is wrong, for which something else counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<u64>,
+    /// Whether a daemon obeys a change of it at once; else after a restart.
+    #[serde(default)]
+    pub live: bool,
+    /// What it does.
+    pub about: String,
+    /// What whoever drives the runs goes by, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Box<SettingRow>>,
+}
+
 /// The texts that count.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BookTexts {

@@ -31,6 +31,7 @@ pub struct Checkup {
 
 /// Where something is to go, as an absolute path of the owner's machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CarryRequest {
     /// The path.
     pub to: String,

@@ -27,6 +27,17 @@ pub struct Reload {
     pub json: bool,
 }
 
+/// `config`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Config {
+    /// Only this setting, or those below it: `http.listen`, `keep`
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Print a line of JSON for each
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `diff`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Diff {}

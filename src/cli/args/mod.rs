@@ -14,7 +14,7 @@ pub use book::{
     List, Man, New, Next, Oncall, Schema, Test, Why,
 };
 pub use contacts::{Contacts, ContactsWhat};
-pub use daemon::{Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
+pub use daemon::{Config, Diff, LogFormat, Reload, Schedule, ScheduleWhat, Serve, Status, Token, TokenRole, TokenWhat};
 pub use incident::{Ack, Alerts, Incident, IncidentWhat, Incidents, Silence, SilenceWhat};
 pub use measures::Measures;
 pub use runs::{Answer, AnswerWord, Approvals, Approve, Cancel, Logs, Plan, Reject, Retry, Run, Runs, Show, What};
@@ -217,6 +217,11 @@ pub enum Command {
         after_long_help = "Examples:\n  stepladder diff || stepladder reload\n\nExit codes: 0 they are the same, 1 they differ."
     )]
     Diff(Diff),
+    /// Show what is set and from where: stepladder.yaml, the environment, flags, defaults
+    #[command(
+        after_long_help = "Examples:\n  stepladder config                  every setting, and what a daemon goes by where that is something else\n  stepladder config http.listen      one, with what it does\n  stepladder config keep --json | jq -r '.key + \" \" + .value'\n\nWhat may be a secret is hidden; names of secrets are shown."
+    )]
+    Config(Config),
     /// Make, list and revoke the tokens of the HTTP API
     #[command(
         after_long_help = "Examples:\n  stepladder token create grafana --role viewer\n  stepladder token list\n  stepladder token revoke grafana"

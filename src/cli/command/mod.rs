@@ -7,6 +7,7 @@ pub mod backfill;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod contacts;
 pub mod diff;
 pub mod doctor;
@@ -90,6 +91,7 @@ pub fn begin(command: Option<Command>, settings: &Settings) -> Result<Exit, Trou
         Some(Command::Status(args)) => wait(status::run(&args, settings)),
         Some(Command::Reload(args)) => wait(reload::run(&args, settings)),
         Some(Command::Diff(args)) => wait(diff::run(&args, settings)),
+        Some(Command::Config(args)) => wait(config::run(&args, settings)),
         Some(Command::Token(args)) => wait(token::run(&args, settings)),
         Some(Command::Contacts(args)) => wait(contacts::run(&args, settings)),
         Some(Command::Doctor(args)) => wait(doctor::run(&args, settings)),

@@ -6,6 +6,7 @@
 use crate::act::Filled;
 use crate::api::wire::RunsRequest;
 use crate::cli::args::SupportBundle;
+use crate::cli::command::config;
 use crate::cli::door::{Door, Purpose};
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
@@ -57,6 +58,15 @@ pub async fn run(args: &SupportBundle, settings: &Settings) -> Result<Exit, Trou
     let names = names(&loaded);
     let mut bundle = Bundle { files: Vec::new(), problems: Vec::new(), hidden: world.secrets.known(&names).await };
     bundle.book(&book, &loaded);
+    match config::rows(settings, &book).await {
+        Ok((rows, problem)) => {
+            bundle.json("settings.json", Ok(rows));
+            if let Some(why) = problem {
+                bundle.problem("what the owner goes by", &why);
+            }
+        }
+        Err(trouble) => bundle.problem("the settings", &trouble),
+    }
     match Door::open(settings, &book, Purpose::Look).await {
         Ok(door) => bundle.standing(&door).await,
         Err(trouble) => bundle.problem("the data directory", &trouble),

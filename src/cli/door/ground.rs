@@ -10,9 +10,9 @@ use crate::cli::door::home::Way;
 use crate::cli::settings::{BOOK_FILE, Settings};
 use crate::cli::shelf::Memo;
 use crate::cli::trouble::Trouble;
-use crate::cli::{output, shelf};
-use crate::lang::{self, Loaded};
-use crate::runtime::accepted::{self, Accepted, Read, Sign};
+use crate::cli::{output, shelf, variables};
+use crate::lang::Loaded;
+use crate::runtime::accepted::{self, Accepted, Load, Read, Sign};
 use crate::runtime::clock;
 use crate::runtime::owner::{self, Config, Owner};
 use crate::runtime::retention::Keeping;
@@ -59,7 +59,7 @@ impl Ground {
         Ok(Self {
             config,
             files,
-            memo: Memo::default(),
+            memo: settings.memo.clone(),
             purpose,
             doubtful,
             duty: Arc::new(Duty::new(stay, clock::now())),
@@ -76,6 +76,12 @@ impl Ground {
             match self.try_to_own() {
                 Ok(found) => return Ok(found),
                 Err(error @ OpenError::Held { .. }) => held = Some(error),
+                // Who may not write it may be of the group that the socket is for.
+                Err(OpenError::Io { .. } | OpenError::OtherUser { .. })
+                    if self.purpose != Purpose::Serve && Client::new(&self.config.data).answers().await =>
+                {
+                    return Ok((Way::There(Client::new(&self.config.data)), None));
+                }
                 Err(error @ OpenError::Io { .. }) => {
                     let way = "the runs of the book are kept there: see who may write it, or name another directory \
                                under `data` in stepladder.yaml";
@@ -138,6 +144,8 @@ impl Ground {
             access: Arc::default(),
             alerts: Arc::default(),
             env: config.env.clone(),
+            settings_text: Arc::clone(&config.settings_text),
+            own: Arc::clone(&config.own),
             secrets: Arc::new(owner::secrets(config)),
             world: Arc::new(owner::world(config)),
             data: config.data.clone(),
@@ -156,7 +164,9 @@ impl Ground {
         let (pump, tally) = (Some(owner.pump.clone()), Arc::clone(&owner.tally));
         let paging = Some(Paging { board: Arc::clone(&owner.board), pager: owner.pager.clone() });
         let service = service(Arc::clone(&owner.journal), Arc::clone(&owner.shelf), pump, book, tally, paging);
-        let listener = socket::listen(&config.data).map_err(|error| OpenError::io(&config.data, &error))?;
+        let http = config.settings.other.get("http");
+        let group = http.and_then(|http| http["socket_group"].as_str());
+        let listener = socket::listen(&config.data, group).map_err(|error| OpenError::io(&config.data, &error))?;
         let desk = Desk::new(service);
         let serving = socket::serve(listener, desk.clone(), std::future::pending());
         let server = tokio::spawn(async move {
@@ -182,18 +192,19 @@ impl Ground {
         let sign: Sign =
             Arc::new(move || shelf::signature(&other, &calendars.lock().unwrap_or_else(PoisonError::into_inner)));
         let (journal, texts) = (Arc::clone(&owner.journal), Arc::clone(&owner.shelf));
-        let book = Accepted::open(journal, texts, (read, sign), Arc::clone(&self.config.settings_text));
+        let memo = self.memo.clone();
+        let load: Load = Arc::new(move |texts| memo.of(texts.clone()).loaded);
+        let book = Accepted::open(journal, texts, (read, sign, load), Arc::clone(&self.config.settings_text));
         book.map(Arc::new).map_err(|why| OpenError::io(&self.config.data, &std::io::Error::other(why)))
     }
 }
 
 /// The book that a daemon begins with: where its settings do not pass their checks, as it was taken last.
-fn last_good(book: &Path) -> Result<Loaded, Trouble> {
-    let files: Vec<_> = shelf::found(book)?.texts.into_iter().collect();
-    let loaded = lang::load(&files);
+fn last_good(settings: &Settings, book: &Path) -> Result<Arc<Loaded>, Trouble> {
+    let loaded = settings.memo.of(shelf::found(book)?.texts).loaded;
     let wrong = loaded.findings.files_with_errors();
-    let settings = loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE);
-    if settings.is_some_and(|(id, _)| !wrong.contains(&id)) {
+    let written = loaded.sources.iter().find(|(_, source)| source.name == BOOK_FILE);
+    if written.is_some_and(|(id, _)| !wrong.contains(&id)) {
         return Ok(loaded);
     }
     let none = || {
@@ -210,7 +221,7 @@ fn last_good(book: &Path) -> Result<Loaded, Trouble> {
         return Err(none());
     }
     tracing::warn!("{BOOK_FILE} does not pass its checks: its last good text counts");
-    Ok(lang::load(&texts.into_iter().collect::<Vec<_>>()))
+    Ok(settings.memo.of(texts).loaded)
 }
 
 /// The place in which messages are sent without an owner: to test the ways to people.
@@ -219,7 +230,7 @@ pub(super) fn world(settings: &Settings, book: &Path) -> Result<World, Trouble> 
 }
 
 fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config, Files, bool), Trouble> {
-    let loaded = if purpose == Purpose::Serve { Arc::new(last_good(book)?) } else { settings.memo.load(book)?.loaded };
+    let loaded = if purpose == Purpose::Serve { last_good(settings, book)? } else { settings.memo.load(book)?.loaded };
     let wrong = loaded.findings.files_with_errors();
     let doubtful = loaded.sources.iter().any(|(id, source)| source.name == BOOK_FILE && wrong.contains(&id));
     let text =
@@ -236,6 +247,7 @@ fn config(settings: &Settings, book: &Path, purpose: Purpose) -> Result<(Config,
         settings: Arc::new(loaded.book.settings.clone()),
         ladder: Arc::new(loaded.book.escalation.clone().unwrap_or_default()),
         settings_text: text.unwrap_or_else(|| "".into()),
+        own: Arc::new(variables::process(settings, purpose == Purpose::Serve)),
         env: settings.env.clone(),
         program,
         say: Arc::new(move |announcement| {

@@ -52,6 +52,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 pub use accepted::accepted;
 pub use lasting::drive;
 pub use serving::serve;
+pub use standing::settings_of_owner;
 
 /// The place in which messages are sent without any run: to test the ways to people.
 ///

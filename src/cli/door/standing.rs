@@ -1,11 +1,22 @@
 //! The door's side for the owner itself and its book.
 
 use crate::api::wire::{
-    BookTexts, PauseRequest, Paused, Reloaded, ScheduleRow, Status, TokenReply, TokenRequest, TokenRow,
+    BookTexts, PauseRequest, Paused, Reloaded, ScheduleRow, SettingRow, Status, TokenReply, TokenRequest, TokenRow,
 };
+use crate::cli::client::Client;
 use crate::cli::door::home::Way;
 use crate::cli::door::{Door, said};
 use crate::cli::trouble::Trouble;
+use std::path::Path;
+
+/// Every setting as whoever drives the runs of that data directory goes by it; `None` = nobody does.
+///
+/// # Errors
+/// When the owner answers and does not say.
+pub async fn settings_of_owner(data: &Path) -> Result<Option<Vec<SettingRow>>, Trouble> {
+    let client = Client::new(data);
+    if client.answers().await { client.settings().await.map(Some) } else { Ok(None) }
+}
 
 impl Door {
     /// How everything stands.

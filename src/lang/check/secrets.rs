@@ -49,10 +49,11 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, mentions: &[&Mention], f
     }
 }
 
-/// Checks the secrets that templates of the whole book name: only settings of channels hold any.
+/// Checks the secrets that templates of the whole book name: only settings that are for a way out hold any.
 pub(super) fn check_book(mention: &Mention, findings: &mut Diagnostics) {
     let Formula::Template(template) = &mention.what else { return };
-    if mention.key == "channels" {
+    let path = mention.path.as_str();
+    if mention.key == "channels" || path == "dead_man.url" || path.starts_with("telemetry.headers.") {
         return;
     }
     for read in template.secrets() {
@@ -109,7 +110,7 @@ fn misplaced(mention: &Mention, named: &Named<'_>, spot: crate::diagnostic::Spot
             )
         }
         "script" | "sql" => format!("put it into `env: {{ {name}: \"{{{{ {written} }}}}\" }}` of the step"),
-        _ => "secrets go into `env`, HTTP headers, body and auth, passwords, and settings of channels, nowhere else"
+        _ => "secrets go into `env`, HTTP headers, body and auth, passwords, and settings of channels, `telemetry.headers` and `dead_man.url`, nowhere else"
             .into(),
     };
     let message = format!("the secret `{bare}` may not stand in `{}`: it would be seen", mention.path);

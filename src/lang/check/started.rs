@@ -33,7 +33,9 @@ pub(super) fn trigger(runbook: &Runbook) -> Type {
             | TriggerKind::At { .. }
             | TriggerKind::Heartbeat(_)
             | TriggerKind::Startup => {}
-            TriggerKind::Webhook(_) => put(&[("path", Type::Text), ("delivery", Type::Text)], &by),
+            TriggerKind::Webhook(_) => {
+                put(&["path", "delivery", "traceparent"].map(|name| (name, Type::Text)), &by);
+            }
             TriggerKind::Alert(_) => {
                 let alert = fixed(&[("fingerprint", Type::Text), ("title", Type::Text), ("count", Type::Int)]);
                 let texts = ["subject", "source", "group"].map(|name| (name, Type::Text));

@@ -8,7 +8,7 @@ use crate::lang::keys::settings::SETTINGS;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::triggers::plain;
 use crate::lang::yaml::Node;
-use crate::model::book::{DeadMan, SecretSource, Settings};
+use crate::model::book::{DeadMan, SecretSource, Settings, Telemetry};
 use crate::model::calendar::Calendar;
 use crate::model::channel::Provider;
 use crate::model::ics;
@@ -51,12 +51,26 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
         keep_incidents: keep("incidents").and_then(span).unwrap_or(default.keep_incidents),
         min_free: whole(keep("min_free")).unwrap_or(default.min_free),
         dead_man: fields.param("dead_man").and_then(dead_man),
+        telemetry: fields.param("telemetry").map(telemetry).unwrap_or_default(),
         other,
     }
 }
 
 fn dead_man(param: &Param) -> Option<DeadMan> {
     Some(DeadMan { url: param.get("url")?.clone(), every: param.get("every").and_then(span)? })
+}
+
+fn telemetry(param: &Param) -> Telemetry {
+    let word = |key: &str| param.get(key).and_then(text).map(str::to_owned);
+    let attributes = pairs(param.get("attributes")).iter();
+    Telemetry {
+        endpoint: word("endpoint"),
+        headers: pairs(param.get("headers")).to_vec(),
+        service: word("service"),
+        attributes: attributes.filter_map(|(name, value)| Some((name.clone(), text(value)?.to_owned()))).collect(),
+        timeout: param.get("timeout").and_then(span),
+        ca: word("ca"),
+    }
 }
 
 /// Calendars by name, and the files they are made of.

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Severity;
 use crate::lang::{self, Loaded, Unread};
+use crate::runtime::accepted::Load;
 use crate::runtime::shelf::Texts;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,7 @@ pub(super) struct Composed {
 /// Puts a book together. `wrong` are files that were taken although something is wrong with them: it lies elsewhere.
 /// `now` is when: a ladder in the place of another one has to hold for the next 90 days.
 #[must_use]
-pub(super) fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, now: Timestamp) -> Composed {
+pub(super) fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, now: Timestamp, load: &Load) -> Composed {
     let mut all = Composed { texts: found.texts, refused: BTreeMap::new() };
     for file in found.unread {
         all.give_back(before, &file.name, vec![format!("{}: {}; {}", file.name, file.message, file.help)]);
@@ -47,7 +48,7 @@ pub(super) fn compose(before: &Texts, wrong: &BTreeSet<String>, found: Found, no
     }
     // Each round gives at least one file back, so there is an end.
     loop {
-        let errors = lines(&against(before, &all.texts, now));
+        let errors = against(before, &all.texts, now, load);
         let is_new = |texts: &Texts, name: &str| texts.get(name) != before.get(name);
         let own: Vec<String> = errors.keys().filter(|name| is_new(&all.texts, name)).cloned().collect();
         if !own.is_empty() {
@@ -90,30 +91,26 @@ fn is_shared(name: &str) -> bool {
 }
 
 /// What is wrong with each file, as lines.
-pub(super) fn errors(texts: &Texts) -> BTreeMap<String, Vec<String>> {
+pub(super) fn errors(texts: &Texts, load: &Load) -> BTreeMap<String, Vec<String>> {
     lines(&load(texts))
 }
 
-fn load(texts: &Texts) -> Loaded {
-    let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-    lang::load(&files)
-}
-
-/// The book of those texts, with what is wrong with its ladder in the place of the one before.
-fn against(before: &Texts, texts: &Texts, now: Timestamp) -> Loaded {
-    let mut loaded = load(texts);
+/// What is wrong with those texts, and with their ladder in the place of the one before.
+fn against(before: &Texts, texts: &Texts, now: Timestamp, load: &Load) -> BTreeMap<String, Vec<String>> {
+    let loaded = load(texts);
     let shared = |texts: &Texts| -> Texts {
         texts.iter().filter(|(name, _)| is_shared(name)).map(|(name, text)| (name.clone(), Arc::clone(text))).collect()
     };
     if lang::ladder_text(before) == lang::ladder_text(texts) {
-        return loaded;
+        return lines(&loaded);
     }
-    if let Some(earlier) = load(&shared(before)).book.escalation {
-        let (shifted, ahead) = (lang::reshuffled(&earlier, &loaded), lang::ahead(&loaded, now));
-        loaded.findings.append(shifted);
-        loaded.findings.append(ahead);
-    }
-    loaded
+    let earlier: Vec<_> = shared(before).into_iter().collect();
+    let Some(earlier) = lang::load(&earlier).book.escalation else { return lines(&loaded) };
+    let (shifted, ahead) = (lang::reshuffled(&earlier, &loaded), lang::ahead(&loaded, now));
+    let mut loaded = Loaded::clone(&loaded);
+    loaded.findings.append(shifted);
+    loaded.findings.append(ahead);
+    lines(&loaded)
 }
 
 fn lines(loaded: &Loaded) -> BTreeMap<String, Vec<String>> {
@@ -146,9 +143,15 @@ mod tests {
     /// What was taken, what is there now, which texts count and which files are refused.
     fn shown(before: &[(&str, &str)], now: &[(&str, &str)], wrong: &[&str]) -> String {
         let wrong = wrong.iter().map(|name| (*name).to_owned()).collect();
+        let load: Load = Arc::new(|texts| Arc::new(lang::load(&texts.clone().into_iter().collect::<Vec<_>>())));
         let found = Found { texts: texts(now), unread: Vec::new() };
-        let Composed { texts: taken, refused } =
-            compose(&texts(before), &wrong, found, Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(500_000));
+        let Composed { texts: taken, refused } = compose(
+            &texts(before),
+            &wrong,
+            found,
+            Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(500_000),
+            &load,
+        );
         let old = texts(before);
         let taken: Vec<String> = taken
             .iter()

@@ -10,6 +10,7 @@ pub use compose::{BOOK_FILE, Found};
 
 use crate::base::actor::Actor;
 use crate::base::digest::Digest;
+use crate::lang::Loaded;
 use crate::model::acceptance::Acceptance;
 use crate::runtime::shelf::{Shelf, Texts, texts};
 use crate::runtime::{append::append, clock};
@@ -30,6 +31,8 @@ const SETTLES: u32 = 2;
 pub type Read = Arc<dyn Fn() -> Result<Found, String> + Send + Sync>;
 /// How it is seen that they have changed, without reading them: another number then.
 pub type Sign = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// Makes a book of texts: of the same ones once, however often it is asked.
+pub type Load = Arc<dyn Fn(&Texts) -> Arc<Loaded> + Send + Sync>;
 
 /// The book as it stands.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +81,7 @@ pub struct Accepted {
     shelf: Arc<Shelf>,
     read: Read,
     sign: Sign,
+    load: Load,
     state: Mutex<State>,
     /// One reading at a time.
     taking: Mutex<()>,
@@ -123,7 +127,7 @@ impl Accepted {
     pub fn open(
         journal: Arc<dyn Journal>,
         shelf: Arc<Shelf>,
-        (read, sign): (Read, Sign),
+        (read, sign, load): (Read, Sign, Load),
         settings: Arc<str>,
     ) -> Result<Self, String> {
         let (last, texts) = match last(journal.as_ref()).and_then(|last| Ok((last, last_texts(journal.as_ref())?))) {
@@ -135,13 +139,18 @@ impl Accepted {
         };
         let (digest, since) = (last.as_ref().map(|last| last.texts), last.as_ref().map(|last| last.at));
         // What is wrong with these was taken all the same: it lies in another file, and nobody is blamed for it again.
-        let refused = errors(&texts).into_iter();
+        let refused = errors(&texts, &load).into_iter();
         let refused = refused.map(|(name, findings)| (name, Refused { findings, kept: false, since: clock::now() }));
         let refused = refused.collect();
         let stand = Stand { texts, digest, since, refused, settings: Some(settings) };
         let state = Mutex::new(State { stand: Arc::new(stand), ..State::default() });
-        let accepted = Self { journal, shelf, read, sign, state, taking: Mutex::new(()) };
+        let accepted = Self { journal, shelf, read, sign, load, state, taking: Mutex::new(()) };
         accepted.take(Actor::engine("book"))?;
+        // Whoever asks the shelf for what counts need not read it again.
+        let stand = accepted.stand();
+        if let Some(digest) = stand.digest {
+            accepted.shelf.remember(digest, &Arc::new((accepted.load)(&stand.texts).book.clone()));
+        }
         Ok(accepted)
     }
 
@@ -206,7 +215,7 @@ impl Accepted {
             .map(|(name, _)| name.clone())
             .collect();
         let present = found.texts.clone();
-        let Composed { texts, refused } = compose(&before.texts, &wrong, found, now);
+        let Composed { texts, refused } = compose(&before.texts, &wrong, found, now, &self.load);
         let changed = differing(&before.texts, &texts);
         let refused = since(refused, &before, (&texts, &present), now);
         tell(&before, &changed, &refused);
@@ -224,8 +233,7 @@ impl Accepted {
 
     /// Makes it durable.
     fn keep(&self, texts: &Texts, changed: &[String], actor: Actor, at: Timestamp) -> Result<Digest, String> {
-        let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-        let book = Arc::new(crate::lang::load(&files).book);
+        let book = Arc::new((self.load)(texts).book.clone());
         let digest = self.shelf.pin(self.journal.as_ref(), texts, &book).map_err(|error| error.to_string())?;
         let changed = changed.iter().take(NAMED).cloned().collect();
         let event = codec::encode_acceptance(&Acceptance { at, actor, texts: digest, changed });

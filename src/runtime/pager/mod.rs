@@ -14,6 +14,7 @@ mod tests;
 use crate::act::{Secrets, World, channel};
 use crate::base::ids::Name;
 use crate::model::book::Settings;
+use crate::model::defaults;
 use crate::model::message::{Address, Message, Sent};
 use crate::runtime::clock;
 use crate::runtime::pager::lane::Lane;
@@ -196,7 +197,7 @@ impl Shared {
     fn limits(&self, channel: &Name) -> (usize, Option<u64>) {
         let settings = Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner));
         let number = |key: &str| settings.channels.get(channel)?.get(key)?.value()?.as_u64();
-        let at_once = number("at_once").unwrap_or(crate::model::channel::AT_ONCE);
+        let at_once = number("at_once").unwrap_or_else(|| defaults::count(defaults::AT_ONCE));
         (usize::try_from(at_once).unwrap_or(1).max(1), number("per_minute"))
     }
 }

@@ -1,13 +1,15 @@
-//! How deep runs have started one another: by calls, by ends, and by incidents. Whoever would come too deep is not started,
-//! and an incident says so.
+//! Where chains end (invariant 18): how deep runs have started one another by calls, by ends and by incidents, and how many
+//! runs calls start within a minute. Whoever would come past it is not started, and an incident says so.
 
 use super::Pump;
-use crate::base::limits::MAX_CALL_DEPTH;
+use crate::base::limits::{MAX_CALL_DEPTH, MAX_STARTS};
 use crate::engine::run::Run;
 use crate::escalation::state::Incident;
 use crate::model::trouble::{Source, Trouble};
 use crate::runtime::recover;
+use crate::schedule::decide::too_many;
 use crate::schedule::key::ScheduleId;
+use crate::schedule::state::RECENT;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -63,5 +65,44 @@ impl Pump {
             link: None,
         };
         self.trouble(trouble, None, None, now);
+    }
+
+    /// Calls of a trigger came past the most that start within a minute, which their rows say: one incident for the trigger.
+    /// Whether it goes on is for a person to see, who ends it.
+    pub(super) fn too_often(&mut self, id: &ScheduleId, now: Timestamp) {
+        // A storm is told of once a minute, not once a call.
+        let told = self.storms.get(id).is_some_and(|at| now.duration_since(*at).abs() < RECENT);
+        if self.without_incidents || told {
+            return;
+        }
+        self.storms.insert(id.clone(), now);
+        let trouble = Trouble {
+            key: format!("starts/{id}"),
+            title: format!("{}: calls of `{}` start more runs than they may", id.runbook, id.trigger),
+            text: format!(
+                "Calls of the trigger had started {MAX_STARTS} runs within a minute, which is the most; those past that start nothing and \
+                 have a row each, `failed-to-start`. One a second is a storm at the sender or a loop: what the runs do calls again. \
+                 `stepladder schedule pause {}` stops it.",
+                id.runbook
+            ),
+            severity: Some("P3".to_owned()),
+            kind: None,
+            labels: BTreeMap::from([("runbook".to_owned(), id.runbook.to_string())]),
+            owner: None,
+            source: Source::Engine { part: "starts".to_owned() },
+            link: None,
+        };
+        self.trouble(trouble, None, None, now);
+    }
+
+    /// A storm before a restart, of which nobody may have been told: the last row of the trigger says it.
+    pub(super) fn too_often_before(&mut self, id: &ScheduleId, now: Timestamp) {
+        let last = self.schedules.state(id).and_then(|state| state.last.as_ref());
+        let storm = last.is_some_and(|row| {
+            now.duration_since(row.to.at) < RECENT && row.why.as_deref() == Some(too_many().as_str())
+        });
+        if storm {
+            self.too_often(id, now);
+        }
     }
 }

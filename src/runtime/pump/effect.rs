@@ -63,6 +63,7 @@ impl Pump {
     pub(super) fn tell(&mut self, run: RunId, events: Vec<(u64, Recorded)>) {
         self.answer_start(run, Ok(()));
         self.tally.told(&events);
+        self.telemetry.told(run, &events);
         if events.iter().any(|(_, recorded)| matches!(recorded.event, Event::Ended(_))) {
             self.run_ended(run);
             self.heed_end(run, &events, (self.clock)());

@@ -49,6 +49,9 @@ impl Pump {
                 Ok(state) => self.schedules.arm(armed, || state),
                 Err(why) => self.set_schedule_aside(&id, why),
             }
+            if !known {
+                self.too_often_before(&id, now);
+            }
         }
         for id in self.schedules.others(&ids) {
             if let Some(armed) = self.schedules.armed(&id) {
@@ -223,6 +226,9 @@ impl Pump {
         }
         for (nominal, why) in &fired.failed {
             tracing::error!(schedule = %id, %nominal, why, "what was due could not be started");
+        }
+        if fired.storm {
+            self.too_often(id, now);
         }
         self.tally.fired(&fired);
         for run in cancels {

@@ -1,6 +1,7 @@
 //! What the events of one decision come to, for who counts and who reads the log.
 
 use crate::base::ids::RunId;
+use crate::schedule::decide::too_many;
 use crate::schedule::event::{Event, Fate, Recorded};
 use crate::schedule::nominal::Nominal;
 use crate::schedule::spec::Spec;
@@ -25,6 +26,8 @@ pub struct Fired {
     pub silent: Vec<Timestamp>,
     /// Whether one that had been missed has come.
     pub back: bool,
+    /// Whether calls came past the most that start within a minute.
+    pub storm: bool,
 }
 
 impl Fired {
@@ -52,6 +55,7 @@ impl Fired {
                     fired.fates.push((fate.word(), count.saturating_sub(told.map_or(0, |(_, count, _)| count))));
                     last = Some((*from, *count, fate.clone()));
                     if matches!(fate, Fate::NoSpace | Fate::FailedToStart) {
+                        fired.storm |= why.as_deref() == Some(too_many().as_str());
                         fired.failed.push((to.nominal, why.clone().unwrap_or_default()));
                     }
                 }

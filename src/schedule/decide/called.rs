@@ -117,8 +117,7 @@ impl Turn<'_> {
         }
         let recent = self.schedule.starts.iter().filter(|start| self.now.duration_since(**start) < RECENT);
         if recent.count() >= MAX_STARTS {
-            let why = format!("it had started {MAX_STARTS} runs within a minute, which is the most");
-            return settle(Fate::FailedToStart, why);
+            return settle(Fate::FailedToStart, too_many());
         }
         match (self.known.ready)(Some(call)) {
             Ok(()) => Ok(None),
@@ -180,6 +179,12 @@ impl Same {
     fn is_none(&self) -> bool {
         self.live.is_empty() && self.waiting.is_empty()
     }
+}
+
+/// Why a call past the most that start within a minute starts nothing; its row has this, and an incident is told of it.
+#[must_use]
+pub fn too_many() -> String {
+    format!("it had started {MAX_STARTS} runs within a minute, which is the most")
 }
 
 /// The oldest that waits and has nothing in its way.
