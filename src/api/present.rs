@@ -3,10 +3,12 @@
 mod approval;
 mod incident;
 mod report;
+mod statistics;
 
 pub use approval::{approval, polled, wish};
 pub use incident::{incident, incident_row, silence};
-pub use report::{escaped, html, markdown};
+pub use report::{escaped, html, markdown, told as told_report};
+pub use statistics::statistics;
 
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, Fault, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus,

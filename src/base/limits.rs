@@ -66,6 +66,10 @@ limits! {
     MAX_INCIDENT_TEXT = 8 * 1024, "bytes of one text of an incident", "a page is read at 3 am; the whole is with the run";
     /// Labels of an incident.
     MAX_INCIDENT_LABELS = 48, "labels of one incident", "all of them are in its first event, beside its text";
+    /// Incidents that statistics are made of.
+    MAX_COUNTED_INCIDENTS = 20_000, "incidents that statistics are made of", "each is read whole; of more the newest count, and it is said";
+    /// Weeks that statistics look back.
+    MAX_COUNTED_WEEKS = 105, "weeks that statistics of incidents look back", "two years, as long as incidents are kept unless a book says otherwise";
     /// Addresses of one round of a level.
     MAX_TURNS = 200, "addresses of one round of a level", "they are planned in one event; more people are a broadcast";
     /// Samples that one attempt of one step may store.

@@ -6,7 +6,7 @@
 //!
 //! `climb` is what the time does, `respond` the runbooks of level 1, `tell` rounds and pages, `people` what persons want;
 //! `ladder` reads the policy for all of them. [`words`] makes a page readable, [`report`] tells the whole afterwards,
-//! [`rehearsal`] plays it before; [`calls`] says who was told.
+//! [`statistics`] the weeks, [`rehearsal`] plays it before; [`calls`] says who was told.
 //!
 //! Knows no clock, no journal, no channel: who is on call, where they are reached and what else is going on is asked through
 //! [`Known`](decide::Known).
@@ -24,6 +24,7 @@ pub mod rehearsal;
 pub mod report;
 mod respond;
 pub mod state;
+pub mod statistics;
 mod tell;
 pub mod text;
 pub mod words;

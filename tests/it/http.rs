@@ -143,6 +143,7 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         ("POST /api/v1/incidents", r#"{"title":"the trunk is down"}"#, [401, 403, 201, 200]),
         ("GET /api/v1/incidents/last", "", [401, 200, 200, 200]),
         ("GET /api/v1/incidents/last/report", "", [401, 200, 200, 200]),
+        ("GET /api/v1/incidents/statistics", "", [401, 200, 200, 200]),
         ("POST /api/v1/incidents/last/note", r#"{"text":"the provider knows"}"#, [401, 403, 200, 200]),
         ("POST /api/v1/incidents/last/ack", "", [401, 403, 200, 200]),
         ("POST /api/v1/incidents/last/dance", "", [401, 404, 404, 404]),

@@ -76,6 +76,7 @@ mod triggers;
 mod typed;
 mod watched;
 mod watcher;
+mod weekly;
 mod why;
 mod wire;
 mod world;

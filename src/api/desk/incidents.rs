@@ -4,8 +4,8 @@ use crate::act::channel::{answer_telegram, listen_telegram};
 use crate::api::desk::{Desk, told};
 use crate::api::present;
 use crate::api::wire::{
-    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, ReportFormat, SilenceRequest,
-    SilenceRow,
+    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, IncidentStatistics, OpenRequest, Problem,
+    ReportFormat, SilenceRequest, SilenceRow,
 };
 use crate::base::actor::Actor;
 use crate::base::limits::MAX_ROWS;
@@ -42,7 +42,19 @@ impl Desk {
         Ok(match format {
             ReportFormat::Markdown => present::markdown(&detail, &report),
             ReportFormat::Html => present::html(&detail, &report),
+            ReportFormat::Json => {
+                let report = serde_json::to_string(&present::told_report(detail, report));
+                report.map_err(|error| Problem::new(Fault::Internal, error.to_string()))? + "\n"
+            }
         })
+    }
+
+    /// What the last so many weeks held of them.
+    ///
+    /// # Errors
+    /// When the book or the store can't be read.
+    pub fn statistics(&self, weeks: u32) -> Result<IncidentStatistics, Problem> {
+        self.service.statistics(weeks).map(present::statistics).map_err(told)
     }
 
     /// Opens one by hand.

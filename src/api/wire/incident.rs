@@ -155,6 +155,9 @@ pub struct DutyRow {
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// A promise that was not kept.
@@ -175,6 +178,8 @@ pub enum ReportFormat {
     Markdown,
     /// A page.
     Html,
+    /// For programs.
+    Json,
 }
 
 /// Open an incident by hand.

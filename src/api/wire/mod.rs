@@ -17,6 +17,7 @@ mod output;
 mod problem;
 mod request;
 mod run;
+mod statistics;
 mod status;
 mod store;
 
@@ -38,5 +39,9 @@ pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
+pub use statistics::{
+    IncidentFigures, IncidentReport, IncidentStatistics, Lengths, LevelNote, LevelTime, PersonFigures, ReportLine,
+    SourceFigures, WeekFigures,
+};
 pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, Status, UnfinishedRun};
 pub use store::{Carried, CarryRequest, Checkup, Symptom};
