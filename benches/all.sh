@@ -21,6 +21,7 @@ fenced() { printf '```text\n'; "$@" 2>/dev/null; printf '```\n'; }
     section 'Checking a book of a thousand runbooks' fenced benches/check.sh 1000 5
     section 'Testing a book of a thousand tests' fenced benches/test.sh 1000 3
     section 'A daemon with a thousand schedules and nothing to do' fenced benches/idle.sh 1000 30
+    section 'Pages of a daemon with a thousand incidents open, and with ten thousand' fenced benches/pages.sh 1000 10000
 } >"$page.new"
 mv "$page.new" "$page"
 cat "$page"
