@@ -6,6 +6,7 @@ mod approvals;
 mod duty;
 mod incidents;
 mod intake;
+mod people;
 mod schedules;
 mod watched;
 

@@ -2,11 +2,13 @@
 
 mod approval;
 mod incident;
+mod reach;
 mod report;
 mod statistics;
 
 pub use approval::{approval, polled, wish};
 pub use incident::{incident, incident_row, silence};
+pub use reach::reach;
 pub use report::{escaped, html, markdown, told as told_report};
 pub use statistics::statistics;
 
@@ -54,7 +56,7 @@ pub(super) fn run_state(state: service::RunState) -> RunState {
 /// How everything stands.
 #[must_use]
 pub fn status(status: service::Status) -> Status {
-    let service::Status { standing, runs, book_since, files, broken, orphans, restart, aside } = status;
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart, aside, unreached } = status;
     let owner = standing.map(|standing| OwnerStatus {
         process: standing.process,
         stays: standing.stays,
@@ -82,6 +84,7 @@ pub fn status(status: service::Status) -> Status {
         restart,
         unobeyed: Vec::new(),
         aside,
+        unreached,
     }
 }
 

@@ -4,6 +4,7 @@ mod approvals;
 mod incidents;
 mod intake;
 mod keeping;
+mod people;
 mod replies;
 mod runs;
 mod schedules;
@@ -37,6 +38,7 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group { name: "incidents", about: "Trouble, and what people do about it.", routes: incidents::ROUTES },
     Group { name: "silences", about: "Trouble that pages nobody.", routes: incidents::SILENCES },
+    Group { name: "people", about: "Who can be reached, and by what.", routes: people::ROUTES },
     Group { name: "book", about: "How everything stands, and by which texts.", routes: keeping::ROUTES },
     Group { name: "access", about: "Tokens, and what was done with them.", routes: keeping::ACCESS },
     Group { name: "store", about: "The data directory; over the socket alone.", routes: keeping::STORE },

@@ -72,6 +72,12 @@ limits! {
     MAX_COUNTED_WEEKS = 105, "weeks that statistics of incidents look back", "two years, as long as incidents are kept unless a book says otherwise";
     /// Addresses of one round of a level.
     MAX_TURNS = 200, "addresses of one round of a level", "they are planned in one event; more people are a broadcast";
+    /// Pages of one drill.
+    MAX_DRILL = 400, "pages of one drill", "all of them are in its first event; more people are reached by several, by name or channel";
+    /// Drills that are kept.
+    MAX_DRILLS = 200, "drills that are kept", "almost four years of one a week";
+    /// Incidents whose pages say what is known of the ways to people.
+    MAX_REACH_INCIDENTS = 2_000, "incidents whose pages say who can be reached", "the newest; what is older says less than a drill";
     /// Samples that one attempt of one step may store.
     MAX_SAMPLES = 1_000, "samples of one attempt", "a list of disks or of probes, not a table of everything";
     /// Bytes of the samples of one attempt, as they are stored.

@@ -1,6 +1,7 @@
 //! Talking to the owner of a data directory over its socket: the same requests as the API's.
 
 mod incidents;
+mod people;
 mod schedules;
 
 use crate::api::wire::{

@@ -127,7 +127,10 @@ fn what_a_week_held_adds_up() {
 
     let total = &statistics.total;
     assert_eq!(Some(total), statistics.weeks.values().next(), "there is one week");
-    assert_eq!((total.opened, total.open(), total.recurred, total.late, total.gaps, total.exhausted), (3, 1, 1, 1, 1, 1));
+    assert_eq!(
+        (total.opened, total.open(), total.recurred, total.late, total.gaps, total.exhausted),
+        (3, 1, 1, 1, 1, 1)
+    );
     assert_eq!(total.severities, BTreeMap::from([("P1".to_owned(), 1), ("P3".to_owned(), 2)]));
     assert_eq!(total.kinds, BTreeMap::from([("api".to_owned(), 3)]));
     assert_eq!(total.ended, BTreeMap::from([(Ending::Person, 1), (Ending::Mended, 1)]));

@@ -1,7 +1,7 @@
 //! What the index holds of each stream: the injected projection.
 
 use crate::base::digest::Digest;
-use crate::base::ids::{IncidentId, RunId};
+use crate::base::ids::{DrillId, IncidentId, RunId};
 use crate::engine::project;
 use crate::escalation;
 use crate::schedule;
@@ -37,6 +37,12 @@ pub fn incident_stream(id: IncidentId) -> StreamId {
 #[must_use]
 pub fn judged_stream(at: jiff::Timestamp) -> StreamId {
     StreamId::new("judged", &at.strftime("%Y-%m").to_string())
+}
+
+/// The stream of a drill.
+#[must_use]
+pub fn drill_stream(id: DrillId) -> StreamId {
+    StreamId::new("drill", &id.to_string())
 }
 
 /// Links of pages that were used. Key: the hash of their token.

@@ -17,6 +17,7 @@ mod backfill;
 pub mod calendar;
 mod consent;
 mod doctor;
+mod drills;
 mod duty;
 mod files;
 mod health;
@@ -29,6 +30,7 @@ mod measures;
 mod mend;
 mod once;
 mod plan;
+mod reach;
 mod replies;
 mod schedules;
 mod select;
@@ -48,6 +50,7 @@ pub use alerts::Alerts;
 pub use approve::{Awaited, Polled, Wish};
 pub use backfill::{Missing, MissingRow};
 pub use doctor::{Checkup, Grade, Symptom};
+pub use drills::{DrillOffer, Held};
 pub use duty::{Duty, Stay};
 pub use files::Looks;
 pub use health::{Finding, Health};
@@ -57,7 +60,8 @@ pub use incidents::{IncidentView, OpenIncident};
 pub use intake::Delivered;
 pub use measures::Measured;
 pub use once::{Keyed, Once};
-pub use replies::{Offer, Posted};
+pub use reach::{Person, Reach, Reaching};
+pub use replies::{Offer, Offered, Posted};
 pub use schedules::ScheduleRow;
 pub use start::StartRun;
 pub use statistics::Counted;
@@ -139,6 +143,8 @@ pub struct Service {
     pub access: Arc<Access>,
     /// The alerts of other systems, as they are known.
     pub alerts: Arc<Alerts>,
+    /// What was read of the ways to people.
+    pub reaching: Arc<Reaching>,
     /// The book as a daemon has it; elsewhere each start reads the files.
     pub book: Option<Arc<Accepted>>,
 }

@@ -42,8 +42,7 @@ impl Service {
         let mut statistics = Statistics::new(zone, weeks, until);
         let cannot = |error: String| Trouble::Store(format!("the incidents can't be read: {error}"));
         let journal = self.journal.as_ref();
-        let mut ids =
-            past::since(journal, statistics.since(), most + 1).map_err(|error| cannot(error.to_string()))?;
+        let mut ids = past::since(journal, statistics.since(), most + 1).map_err(|error| cannot(error.to_string()))?;
         let (mut unread, mut only_since) = (0, None);
         let more = ids.len() > most;
         ids.truncate(most);

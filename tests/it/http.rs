@@ -149,6 +149,8 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         ("POST /api/v1/incidents/last/dance", "", [401, 404, 404, 404]),
         ("POST /api/v1/incidents/last/severity", r#"{"to":"P9"}"#, [401, 403, 422, 422]),
         ("POST /api/v1/incidents/last/resolve", r#"{"reason":"it is back"}"#, [401, 403, 200, 422]),
+        ("GET /api/v1/contacts", "", [401, 200, 200, 200]),
+        ("POST /api/v1/contacts/drill", "", [401, 403, 422, 422]),
         ("GET /api/v1/silences", "", [401, 200, 200, 200]),
         (
             "POST /api/v1/silences",

@@ -23,6 +23,7 @@ mod crash;
 mod cron_table;
 mod damage;
 mod docs;
+mod drills;
 mod edges;
 mod floors;
 mod golden;

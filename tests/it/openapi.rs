@@ -301,6 +301,7 @@ fn looks(runs: &[String]) -> Vec<String> {
         "/api/v1/incidents/statistics".to_owned(),
         "/api/v1/incidents/statistics?weeks=2".to_owned(),
         "/api/v1/incidents/statistics?weeks=many".to_owned(),
+        "/api/v1/contacts".to_owned(),
         "/api/v1/silences".to_owned(),
         "/api/v1/status".to_owned(),
         "/api/v1/book".to_owned(),

@@ -38,6 +38,7 @@ pub fn incident_row(view: &IncidentView) -> IncidentRow {
         times: opened.recurs.map(|(_, times)| times),
         version: state.version,
         next: view.next,
+        next_breach: view.next_breach.map(|(clock, by)| breach(clock, by)),
     }
 }
 

@@ -33,9 +33,7 @@ pub fn markdown(detail: &IncidentDetail, report: &Report) -> String {
     let pages: Vec<String> = report
         .pages
         .iter()
-        .map(|(fate, count)| {
-            format!("{count} {}", fate.map_or("on their way", PageFate::word))
-        })
+        .map(|(fate, count)| format!("{count} {}", fate.map_or("on their way", PageFate::word)))
         .collect();
     fact("Messages", if pages.is_empty() { "none".to_owned() } else { pages.join(", ") });
     list(
@@ -87,7 +85,11 @@ pub fn told(detail: IncidentDetail, report: Report) -> IncidentReport {
         source,
         to_acknowledge_seconds: report.to_acknowledge.map(seconds),
         to_resolve_seconds: report.to_resolve.map(seconds),
-        levels: report.levels.iter().map(|(level, time)| LevelTime { level: *level, seconds: seconds(*time) }).collect(),
+        levels: report
+            .levels
+            .iter()
+            .map(|(level, time)| LevelTime { level: *level, seconds: seconds(*time) })
+            .collect(),
         pages: pages.collect(),
         late: report.late.into_iter().map(note).collect(),
         gaps: report.gaps.into_iter().map(note).collect(),

@@ -1,8 +1,6 @@
 //! What weeks held of incidents, in the shape that is sent.
 
-use crate::api::wire::{
-    IncidentFigures, IncidentStatistics, Lengths, PersonFigures, SourceFigures, WeekFigures,
-};
+use crate::api::wire::{IncidentFigures, IncidentStatistics, Lengths, PersonFigures, SourceFigures, WeekFigures};
 use crate::escalation::event::PageFate;
 use crate::escalation::statistics::{Figures, Noise, Person, Statistics, Times};
 use crate::service::Counted;
@@ -38,7 +36,10 @@ fn figures(figures: &Figures) -> IncidentFigures {
     let everybody = figures.everybody();
     let messages = figures.channels.iter().map(|(channel, fates)| {
         let fates = fates.iter();
-        (channel.to_string(), fates.map(|(fate, count)| (fate.map_or("ordered", PageFate::word).into(), *count)).collect())
+        (
+            channel.to_string(),
+            fates.map(|(fate, count)| (fate.map_or("ordered", PageFate::word).into(), *count)).collect(),
+        )
     });
     let source = |(word, name, noise): (&'static str, &str, Noise)| {
         let Noise { incidents, told, pages } = noise;

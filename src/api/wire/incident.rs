@@ -58,6 +58,9 @@ pub struct IncidentRow {
     /// When something of it is due next by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<jiff::Timestamp>,
+    /// The promise that is broken next, where nobody does anything before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_breach: Option<BreachRow>,
 }
 
 /// An incident in full.

@@ -15,6 +15,7 @@ mod ledger;
 mod outline;
 mod output;
 mod problem;
+mod reach;
 mod request;
 mod run;
 mod statistics;
@@ -37,6 +38,7 @@ pub use ledger::{
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};
+pub use reach::{DrillReply, DrillRequest, IdleAddress, PersonReach, ReachReport, WayFact, WayReach};
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
 pub use statistics::{

@@ -25,7 +25,11 @@ pub async fn list(args: &Incidents, settings: &Settings) -> Result<Exit, Trouble
     let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
     if args.weekly {
         let statistics = door.statistics(args.weeks).await?;
-        if args.json { json(&statistics)? } else { output::data(&weekly::page(&statistics, settings.out))? }
+        if args.json {
+            json(&statistics)?;
+        } else {
+            output::data(&weekly::page(&statistics, settings.out))?;
+        }
         return Ok(Exit::Fine);
     }
     let rows = door.incidents(args.all, args.limit.max(1)).await?;
@@ -195,6 +199,9 @@ fn shown(detail: &IncidentDetail, zone: &TimeZone, now: Timestamp, style: Style)
     }
     if let Some(next) = row.next.filter(|_| row.resolved.is_none()) {
         fact("next", &format!("something is due at {}", at(next)));
+    }
+    if let Some(breach) = &row.next_breach {
+        fact("promised", &format!("{} by {}", breach.clock, at(breach.by)));
     }
     for line in detail.text.lines() {
         let _ = writeln!(text, "  │ {line}");

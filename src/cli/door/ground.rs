@@ -137,6 +137,7 @@ impl Ground {
             once: Arc::default(),
             access: Arc::default(),
             alerts: Arc::default(),
+            reaching: Arc::default(),
             env: config.env.clone(),
             secrets: Arc::new(owner::secrets(config)),
             world: Arc::new(owner::world(config)),

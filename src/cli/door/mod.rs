@@ -26,6 +26,7 @@ mod home;
 mod incidents;
 mod lasting;
 mod notice;
+mod people;
 mod schedules;
 mod serving;
 mod standing;

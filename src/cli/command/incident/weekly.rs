@@ -12,7 +12,17 @@ use std::fmt::Write;
 /// The figures as text.
 pub(super) fn page(statistics: &IncidentStatistics, style: Style) -> String {
     let head = [
-        "week", "opened", "open", "recurred", "to ack", "p90", "to resolve", "p90", "pages", "off hours", "at night",
+        "week",
+        "opened",
+        "open",
+        "recurred",
+        "to ack",
+        "p90",
+        "to resolve",
+        "p90",
+        "pages",
+        "off hours",
+        "at night",
         "breaches",
     ];
     let mut cells = vec![head.map(|word| Cell::new(word, Tone::Dim)).to_vec()];
