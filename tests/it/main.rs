@@ -6,6 +6,7 @@
 
 mod alertmanager;
 mod alerts;
+mod answers;
 mod approvals;
 mod artifacts;
 mod backfill;
@@ -17,6 +18,7 @@ mod children;
 mod circles;
 mod cli;
 mod clock_changes;
+mod combinations;
 mod complete;
 mod cookbook;
 mod crash;
