@@ -99,10 +99,9 @@ impl Service {
 
     /// Since when a drill is going on.
     fn drill_going_on(&self, now: Timestamp) -> Result<Option<Timestamp>, Trouble> {
-        let ids = drills::ids(self.journal.as_ref()).map_err(Trouble::Store)?;
-        let Some(last) = ids.last().filter(|last| now.duration_since(last.began()) < GOES_ON) else { return Ok(None) };
-        let drill = drills::read(self.journal.as_ref(), *last).map_err(Trouble::Store)?;
-        Ok(drill.unsettled().next().map(|_| last.began()))
+        let recent = self.known_drills(before(now, GOES_ON))?;
+        let going_on = recent.last_key_value().filter(|(_, drill)| drill.unsettled().next().is_some());
+        Ok(going_on.map(|(id, _)| id.began()))
     }
 
     /// Holds the drill of the schedule that is due, and tells of people who can't be reached; how long to wait until the
@@ -145,17 +144,11 @@ impl Service {
     /// The newest instant of the schedule that has passed and was not held, where it passed not long ago: since the last
     /// drill, or since the book is as it is.
     fn due_drill(&self, plan: &Plan, now: Timestamp) -> Result<Option<Timestamp>, Trouble> {
-        let recent = now.checked_sub(WITHIN).unwrap_or(now);
-        let ids = drills::ids(self.journal.as_ref()).map_err(Trouble::Store)?;
+        let recent = before(now, WITHIN);
         let mut since = self.book.as_ref().and_then(|book| book.stand().since).unwrap_or(now);
-        // By hand or by the schedule: the newest that was held for an instant says which instants are past.
-        for id in ids.iter().rev().take_while(|id| id.began() >= recent) {
-            let drill = drills::read(self.journal.as_ref(), *id).map_err(Trouble::Store)?;
-            if let Some((_, _, Some(due))) = drill.begun {
-                since = since.max(due);
-                break;
-            }
-        }
+        // The newest that was held for an instant says which instants are past.
+        let due = |drill: Drill| drill.begun.and_then(|(_, _, due)| due);
+        since = self.known_drills(recent)?.into_values().filter_map(due).max().map_or(since, |due| since.max(due));
         since = since.max(self.reaching.left_out_until()).max(recent);
         let table = table(plan);
         let passed = table.after(since).take_while(|due| due.at <= now);
@@ -165,8 +158,7 @@ impl Service {
     /// Pages of drills that an earlier daemon left on their way.
     fn take_up_drills(&self, pager: &Pager) -> Result<(), Trouble> {
         let now = clock::now();
-        for id in drills::ids(self.journal.as_ref()).map_err(Trouble::Store)?.into_iter().rev().take(2) {
-            let drill = drills::read(self.journal.as_ref(), id).map_err(Trouble::Store)?;
+        for (id, drill) in self.known_drills(before(now, links::GOOD_FOR))? {
             let goes_on = now.duration_since(id.began()) < GOES_ON;
             for (number, page) in drill.unsettled() {
                 if goes_on {
@@ -247,9 +239,7 @@ impl Service {
     /// The newest page of a drill that was sent to whoever writes from there over that channel and that nobody confirmed.
     pub(super) fn drill_page_of(&self, fits: impl Fn(&Way) -> bool) -> Result<Option<DrillOffer>, Trouble> {
         let now = clock::now();
-        let ids = drills::ids(self.journal.as_ref()).map_err(Trouble::Store)?;
-        for drill in ids.into_iter().rev().take_while(|id| now.duration_since(id.began()) <= links::GOOD_FOR) {
-            let known = drills::read(self.journal.as_ref(), drill).map_err(Trouble::Store)?;
+        for (drill, known) in self.known_drills(before(now, links::GOOD_FOR))?.into_iter().rev() {
             let page = known.pages.into_iter().find(|(_, page)| page.confirmed.is_none() && fits(&page.way));
             if let Some((number, page)) = page {
                 return Ok(Some(DrillOffer { drill, number, page, closed: None }));
@@ -261,8 +251,7 @@ impl Service {
     /// What a provider says later became of a message that it had accepted under that id; `true` = it was one of a drill.
     pub(super) fn drill_fate(&self, channel: &str, id: &str, sent: &Sent) -> Result<bool, Trouble> {
         let journal = self.journal.as_ref();
-        for drill in drills::ids(journal).map_err(Trouble::Store)?.into_iter().rev().take(2) {
-            let known: Drill = drills::read(journal, drill).map_err(Trouble::Store)?;
+        for (drill, known) in self.known_drills(before(clock::now(), links::GOOD_FOR))?.into_iter().rev() {
             let is_it = |page: &Page| {
                 let note = page.fate.as_ref().map(|(_, note, _)| note.as_str());
                 page.way.channel.as_str() == channel && note.is_some_and(|note| note.split(' ').next() == Some(id))
@@ -277,6 +266,11 @@ impl Service {
         }
         Ok(false)
     }
+}
+
+/// The instant so long before another.
+fn before(at: Timestamp, time: SignedDuration) -> Timestamp {
+    at.checked_sub(time).unwrap_or(Timestamp::MIN)
 }
 
 /// When drills are held.

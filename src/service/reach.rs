@@ -146,7 +146,8 @@ impl Service {
         Ok(facts)
     }
 
-    fn known_drills(&self, since: Timestamp) -> Result<BTreeMap<DrillId, Drill>, Trouble> {
+    /// Drills that began at that instant or later, by id, which is by time. One that does not read has no pages.
+    pub(super) fn known_drills(&self, since: Timestamp) -> Result<BTreeMap<DrillId, Drill>, Trouble> {
         let journal = self.journal.as_ref();
         let ids: BTreeSet<DrillId> = drills::ids(journal).map_err(Trouble::Store)?.into_iter().collect();
         let mut known = self.reaching.drills.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,10 +156,14 @@ impl Service {
             let Ok(version) = journal.version(&drill_stream(id)) else { continue };
             let read = known.entry(id).or_default();
             if read.0 != version {
-                *read = (version, drills::read(journal, id).unwrap_or_default());
+                let drill = drills::read(journal, id).inspect_err(|why| {
+                    tracing::error!(drill = %id, why, "a drill can't be read: nothing is known of it");
+                });
+                *read = (version, drill.unwrap_or_default());
             }
         }
-        Ok(known.iter().map(|(id, (_, drill))| (*id, drill.clone())).collect())
+        let recent = known.iter().filter(|(id, _)| id.began() >= since);
+        Ok(recent.map(|(id, (_, drill))| (*id, drill.clone())).collect())
     }
 
     /// Opens an incident for each person who may be paged soon and whom nobody could reach, once a day at most; ends it when
