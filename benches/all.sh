@@ -23,6 +23,7 @@ fenced() { printf '```text\n'; "$@" 2>/dev/null; printf '```\n'; }
     section 'A daemon with a thousand schedules and nothing to do' fenced benches/idle.sh 1000 30
     section 'A hundred thousand schedules, a thousand due at once' fenced benches/schedules.sh 100000 1000
     section 'The API beside a hundred thousand runs' fenced benches/api.sh 100000 30
+    section 'Pages of a daemon with a thousand incidents open, and with ten thousand' fenced benches/pages.sh 1000 10000
 } >"$page.new"
 mv "$page.new" "$page"
 cat "$page"

@@ -7,6 +7,7 @@ mod duty;
 mod incidents;
 mod intake;
 mod measures;
+mod people;
 mod schedules;
 mod watched;
 

@@ -1,11 +1,15 @@
 //! The page of metrics, in the text format of Prometheus (0.0.4).
 
 use crate::api::present::run_state;
+use crate::escalation::decide::next_breach;
+use crate::escalation::drill::Way;
+use crate::escalation::ways::{Standing, State};
 use crate::model::buckets::{COUNT, LE, OrderedBound, SUM, bound, le};
 use crate::model::measure::MetricType;
+use crate::runtime::incidents::ladder;
 use crate::runtime::pager::ProviderState;
 use crate::runtime::tally::{Counts, LATE, STRETCHES};
-use crate::service::{Gauges, Measured, Paging, RunState, Status};
+use crate::service::{Gauges, Measured, Paging, Reach, RunState, Status};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -158,6 +162,12 @@ pub(super) fn paging(paging: &Paging, severities: &[String]) -> String {
         .map(|((severity, status), count)| (vec![("severity", severity), ("status", status.to_owned())], number(count)))
         .collect();
     family(&mut page, "incidents_open", "gauge", "Incidents that are not resolved", &open);
+    let next = paging.board.all().into_iter().filter(|shown| shown.state.ending.is_none());
+    let next = next.filter_map(|shown| next_breach(ladder(&shown.book), &shown.state)).min_by_key(|(_, by)| *by);
+    let next: Vec<Row> =
+        next.iter().map(|(clock, by)| (vec![("clock", clock.word().to_owned())], seconds(*by))).collect();
+    let help = "When a promise of the ladder is broken next, where nobody does anything before";
+    family(&mut page, "next_breach_timestamp_seconds", "gauge", help, &next);
     let channels = paging.pager.look();
     let rows = |figure: &dyn Fn(&ProviderState) -> f64| -> Vec<Row> {
         channels.iter().map(|state| (vec![("channel", state.channel.to_string())], figure(state))).collect()
@@ -171,6 +181,38 @@ pub(super) fn paging(paging: &Paging, severities: &[String]) -> String {
     family(&mut page, "channel_sent_total", "counter", "Messages that a channel took since the start", &sent);
     let failed = rows(&|state| number(state.failed));
     family(&mut page, "channel_failed_total", "counter", "Messages given up on a channel since the start", &failed);
+    page
+}
+
+/// What is known of the ways to people.
+#[must_use]
+pub(super) fn reach(reach: &Reach) -> String {
+    let mut page = String::new();
+    if reach.people.is_empty() {
+        return page;
+    }
+    let ways = || reach.people.iter().flat_map(|person| &person.ways);
+    let state = |state: State| {
+        let count = ways().filter(|(_, _, known)| *known == state).count();
+        (vec![("state", state.word().to_owned())], number(count as u64))
+    };
+    family(&mut page, "ways", "gauge", "Ways to people, by what was known last of each", &State::ALL.map(state));
+    let unreachable = reach.people.iter().filter(|person| person.soon && person.unreachable.is_some()).count();
+    let help = "People who may be paged within a week and can't be reached";
+    family(&mut page, "people_unreachable", "gauge", help, &[(vec![], number(unreachable as u64))]);
+    let figures: [(&str, &str, WayFigure); 3] = [
+        ("way_good_timestamp_seconds", "When a message last went out this way", |it| Some(it.good.as_ref()?.at)),
+        ("way_bad_timestamp_seconds", "When a message last failed this way", |it| Some(it.bad.as_ref()?.at)),
+        ("way_confirmed_timestamp_seconds", "When the person last said that one had arrived", |it| it.confirmed),
+    ];
+    for (name, help, figure) in figures {
+        let row = |(way, standing, _): &(Way, Standing, State)| {
+            let labels = vec![("contact", way.who.to_string()), ("channel", way.channel.to_string())];
+            Some((labels, seconds(figure(standing)?)))
+        };
+        let rows: Vec<Row> = ways().filter_map(row).collect();
+        family(&mut page, name, "gauge", help, &rows);
+    }
     page
 }
 
@@ -263,6 +305,7 @@ fn buckets(page: &mut String, name: &str, help: &str, rows: &[Row<'_>]) {
     }
 }
 
+type WayFigure = fn(&Standing) -> Option<Timestamp>;
 type Labels<'a> = Vec<(&'a str, String)>;
 type Row<'a> = (Labels<'a>, f64);
 

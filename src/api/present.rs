@@ -2,11 +2,15 @@
 
 mod approval;
 mod incident;
+mod reach;
 mod report;
+mod statistics;
 
 pub use approval::{approval, polled, wish};
 pub use incident::{incident, incident_row, silence};
-pub use report::{escaped, html, markdown};
+pub use reach::reach;
+pub use report::{escaped, html, markdown, told as told_report};
+pub use statistics::statistics;
 
 use crate::api::wire::{
     AnswerRequest, BrokenFile, Checkup, Fault, LedgerRow, OutputChunk, OutputRequest, OutputStream, OwnerStatus,
@@ -53,7 +57,7 @@ pub(super) fn run_state(state: service::RunState) -> RunState {
 /// How everything stands.
 #[must_use]
 pub fn status(status: service::Status) -> Status {
-    let service::Status { standing, runs, book_since, files, broken, orphans, restart, aside } = status;
+    let service::Status { standing, runs, book_since, files, broken, orphans, restart, aside, unreached } = status;
     let owner = standing.map(|standing| OwnerStatus {
         process: standing.process,
         stays: standing.stays,
@@ -81,6 +85,7 @@ pub fn status(status: service::Status) -> Status {
         restart,
         unobeyed: Vec::new(),
         aside,
+        unreached,
     }
 }
 

@@ -6,6 +6,7 @@ mod intake;
 mod keeping;
 mod measures;
 mod page;
+mod people;
 mod replies;
 mod runs;
 mod schedules;
@@ -42,6 +43,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "measures", about: "What was measured, and when.", routes: measures::ROUTES },
     Group { name: "incidents", about: "Trouble, and what people do about it.", routes: incidents::ROUTES },
     Group { name: "silences", about: "Trouble that pages nobody.", routes: incidents::SILENCES },
+    Group { name: "people", about: "Who can be reached, and by what.", routes: people::ROUTES },
     Group { name: "book", about: "How everything stands, and by which texts.", routes: keeping::ROUTES },
     Group { name: "access", about: "Tokens, and what was done with them.", routes: keeping::ACCESS },
     Group { name: "store", about: "The data directory; over the socket alone.", routes: keeping::STORE },

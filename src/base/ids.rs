@@ -275,6 +275,44 @@ impl fmt::Debug for IncidentId {
     }
 }
 
+/// The id of one drill: written as a [`RunId`] is, time first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DrillId(RunId);
+
+impl DrillId {
+    /// An id that nobody else has: `id` was made for this and nothing else.
+    #[must_use]
+    pub fn of(id: RunId) -> Self {
+        Self(id)
+    }
+
+    /// The id written as `text`.
+    ///
+    /// # Errors
+    /// The text itself when it is not 26 characters of the alphabet.
+    pub fn parse(text: &str) -> Result<Self, BadRunId> {
+        RunId::parse(text).map(Self)
+    }
+
+    /// When it began, to the millisecond.
+    #[must_use]
+    pub fn began(self) -> jiff::Timestamp {
+        self.0.began()
+    }
+}
+
+impl fmt::Display for DrillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for DrillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,8 +66,18 @@ limits! {
     MAX_INCIDENT_TEXT = 8 * 1024, "bytes of one text of an incident", "a page is read at 3 am; the whole is with the run";
     /// Labels of an incident.
     MAX_INCIDENT_LABELS = 48, "labels of one incident", "all of them are in its first event, beside its text";
+    /// Incidents that statistics are made of.
+    MAX_COUNTED_INCIDENTS = 20_000, "incidents that statistics are made of", "each is read whole; of more the newest count, and it is said";
+    /// Weeks that statistics look back.
+    MAX_COUNTED_WEEKS = 105, "weeks that statistics of incidents look back", "two years, as long as incidents are kept unless a book says otherwise";
     /// Addresses of one round of a level.
     MAX_TURNS = 200, "addresses of one round of a level", "they are planned in one event; more people are a broadcast";
+    /// Pages of one drill.
+    MAX_DRILL = 400, "pages of one drill", "all of them are in its first event; more people are reached by several, by name or channel";
+    /// Drills that are kept.
+    MAX_DRILLS = 200, "drills that are kept", "almost four years of one a week";
+    /// Incidents whose pages say what is known of the ways to people.
+    MAX_REACH_INCIDENTS = 2_000, "incidents whose pages say who can be reached", "the newest; what is older says less than a drill";
     /// Samples that one attempt of one step may store.
     MAX_SAMPLES = 1_000, "samples of one attempt", "a list of disks or of probes, not a table of everything";
     /// Bytes of the samples of one attempt, as they are stored.

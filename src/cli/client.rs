@@ -2,6 +2,7 @@
 
 mod incidents;
 mod measures;
+mod people;
 mod schedules;
 
 use crate::api::wire::{

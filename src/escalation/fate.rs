@@ -2,6 +2,7 @@
 
 use crate::base::level::Level;
 use crate::escalation::event::{Event, PageFate, What};
+use crate::model::message::Sent;
 
 impl What {
     /// The word sent and shown.
@@ -31,6 +32,22 @@ impl PageFate {
             Self::Withdrawn => "withdrawn",
         }
     }
+}
+
+/// What became of a page, by what a channel says of it; the note has the provider's own id first, then what `earlier` tries
+/// had come to.
+#[must_use]
+pub fn of_sent(sent: &Sent, earlier: &[String]) -> (PageFate, String) {
+    let (fate, note) = match sent.clone() {
+        Sent::Accepted { id } => (PageFate::Accepted, id.unwrap_or_default()),
+        Sent::Delivered { id } => (PageFate::Delivered, id.unwrap_or_default()),
+        Sent::Later { reason, .. } | Sent::Refused { reason } => (PageFate::Failed, reason),
+    };
+    if earlier.is_empty() {
+        return (fate, note);
+    }
+    let tries = earlier.len() + 1;
+    (fate, format!("{note} (try {tries}; before: {})", earlier.join("; ")).trim_start().to_owned())
 }
 
 /// How loud an event is in a log: what nobody may overlook is critical.

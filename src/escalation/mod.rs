@@ -6,7 +6,8 @@
 //!
 //! `climb` is what the time does, `respond` the runbooks of level 1, `tell` rounds and pages, `people` what persons want;
 //! `ladder` reads the policy for all of them. [`words`] makes a page readable, [`report`] tells the whole afterwards,
-//! [`rehearsal`] plays it before; [`calls`] says who was told.
+//! [`statistics`] the weeks, [`rehearsal`] plays it before; [`calls`] says who was told.
+//! [`drill`] is a test page to each person by each way, [`ways`] what is known of those.
 //!
 //! Knows no clock, no journal, no channel: who is on call, where they are reached and what else is going on is asked through
 //! [`Known`](decide::Known).
@@ -14,6 +15,7 @@
 pub mod calls;
 mod climb;
 pub mod decide;
+pub mod drill;
 pub mod event;
 pub(crate) mod evolve;
 pub mod fate;
@@ -24,6 +26,8 @@ pub mod rehearsal;
 pub mod report;
 mod respond;
 pub mod state;
+pub mod statistics;
 mod tell;
 pub mod text;
+pub mod ways;
 pub mod words;

@@ -94,6 +94,15 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The address by which the world reaches this daemon, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> Option<String> {
+        let url = self.other.get("http")?.get("public_url")?.as_str()?;
+        Some(url.trim_end_matches('/').to_owned())
+    }
+}
+
 /// A watcher outside that is called while all is well.
 #[derive(Debug, Clone)]
 pub struct DeadMan {

@@ -3,6 +3,7 @@
 use crate::base::ids::Name;
 use crate::base::span::Span;
 use crate::model::calendar::Calendar;
+use crate::model::cron::Pattern;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -30,6 +31,28 @@ pub struct Escalation {
     pub rotations: BTreeMap<Name, Rotation>,
     /// The first that matches an incident decides.
     pub routes: Vec<Route>,
+    /// When people are sent test pages.
+    pub drill: Option<Drill>,
+}
+
+/// After how long a way that worked is proved no more, unless a drill says otherwise.
+pub const STALE_AFTER: Span = Span::from_secs(35 * 24 * 3_600);
+
+/// When people are sent test pages, and what counts as proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drill {
+    /// When, by the clocks of its zone.
+    pub pattern: Pattern,
+    /// That zone.
+    pub zone: TimeZone,
+    /// Contacts and rotations; none is everybody.
+    pub who: Vec<String>,
+    /// The ways; none is every way a person has.
+    pub channels: Vec<Name>,
+    /// In what time somebody has to say that a page has arrived; `None` = nobody has to.
+    pub confirm_within: Option<Span>,
+    /// After how long a way that worked is proved no more.
+    pub stale_after: Span,
 }
 
 /// How the members of a rotation take turns: by local times of its zone, whatever the clocks do.

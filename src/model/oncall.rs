@@ -194,6 +194,26 @@ pub fn resolve(ladder: &Escalation, target: &str, owner: Option<&Name>, at: Time
     duty.map(|duty| duty.who).filter(|who| ladder.contacts.contains_key(who)).into_iter().collect()
 }
 
+/// Everybody who may be paged by the ladder between two instants: contacts that a level or `catch_all` names, and whoever
+/// is on call for a rotation in that time.
+#[must_use]
+pub fn between(ladder: &Escalation, from: Timestamp, to: Timestamp) -> BTreeSet<Name> {
+    let targets = ladder.levels.values().flat_map(|level| &level.page).chain(&ladder.catch_all);
+    let mut found = BTreeSet::new();
+    let mut rotations: BTreeSet<&str> = BTreeSet::new();
+    for target in targets {
+        match target.strip_prefix("on_call.") {
+            Some("owner") => rotations.extend(ladder.on_call.keys().map(Name::as_str)),
+            Some(rotation) => drop(rotations.insert(rotation)),
+            None => found.extend(ladder.contacts.keys().find(|known| known.as_str() == target).cloned()),
+        }
+    }
+    let shifts = rotations.into_iter().flat_map(|rotation| shifts(ladder, rotation, from, to));
+    found.extend(shifts.filter_map(|shift| shift.duty.ok()).map(|duty| duty.who));
+    found.retain(|who| ladder.contacts.contains_key(who));
+    found
+}
+
 /// The rotation of a ladder that has one.
 #[must_use]
 pub fn only(ladder: &Escalation) -> Option<&Name> {

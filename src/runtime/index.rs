@@ -1,7 +1,7 @@
 //! What the index holds of each stream: the injected projection.
 
 use crate::base::digest::Digest;
-use crate::base::ids::{IncidentId, RunId, StepId};
+use crate::base::ids::{DrillId, IncidentId, RunId, StepId};
 use crate::engine::history::{Chunk, Grain};
 use crate::engine::project;
 use crate::escalation;
@@ -54,6 +54,12 @@ pub fn shelf_of(stream: &StreamId) -> Option<(Grain, Timestamp)> {
     let mut parts = stream.as_str().strip_prefix("series/")?.split('/').skip(1);
     let grain = Grain::parse(parts.next()?)?;
     Some((grain, format!("{}T00:00:00Z", parts.next()?).parse().ok()?))
+}
+
+/// The stream of a drill.
+#[must_use]
+pub fn drill_stream(id: DrillId) -> StreamId {
+    StreamId::new("drill", &id.to_string())
 }
 
 /// Links of pages that were used. Key: the hash of their token.

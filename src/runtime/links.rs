@@ -4,7 +4,7 @@
 //! for a week and for what its page showed; what has become pointless meanwhile, the incident itself refuses.
 
 use crate::act::Seal;
-use crate::base::ids::IncidentId;
+use crate::base::ids::{DrillId, IncidentId};
 use crate::model::message::Verb;
 use jiff::SignedDuration;
 
@@ -22,6 +22,9 @@ pub struct Token {
     pub page: u32,
 }
 
+/// What stands in the place of a verb in the token of a drill.
+const DRILL: char = 'd';
+
 const VERBS: [(Verb, u8); 3] = [(Verb::Acknowledge, b'a'), (Verb::Escalate, b'e'), (Verb::Resolve, b'r')];
 
 /// The token as it is sent: at most 64 bytes of letters, digits, dashes and dots.
@@ -29,7 +32,28 @@ const VERBS: [(Verb, u8); 3] = [(Verb::Acknowledge, b'a'), (Verb::Escalate, b'e'
 /// # Errors
 /// A sentence, when the key file of the data directory can't be made or read.
 pub fn write(seal: &Seal, token: Token) -> Result<String, String> {
-    let said = said(token);
+    let Token { incident, verb, page } = token;
+    let verb = VERBS.into_iter().find(|(known, _)| *known == verb).map_or('a', |(_, byte)| char::from(byte));
+    signed(seal, &format!("{incident}{verb}{}", digits(page)))
+}
+
+/// The token by which whoever was sent a page of a drill says that it has arrived.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_drill(seal: &Seal, drill: DrillId, page: u32) -> Result<String, String> {
+    signed(seal, &format!("{drill}{DRILL}{}", digits(page)))
+}
+
+/// The page of a drill that a token is about; `None` = it is not ours, or about something else.
+#[must_use]
+pub fn read_drill(seal: &Seal, text: &str) -> Option<(DrillId, u32)> {
+    let (drill, rest) = proved(seal, text)?.split_at_checked(26)?;
+    let page = u32::from_str_radix(rest.strip_prefix(DRILL)?, 36).ok()?;
+    Some((DrillId::parse(drill).ok()?, page))
+}
+
+fn signed(seal: &Seal, said: &str) -> Result<String, String> {
     let signature = seal.sign(said.as_bytes())?;
     let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{said}.{signature}"))
@@ -38,25 +62,26 @@ pub fn write(seal: &Seal, token: Token) -> Result<String, String> {
 /// The token of that text; `None` = it is not ours.
 #[must_use]
 pub fn read(seal: &Seal, text: &str) -> Option<Token> {
-    let (said, signature) = text.trim().rsplit_once('.')?;
-    let signature: Option<Vec<u8>> = (0..signature.len())
-        .step_by(2)
-        .map(|at| signature.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok()))
-        .collect();
-    if !seal.is_signed(said.as_bytes(), &signature?) {
-        return None;
-    }
-    let (incident, rest) = said.split_at_checked(26)?;
+    let (incident, rest) = proved(seal, text)?.split_at_checked(26)?;
     let verb = *rest.as_bytes().first()?;
     let (verb, _) = VERBS.into_iter().find(|(_, byte)| *byte == verb)?;
     let page = u32::from_str_radix(rest.get(1..)?, 36).ok()?;
     Some(Token { incident: IncidentId::parse(incident).ok()?, verb, page })
 }
 
-/// `01k…a3`: the incident, the verb, the page to the base of 36.
-fn said(token: Token) -> String {
-    let verb = VERBS.into_iter().find(|(verb, _)| *verb == token.verb).map_or('a', |(_, byte)| char::from(byte));
-    let (mut digits, mut rest) = (Vec::new(), token.page);
+/// What a token says, where we signed it.
+fn proved<'a>(seal: &Seal, text: &'a str) -> Option<&'a str> {
+    let (said, signature) = text.trim().rsplit_once('.')?;
+    let signature: Option<Vec<u8>> = (0..signature.len())
+        .step_by(2)
+        .map(|at| signature.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok()))
+        .collect();
+    seal.is_signed(said.as_bytes(), &signature?).then_some(said)
+}
+
+/// A number to the base of 36.
+fn digits(number: u32) -> String {
+    let (mut digits, mut rest) = (Vec::new(), number);
     loop {
         digits.push(char::from_digit(rest % 36, 36).unwrap_or('0'));
         rest /= 36;
@@ -64,7 +89,7 @@ fn said(token: Token) -> String {
             break;
         }
     }
-    format!("{}{verb}{}", token.incident, digits.iter().rev().collect::<String>())
+    digits.iter().rev().collect()
 }
 
 #[cfg(test)]
@@ -88,6 +113,11 @@ mod tests {
                 assert_eq!(read(&seal, &other), None, "{other}");
             }
         }
+        let drill = DrillId::parse(&incident.to_string()).expect("an id");
+        let text = write_drill(&seal, drill, 36).expect("signed");
+        assert_eq!((read_drill(&seal, &text), read(&seal, &text)), (Some((drill, 36)), None), "it does nothing else");
+        let ack = write(&seal, Token { incident, verb: Verb::Acknowledge, page: 36 }).expect("signed");
+        assert_eq!(read_drill(&seal, &ack), None);
         let other = tempfile::tempdir().expect("a directory");
         let text = write(&seal, Token { incident, verb: Verb::Resolve, page: 1 }).expect("signed");
         assert_eq!(read(&Seal::of(other.path()), &text), None);

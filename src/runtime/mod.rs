@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod append;
 pub mod artifacts;
 pub mod clock;
+pub mod drills;
 pub mod driver;
 pub mod history;
 pub mod incidents;

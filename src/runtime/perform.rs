@@ -90,7 +90,8 @@ impl Hands {
         let handle = tokio::runtime::Handle::current();
         let state = Mutex::default();
         let back = sender.clone();
-        let pager = Pager::new(world.clone(), Arc::new(move |key, sent, _| pages::told(&key, sent, &back)));
+        let pager =
+            Pager::new(world.clone(), Arc::new(move |key, sent, notes| pages::told(&key, &sent, &notes, &back)));
         let pages = Pages::new(pager, board, world.secrets.seal.clone(), &world.settings);
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let hears = Box::new(Ear { shared: Weak::clone(shared), post: sender.clone() });

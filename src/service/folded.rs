@@ -54,6 +54,7 @@ fn folds(journal: &dyn Journal, stream: &StreamId) -> Option<Result<(), String>>
         ("schedule", id) => ScheduleId::parse(id).map_or_else(nobody, |id| read_schedule(journal, &id).map(drop)),
         ("incident", id) => IncidentId::parse(id).map_or_else(|_| nobody(), |id| read_incident(journal, id).map(drop)),
         ("series", _) => each(|event| codec::decode_chunk(event).map(drop)),
+        ("drill", _) => each(|event| codec::decode_drill(event).map(drop)),
         ("judged", _) => each(|event| codec::decode_judged(event).map(drop)),
         ("used", _) => each(|event| codec::decode_used(event).map(drop)),
         ("alerts", _) => each(|event| codec::decode_noted(event).map(drop)),
@@ -77,7 +78,7 @@ mod tests {
     fn a_stream_of_what_no_release_wrote_does_not_add_up() {
         let journal = Memory::new(crate::store::no_rows());
         let kinds =
-            ["group/app", "series/used/raw/2026-11-29/1", "judged/2026-11", "used/2026-11", "alerts/2026-11-30"];
+            ["group/app", "series/used/raw/2026-11-29/1", "judged/2026-11", "used/2026-11", "alerts/2026-11-30", "drill/x"];
         let book = ["audit/2026-11", "keys/2026-11-30", "book/files", "book/silences", "book/tokens"];
         let named = ["schedule/nonsense", "incident/nonsense"];
         for name in kinds.into_iter().chain(book).chain(named) {

@@ -3,8 +3,8 @@
 use crate::base::actor::{Actor, Role};
 use crate::base::ids::{IncidentId, Name};
 use crate::base::limits::MAX_INCIDENT_TEXT;
-use crate::escalation::decide::Input;
-use crate::escalation::event::{Ending, Opened, Recorded};
+use crate::escalation::decide::{Input, next_breach, next_look};
+use crate::escalation::event::{Clock, Ending, Opened, Recorded};
 use crate::escalation::report::{Report, report};
 use crate::escalation::state::Incident;
 use crate::model::book::Book;
@@ -41,6 +41,8 @@ pub struct IncidentView {
     pub book: Arc<Book>,
     /// When something of it is due next by itself.
     pub next: Option<Timestamp>,
+    /// The promise that is broken next, where nobody does anything before, and when.
+    pub next_breach: Option<(Clock, Timestamp)>,
 }
 
 /// A wish to open one by hand.
@@ -126,8 +128,9 @@ impl Service {
             Some(digest) => self.shelf.book(journal, digest).map_err(|error| Trouble::Store(error.to_string()))?,
             None => Arc::default(),
         };
-        let next = crate::escalation::decide::next_look(ladder(&book), &state);
-        Ok(IncidentView { at, opening: opened, state, events, book, next })
+        let next = next_look(ladder(&book), &state);
+        let next_breach = next_breach(ladder(&book), &state).filter(|_| state.ending.is_none());
+        Ok(IncidentView { at, opening: opened, state, events, book, next, next_breach })
     }
 
     /// The incident of that id, its beginning or its end, of that key where one is open, or the newest for `last`.

@@ -17,6 +17,7 @@ mod backfill;
 pub mod calendar;
 mod consent;
 mod doctor;
+mod drills;
 mod duty;
 mod files;
 mod folded;
@@ -31,12 +32,14 @@ mod mend;
 mod once;
 mod past;
 mod plan;
+mod reach;
 mod replies;
 mod schedules;
 mod select;
 mod silences;
 pub mod simulate;
 mod start;
+mod statistics;
 mod status;
 pub mod trial;
 mod trouble;
@@ -49,6 +52,7 @@ pub use alerts::Alerts;
 pub use approve::{Awaited, Polled, Wish};
 pub use backfill::{Missing, MissingRow};
 pub use doctor::{Checkup, Grade, Symptom};
+pub use drills::{DrillOffer, Held};
 pub use duty::{Duty, Stay};
 pub use files::Looks;
 pub use health::{Finding, Health};
@@ -59,9 +63,11 @@ pub use intake::Delivered;
 pub use measures::{Latest, Measured};
 pub use once::{Keyed, Once};
 pub use past::{PastAsked, PastSeries, Step};
-pub use replies::{Offer, Posted};
+pub use reach::{Person, Reach, Reaching};
+pub use replies::{Offer, Offered, Posted};
 pub use schedules::ScheduleRow;
 pub use start::StartRun;
+pub use statistics::Counted;
 pub use status::{Broken, Gauges, Standing, Status, Unfinished};
 pub use trouble::Trouble;
 pub use watcher::Watched;
@@ -145,6 +151,8 @@ pub struct Service {
     pub access: Arc<Access>,
     /// The alerts of other systems, as they are known.
     pub alerts: Arc<Alerts>,
+    /// What was read of the ways to people.
+    pub reaching: Arc<Reaching>,
     /// The book as a daemon has it; elsewhere each start reads the files.
     pub book: Option<Arc<Accepted>>,
 }

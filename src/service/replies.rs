@@ -1,20 +1,25 @@
 //! What people answer to a page without logging in: a link, a button, a text message. A link shows first and acts once.
 
 use crate::act::Seal;
-use crate::act::channel::{Reply, Said, own_setting, slack_inbound, twilio_inbound};
+use crate::act::channel::{Reply, Said, answer_slack, own_setting, slack_inbound, twilio_inbound};
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::digest::Digest;
-use crate::base::ids::IncidentId;
+use crate::base::ids::{IncidentId, Name};
+use crate::escalation::decide::Input;
+use crate::escalation::drill::Way;
 use crate::escalation::event::Page;
+use crate::escalation::fate::of_sent;
 use crate::model::channel::Provider;
 use crate::model::message::Verb;
 use crate::runtime::append::append;
 use crate::runtime::clock;
 use crate::runtime::index::{USED, used_stream};
 use crate::runtime::links::{self, GOOD_FOR, Token};
+use crate::runtime::pump::{About, Message};
 use crate::service::incidents::heard_sentence;
-use crate::service::{Act, IncidentView, Service, Trouble};
+use crate::service::{Act, DrillOffer, IncidentView, Service, Trouble};
 use crate::store::{AppendError, Batch, Guard, Row, codec};
+use std::sync::Arc;
 
 /// What a link offers.
 #[derive(Debug, Clone)]
@@ -27,6 +32,15 @@ pub struct Offer {
     pub page: Page,
     /// Why it can't be done any more; `None` = it can.
     pub closed: Option<String>,
+}
+
+/// What a link is about.
+#[derive(Debug, Clone)]
+pub enum Offered {
+    /// An incident.
+    Incident(Box<Offer>),
+    /// A page of a drill.
+    Drill(Box<DrillOffer>),
 }
 
 /// What a provider posts, as far as it proves itself by it.
@@ -47,7 +61,14 @@ impl Service {
     ///
     /// # Errors
     /// [`Trouble::Unproved`] where the token is not ours.
-    pub fn offer(&self, text: &str) -> Result<Offer, Trouble> {
+    pub fn offer(&self, text: &str) -> Result<Offered, Trouble> {
+        if let Some(offer) = self.drill_offer(text)? {
+            return Ok(Offered::Drill(Box::new(offer)));
+        }
+        self.incident_offer(text).map(|offer| Offered::Incident(Box::new(offer)))
+    }
+
+    fn incident_offer(&self, text: &str) -> Result<Offer, Trouble> {
         let Token { incident, verb, page } = links::read(&Seal::of(&self.data), text)
             .ok_or_else(|| Trouble::Unproved("this link is not one of ours, or was cut off".into()))?;
         let view = self.incident(&incident.to_string())?;
@@ -70,7 +91,10 @@ impl Service {
     /// # Errors
     /// [`Trouble::Input`] with a sentence for whoever pressed it.
     pub async fn take_offer(&self, text: &str, by: Option<&str>) -> Result<String, Trouble> {
-        let offer = self.offer(text)?;
+        let offer = match self.offer(text)? {
+            Offered::Drill(offer) => return self.confirm_drill(&offer, by),
+            Offered::Incident(offer) => *offer,
+        };
         if let Some(why) = offer.closed {
             return Err(Trouble::Input(why));
         }
@@ -140,6 +164,9 @@ impl Service {
                 let token = setting("token").await;
                 let token = token.ok_or_else(|| Trouble::NoHook(format!("replies/{channel}")))?;
                 twilio_inbound::verify(&token, &posted.url, &posted.body, &posted.signature).map_err(unproved)?;
+                if twilio_inbound::is_status(&posted.body) {
+                    return self.heard_fate(channel, &posted.body);
+                }
                 let read = if provider == Provider::Voice {
                     twilio_inbound::key(&posted.url, &posted.body)
                 } else {
@@ -149,7 +176,44 @@ impl Service {
             }
             Some(_) | None => return Err(Trouble::NoHook(format!("replies/{channel}"))),
         };
-        self.hear_reply(channel, &reply).await
+        let heard = self.hear_reply(channel, &reply).await;
+        if let Some(url) = reply.answer {
+            // Slack waits three seconds for an answer, and shows nobody what it says.
+            let (channel, world) = (channel.to_owned(), Arc::clone(&self.world));
+            let said = heard.as_ref().map_or_else(ToString::to_string, Clone::clone);
+            tokio::spawn(async move {
+                if let Err(sent) = answer_slack(&channel, &url, &said, &world).await {
+                    tracing::warn!(channel, ?sent, "whoever answered could not be told what came of it");
+                }
+            });
+        }
+        heard
+    }
+
+    /// What became of a message, as its provider says of its own accord.
+    fn heard_fate(&self, channel: &str, body: &[u8]) -> Result<String, Trouble> {
+        let (id, sent) = twilio_inbound::status(body).map_err(Trouble::Unreadable)?;
+        let Some(sent) = sent else { return Ok(String::new()) };
+        let shown = self.paging.as_ref().map(|paging| paging.board.all()).unwrap_or_default();
+        let page = shown.iter().find_map(|shown| {
+            let (_, opened) = shown.state.opened.as_ref()?;
+            let found = shown.state.pages.values().find(|ordered| {
+                let note = ordered.fate.as_ref().map(|(_, note, _)| note.as_str());
+                ordered.page.channel.as_str() == channel
+                    && note.is_some_and(|note| note.split(' ').next() == Some(id.as_str()))
+            })?;
+            Some((opened.id, found.page.number))
+        });
+        match page {
+            Some((incident, page)) => {
+                let (fate, note) = of_sent(&sent, &[]);
+                let input = Input::Settled { page, fate, note };
+                self.send(Message::About(About::Incident { id: incident, input, told: None }))?;
+            }
+            // Of neither: it was a `notify`, or is over for long.
+            None => drop(self.drill_fate(channel, &id, &sent)?),
+        }
+        Ok(String::new())
     }
 
     /// Does what somebody answered over that channel. The sentence is for them.
@@ -173,27 +237,38 @@ impl Service {
             Some("resolve" | "resolved" | "r" | "6") => Verb::Resolve,
             Some(_) | None => return Err(Trouble::Input("write ack, escalate or resolve".into())),
         };
+        // Whoever answers has seen the newest that was sent to them, and nothing after it.
         let mine = |view: &IncidentView| {
-            let pages = view.state.pages.values().rev();
-            let page = pages.map(|ordered| &ordered.page).find(|page| was_sent_to(page, channel, from));
-            page.map(|page| (view.opening.id, page.who.as_ref().map(ToString::to_string)))
+            let mut pages = view.state.pages.values().rev();
+            let ordered = pages.find(|ordered| was_sent_to(&ordered.page, channel, from))?;
+            Some((view.opening.id, ordered.page.who.as_ref().map(ToString::to_string), ordered.version))
         };
         let found = match words.next() {
             Some(id) => mine(&self.incident(id)?),
             None => self.incidents(false, usize::MAX)?.iter().find_map(mine),
         };
+        if found.is_none() && verb == Verb::Acknowledge {
+            let theirs = |way: &Way| is_theirs((&way.channel, &way.address), channel, from);
+            if let Some(offer) = self.drill_page_of(theirs)? {
+                return self.confirm_drill(&offer, None);
+            }
+        }
         let none = || Trouble::Input("no open incident was sent to this number".into());
-        let (id, who) = found.ok_or_else(none)?;
+        let (id, who, seen) = found.ok_or_else(none)?;
         let person = who.clone().unwrap_or_else(|| from.to_owned());
-        self.press(id, verb, person, who, None).await
+        self.press(id, verb, person, who, Some(seen)).await
     }
 }
 
 /// Whether a page went to whoever answers from that number over that channel.
 fn was_sent_to(page: &Page, channel: &str, from: &str) -> bool {
+    is_theirs((&page.channel, &page.address), channel, from)
+}
+
+fn is_theirs((over, address): (&Name, &str), channel: &str, from: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let number = digits(from);
-    page.channel.as_str() == channel && !number.is_empty() && digits(&page.address) == number
+    over.as_str() == channel && !number.is_empty() && digits(address) == number
 }
 
 fn used_row(text: &str) -> Row {
@@ -203,7 +278,6 @@ fn used_row(text: &str) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::Name;
     use crate::escalation::event::What;
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Status {
     pub restart: bool,
     /// What is set aside because it can't be trusted, a sentence each.
     pub aside: Vec<String>,
+    /// People who may be paged within a week and can't be reached, a sentence each.
+    pub unreached: Vec<String>,
 }
 
 /// Who drives the runs.
@@ -126,7 +128,8 @@ impl Service {
         let (broken, restart) = (broken(&stand), stand.restart());
         let damaged = self.journal.directory().map(DiskJournal::damaged_streams).unwrap_or_default();
         let aside = damaged.into_iter().map(|(stream, why)| format!("`{stream}` is set aside: {why}")).collect();
-        Ok(Status { standing, runs, book_since, files, broken, orphans, restart, aside })
+        let unreached = self.unreached();
+        Ok(Status { standing, runs, book_since, files, broken, orphans, restart, aside, unreached })
     }
 
     /// What is looked up of the machine and of the book when somebody asks.

@@ -105,6 +105,7 @@ pub(crate) fn owner_of(data: &TempDir, files: &[(&str, &str)]) -> (Owner, Servic
         own: Arc::default(),
         alerts: Arc::default(),
         paging: None,
+        reaching: Arc::default(),
         secrets: Arc::new(stepladder::runtime::owner::secrets(&config)),
         world: Arc::new(stepladder::runtime::owner::world(&config)),
         data: data.path().into(),

@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{from_str, json, to_string_pretty};
 use std::path::Path;
 use stepladder::api::wire::{
-    AnswerRequest, BackfillReply, BackfillRequest, BrokenFile, CancelMode, CancelRequest, LedgerRow, Missing,
-    MissingRequest, MissingRow, Outline, OutlineStep, OutputChunk, OutputRequest, OutputStream, OwnerStatus, Problem,
-    Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, StartReply, StartRequest, Status, UnfinishedRun,
-    What, WhyRequest, WireEvent,
+    AnswerRequest, BackfillReply, BackfillRequest, BrokenFile, CancelMode, CancelRequest, DrillReply, DrillRequest,
+    IdleAddress, IncidentFigures, IncidentStatistics, LedgerRow, Lengths, Missing, MissingRequest, MissingRow, Outline,
+    OutlineStep, OutputChunk, OutputRequest, OutputStream, OwnerStatus, PersonFigures, PersonReach, Problem,
+    ReachReport, Reloaded, RetryRequest, RunDetail, RunRow, RunState, RunsRequest, SourceFigures, StartReply,
+    StartRequest, Status, UnfinishedRun, WayFact, WayReach, WeekFigures, What, WhyRequest, WireEvent,
 };
 use stepladder::store::codec::decode;
 
@@ -150,13 +151,15 @@ fn all_other_shapes_stay() {
         restart: true,
         unobeyed: Vec::new(),
         aside: Vec::new(),
+        unreached: Vec::new(),
     };
     frozen("status", &status);
     frozen("status-unobeyed", &Status { unobeyed: vec!["deploy: webhook".into()], ..status.clone() });
     frozen(
         "status-aside",
-        &Status { aside: vec!["`group/app` is set aside: its events 3 to 4 are missing".into()], ..status },
+        &Status { aside: vec!["`group/app` is set aside: its events 3 to 4 are missing".into()], ..status.clone() },
     );
+    frozen("status-unreached", &Status { unreached: vec!["every way to `ivanova` failed".into()], ..status });
     frozen("reloaded", &Reloaded { changed: vec!["thresholds.yaml".into()], broken: vec![broken], restart: false });
     let problem = Problem {
         kind: "no-such-runbook".into(),
@@ -165,4 +168,61 @@ fn all_other_shapes_stay() {
         detail: "no runbook `heel` in this book".into(),
     };
     frozen("problem", &problem);
+}
+
+#[test]
+fn figures_of_incidents_and_ways_to_people_stay() {
+    let at = "2026-11-24T01:30:00Z".parse().unwrap();
+    let lengths = Lengths { count: 2, median_seconds: 60, p90_seconds: 90 };
+    let person = PersonFigures { who: "ivanova".into(), pages: 3, failed: 1, out_of_hours: 2, at_night: 1, taken: 2 };
+    let (source, name) = ("run".into(), "api-watch".into());
+    let count = |word: &str, count: u64| [(word.to_owned(), count)].into();
+    let figures = IncidentFigures {
+        opened: 3,
+        open: 1,
+        by_severity: count("P2", 3),
+        by_type: count("api", 1),
+        ended: count("mended", 2),
+        recurred: 1,
+        to_acknowledge: Some(lengths.clone()),
+        to_resolve: Some(lengths),
+        messages: [("sms".to_owned(), count("accepted", 3))].into(),
+        pages: 3,
+        out_of_hours: 2,
+        at_night: 1,
+        people: vec![person],
+        breaches: count("response", 1),
+        late: 1,
+        gaps: 1,
+        exhausted: 1,
+        noisiest: vec![SourceFigures { source, name, incidents: 3, told: 5, pages: 3 }],
+    };
+    let week = WeekFigures { week: "2026-W48".into(), from: at, to: at, figures: figures.clone() };
+    let weeks = vec![week];
+    frozen(
+        "statistics",
+        &IncidentStatistics { zone: "UTC".into(), until: at, only_since: None, unread: 0, weeks, total: figures },
+    );
+    let fact = |what: &str, drill| WayFact { at, what: what.into(), drill, words: "SM1".into() };
+    let way = WayReach {
+        channel: "sms".into(),
+        to: "+1-555-0123".into(),
+        state: "works".into(),
+        good: Some(fact("delivered", true)),
+        bad: Some(fact("failed", false)),
+        confirmed: Some(at),
+    };
+    let person = PersonReach {
+        contact: "ivanova".into(),
+        name: "Ivanova".into(),
+        soon: true,
+        ways: vec![way],
+        idle: vec![IdleAddress { channel: "telegram".into(), to: "@ivanova".into() }],
+        unreachable: None,
+        unproved: None,
+    };
+    let people = vec![person];
+    frozen("reach", &ReachReport { stale_after_seconds: 3_024_000, last_drill: Some(at), next_drill: None, people });
+    frozen("request-drill", &DrillRequest { who: vec!["ivanova".into()], channels: vec!["sms".into()] });
+    frozen("reply-drill", &DrillReply { drill: "01kaz3v7q0h5n8w2c4d6e8f0g2".into(), pages: 1 });
 }

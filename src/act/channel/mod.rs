@@ -29,6 +29,7 @@ pub(super) mod tests;
 
 pub use inbound::{Reply, Said, slack as slack_inbound, telegram as telegram_inbound, twilio as twilio_inbound};
 pub use posted::Posted;
+pub use slack::answer as answer_slack;
 pub use telegram::{answer as answer_telegram, listen as listen_telegram, poll as poll_telegram};
 pub use watcher::call as call_watcher;
 

@@ -5,6 +5,7 @@ use crate::act::channel::form::{self, Markup};
 use crate::act::channel::posted::Place;
 use crate::act::channel::wire::{self, Ask, join, later, refused};
 use crate::act::verdict::beginning;
+use crate::act::world::World;
 use crate::base::value::{Value, json};
 use crate::model::defaults;
 use crate::model::message::{Message, Sent, Verb};
@@ -108,6 +109,23 @@ async fn call(sending: &Sending<'_>, method: &str, body: &Value) -> Result<Value
         Some(Value::Bool(false)) => Err(ok_false(&said, wire::after(&answer, now))),
         _ => Err(later(format!("what answered is not Slack: `{}`", beginning(&answer.text())), None)),
     }
+}
+
+/// Tells whoever pressed a button what came of it, and nobody else. Slack names the address with the press.
+///
+/// # Errors
+/// Why that could not be, secrets hidden.
+pub async fn answer(channel: &str, url: &str, text: &str, world: &World) -> Result<(), Sent> {
+    let (own, _, filled) = super::own(channel, world).await.map_err(refused)?;
+    let host = |url: &str| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned);
+    let to = host(url).ok_or_else(|| refused("Slack named no address for the answer"))?;
+    let api = own.text("url").and_then(|url| host(&url));
+    if !to.ends_with(".slack.com") && Some(&to) != api.as_ref() {
+        return Err(refused(format!("the address for the answer is not Slack's: `{to}`")));
+    }
+    let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": Markup::Slack.plain(text) });
+    let told = Ask::post(url, &own, world).json(&body).good().await;
+    told.map(drop).map_err(|sent| super::masked(sent, &filled))
 }
 
 /// `{"ok": false, "error": …}`, which comes with status 200.

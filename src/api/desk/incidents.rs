@@ -4,14 +4,14 @@ use crate::act::channel::{answer_telegram, listen_telegram};
 use crate::api::desk::{Desk, told};
 use crate::api::present;
 use crate::api::wire::{
-    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, Problem, ReportFormat, SilenceRequest,
-    SilenceRow,
+    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, IncidentStatistics, OpenRequest, Problem,
+    ReportFormat, SilenceRequest, SilenceRow,
 };
 use crate::base::actor::Actor;
 use crate::base::limits::MAX_ROWS;
 use crate::base::value::Value;
 use crate::runtime::incidents::Heard;
-use crate::service::{Act, Offer, OpenIncident, Posted};
+use crate::service::{Act, Offered, OpenIncident, Posted};
 
 impl Desk {
     /// Incidents, newest first: those that are not resolved, or `all`.
@@ -42,7 +42,19 @@ impl Desk {
         Ok(match format {
             ReportFormat::Markdown => present::markdown(&detail, &report),
             ReportFormat::Html => present::html(&detail, &report),
+            ReportFormat::Json => {
+                let report = serde_json::to_string(&present::told_report(detail, report));
+                report.map_err(|error| Problem::new(Fault::Internal, error.to_string()))? + "\n"
+            }
         })
+    }
+
+    /// What the last so many weeks held of them.
+    ///
+    /// # Errors
+    /// When the book or the store can't be read.
+    pub fn statistics(&self, weeks: u32) -> Result<IncidentStatistics, Problem> {
+        self.service.statistics(weeks).map(present::statistics).map_err(told)
     }
 
     /// Opens one by hand.
@@ -69,7 +81,7 @@ impl Desk {
     ///
     /// # Errors
     /// When it is not one of ours.
-    pub fn offer(&self, token: &str) -> Result<Offer, Problem> {
+    pub fn offer(&self, token: &str) -> Result<Offered, Problem> {
         self.service.offer(token).map_err(told)
     }
 
@@ -86,9 +98,8 @@ impl Desk {
     /// # Errors
     /// When it does not prove itself, or the channel takes no answers.
     pub async fn posted(&self, channel: &str, posted: Posted) -> Result<String, Problem> {
-        let http = self.service.world.settings.other.get("http");
-        let public = http.and_then(|http| http.get("public_url")).and_then(|url| url.as_str()).unwrap_or_default();
-        let url = format!("{}{}", public.trim_end_matches('/'), posted.url);
+        let public = self.service.world.settings.public_url().unwrap_or_default();
+        let url = format!("{public}{}", posted.url);
         self.service.posted(channel, &Posted { url, ..posted }).await.map_err(told)
     }
 

@@ -20,7 +20,8 @@ impl Desk {
         let paging = self.service.paging.as_ref();
         let paging = paging.map(|paging| metrics::paging(paging, &gauges.severities)).unwrap_or_default();
         let alerts = metrics::alerts(&self.service.alert_counts().map_err(told)?);
-        Ok([own, paging, alerts, measured].concat())
+        let reach = self.service.reach().map(|reach| metrics::reach(&reach)).unwrap_or_default();
+        Ok([own, paging, reach, alerts, measured].concat())
     }
 
     /// How well everything is that is watched.

@@ -38,6 +38,7 @@ pub fn incident_row(view: &IncidentView) -> IncidentRow {
         times: opened.recurs.map(|(_, times)| times),
         version: state.version,
         next: view.next,
+        next_breach: view.next_breach.map(|(clock, by)| breach(clock, by)),
     }
 }
 
@@ -106,7 +107,8 @@ fn duties(policy: &Escalation, state: &Incident) -> Vec<DutyRow> {
         let duty = |(index, text): (u32, &String)| {
             let done = state.checklist.get(&(level, index));
             let by = done.map(|(actor, _)| actor.id.clone());
-            DutyRow { level, number: index + 1, text: text.clone(), done: done.is_some(), by }
+            let at = done.map(|(_, at)| *at);
+            DutyRow { level, number: index + 1, text: text.clone(), done: done.is_some(), by, at }
         };
         (0..).zip(&rung.duties).map(duty).collect::<Vec<_>>()
     };

@@ -1,7 +1,9 @@
-//! The report of an incident: Markdown for people and wikis, HTML for mail, from the figures that the events add up to.
+//! The report of an incident: Markdown for people and wikis, HTML for mail, JSON for programs, from the figures that the
+//! events add up to.
 
-use crate::api::wire::IncidentDetail;
-use crate::escalation::report::Report;
+use crate::api::wire::{BreachRow, DutyRow, IncidentDetail, IncidentReport, LevelNote, LevelTime, ReportLine};
+use crate::escalation::event::PageFate;
+use crate::escalation::report::{Duties, Report};
 use crate::escalation::text::length;
 use std::fmt::Write;
 
@@ -31,9 +33,7 @@ pub fn markdown(detail: &IncidentDetail, report: &Report) -> String {
     let pages: Vec<String> = report
         .pages
         .iter()
-        .map(|(fate, count)| {
-            format!("{count} {}", fate.map_or("on their way", crate::escalation::event::PageFate::word))
-        })
+        .map(|(fate, count)| format!("{count} {}", fate.map_or("on their way", PageFate::word)))
         .collect();
     fact("Messages", if pages.is_empty() { "none".to_owned() } else { pages.join(", ") });
     list(
@@ -62,6 +62,53 @@ pub fn markdown(detail: &IncidentDetail, report: &Report) -> String {
     let moments = report.timeline.iter().map(|line| format!("{:.0} (+{}) {}", line.at, length(line.after), line.text));
     list(&mut text, "Timeline", moments.map(|line| one_line(&line)));
     text
+}
+
+/// The report for programs.
+#[must_use]
+pub fn told(detail: IncidentDetail, report: Report) -> IncidentReport {
+    let IncidentDetail { row, text, labels, source, responses, .. } = detail;
+    let seconds = |span: jiff::SignedDuration| span.as_secs();
+    let note = |(level, text): (u32, String)| LevelNote { level, text };
+    let pages = report.pages.into_iter();
+    let pages = pages.map(|(fate, count)| (fate.map_or("ordered", PageFate::word).to_owned(), u64::from(count)));
+    let breach = |(clock, by): (crate::escalation::event::Clock, _)| BreachRow { clock: clock.word().into(), by };
+    let line = |line: crate::escalation::report::Line| ReportLine {
+        at: line.at,
+        after_seconds: seconds(line.after),
+        text: line.text,
+    };
+    IncidentReport {
+        row,
+        text,
+        labels,
+        source,
+        to_acknowledge_seconds: report.to_acknowledge.map(seconds),
+        to_resolve_seconds: report.to_resolve.map(seconds),
+        levels: report
+            .levels
+            .iter()
+            .map(|(level, time)| LevelTime { level: *level, seconds: seconds(*time) })
+            .collect(),
+        pages: pages.collect(),
+        late: report.late.into_iter().map(note).collect(),
+        gaps: report.gaps.into_iter().map(note).collect(),
+        breaches: report.breaches.into_iter().map(breach).collect(),
+        responses,
+        checklist: report.checklist.into_iter().flat_map(duties).collect(),
+        timeline: report.timeline.into_iter().map(line).collect(),
+    }
+}
+
+fn duties(Duties { level, duties, .. }: Duties) -> Vec<DutyRow> {
+    let duty = |(number, (text, done)): (u32, (String, Option<(String, jiff::Timestamp)>))| {
+        let (done, by, at) = match done {
+            Some((by, at)) => (true, Some(by), Some(at)),
+            None => (false, None, None),
+        };
+        DutyRow { level, number, text, done, by, at }
+    };
+    (1..).zip(duties).map(duty).collect()
 }
 
 /// The report as a page of HTML.

@@ -4,8 +4,8 @@ use crate::api::desk::{Desk, VERBS};
 use crate::api::route::table::Route;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
 use crate::api::wire::{
-    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
-    SilenceRow,
+    ActRequest, Fault, IncidentDetail, IncidentReply, IncidentReport, IncidentRow, IncidentStatistics, OpenRequest,
+    ReportFormat, SilenceRequest, SilenceRow,
 };
 use axum::Json;
 use axum::body::Bytes;
@@ -18,6 +18,8 @@ use serde::Deserialize;
 
 /// Incidents in a list that does not say how many.
 const INCIDENTS: u32 = 100;
+/// Weeks of statistics that do not say how many.
+const WEEKS: u32 = 8;
 
 const ACT: &[Fault] = &[
     Fault::NoIncident,
@@ -43,6 +45,11 @@ pub(super) const ROUTES: &[Route] = &[
         .json::<IncidentReply>(201, "It was opened.")
         .json::<IncidentReply>(200, "One with this key is open: it was told of again.")
         .faults(ACT),
+    Route::get("/api/v1/incidents/statistics", "getIncidentStatistics", "What weeks held of incidents", || get(statistics))
+        .more("Everything of an incident counts in the week in which it was opened, by the clocks of the book.")
+        .query::<StatisticsQuery>()
+        .json::<IncidentStatistics>(200, "The figures of each week, and of all of them.")
+        .faults(&[Fault::Book]),
     Route::get("/api/v1/incidents/{incident}", "getIncident", "An incident in full", || get(incident))
         .json::<IncidentDetail>(200, "With its timeline, its pages, its runs, its duties.")
         .faults(&[Fault::NoIncident, Fault::Input]),
@@ -50,6 +57,7 @@ pub(super) const ROUTES: &[Route] = &[
         .query::<ReportQuery>()
         .text(200, "text/markdown; charset=utf-8", "The report.")
         .text(200, "text/html; charset=utf-8", "The report.")
+        .json::<IncidentReport>(200, "The report.")
         .faults(&[Fault::NoIncident, Fault::Input]),
     Route::post("/api/v1/incidents/{incident}/{verb}", "actOnIncident", "Do something about an incident", || post(act))
         .more("Needed: `until` of `snooze`, `to` of `assign`, `severity` and `classify`, `reason` of `note`, `level` and `number` of `duty`.")
@@ -86,6 +94,17 @@ async fn incidents(State(desk): State<Desk>, query: AnyQuery<IncidentsQuery>) ->
     Ok(Json(blocking(move || desk.incidents(all, limit.unwrap_or(INCIDENTS))).await?).into_response())
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+struct StatisticsQuery {
+    /// How many weeks, that of now included; 8 where nobody says, 105 at most.
+    weeks: Option<u32>,
+}
+
+async fn statistics(State(desk): State<Desk>, query: AnyQuery<StatisticsQuery>) -> Answered {
+    let weeks = asked(query)?.weeks.unwrap_or(WEEKS);
+    Ok(Json(blocking(move || desk.statistics(weeks)).await?).into_response())
+}
+
 async fn incident(State(desk): State<Desk>, Path(incident): Path<String>) -> Answered {
     Ok(Json(blocking(move || desk.incident(&incident)).await?).into_response())
 }
@@ -103,6 +122,7 @@ async fn report(State(desk): State<Desk>, Path(incident): Path<String>, query: A
     let kind = match format {
         ReportFormat::Markdown => "text/markdown; charset=utf-8",
         ReportFormat::Html => "text/html; charset=utf-8",
+        ReportFormat::Json => "application/json",
     };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -6,7 +6,7 @@ use crate::api::route::Answered;
 use crate::api::route::table::{Door, Route};
 use crate::api::wire::{Fault, Problem};
 use crate::base::limits::MAX_REPLY;
-use crate::service::{Offer, Posted};
+use crate::service::{DrillOffer, Offer, Offered, Posted};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -58,7 +58,8 @@ pub(super) const ROUTES: &[Route] = &[
 /// Shows what the link would do, and asks: a scanner of mail that follows every link does nothing by it.
 async fn show(State(desk): State<Desk>, Path(token): Path<String>) -> Response {
     match desk.offer(&token) {
-        Ok(offer) => page(StatusCode::OK, &asks(&offer)),
+        Ok(Offered::Incident(offer)) => page(StatusCode::OK, &asks(&offer)),
+        Ok(Offered::Drill(offer)) => page(StatusCode::OK, &asks_of_drill(&offer)),
         Err(problem) => wrong(&problem),
     }
 }
@@ -115,6 +116,19 @@ fn asks(offer: &Offer) -> String {
         escaped(&trouble.title),
         escaped(view.state.status().word()),
         escaped(&trouble.text),
+    )
+}
+
+fn asks_of_drill(offer: &DrillOffer) -> String {
+    let way = &offer.page.way;
+    let asks = match &offer.closed {
+        Some(why) => format!("<p><strong>{}</strong></p>", escaped(why)),
+        None => "<form method=\"post\"><button>It has arrived</button></form>".to_owned(),
+    };
+    format!(
+        "<h1>TEST</h1><p>This is only a test of the ways to people. Nothing is wrong.</p><p>For {}, by {}.</p>{asks}",
+        escaped(way.who.as_str()),
+        escaped(way.channel.as_str()),
     )
 }
 

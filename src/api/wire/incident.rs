@@ -58,6 +58,9 @@ pub struct IncidentRow {
     /// When something of it is due next by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<jiff::Timestamp>,
+    /// The promise that is broken next, where nobody does anything before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_breach: Option<BreachRow>,
 }
 
 /// An incident in full.
@@ -155,6 +158,9 @@ pub struct DutyRow {
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// A promise that was not kept.
@@ -175,6 +181,8 @@ pub enum ReportFormat {
     Markdown,
     /// A page.
     Html,
+    /// For programs.
+    Json,
 }
 
 /// Open an incident by hand.

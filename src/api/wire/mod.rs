@@ -16,8 +16,10 @@ mod measure;
 mod outline;
 mod output;
 mod problem;
+mod reach;
 mod request;
 mod run;
+mod statistics;
 mod status;
 mod store;
 
@@ -38,7 +40,12 @@ pub use measure::{MeasureAsked, MeasurePast, MeasurePoint, MeasureRow, Worst};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};
+pub use reach::{DrillReply, DrillRequest, IdleAddress, PersonReach, ReachReport, WayFact, WayReach};
 pub use request::{AnswerRequest, CancelMode, CancelRequest, RetryRequest, RunsRequest, StartReply, StartRequest};
 pub use run::{RunDetail, RunRow, RunState};
+pub use statistics::{
+    IncidentFigures, IncidentReport, IncidentStatistics, Lengths, LevelNote, LevelTime, PersonFigures, ReportLine,
+    SourceFigures, WeekFigures,
+};
 pub use status::{BookTexts, BrokenFile, OwnerStatus, Reloaded, SettingRow, Status, UnfinishedRun};
 pub use store::{Carried, CarryRequest, Checkup, Symptom};

@@ -34,6 +34,9 @@ pub struct Status {
     /// What is set aside because it can't be trusted, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aside: Vec<String>,
+    /// People who may be paged within a week and can't be reached, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreached: Vec<String>,
 }
 
 /// Who drives the runs.

@@ -11,7 +11,13 @@ pub struct Incidents {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: u32,
-    /// Print a line of JSON for each
+    /// What weeks held of them, in figures: how many, how they ended, how long it took, whom it woke
+    #[arg(long, conflicts_with_all = ["all", "limit"])]
+    pub weekly: bool,
+    /// With --weekly: how many weeks
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "weekly", value_parser = clap::value_parser!(u32).range(1..=105))]
+    pub weeks: u32,
+    /// Print a line of JSON for each; with --weekly one object
     #[arg(long)]
     pub json: bool,
 }
@@ -61,8 +67,11 @@ pub enum IncidentWhat {
         #[command(flatten)]
         which: Which,
         /// As a page of HTML, not as Markdown
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         html: bool,
+        /// As a JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Open one by hand
     Open {

@@ -1,8 +1,8 @@
 //! The client's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
-    SilenceRow,
+    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, IncidentStatistics, OpenRequest, ReportFormat,
+    SilenceRequest, SilenceRow,
 };
 use crate::cli::client::{Client, body, part};
 use crate::cli::trouble::Trouble;
@@ -33,8 +33,17 @@ impl Client {
         let word = match format {
             ReportFormat::Markdown => "markdown",
             ReportFormat::Html => "html",
+            ReportFormat::Json => "json",
         };
         self.text(&format!("/incidents/{}/report?format={word}", part(text))).await
+    }
+
+    /// What the last so many weeks held of them.
+    ///
+    /// # Errors
+    /// As [`Self::incidents`].
+    pub async fn statistics(&self, weeks: u32) -> Result<IncidentStatistics, Trouble> {
+        self.ask(Method::GET, &format!("/incidents/statistics?weeks={weeks}"), Vec::new()).await
     }
 
     /// Opens one by hand.

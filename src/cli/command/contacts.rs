@@ -1,27 +1,30 @@
-//! `contacts`: who there is, by which ways they are reached, and whether those work.
+//! `contacts`: who there is, by which ways they are reached, and what is known of those.
 
 use crate::act::{World, addresses, channel};
+use crate::api::wire::{DrillRequest, IdleAddress, PersonReach, WayReach};
 use crate::base::ids::Name;
 use crate::base::level::Level;
 use crate::cli::args::{Contacts, ContactsWhat};
-use crate::cli::door;
+use crate::cli::door::{self, Door, Purpose};
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
 use crate::cli::table::{Cell, table};
 use crate::cli::trouble::Trouble;
-use crate::cli::view::Tone;
+use crate::cli::view::{Tone, ago};
 use crate::cli::{ask, output};
 use crate::model::channel::{Provider, Recipient};
 use crate::model::message::{Address, Message, Sent};
 use crate::runtime::clock;
+use jiff::Timestamp;
 use serde_json::json;
 
 /// Lists contacts, or tests the ways to them.
 pub async fn run(args: &Contacts, settings: &Settings) -> Result<Exit, Trouble> {
-    let world = door::world(settings)?;
     match &args.what {
-        None => list(&world, args.json, settings),
+        None => list(args.json, settings).await,
+        Some(ContactsWhat::Drill { who, channels, yes }) => drill(who, channels, *yes, settings).await,
         Some(ContactsWhat::Test { who, severity, yes, json }) => {
+            let world = door::world(settings)?;
             let ways = ways(&world, who.as_deref())?;
             if !yes {
                 confirmed(&ways, settings)?;
@@ -45,45 +48,81 @@ impl Way {
     }
 }
 
-fn list(world: &World, json: bool, settings: &Settings) -> Result<Exit, Trouble> {
-    let people = &world.ladder.contacts;
-    if people.is_empty() && !json {
+/// Lists people with what is known of each way to them; 1 where somebody who may be paged within a week can't be reached.
+async fn list(json: bool, settings: &Settings) -> Result<Exit, Trouble> {
+    let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    let reach = door.reach().await?;
+    let unreachable = reach.people.iter().any(|person| person.soon && person.unreachable.is_some());
+    let exit = if unreachable { Exit::Warning } else { Exit::Fine };
+    if json {
+        for person in &reach.people {
+            output::line(&serde_json::to_string(person).map_err(|reason| Trouble::new(reason.to_string()))?)?;
+        }
+        return Ok(exit);
+    }
+    if reach.people.is_empty() {
         output::aside("this book has no contacts: declare people in escalation.yaml below `contacts:`");
-        return Ok(Exit::Fine);
+        return Ok(exit);
     }
-    let mut cells =
-        vec![["contact", "name", "channel", "address", "note"].map(|word| Cell::new(word, Tone::Dim)).to_vec()];
-    for (name, person) in people {
-        let ways = addresses(person, world);
-        let idle = person.addresses.iter().filter(|(key, address)| {
-            !ways.iter().any(|way| way.channel.as_str() == key.as_str() || (*key == "phone" && way.to == **address))
-        });
-        let idle: Vec<_> = idle.collect();
-        if json {
-            let ways: Vec<_> =
-                ways.iter().map(|way| json!({ "channel": way.channel.as_str(), "to": way.to })).collect();
-            let idle: Vec<_> = idle.iter().map(|(key, to)| json!({ "channel": key, "to": to })).collect();
-            output::line(
-                &json!({ "contact": name.as_str(), "name": person.name, "ways": ways, "idle": idle }).to_string(),
-            )?;
-            continue;
-        }
-        let mut rows: Vec<_> = ways.iter().map(|way| (way.channel.as_str(), way.to.as_str(), "")).collect();
-        rows.extend(idle.iter().map(|(key, to)| (key.as_str(), to.as_str(), "no channel of that name")));
-        for (index, (channel, to, note)) in rows.into_iter().enumerate() {
-            let (id, called) = if index == 0 { (name.as_str(), person.name.as_str()) } else { ("", "") };
-            cells.push(vec![
-                Cell::new(id, Tone::Plain),
-                Cell::new(called, Tone::Plain),
-                Cell::new(channel, Tone::Plain),
-                Cell::new(to, Tone::Dim),
-                Cell::new(note, Tone::Warning),
-            ]);
+    let now = clock::now();
+    let head = ["contact", "name", "channel", "address", "state", "last good", "confirmed", "note"];
+    let mut cells = vec![head.map(|word| Cell::new(word, Tone::Dim)).to_vec()];
+    cells.extend(reach.people.iter().flat_map(|person| rows(person, now)));
+    output::data(&table(&cells, settings.out))?;
+    for person in reach.people.iter().filter(|person| person.soon) {
+        if let Some(why) = person.unreachable.as_ref().or(person.unproved.as_ref()) {
+            output::aside(&format!("`{}` may be paged within a week: {why}", person.contact));
         }
     }
-    if !json {
-        output::data(&table(&cells, settings.out))?;
+    Ok(exit)
+}
+
+/// The lines of one person.
+fn rows(person: &PersonReach, now: Timestamp) -> Vec<Vec<Cell>> {
+    let since = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| ago(at, now));
+    let way = |way: &WayReach| {
+        let tone = match way.state.as_str() {
+            "works" => Tone::Good,
+            "fails" => Tone::Bad,
+            _ => Tone::Warning,
+        };
+        let note = way.bad.as_ref().filter(|_| way.state == "fails").map(|bad| bad.words.clone()).unwrap_or_default();
+        [
+            Cell::new(&way.channel, Tone::Plain),
+            Cell::new(&way.to, Tone::Dim),
+            Cell::new(&way.state, tone),
+            Cell::new(&since(way.good.as_ref().map(|good| good.at)), Tone::Dim),
+            Cell::new(&since(way.confirmed), Tone::Dim),
+            Cell::new(&note, Tone::Bad),
+        ]
+    };
+    let idle = |idle: &IdleAddress| {
+        let dash = || Cell::new("-", Tone::Dim);
+        let (channel, to) = (Cell::new(&idle.channel, Tone::Plain), Cell::new(&idle.to, Tone::Dim));
+        [channel, to, Cell::new("no channel", Tone::Warning), dash(), dash(), Cell::new("", Tone::Plain)]
+    };
+    let all = person.ways.iter().map(way).chain(person.idle.iter().map(idle));
+    let named = all.enumerate().map(|(index, cells)| {
+        let names = if index == 0 { [person.contact.as_str(), person.name.as_str()] } else { ["", ""] };
+        names.into_iter().map(|name| Cell::new(name, Tone::Plain)).chain(cells).collect()
+    });
+    named.collect()
+}
+
+/// Sends everybody that is meant a test page by the daemon, behind everything else, and goes.
+async fn drill(who: &[String], channels: &[String], yes: bool, settings: &Settings) -> Result<Exit, Trouble> {
+    if !yes {
+        let whom = if who.is_empty() { "everybody".to_owned() } else { who.join(", ") };
+        let how = if channels.is_empty() { "every way there is".to_owned() } else { channels.join(", ") };
+        agreed(&format!("a test page goes out to {whom} by {how}"), settings)?;
     }
+    let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    let held = door.hold_drill(&DrillRequest { who: who.to_vec(), channels: channels.to_vec() }).await?;
+    output::aside(&format!(
+        "{} test pages are on their way; `stepladder contacts` says what becomes of them",
+        held.pages
+    ));
+    output::line(&held.drill)?;
     Ok(Exit::Fine)
 }
 
@@ -133,13 +172,18 @@ fn known(world: &World, name: &str) -> Result<Name, Trouble> {
 
 /// Nobody is woken by a slip of the finger.
 fn confirmed(ways: &[Way], settings: &Settings) -> Result<(), Trouble> {
-    let listed = ways.iter().map(|way| format!("  {} {}\n", way.who, way.address())).collect::<String>();
+    let listed = ways.iter().map(|way| format!("\n  {} {}", way.who, way.address())).collect::<String>();
+    agreed(&format!("a test message goes out to:{listed}"), settings)
+}
+
+/// Somebody says that what is said may happen.
+fn agreed(what: &str, settings: &Settings) -> Result<(), Trouble> {
     if !settings.can_ask {
         return Err(
             Trouble::new("nobody is here to say that the messages may go out").help("--yes sends them without asking")
         );
     }
-    let answer = ask::line(&format!("a test message goes out to:\n{listed}send? [y/N] "))?;
+    let answer = ask::line(&format!("{what}\nsend? [y/N] "))?;
     if answer.trim().eq_ignore_ascii_case("y") || answer.trim().eq_ignore_ascii_case("yes") {
         return Ok(());
     }

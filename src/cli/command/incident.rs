@@ -1,5 +1,7 @@
 //! `incidents`, `incident`, `ack`: trouble that people are told of.
 
+mod weekly;
+
 use crate::api::wire::{ActRequest, IncidentDetail, IncidentRow, OpenRequest, PageRow, ReportFormat};
 use crate::base::span::Span;
 use crate::cli::args::{Ack, Incident, IncidentWhat, Incidents};
@@ -21,6 +23,15 @@ use std::fmt::Write;
 /// Lists incidents.
 pub async fn list(args: &Incidents, settings: &Settings) -> Result<Exit, Trouble> {
     let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
+    if args.weekly {
+        let statistics = door.statistics(args.weeks).await?;
+        if args.json {
+            json(&statistics)?;
+        } else {
+            output::data(&weekly::page(&statistics, settings.out))?;
+        }
+        return Ok(Exit::Fine);
+    }
     let rows = door.incidents(args.all, args.limit.max(1)).await?;
     if args.json {
         rows.iter().try_for_each(json)?;
@@ -73,9 +84,13 @@ pub async fn run(args: &Incident, settings: &Settings) -> Result<Exit, Trouble> 
     let plain = ActRequest::default;
     match &args.what {
         IncidentWhat::Show { which, json } => show(&which.incident, *json, settings).await,
-        IncidentWhat::Report { which, html } => {
+        IncidentWhat::Report { which, html, json } => {
             let door = Door::open(settings, &settings.book()?, Purpose::Look).await?;
-            let format = if *html { ReportFormat::Html } else { ReportFormat::Markdown };
+            let format = match (html, json) {
+                (true, _) => ReportFormat::Html,
+                (false, true) => ReportFormat::Json,
+                (false, false) => ReportFormat::Markdown,
+            };
             output::data(&door.report(&which.incident, format).await?)?;
             Ok(Exit::Fine)
         }
@@ -184,6 +199,9 @@ fn shown(detail: &IncidentDetail, zone: &TimeZone, now: Timestamp, style: Style)
     }
     if let Some(next) = row.next.filter(|_| row.resolved.is_none()) {
         fact("next", &format!("something is due at {}", at(next)));
+    }
+    if let Some(breach) = &row.next_breach {
+        fact("promised", &format!("{} by {}", breach.clock, at(breach.by)));
     }
     for line in detail.text.lines() {
         let _ = writeln!(text, "  │ {line}");

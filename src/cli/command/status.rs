@@ -31,7 +31,10 @@ pub async fn run(args: &Status, settings: &Settings) -> Result<Exit, Trouble> {
 /// 1 where somebody should look.
 fn exit(status: &Standing) -> Exit {
     let lost = |run: &UnfinishedRun| matches!(run.state, RunState::Stranded | RunState::Quarantined);
-    let well = status.broken.is_empty() && status.aside.is_empty() && !status.runs.iter().any(lost);
+    let well = status.broken.is_empty()
+        && status.aside.is_empty()
+        && status.unreached.is_empty()
+        && !status.runs.iter().any(lost);
     if well { Exit::Fine } else { Exit::Warning }
 }
 
@@ -70,6 +73,9 @@ fn page(status: &Standing) -> String {
     }
     if !status.aside.is_empty() {
         let _ = writeln!(text, "{} streams are set aside: `stepladder doctor` says more", status.aside.len());
+    }
+    for who in &status.unreached {
+        let _ = writeln!(text, "  who may be paged within a week: {who}; `stepladder contacts` says more");
     }
     if status.restart {
         text.push_str("  stepladder.yaml has changed: what it says of the daemon itself counts after a restart\n");

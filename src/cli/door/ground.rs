@@ -143,6 +143,7 @@ impl Ground {
             once: Arc::default(),
             access: Arc::default(),
             alerts: Arc::default(),
+            reaching: Arc::default(),
             env: config.env.clone(),
             settings_text: Arc::clone(&config.settings_text),
             own: Arc::clone(&config.own),

@@ -1,8 +1,8 @@
 //! The door's side for incidents and silences.
 
 use crate::api::wire::{
-    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, OpenRequest, ReportFormat, SilenceRequest,
-    SilenceRow,
+    ActRequest, AlertRow, IncidentDetail, IncidentReply, IncidentRow, IncidentStatistics, OpenRequest, ReportFormat,
+    SilenceRequest, SilenceRow,
 };
 use crate::base::limits::MAX_ALERTS;
 use crate::cli::door::home::Way;
@@ -32,6 +32,14 @@ impl Door {
     /// When there is none.
     pub async fn report(&self, text: &str, format: ReportFormat) -> Result<String, Trouble> {
         asked!(self, desk => desk.report(text, format), client => client.report(text, format).await)
+    }
+
+    /// What the last so many weeks held of them.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn statistics(&self, weeks: u32) -> Result<IncidentStatistics, Trouble> {
+        asked!(self, desk => desk.statistics(weeks), client => client.statistics(weeks).await)
     }
 
     /// Opens one by hand.

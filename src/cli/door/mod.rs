@@ -27,6 +27,7 @@ mod incidents;
 mod lasting;
 mod measures;
 mod notice;
+mod people;
 mod schedules;
 mod serving;
 mod standing;

@@ -76,12 +76,13 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let listener = desk.clone();
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
+    let drills = Watch(tokio::spawn(watch_drills(desk.clone())));
     let space = Watch(tokio::spawn(watch_space(desk.clone())));
     let watcher = Watch(tokio::spawn(call_watcher(desk.clone())));
     let http = http.map(|http| Watch(tokio::spawn(http.serve())));
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, replies, alerts, space, watcher, http));
+    drop((watch, files, replies, alerts, drills, space, watcher, http));
     ended
 }
 
@@ -210,6 +211,26 @@ async fn watch_alerts(desk: Desk) {
             }
         };
         sleep(wait).await;
+    }
+}
+
+/// Holds the drills that are due, and tells of people who can't be reached.
+async fn watch_drills(desk: Desk) {
+    let mut first = true;
+    loop {
+        let wait = match desk.look_at_drills(first).await {
+            Ok(wait) => {
+                first = false;
+                wait
+            }
+            Err(problem) => {
+                tracing::error!(why = %problem.detail, "nobody can say who can be reached; it is tried again");
+                UNHEARD
+            }
+        };
+        // Never at full speed, whatever is heard.
+        sleep(LOOK).await;
+        drop(timeout(wait, desk.heard_of_ways()).await);
     }
 }
 

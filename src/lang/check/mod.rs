@@ -7,6 +7,7 @@ mod calls;
 mod choices;
 mod circles;
 mod cron;
+mod drill;
 mod given;
 mod idle;
 mod inputs;

@@ -16,6 +16,7 @@ pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings
     rungs.severities(findings);
     rungs.phones(findings);
     rungs.announcements(findings);
+    rungs.drill(findings);
 }
 
 /// Whether a name in a list of people is somebody. `on_call.owner` is whoever owns the runbook.

@@ -135,6 +135,19 @@ pub(crate) const ROUTE: &[Key] = &[
     key("first_response", Shape::Name, "The runbook that level 1 tries first."),
 ];
 
+/// The keys of a drill.
+pub(crate) const DRILL: &[Key] = &[
+    required("cron", Shape::Syntax(&syntax::CRON), "When it is held, by the clocks of the ladder's zone."),
+    key("who", WHO, "Contacts and rotations that are sent a page. Everybody unless said."),
+    key("channels", Shape::Many(&Shape::Name), "The ways it goes. Every way a person has unless said."),
+    key(
+        "confirm_within",
+        Shape::Duration,
+        "A page that went out and that nobody confirmed in this time counts as failed. Nobody has to unless said.",
+    ),
+    key("stale_after", Shape::Duration, "After how long a way that worked is proved no more. 35d unless said."),
+];
+
 /// The keys of `escalation.yaml`.
 pub(crate) const ESCALATION: &[Key] = &[
     key("timezone", Shape::Syntax(&syntax::LADDER_ZONE), "The zone of its times; the book's unless said."),
@@ -145,6 +158,7 @@ pub(crate) const ESCALATION: &[Key] = &[
     key("announce", Shape::Map(&ADDRESSES), "Broadcast sets by name."),
     key("routes", Shape::List(&Shape::Record(ROUTE)), "The first that matches decides; the last must match all."),
     key("catch_all", WHO, "Who is told when everything else failed."),
+    key("drill", Shape::Record(DRILL), "When people are sent a page that is marked as a test, to see that it arrives."),
 ];
 
 /// The keys of the guide's `incident_contacts.yaml`.

@@ -11,7 +11,7 @@ pub(crate) const ZONE: Syntax =
     Syntax { name: "a time zone", example: "Europe/Moscow", code: Code::BadZone, test: any };
 /// An IANA time zone of the ladder.
 pub(crate) const LADDER_ZONE: Syntax = Syntax { test: zone, ..ZONE };
-/// A cron expression; whether it is one is for the rule about triggers to say.
+/// A cron expression; whether it is one is for whoever reads it to say.
 pub(crate) const CRON: Syntax =
     Syntax { name: "a cron expression", example: "30 6 * * *", code: Code::BadCron, test: any };
 /// The instant of a trigger; whether it is one is for the rule about triggers to say.

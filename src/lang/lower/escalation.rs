@@ -49,6 +49,7 @@ pub(super) fn ladder(ctx: &mut Ctx, root: &Node, settings: &Settings) -> Option<
         timezone: fields.string("timezone"),
         rotations: rotations::rotations(ctx, &fields, &zone, settings),
         routes: routes(&fields),
+        drill: super::drill::drill(ctx, &fields, &zone),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod contacts;
+mod drill;
 mod escalation;
 mod inputs;
 mod kind;

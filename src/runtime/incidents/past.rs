@@ -75,15 +75,29 @@ pub fn unfinished(journal: &dyn Journal, now: Timestamp) -> Result<Vec<IncidentI
 /// # Errors
 /// [`ReadError`].
 pub fn all(journal: &dyn Journal, most: usize) -> Result<Vec<IncidentId>, ReadError> {
+    down_to(journal, &[], most)
+}
+
+fn down_to(journal: &dyn Journal, first: &[u8], most: usize) -> Result<Vec<IncidentId>, ReadError> {
     let (mut ids, mut to): (Vec<IncidentId>, Vec<u8>) = (Vec::new(), vec![0xff]);
     while ids.len() < most {
         // The facts of one incident stand together: the next incident is before all of them.
-        let Some((key, _)) = journal.scan(INCIDENTS, &[], &to, true, 1)?.into_iter().next() else { break };
+        let Some((key, _)) = journal.scan(INCIDENTS, first, &to, true, 1)?.into_iter().next() else { break };
         let id = key.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
         ids.extend(IncidentId::parse(&String::from_utf8_lossy(&id)).ok());
         to = id;
     }
     Ok(ids)
+}
+
+/// Every incident that was opened at that instant or later, newest first; at most so many.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn since(journal: &dyn Journal, opened: Timestamp, most: usize) -> Result<Vec<IncidentId>, ReadError> {
+    // Ids begin with the instant they were made at.
+    let first = IncidentId::new(u64::try_from(opened.as_millisecond()).unwrap_or_default(), 0).to_string();
+    down_to(journal, first.as_bytes(), most)
 }
 
 /// The open incident of a key, or the one that ended last under it.

@@ -20,6 +20,15 @@ pub(super) const MOST_URGENT: u8 = 1;
 /// address has its turn.
 pub(super) const PATIENCE: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(5)];
 
+/// The same of a test page, which waits until nothing else is to be sent.
+pub(super) const DRILL_PATIENCE: Duration = Duration::from_hours(1);
+
+/// Test pages a minute at most, and the part of a channel's own limit that they may take.
+const DRILLS: (u64, u64) = (20, 4);
+
+/// How often a test page looks whether its channel has nothing else to do.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The first wait between two tries, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -97,35 +106,64 @@ impl Lane {
         loop {
             let limits = shared.limits(&channel);
             let next = self.state().next(limits, Instant::now());
-            match next {
-                Next::Try(waiting) => {
-                    let (lane, shared, handle) = (Arc::clone(&self), Arc::clone(&shared), shared.handle.clone());
-                    drop(handle.spawn(async move { lane.attempt(waiting, &shared).await }));
-                }
-                Next::GiveUp(waiting, sent) => (shared.settled)(waiting.job.key, sent, waiting.notes),
-                Next::Wait(None) => self.wake.notified().await,
-                Next::Wait(Some(at)) => drop(tokio::time::timeout_at(at, self.wake.notified()).await),
+            self.act(next, &shared).await;
+        }
+    }
+
+    /// Lets test pages through, for ever: one at a time, and only while the lane before it has nothing to do.
+    pub(super) async fn run_behind(self: Arc<Self>, before: Arc<Self>, channel: Name, shared: Arc<Shared>) {
+        loop {
+            let (own, now) = (shared.limits(&channel).1, Instant::now());
+            let per_minute = own.map_or(DRILLS.0, |own| (own / DRILLS.1).clamp(1, DRILLS.0));
+            let next = if before.state().is_idle(now) {
+                self.state().next((1, Some(per_minute)), now)
+            } else {
+                self.state().overdue(now)
+            };
+            self.act(next, &shared).await;
+        }
+    }
+
+    async fn act(self: &Arc<Self>, next: Next, shared: &Arc<Shared>) {
+        match next {
+            Next::Try(waiting) => {
+                let (lane, shared, handle) = (Arc::clone(self), Arc::clone(shared), shared.handle.clone());
+                drop(handle.spawn(async move { lane.attempt(waiting, &shared).await }));
             }
+            Next::GiveUp(waiting, sent) => tell(waiting, sent, shared),
+            Next::Wait(None) => self.wake.notified().await,
+            Next::Wait(Some(at)) => drop(tokio::time::timeout_at(at, self.wake.notified()).await),
         }
     }
 
     /// One try of one page, which is asked right before whether it is still wanted.
-    async fn attempt(self: Arc<Self>, mut waiting: Waiting, shared: &Shared) {
+    async fn attempt(self: Arc<Self>, mut waiting: Waiting, shared: &Arc<Shared>) {
         let (at, begun) = (clock::now(), Instant::now());
         let Some(message) = (waiting.job.compose)() else {
             self.state().not_tried(&waiting.job.key, begun);
             self.wake();
             return;
         };
-        let sent = (shared.send)(message, waiting.job.address.clone()).await;
+        let sent = (shared.send)(message.clone(), waiting.job.address.clone()).await;
         let now = Instant::now();
         waiting.notes.push(AttemptNote { at, took: now - begun, sent: sent.clone() });
         let over = self.state().ended(waiting, sent, now);
         self.wake();
         if let Some((waiting, sent)) = over {
-            (shared.settled)(waiting.job.key, sent, waiting.notes);
+            if let Sent::Accepted { id: Some(id) } = &sent {
+                let told = waiting.job.told.as_ref().unwrap_or(&shared.settled);
+                let hears = (waiting.job.key.clone(), Arc::clone(told));
+                shared.follow(hears, message, waiting.job.address.clone(), id.clone());
+            }
+            tell(waiting, sent, shared);
         }
     }
+}
+
+/// Whoever hears of a page hears what became of it.
+fn tell(waiting: Waiting, sent: Sent, shared: &Shared) {
+    let Waiting { job, notes, .. } = waiting;
+    job.told.as_ref().unwrap_or(&shared.settled)(job.key, sent, notes);
 }
 
 impl State {
@@ -159,6 +197,30 @@ impl State {
             self.minute.push(now);
         }
         Next::Try(waiting)
+    }
+
+    /// Whether it has nothing to do, and would let a page through at once.
+    fn is_idle(&self, now: Instant) -> bool {
+        let passes = match self.breaker {
+            Breaker::Fresh | Breaker::Failing(_) => true,
+            Breaker::Open(until) => now >= until,
+            Breaker::Probing => false,
+        };
+        passes && self.queue.len() == 0 && self.in_flight == 0 && self.paused.is_none_or(|until| until <= now)
+    }
+
+    /// The lane before this one has something to do: its turn comes later, unless it has waited too long.
+    fn overdue(&mut self, now: Instant) -> Next {
+        self.queue.bring_due(now);
+        let Some(first) = self.queue.first() else { return Next::Wait(self.queue.next_due()) };
+        if first.until < now
+            && let Some(waiting) = self.queue.take()
+        {
+            self.failed += 1;
+            let reason = "not tried in time: its channel always had something else to do".to_owned();
+            return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+        }
+        Next::Wait(Some(now + LOOK))
     }
 
     /// Nothing is sent now. A page whose time ends before is given up at once, so that another way is tried.

@@ -3,8 +3,12 @@
 //! Knows when a page is tried, tried again and given up. Never knows incidents: what a page says, and whether it
 //! is still to be sent, is asked of its job right before each try (invariant 8), and what became of it is told.
 //! Nothing here is durable: who owns the pages hands them in again after a crash.
+//!
+//! Test pages (`Pager::drill`) have a queue of their own behind each channel's: they go out one at a time, only while the
+//! channel has nothing else to do, and what becomes of them changes nothing for the pages before them.
 
 mod breaker;
+mod follow;
 mod lane;
 mod queue;
 
@@ -21,6 +25,7 @@ use crate::runtime::pager::lane::Lane;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +42,9 @@ pub type Settled = Arc<dyn Fn(PageKey, Sent, Vec<AttemptNote>) + Send + Sync>;
 /// Tries once to send.
 pub type SendOnce = Arc<dyn Fn(Message, Address) -> BoxFuture<'static, Sent> + Send + Sync>;
 
+/// Asks once what became of a message that was accepted under that id; `None` = it is not known yet, or nobody can say.
+pub type AskFate = Arc<dyn Fn(Message, Address, String) -> BoxFuture<'static, Option<Sent>> + Send + Sync>;
+
 /// A page to be sent.
 pub struct Job {
     /// What it is called.
@@ -49,6 +57,8 @@ pub struct Job {
     pub urgency: u8,
     /// What it says.
     pub compose: Compose,
+    /// Who hears what became of it, where that is not who hears of all others.
+    pub told: Option<Settled>,
 }
 
 /// One try.
@@ -92,10 +102,13 @@ pub fn urgency(severity: &str) -> u8 {
     digits.parse().unwrap_or(3)
 }
 
+/// The urgency of test pages: everything else is more urgent.
+pub const DRILL: u8 = u8::MAX;
+
 /// How long a page of that urgency is tried before it is given up.
 #[must_use]
 pub fn patience(urgency: u8) -> Duration {
-    lane::PATIENCE[usize::from(urgency != lane::MOST_URGENT)]
+    if urgency == DRILL { lane::DRILL_PATIENCE } else { lane::PATIENCE[usize::from(urgency != lane::MOST_URGENT)] }
 }
 
 /// The outbox of a process; a cheap handle.
@@ -109,44 +122,72 @@ type Current = Arc<Mutex<Arc<Settings>>>;
 
 struct Shared {
     send: SendOnce,
+    /// Asks what became of a message, and how long it waits before each time; `None` = no provider is asked.
+    fate: Option<(AskFate, [Duration; 5])>,
     settled: Settled,
     handle: tokio::runtime::Handle,
     settings: Current,
     lanes: Mutex<BTreeMap<Name, Arc<Lane>>>,
+    /// Those of test pages.
+    drills: Mutex<BTreeMap<Name, Arc<Lane>>>,
+    followed: AtomicUsize,
 }
 
 impl Pager {
     /// An outbox that sends over the channels of a place. Must be called within a runtime.
     ///
-    /// `settled` is called in the sending task, once for each page that was not withdrawn: `Accepted` and `Delivered`
-    /// say that it is sent, `Refused` and `Later` that it was given up, and why.
+    /// `settled` is called in the sending task for each page that was not withdrawn: `Accepted` and `Delivered`
+    /// say that it is sent, `Refused` and `Later` that it was given up, and why. It is called again, without tries, where a
+    /// provider that had accepted a page says later what became of it.
     #[must_use]
     pub fn new(world: World, settled: Settled) -> Self {
         let settings: Current = Arc::new(Mutex::new(Arc::clone(&world.settings)));
         let current = Arc::clone(&settings);
-        let send: SendOnce = Arc::new(move |message, address| {
+        let place = move || {
             let settings = Arc::clone(&current.lock().unwrap_or_else(PoisonError::into_inner));
             let secrets = Secrets { sources: settings.secrets.clone(), ..(*world.secrets).clone() }.into();
-            let world = World { now: clock::now(), settings, secrets, ..world.clone() };
+            World { now: clock::now(), settings, secrets, ..world.clone() }
+        };
+        let asks = place.clone();
+        let send: SendOnce = Arc::new(move |message, address| {
+            let world = place();
             Box::pin(async move { channel::send(&message, &address, &world).await })
         });
-        Self::made(send, settings, settled)
+        let fate: AskFate = Arc::new(move |message, address, id| {
+            let world = asks();
+            Box::pin(async move { channel::fate(&message, &address, &id, &world).await })
+        });
+        Self::made(send, Some((fate, follow::ASKED)), settings, settled)
     }
 
     /// An outbox whose pages are sent by `send`: for tests, and for rehearsals.
     #[must_use]
     pub fn with(send: SendOnce, settings: Arc<Settings>, settled: Settled) -> Self {
-        Self::made(send, Arc::new(Mutex::new(settings)), settled)
+        Self::made(send, None, Arc::new(Mutex::new(settings)), settled)
     }
 
-    fn made(send: SendOnce, settings: Current, settled: Settled) -> Self {
+    fn made(send: SendOnce, fate: Option<(AskFate, [Duration; 5])>, settings: Current, settled: Settled) -> Self {
         let handle = tokio::runtime::Handle::current();
-        Self { shared: Arc::new(Shared { send, settled, handle, settings, lanes: Mutex::default() }) }
+        let (lanes, drills, followed) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
+        Self { shared: Arc::new(Shared { send, fate, settled, handle, settings, lanes, drills, followed }) }
     }
 
     /// Hands a page over. It is tried as soon as its channel lets it.
     pub fn send(&self, job: Job) {
         let lane = self.lane(&job.address.channel);
+        lane.put(job);
+    }
+
+    /// Hands a test page over. It is tried once its channel has nothing else to do, and its job says who hears of it.
+    pub fn drill(&self, job: Job) {
+        let channel = job.address.channel.clone();
+        let before = self.lane(&channel);
+        let mut drills = self.shared.drills.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = drills.entry(channel.clone()).or_insert_with(|| {
+            let lane = Arc::new(Lane::default());
+            drop(self.shared.handle.spawn(Arc::clone(&lane).run_behind(before, channel, Arc::clone(&self.shared))));
+            lane
+        });
         lane.put(job);
     }
 

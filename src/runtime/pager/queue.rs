@@ -73,6 +73,11 @@ impl Queue {
         self.ready.keys().next().map(|(urgency, _, _)| *urgency)
     }
 
+    /// The first page, left where it is.
+    pub(super) fn first(&self) -> Option<&Waiting> {
+        self.ready.values().next()
+    }
+
     /// The first page.
     pub(super) fn take(&mut self) -> Option<Waiting> {
         let ((urgency, turn, _), waiting) = self.ready.pop_first()?;

@@ -29,6 +29,7 @@ fn job(key: &str, about: &str, channel: &str, urgency: u8) -> Job {
         address: Address { channel: Name::parse(channel).expect("channel"), to: "x".into() },
         urgency,
         compose: Box::new(move || Some(message(&title))),
+        told: None,
     }
 }
 
@@ -250,4 +251,77 @@ async fn what_is_not_wanted_is_not_sent_and_other_settings_count_at_once() {
     pager.reconfigure(settings("channels: { sms: { terminal: true } }"));
     until("the other is out", || settled.load(Ordering::SeqCst) == 2).await;
     assert_eq!(sent.load(Ordering::SeqCst), 2, "what was not wanted went nowhere");
+}
+
+/// A test page waits until its channel has nothing else to do, and what becomes of it changes nothing for real pages.
+#[tokio::test]
+async fn test_pages_go_behind_everything_else_and_harm_nothing() {
+    let (tried, release) = (Arc::new(Mutex::new(Vec::new())), Arc::new(tokio::sync::Notify::new()));
+    let (seen, held) = (Arc::clone(&tried), Arc::clone(&release));
+    let send: SendOnce = Arc::new(move |message: Message, _| {
+        let (seen, held) = (Arc::clone(&seen), Arc::clone(&held));
+        Box::pin(async move {
+            seen.lock().expect("tried").push(message.key.clone());
+            match message.key.as_str() {
+                "real" => {
+                    held.notified().await;
+                    accepted()
+                }
+                "later" => accepted(),
+                _ => later("status 429", Some(600_000)),
+            }
+        })
+    });
+    let done: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = Arc::clone(&done);
+    let settled: Settled = Arc::new(move |key, _, _| heard.lock().expect("done").push(key.0));
+    let pager = Pager::with(send, Arc::default(), settled);
+    pager.send(job("real", "a", "sms", 3));
+    until("the real one is being sent", || tried.lock().expect("tried").len() == 1).await;
+    let ends: Arc<Mutex<Vec<String>>> = Arc::default();
+    for number in 0..7 {
+        let heard = Arc::clone(&ends);
+        let told: Settled = Arc::new(move |key, sent, notes| {
+            heard.lock().expect("ends").push(format!("{key:?} {sent:?} {}", notes.len()));
+        });
+        pager.drill(Job { told: Some(told), ..job(&format!("test{number}"), "drill", "sms", DRILL) });
+    }
+    // Its turn has not come, however often it looks.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(*tried.lock().expect("tried"), ["real"]);
+    }
+    release.notify_one();
+    // A provider that wants nothing for ten minutes: the first is put aside, the others wait behind it.
+    until("a test page is tried", || tried.lock().expect("tried").len() == 2).await;
+    pager.send(job("later", "b", "sms", 3));
+    until("a page after that goes out at once", || done.lock().expect("done").len() == 2).await;
+    assert_eq!(*tried.lock().expect("tried"), ["real", "test0", "later"]);
+    let state = &pager.look()[0];
+    assert_eq!((state.breaker, state.paused, state.sent, state.failed), ("closed", None, 2, 0), "{state:?}");
+    assert_eq!(*ends.lock().expect("ends"), [""; 0], "they wait for their provider, and nobody waits for them");
+}
+
+/// What a provider that had accepted a page says later is told, once.
+#[tokio::test]
+async fn a_provider_that_can_be_asked_is_asked_what_became_of_a_page() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asked);
+    let fate: AskFate = Arc::new(move |_, _, id| {
+        let times = counted.fetch_add(1, Ordering::SeqCst);
+        let known = Sent::Refused { reason: format!("{id} is undelivered") };
+        Box::pin(async move { (times == 2).then_some(known) })
+    });
+    let send: SendOnce = Arc::new(|_, _| Box::pin(async { Sent::Accepted { id: Some("SM1".into()) } }));
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let settled: Settled = Arc::new(move |_, sent, notes| drop(tell.send((sent, notes.len()))));
+    let waits = [1, 1, 1, 1, 1].map(Duration::from_millis);
+    let pager = Pager::made(send, Some((fate, waits)), Arc::default(), settled);
+    pager.send(job("p1", "a", "sms", 2));
+    assert_eq!(told.recv().await, Some((Sent::Accepted { id: Some("SM1".into()) }, 1)));
+    let refused = Sent::Refused { reason: "SM1 is undelivered".into() };
+    assert_eq!(told.recv().await, Some((refused, 0)));
+    // Whoever is told last is the only one who could ask once more.
+    until("nobody follows it any more", || pager.shared.followed.load(Ordering::SeqCst) == 0).await;
+    assert_eq!((asked.load(Ordering::SeqCst), told.try_recv().is_err()), (3, true), "and no more");
 }

@@ -2,16 +2,16 @@
 
 use crate::act::Seal;
 use crate::base::ids::IncidentId;
-use crate::base::value::Value;
 use crate::escalation::decide::Input;
-use crate::escalation::event::{Page, PageFate};
+use crate::escalation::event::Page;
+use crate::escalation::fate::of_sent;
 use crate::escalation::words::{Links, words};
 use crate::model::book::Settings;
 use crate::model::message::{Address, Sent, Verb};
 use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::ladder;
 use crate::runtime::links;
-use crate::runtime::pager::{Job, PageKey, Pager, urgency};
+use crate::runtime::pager::{AttemptNote, Job, PageKey, Pager, urgency};
 use crate::runtime::pump::{About, Message, Post};
 use std::sync::Arc;
 
@@ -28,10 +28,7 @@ impl Pages {
     /// Pages that go out over that outbox.
     #[must_use]
     pub(super) fn new(pager: Pager, board: Arc<Board>, seal: Option<Seal>, settings: &Settings) -> Self {
-        let http = settings.other.get("http");
-        let url = http.and_then(|http| http.get("public_url")).and_then(Value::as_str);
-        let public_url = url.map(|url| url.trim_end_matches('/').to_owned());
-        Self { pager, board, seal, public_url }
+        Self { pager, board, seal, public_url: settings.public_url() }
     }
 
     pub(super) fn pager(&self) -> Pager {
@@ -57,6 +54,7 @@ impl Pages {
             address: Address { channel: page.channel.clone(), to: page.address.clone() },
             urgency: urgency(severity),
             compose: Box::new(compose),
+            told: None,
         });
     }
 
@@ -80,14 +78,14 @@ fn key(incident: IncidentId, page: u32) -> PageKey {
 }
 
 /// What the outbox calls with what became of a page.
-pub(super) fn told(key: &PageKey, sent: Sent, sender: &Post) {
+pub(super) fn told(key: &PageKey, sent: &Sent, notes: &[AttemptNote], sender: &Post) {
     let Some((incident, page)) = key.0.split_once('/') else { return };
     let (Ok(id), Ok(page)) = (IncidentId::parse(incident), page.parse()) else { return };
-    let (fate, note) = match sent {
-        Sent::Accepted { id } => (PageFate::Accepted, id.unwrap_or_default()),
-        Sent::Delivered { id } => (PageFate::Delivered, id.unwrap_or_default()),
-        Sent::Later { reason, .. } | Sent::Refused { reason } => (PageFate::Failed, reason),
-    };
+    let earlier = notes.iter().rev().skip(1).rev().filter_map(|note| match &note.sent {
+        Sent::Later { reason, .. } | Sent::Refused { reason } => Some(reason.clone()),
+        Sent::Accepted { .. } | Sent::Delivered { .. } => None,
+    });
+    let (fate, note) = of_sent(sent, &earlier.collect::<Vec<_>>());
     let input = Input::Settled { page, fate, note };
     let _ = sender.send(Message::About(About::Incident { id, input, told: None }));
 }

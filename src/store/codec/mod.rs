@@ -7,6 +7,7 @@
 mod access;
 mod alert;
 mod book;
+mod drill;
 mod group;
 mod held;
 mod incident;
@@ -20,6 +21,7 @@ mod v1;
 pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
 pub use alert::{decode_noted, encode_noted};
 pub use book::{decode_acceptance, encode_acceptance};
+pub use drill::{decode_drill, encode_drill};
 pub use group::{decode_group, encode_group};
 pub use held::{Fetch, Spill};
 pub use incident::{decode_incident, encode_incident};

@@ -47,11 +47,11 @@ fn contacts_are_listed_with_their_ways_and_the_ways_are_tested() {
     let fake = Fake::start(vec![say(200, SENT)]);
     let home = home(&fake, "steps: [ { id: a, shell: 'true' } ]\n");
     let (code, listed) = said(&home, &["contacts"]);
-    let want = "contact  name     channel  address              note
-ivanova  Ivanova  sms      +1-555-0124
-                  email    ivanova@example.com  no channel of that name
-                  phone    +1-555-0123          no channel of that name
-petrov   Petrov   sms      +1-555-0125
+    let want = "contact  name     channel  address              state        last good  confirmed  note
+ivanova  Ivanova  sms      +1-555-0124          never tried  -          -
+                  email    ivanova@example.com  no channel   -          -
+                  phone    +1-555-0123          no channel   -          -
+petrov   Petrov   sms      +1-555-0125          never tried  -          -
 ";
     assert_eq!((code, listed.as_str()), (Some(0), want));
     assert_eq!(fake.asked().len(), 0, "nothing is sent by looking");

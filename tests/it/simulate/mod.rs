@@ -6,6 +6,7 @@
 mod book;
 mod chance;
 mod crash_points;
+mod incident_points;
 mod incident_rules;
 mod incidents;
 mod machine;

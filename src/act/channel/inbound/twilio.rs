@@ -63,6 +63,14 @@ pub fn key(url: &str, body: &[u8]) -> Result<Reply, String> {
     Ok(Reply { said: Said::Token(token.into()), who: who.into(), provider_ref, answer: None })
 }
 
+/// Whether what Twilio posts is what became of a message or a call, and not somebody's answer.
+#[must_use]
+pub fn is_status(body: &[u8]) -> bool {
+    let pairs = form(body);
+    let has = |name: &str| value(&pairs, name).is_some();
+    (has("MessageStatus") || has("CallStatus")) && !has("Body") && !has("Digits")
+}
+
 /// What became of a message or a call: Twilio's id of it, and its fate. `None` for the states in between.
 ///
 /// # Errors
