@@ -25,6 +25,7 @@ use crate::store::Journal;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::MutexGuard;
 
 /// An instant of the schedule that passed so long ago while nobody was here is not made up for.
 const WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -73,7 +74,7 @@ impl Service {
         (who, channels): (&[String], &[Name]),
     ) -> Result<Held, Trouble> {
         let pager = self.drills_pager().ok_or(Trouble::NoDaemon)?;
-        let _one = self.reaching.beginning.lock().await;
+        let _one = self.beginning(&pager).await?;
         let now = clock::now();
         if let Some(since) = self.drill_going_on(now)? {
             let help = "`stepladder contacts` shows what has come of it so far";
@@ -91,6 +92,15 @@ impl Service {
         Ok(Held { drill, pages: ways.len() })
     }
 
+    /// The right to begin a drill, one at a time; whoever gets it first takes up what an earlier daemon left.
+    async fn beginning(&self, pager: &Pager) -> Result<MutexGuard<'_, bool>, Trouble> {
+        let mut taken_up = self.reaching.beginning.lock().await;
+        if !std::mem::replace(&mut *taken_up, true) {
+            self.take_up_drills(pager)?;
+        }
+        Ok(taken_up)
+    }
+
     /// The outbox, where this is a daemon: nobody else stays until the pages have gone out.
     fn drills_pager(&self) -> Option<Pager> {
         let lasting = self.duty.as_ref().is_some_and(|duty| duty.stay == Stay::Lasting) && self.pump.is_some();
@@ -105,15 +115,13 @@ impl Service {
     }
 
     /// Holds the drill of the schedule that is due, and tells of people who can't be reached; how long to wait until the
-    /// next look. `first`: nobody has looked since this process began, so that pages that were on their way are sent again.
+    /// next look. The first look sends again what was on its way when an earlier daemon ended.
     ///
     /// # Errors
     /// [`Trouble`] when the book or the store can't be read.
-    pub async fn look_at_drills(&self, first: bool) -> Result<Duration, Trouble> {
+    pub async fn look_at_drills(&self) -> Result<Duration, Trouble> {
         let Some(pager) = self.drills_pager() else { return Ok(LOOK) };
-        if first {
-            self.take_up_drills(&pager)?;
-        }
+        drop(self.beginning(&pager).await?);
         let book = self.current_book()?;
         let now = clock::now();
         let mut wait = LOOK;

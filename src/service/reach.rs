@@ -32,8 +32,8 @@ const KEYS: &str = "reach/";
 /// What was read of incidents and drills, so that only what has changed is read again.
 #[derive(Debug, Default)]
 pub struct Reaching {
-    /// One drill begins at a time.
-    pub(super) beginning: tokio::sync::Mutex<()>,
+    /// One drill begins at a time; whether what an earlier daemon left was taken up.
+    pub(super) beginning: tokio::sync::Mutex<bool>,
     incidents: Mutex<BTreeMap<StreamId, (Version, Vec<Fact>)>>,
     drills: Mutex<BTreeMap<DrillId, (Version, Drill)>>,
     left_out: Mutex<Option<Timestamp>>,

@@ -40,7 +40,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the book or the store can't be read.
-    pub async fn look_at_drills(&self, first: bool) -> Result<Duration, Problem> {
-        self.service.look_at_drills(first).await.map_err(told)
+    pub async fn look_at_drills(&self) -> Result<Duration, Problem> {
+        self.service.look_at_drills().await.map_err(told)
     }
 }

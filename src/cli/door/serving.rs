@@ -216,13 +216,9 @@ async fn watch_alerts(desk: Desk) {
 
 /// Holds the drills that are due, and tells of people who can't be reached.
 async fn watch_drills(desk: Desk) {
-    let mut first = true;
     loop {
-        let wait = match desk.look_at_drills(first).await {
-            Ok(wait) => {
-                first = false;
-                wait
-            }
+        let wait = match desk.look_at_drills().await {
+            Ok(wait) => wait,
             Err(problem) => {
                 tracing::error!(why = %problem.detail, "nobody can say who can be reached; it is tried again");
                 UNHEARD
