@@ -77,8 +77,14 @@ mod tests {
     #[test]
     fn a_stream_of_what_no_release_wrote_does_not_add_up() {
         let journal = Memory::new(crate::store::no_rows());
-        let kinds =
-            ["group/app", "series/used/raw/2026-11-29/1", "judged/2026-11", "used/2026-11", "alerts/2026-11-30", "drill/x"];
+        let kinds = [
+            "group/app",
+            "series/used/raw/2026-11-29/1",
+            "judged/2026-11",
+            "used/2026-11",
+            "alerts/2026-11-30",
+            "drill/x",
+        ];
         let book = ["audit/2026-11", "keys/2026-11-30", "book/files", "book/silences", "book/tokens"];
         let named = ["schedule/nonsense", "incident/nonsense"];
         for name in kinds.into_iter().chain(book).chain(named) {
