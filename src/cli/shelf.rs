@@ -237,14 +237,15 @@ impl Memo {
         Ok(now)
     }
 
-    /// What comes of those texts.
+    /// What comes of those texts, for who drives runs by it: where in the texts it stands is not kept, which of a large book is most of
+    /// what it takes.
     pub fn of(&self, texts: Texts) -> BookNow {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = last.as_ref().filter(|known| known.texts == texts) {
             return known.clone();
         }
         let files: Vec<_> = texts.iter().map(|(name, text)| (name.clone(), Arc::clone(text))).collect();
-        let now = BookNow { texts, loaded: Arc::new(checked(&files, Vec::new())) };
+        let now = BookNow { texts, loaded: Arc::new(checked(&files, Vec::new()).without_places()) };
         *last = Some(now.clone());
         now
     }

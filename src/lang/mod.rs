@@ -48,6 +48,14 @@ pub struct Loaded {
     pub(crate) half: BTreeMap<Code, String>,
 }
 
+impl Loaded {
+    /// Without where expressions, keys and steps stand: what is wrong was found with them already.
+    #[must_use]
+    pub fn without_places(self) -> Self {
+        Self { mentions: Vec::new(), spots: Spots::default(), ..self }
+    }
+}
+
 /// Reads the files of a book: their names relative to it (with `/`) and their texts. Finds everything that is wrong in
 /// all of them at once; a runbook with errors is left out of the book.
 #[must_use]

@@ -27,10 +27,10 @@ pub struct Armed {
     pub spec: Spec,
     /// What it starts.
     pub book: Arc<Runbook>,
-    /// The texts its runs are pinned to.
-    pub texts: BTreeMap<String, Digest>,
+    /// The texts its runs are pinned to; the same for all of a runbook, and there may be a hundred thousand.
+    pub texts: Arc<BTreeMap<String, Digest>>,
     /// The names of the environment that the runbook lists, as they are.
-    pub env: BTreeMap<String, String>,
+    pub env: Arc<BTreeMap<String, String>>,
     /// Whether its time is obeyed.
     pub standing: Standing,
 }
@@ -62,13 +62,13 @@ impl Armed {
         env: &BTreeMap<String, String>,
     ) -> Vec<Self> {
         let listed = runbook.env.iter().filter_map(|name| Some((name.clone(), env.get(name)?.clone())));
-        let env: BTreeMap<String, String> = listed.collect();
-        let texts = BTreeMap::from([(BUNDLE.to_owned(), bundle)]);
+        let env: Arc<BTreeMap<String, String>> = Arc::new(listed.collect());
+        let texts = Arc::new(BTreeMap::from([(BUNDLE.to_owned(), bundle)]));
         let armed = |spec| Self {
             spec,
             book: Arc::clone(runbook),
-            texts: texts.clone(),
-            env: env.clone(),
+            texts: Arc::clone(&texts),
+            env: Arc::clone(&env),
             standing: Standing::Obeyed,
         };
         specs(runbook, settings).into_iter().map(armed).collect()
@@ -116,10 +116,10 @@ impl Armed {
         }
         let ask = Ask {
             run: *run,
-            texts: self.texts.clone(),
+            texts: BTreeMap::clone(&self.texts),
             inputs,
             sealed: BTreeMap::new(),
-            env: self.env.clone(),
+            env: BTreeMap::clone(&self.env),
             actor: by.clone().unwrap_or_else(|| Actor::engine("schedule")),
             trigger: Value::Object(trigger),
             parent: None,
