@@ -130,6 +130,12 @@ limits! {
     FIVE_MINUTE_DAYS = 90, "days for which sums of five minutes are kept", "a quarter, for what a report compares";
     /// Days for which sums of an hour are kept.
     HOUR_DAYS = 730, "days for which sums of an hour are kept", "the same season of last year, twice";
+    /// Runs that have not ended and are looked at for those that take too long.
+    OVERDUE_RUNS = 1_000, "runs looked at for those that take or wait too long", "each minute; when more are under way their number is the trouble";
+    /// Runs that say how long runs of a runbook take.
+    SLOW_OF_RUNS = 50, "runs that say how long runs of a runbook take", "a fifth of them must have succeeded before anything is slow";
+    /// How many times its usual time a run may take.
+    SLOW_TIMES = 3, "times the 95th percentile that a run may take before an incident says so", "a run that takes twice as long is a busy machine";
     /// Points of each series in one answer about measures.
     MAX_MEASURE_POINTS = 2_000, "points of each series in one answer", "more than any screen has columns; a coarser step shows the same time in fewer";
     /// Series in one answer about a measure.

@@ -30,6 +30,7 @@ mod ledger;
 mod measures;
 mod mend;
 mod once;
+mod overdue;
 mod past;
 mod plan;
 mod reach;

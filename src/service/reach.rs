@@ -1,5 +1,6 @@
 //! Who can be reached by what: what is known of each way from pages and drills, and whom nobody could reach tonight.
 
+use crate::base::digest::Digest;
 use crate::base::ids::{DrillId, Name};
 use crate::base::limits::MAX_REACH_INCIDENTS;
 use crate::base::span::Span;
@@ -29,6 +30,9 @@ const REMIND: SignedDuration = SignedDuration::from_hours(24);
 /// What the keys of incidents about people who can't be reached begin with.
 const KEYS: &str = "reach/";
 
+/// Trouble that stands, by the keys of its incidents; key and source of each are put in when it is told.
+pub(super) type Standings = BTreeMap<String, Tale>;
+
 /// What was read of incidents and drills, so that only what has changed is read again.
 #[derive(Debug, Default)]
 pub struct Reaching {
@@ -37,6 +41,8 @@ pub struct Reaching {
     incidents: Mutex<BTreeMap<StreamId, (Version, Vec<Fact>)>>,
     drills: Mutex<BTreeMap<DrillId, (Version, Drill)>>,
     left_out: Mutex<Option<Timestamp>>,
+    /// Schedules that start nothing any more, as of a book and an hour.
+    pub(super) unplanned: Mutex<Option<(Option<Digest>, i64, Standings)>>,
     /// Something became known of a way.
     pub(super) news: tokio::sync::Notify,
 }
@@ -169,29 +175,32 @@ impl Service {
     /// Opens an incident for each person who may be paged soon and whom nobody could reach, once a day at most; ends it when
     /// somebody could again.
     pub(super) fn tell_unreachable(&self) -> Result<(), Trouble> {
+        if self.paging.is_none() {
+            return Ok(());
+        }
+        let bad = self.reach()?.people.into_iter();
+        let bad = bad.filter(|person| person.soon && person.unreachable.is_some() && !person.ways.is_empty());
+        let bad = bad.map(|person| (format!("{KEYS}{}", person.who), tale(&person))).collect();
+        self.tell_standing(&[KEYS], bad, clock::now())
+    }
+
+    /// Opens an incident for each trouble that stands, once a day at most, and ends those of these kinds that stand no more.
+    pub(super) fn tell_standing(&self, kinds: &[&str], bad: Standings, now: Timestamp) -> Result<(), Trouble> {
         let Some(paging) = &self.paging else { return Ok(()) };
-        let now = clock::now();
-        let bad: BTreeMap<String, Person> = self
-            .reach()?
-            .people
-            .into_iter()
-            .filter(|person| person.soon && person.unreachable.is_some() && !person.ways.is_empty())
-            .map(|person| (format!("{KEYS}{}", person.who), person))
-            .collect();
         let open = paging.board.all().into_iter().filter(|shown| shown.state.ending.is_none());
         let open: BTreeSet<String> =
             open.filter_map(|shown| Some(shown.state.opened.as_ref()?.1.trouble.key.clone())).collect();
-        for (key, person) in &bad {
-            if open.contains(key) {
-                continue;
-            }
-            let last = past::last_of_key(self.journal.as_ref(), key).map_err(Trouble::Store)?;
+        let ours = |key: &&String| kinds.iter().any(|kind| key.starts_with(kind));
+        let over: Vec<String> = open.iter().filter(ours).filter(|key| !bad.contains_key(*key)).cloned().collect();
+        for (key, tale) in bad.into_iter().filter(|(key, _)| !open.contains(key)) {
+            let last = past::last_of_key(self.journal.as_ref(), &key).map_err(Trouble::Store)?;
             let told = last.and_then(|last| last.ending).is_some_and(|ended| now.duration_since(ended.at) < REMIND);
             if !told {
-                self.send(Message::Trouble(Tidings::Began(Box::new(tale(key, person)))))?;
+                let source = Source::Alert { name: key.clone() };
+                self.send(Message::Trouble(Tidings::Began(Box::new(Tale { key, source, ..tale }))))?;
             }
         }
-        for key in open.into_iter().filter(|key| key.starts_with(KEYS) && !bad.contains_key(key)) {
+        for key in over {
             let source = Source::Alert { name: key.clone() };
             self.send(Message::Trouble(Tidings::Over { key, source }))?;
         }
@@ -199,11 +208,11 @@ impl Service {
     }
 }
 
-fn tale(key: &str, person: &Person) -> Tale {
+fn tale(person: &Person) -> Tale {
     let why = person.unreachable.clone().unwrap_or_default();
     let labels = [("component", "stepladder".to_owned()), ("contact", person.who.to_string())];
     Tale {
-        key: key.to_owned(),
+        key: String::new(),
         title: format!("{} may be paged within a week and can't be reached", person.who),
         text: format!(
             "{why}.\n\nMend an address in escalation.yaml or a channel in stepladder.yaml; `stepladder contacts drill {}` \
@@ -214,7 +223,7 @@ fn tale(key: &str, person: &Person) -> Tale {
         kind: Some("engine".to_owned()),
         labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         owner: None,
-        source: Source::Alert { name: key.to_owned() },
+        source: Source::Alert { name: String::new() },
         link: None,
     }
 }

@@ -145,7 +145,7 @@ impl Service {
     }
 
     /// What a queued run waits for, and who holds it.
-    fn queue(&self, run: RunId) -> Option<String> {
+    pub(super) fn queue(&self, run: RunId) -> Option<String> {
         let RunPhase::Queued { group, holders } = self.run(run).ok()?.phase else { return None };
         let holders: Vec<String> = holders.iter().map(ToString::to_string).collect();
         Some(format!("group `{group}`, held by {}", holders.join(", ")))

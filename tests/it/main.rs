@@ -52,6 +52,7 @@ mod noise;
 mod oncall;
 mod openapi;
 mod order;
+mod overdue;
 mod owner;
 mod page;
 mod pinned;

@@ -11,6 +11,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
     ("dbus-daemon", "dbus"),
+    ("faketime", "faketime"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
     ("postgres", "postgresql"),

@@ -5,6 +5,8 @@ use crate::api::present;
 use crate::api::wire::{DrillReply, DrillRequest, Fault, Problem, ReachReport};
 use crate::base::actor::Actor;
 use crate::base::ids::Name;
+use crate::service::Trouble;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Desk {
@@ -34,6 +36,16 @@ impl Desk {
     /// Returns once something became known of a way to somebody.
     pub async fn heard_of_ways(&self) {
         self.service.heard_of_ways().await;
+    }
+
+    /// Tells of runs that take or wait too long and of schedules that start nothing any more.
+    ///
+    /// # Errors
+    /// When the book or the store can't be read.
+    pub async fn look_at_overdue(&self) -> Result<(), Problem> {
+        let service = Arc::clone(&self.service);
+        let looked = tokio::task::spawn_blocking(move || service.look_at_overdue()).await;
+        looked.unwrap_or_else(|error| Err(Trouble::Stopped(error.to_string()))).map_err(told)
     }
 
     /// Holds the drill that is due, and tells of people who can't be reached; how long to wait until the next look.

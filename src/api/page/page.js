@@ -163,7 +163,7 @@ async function now() {
 function vote(wanted, approve) {
   return act(approve ? "Approve" : "Reject", () =>
     ask(`/api/v1/runs/${part(wanted.run)}/${approve ? "approve" : "reject"}`,
-      { run: wanted.run, approve, place: wanted.place, fields: {}, note: "", override: false }));
+      { place: wanted.place }));
 }
 
 // Incidents

@@ -23,6 +23,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 const PULSE: Duration = Duration::from_mins(1);
 /// Between two looks at the files of the book: a change counts when two in a row are alike.
 const LOOK: Duration = Duration::from_millis(400);
+/// Between two looks for what takes too long.
+const OVERDUE: Duration = Duration::from_mins(1);
 /// Between looks at the room there is.
 const ROOM: Duration = Duration::from_secs(5);
 /// Looks at once: one that sees a change, one that takes it, one for what came between.
@@ -77,12 +79,13 @@ async fn stay(home: &Home, book: &Path, interrupts: &mut Interrupts, manager: &M
     let replies = Watch(tokio::spawn(async move { listener.listen_for_replies().await }));
     let alerts = Watch(tokio::spawn(watch_alerts(desk.clone())));
     let drills = Watch(tokio::spawn(watch_drills(desk.clone())));
+    let overdue = Watch(tokio::spawn(watch_overdue(desk.clone())));
     let space = Watch(tokio::spawn(watch_space(desk.clone())));
     let watcher = Watch(tokio::spawn(call_watcher(desk.clone())));
     let http = http.map(|http| Watch(tokio::spawn(http.serve())));
     manager.tell("READY=1\nSTATUS=serving");
     let ended = heed(&desk, interrupts, manager, &mut breaks, &mut pulse).await;
-    drop((watch, files, replies, alerts, drills, space, watcher, http));
+    drop((watch, files, replies, alerts, drills, overdue, space, watcher, http));
     ended
 }
 
@@ -227,6 +230,16 @@ async fn watch_drills(desk: Desk) {
         // Never at full speed, whatever is heard.
         sleep(LOOK).await;
         drop(timeout(wait, desk.heard_of_ways()).await);
+    }
+}
+
+/// Looks for what takes too long.
+async fn watch_overdue(desk: Desk) {
+    loop {
+        if let Err(problem) = desk.look_at_overdue().await {
+            tracing::error!(why = %problem.detail, "nobody knows which runs take too long; it is tried again");
+        }
+        sleep(OVERDUE).await;
     }
 }
 
