@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub struct Keeping {
     runs: u32,
     age: Span,
     incidents: Span,
+    min_free: u64,
     own: BTreeMap<Name, Keep>,
 }
 
@@ -47,7 +48,13 @@ impl Keeping {
     /// As the settings say, and some runbooks for themselves.
     #[must_use]
     pub fn new(settings: &Settings, own: BTreeMap<Name, Keep>) -> Self {
-        Self { runs: settings.keep_runs, age: settings.keep_age, incidents: settings.keep_incidents, own }
+        Self {
+            runs: settings.keep_runs,
+            age: settings.keep_age,
+            incidents: settings.keep_incidents,
+            min_free: settings.min_free,
+            own,
+        }
     }
 
     fn of(&self, runbook: &str) -> (u32, Span) {
@@ -219,7 +226,8 @@ impl Retention {
             }
             let mut samples = history::keep::Keeping::default();
             loop {
-                look(&journal, &keeping, &mut samples, &data);
+                let stop = || matches!(stopped.try_recv(), Err(TryRecvError::Disconnected));
+                look(&journal, &keeping, (&mut samples, &stop), &data);
                 if stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -238,12 +246,32 @@ impl Retention {
     }
 }
 
-fn look(journal: &DiskJournal, keeping: &Keeping, samples: &mut history::keep::Keeping, data: &Path) {
+/// Whether as much is free where the data is as must be.
+fn has_room(data: &Path, least: u64) -> bool {
+    let free = rustix::fs::statvfs(data).map(|at| at.f_bavail.saturating_mul(at.f_frsize));
+    free.is_ok_and(|free| free >= least)
+}
+
+fn look(
+    journal: &DiskJournal,
+    keeping: &Keeping,
+    (samples, stop): (&mut history::keep::Keeping, &dyn Fn() -> bool),
+    data: &Path,
+) {
     let now = clock::now();
-    let kept = samples.look(journal, now).unwrap_or_else(|error| {
-        tracing::warn!(%error, "samples could not be kept apart from their runs yet; those runs stay until they are");
-        history::keep::Looked::default()
-    });
+    let kept = if has_room(data, keeping.min_free) {
+        match samples.look(journal, now, stop) {
+            Ok(kept) => kept,
+            Err(history::keep::KeepError::Stopped) => return,
+            Err(error) => {
+                tracing::warn!(%error, "samples could not be kept apart from their runs yet; those runs stay until they are");
+                history::keep::Looked::default()
+            }
+        }
+    } else {
+        // What is left of the disk is for incidents, and runs that go make room: their samples go with them.
+        history::keep::Looked { through: Some(now), gone: 0 }
+    };
     let gone = match forget_old(journal, keeping, kept.through, now) {
         Ok(gone) => gone,
         Err(error) => return tracing::warn!(%error, "runs that need not be kept could not be forgotten"),

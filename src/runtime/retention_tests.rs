@@ -47,6 +47,7 @@ fn keeping(runs: u32, days: u64) -> Keeping {
         runs,
         age: Span::from_secs(days * 86_400),
         incidents: Span::from_secs(730 * 86_400),
+        min_free: 0,
         own: BTreeMap::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::limits::MAX_SERIES;
 use crate::base::span::Span;
+use crate::engine::history::Grain;
 use crate::engine::series::{Point, Series};
 use crate::model::book::Book;
 use crate::model::buckets::LE;
@@ -81,12 +82,17 @@ impl Service {
         let cannot = |error: crate::store::ReadError| Trouble::Store(error.to_string());
         let (journal, now) = (self.journal.as_ref(), clock::now());
         let mut all = Vec::new();
-        for series in series_of(journal, None, MAX_SERIES).map_err(cannot)? {
-            let Some(threshold) = book.thresholds.get(&series.name) else { continue };
-            let unit = threshold.unit.clone();
-            let Some(last) = read::last(journal, &series, unit.as_deref(), now).map_err(cannot)? else { continue };
-            let (help, stale_after) = (threshold.help.clone(), threshold.stale_after);
-            all.push(Latest { series, metric: threshold.metric, help, unit, stale_after, last });
+        for (name, threshold) in &book.thresholds {
+            for series in series_of(journal, Some(name), MAX_SERIES - all.len()).map_err(cannot)? {
+                let unit = threshold.unit.clone();
+                let Some(last) = read::last(journal, &series, unit.as_deref(), now).map_err(cannot)? else { continue };
+                // A disk that was taken out in spring is no disk.
+                if now.duration_since(last.at) > Grain::FiveMinutes.kept() {
+                    continue;
+                }
+                let (metric, help, stale_after) = (threshold.metric, threshold.help.clone(), threshold.stale_after);
+                all.push(Latest { series, metric, help, unit, stale_after, last });
+            }
         }
         Ok(all)
     }

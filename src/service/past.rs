@@ -1,6 +1,7 @@
 //! What was measured: the samples of a measure between two instants, as they are or summed up.
 
-use crate::base::limits::{MAX_MEASURE_POINTS, MAX_MEASURED};
+use crate::base::ids::StepId;
+use crate::base::limits::{MAX_MEASURE_POINTS, MAX_MEASURED, MAX_SERIES};
 use crate::base::span::Span;
 use crate::diagnostic::closest;
 use crate::engine::history::{Sum, between};
@@ -90,11 +91,14 @@ impl Service {
         }
         let book = self.current_book()?;
         let journal = self.journal.as_ref();
-        let all = series_of(journal, None, usize::MAX).map_err(cannot)?;
-        let of_measure: Vec<Series> =
-            all.iter().filter(|series| series.name.as_str() == asked.measure).cloned().collect();
         let threshold = book.thresholds.values().find(|threshold| threshold.name.as_str() == asked.measure);
+        let name = StepId::parse(&asked.measure).ok();
+        let of_measure = match &name {
+            Some(name) => series_of(journal, Some(name), usize::MAX).map_err(cannot)?,
+            None => Vec::new(),
+        };
         if of_measure.is_empty() && threshold.is_none() {
+            let all = series_of(journal, None, MAX_SERIES).map_err(cannot)?;
             return Err(no_measure(&book, &all, &asked.measure));
         }
         let has = |series: &Series| asked.labels.iter().all(|(name, value)| series.labels.get(name) == Some(value));
@@ -123,7 +127,8 @@ impl Service {
                 (None, _) | (_, None) => (asked.from, asked.to),
             };
             let most = if step.is_some() { usize::MAX } else { MAX_MEASURE_POINTS + 1 };
-            let mut sums = read::stretch(journal, &series, unit.as_deref(), within, most)?;
+            let mut reading = read::Reading::new(journal, series.key(), within.1)?;
+            let mut sums = reading.stretch(unit.as_deref(), within, most)?;
             let cut = step.is_none() && sums.len() > MAX_MEASURE_POINTS;
             sums.truncate(if cut { MAX_MEASURE_POINTS } else { usize::MAX });
             sums.reverse();

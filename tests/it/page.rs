@@ -2,7 +2,7 @@
 
 use crate::http::Site;
 use crate::incident::{LADDER, SETTINGS};
-use crate::owner::{Home, text};
+use crate::owner::{Home, kill, text};
 use crate::tools::there;
 use serde_json::{Value, json};
 use std::fs;
@@ -235,6 +235,7 @@ fn a_browser_shows_what_stands_and_does_what_a_token_may() {
     browser.press("//button[text()='Acknowledge']");
     browser.until("acknowledged");
     browser.press("//button[text()='Approve']");
+    browser.ask("/alert/accept", &json!({}));
     browser.until("Nothing waits for anybody's yes.");
     home.until("the run has gone on", || {
         home.rows().iter().any(|row| row["runbook"] == "asks" && row["outcome"] == "succeeded")
@@ -288,7 +289,15 @@ fn a_browser_shows_what_was_measured_and_what_ran_and_says_when_it_knows_nothing
     assert!(schedules.contains("30 2 * * *") && schedules.contains("in "), "{schedules}");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
-    // When the daemon is gone the page says that what it shows is old.
+    // When the daemon hangs, as when it is gone, the page says that what it shows is old.
+    kill(site.daemon.id(), rustix::process::Signal::STOP);
+    browser.until("The daemon does not answer: what stands here is old.");
+    kill(site.daemon.id(), rustix::process::Signal::CONT);
+    let begun = Instant::now();
+    while browser.shown().contains("what stands here is old") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it is not told that the daemon is back");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     site.daemon.end(rustix::process::Signal::KILL);
     let old = browser.until("The daemon does not answer: what stands here is old.");
     assert!(old.contains("nightly"), "{old}");

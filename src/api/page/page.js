@@ -2,7 +2,11 @@
 // Everything that comes from the API is put in as text, never as markup.
 "use strict";
 
+// Milliseconds between two looks, and until an answer is given up.
 const EVERY = 5000;
+const SELDOM = 30000;
+const PATIENCE = 10000;
+const BIN = 300e3;
 const HOURS = 24;
 // Bytes of an output that are shown: its end.
 const TAIL = 20000;
@@ -30,7 +34,7 @@ function s(name, properties, ...children) {
 const main = document.querySelector("main");
 let token = sessionStorage.getItem("token") || "";
 let timer = 0;
-let shown = "";
+let shown = null;
 let asking = 0;
 
 class Refused extends Error {
@@ -42,10 +46,11 @@ class Refused extends Error {
 
 /** Asks the API; what is refused says why. */
 async function ask(path, body) {
-  const request = { headers: { authorization: `Bearer ${token}` }, cache: "no-store" };
+  const request = { headers: { authorization: `Bearer ${token}` }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) };
   if (body !== undefined) {
     request.method = "POST";
     request.body = JSON.stringify(body);
+    request.signal = AbortSignal.timeout(4 * PATIENCE);
     request.headers["content-type"] = "application/json";
     request.headers["idempotency-key"] = crypto.getRandomValues(new Uint32Array(4)).join("-");
   }
@@ -112,13 +117,14 @@ const section = (title, ...children) => h("section", { "aria-label": title }, h(
 const link = (to, text) => h("a", { href: `#${to}` }, text);
 
 /** A button that does something and then shows what has become of it. */
-function act(text, deed) {
+function act(text, deed, sure) {
   const button = h("button", { type: "button" }, text);
   button.addEventListener("click", async () => {
+    if (sure && !confirm(sure)) return;
     button.disabled = true;
     try {
       await deed();
-      shown = "";
+      shown = null;
       await show();
     } catch (error) {
       tell(error);
@@ -163,7 +169,7 @@ async function now() {
 function vote(wanted, approve) {
   return act(approve ? "Approve" : "Reject", () =>
     ask(`/api/v1/runs/${part(wanted.run)}/${approve ? "approve" : "reject"}`,
-      { place: wanted.place }));
+      { place: wanted.place }), `${approve ? "Approve" : "Reject"} ${wanted.runbook}: ${wanted.message}`);
 }
 
 // Incidents
@@ -221,12 +227,15 @@ async function measures() {
     try {
       return await ask(`/api/v1/measures/${part(name)}?step=5m&from=${part(from)}`);
     } catch (error) {
-      if (error.status === 422) return [];
+      if (error.status === 422) return error.message;
       throw error;
     }
   }));
   const cards = names.flatMap((name, index) => {
     const own = rows.filter((row) => row.measure === name);
+    if (typeof pasts[index] === "string") {
+      return h("article", { class: "card", "data-measure": name }, h("h3", {}, name), h("p", { class: "dim" }, pasts[index]));
+    }
     if (own.some((row) => row.labels && row.labels.le !== undefined)) return quantileCards(own, pasts[index]);
     return own.map((row) => card(row, pasts[index].find((past) => same(past.labels, row.labels))));
   });
@@ -246,8 +255,12 @@ function card(row, past) {
   return chart(row.measure, pairs(row.labels), figure(last, unit), row.level, row.at, row.stale, shownPoints, row.help, unit);
 }
 
+// A stretch of time that still goes on has not all of its samples.
+const whole = (points) => points.filter((point) => Date.parse(point.at) + BIN <= Date.now());
+
 /** How fast a counter rises, from the last sample of each stretch of time; one that falls began anew. */
-function rates(points) {
+function rates(all) {
+  const points = whole(all);
   return points.slice(1).map((point, index) => {
     const before = points[index];
     const rise = point.last >= before.last ? point.last - before.last : point.last;
@@ -261,7 +274,7 @@ function quantileCards(rows, pasts) {
   const groups = [...new Set(rows.map((row) => rest(row.labels)))];
   return groups.map((group) => {
     const own = pasts.filter((past) => rest(past.labels) === group);
-    const times = [...new Set(own.flatMap((past) => past.points.map((point) => point.at)))].sort();
+    const times = [...new Set(own.flatMap((past) => whole(past.points).map((point) => point.at)))].sort();
     const bounds = own.map((past) => ({
       bound: Number((past.labels || {}).le.replace("+Inf", "Infinity")),
       last: new Map(past.points.map((point) => [point.at, point.last])),
@@ -275,7 +288,9 @@ function quantileCards(rows, pasts) {
       return value === null ? [] : [{ at: Date.parse(at), value, worst: "ok" }];
     });
     const row = rows.find((one) => rest(one.labels) === group);
-    const last = points.length > 0 ? points[points.length - 1].value : null;
+    // Only of the newest stretch of time: what was an hour ago is not how it is.
+    const newest = points.length > 0 ? points[points.length - 1] : null;
+    const last = newest && times.length > 0 && newest.at === Date.parse(times[times.length - 1]) ? newest.value : null;
     return chart(`${row.measure} p95`, group, figure(last, row.unit), "", row.at, row.stale, points, row.help, row.unit);
   });
 }
@@ -300,10 +315,12 @@ function chart(name, labels, value, level, at, stale, points, help, unit) {
   const y = (point) => (most > least ? 58 - ((point.value - least) / (most - least)) * 52 : 32).toFixed(1);
   const drawing = s("svg", { viewBox: "0 0 1000 64", preserveAspectRatio: "none", role: "img",
     "aria-label": values.length === 0 ? `${name}: no samples` : `${name}: ${figure(least)} to ${figure(most)}` });
-  // A line goes on only where the next sample is near: what was not measured is a gap.
-  const gap = 20 * 60e3;
+  // A line goes on only where the next sample is near: what was not measured is a gap. How near is what is usual here.
+  const distances = points.slice(1).map((point, index) => point.at - points[index].at).sort((one, other) => one - other);
+  const gap = Math.max(20 * 60e3, 2.5 * (distances[Math.floor(distances.length / 2)] || 0));
+  const joined = (index) => index > 0 && index < points.length && points[index].at - points[index - 1].at <= gap;
   const path = points.map((point, index) =>
-    `${index > 0 && point.at - points[index - 1].at <= gap ? "L" : "M"}${x(point)} ${y(point)}${points.length === 1 ? "h4" : ""}`).join("");
+    `${joined(index) ? "L" : "M"}${x(point)} ${y(point)}${joined(index) || joined(index + 1) ? "" : "h4"}`).join("");
   drawing.append(s("path", { class: "line", d: path || "M0 0" }));
   for (const point of points.filter((one) => one.worst === "warning" || one.worst === "critical")) {
     drawing.append(s("path", { class: `dot ${point.worst}`, d: `M${x(point)} ${y(point)}h0` }));
@@ -356,7 +373,7 @@ async function run(id) {
       h("p", {}, word(row.outcome || row.state), row.level ? [" · ", word(row.level)] : "", " · began ", ago(row.started),
         ` · by ${row.actor}`, row.parent ? [" · called by ", link(`runs/${row.parent}`, short(row.parent))] : ""),
       row.reason ? h("p", {}, row.reason) : null,
-      row.ended ? null : act("Cancel", () => ask(`/api/v1/runs/${part(row.run)}/cancel`, {}))),
+      row.ended ? null : act("Cancel", () => ask(`/api/v1/runs/${part(row.run)}/cancel`, {}), `Cancel this run of ${row.runbook}?`)),
     section("Steps", table(["step", "outcome", "level", "reason", ""], steps, "No step has begun."), output),
   ];
 }
@@ -391,7 +408,7 @@ function standing(text) {
 }
 
 function askForToken(why) {
-  shown = "";
+  shown = null;
   const field = h("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-label": "Token" });
   const enter = (event) => {
     event.preventDefault();
@@ -408,8 +425,7 @@ function askForToken(why) {
 
 /** Whether somebody is in the middle of something that must not be taken from under their hands. */
 function busy() {
-  const field = document.activeElement;
-  return field && main.contains(field) && field.tagName === "INPUT" && field.value !== "";
+  return [...main.querySelectorAll("input")].some((field) => field.value !== "") || main.querySelector("button:hover, button:focus, button:active") !== null;
 }
 
 async function show() {
@@ -419,15 +435,15 @@ async function show() {
   document.querySelector("nav").replaceChildren(...VIEWS.map(([own, title]) =>
     h("a", { href: `#${own}`, "aria-current": own === view[0] ? "page" : false }, title)));
   document.querySelector("#leave").hidden = !token;
-  if (!token) return askForToken();
   const turn = ++asking;
+  if (!token) return askForToken();
   try {
     const make = id && view[3] ? () => view[3](decodeURIComponent(id)) : view[2];
     const content = (await make()).filter((one) => one);
     if (turn !== asking) return;
     tell(null);
     standing(`as of ${new Date().toLocaleTimeString()}`);
-    // An output that was opened, a text that is being typed: only another view takes them away.
+    // An output that was opened, a text that is being typed, a button under a finger: only another view takes them away.
     if (shown !== location.hash || !(busy() || main.querySelector("pre:not([hidden])"))) {
       const first = shown !== location.hash;
       main.replaceChildren(...content);
@@ -443,7 +459,7 @@ async function show() {
     }
     tell(error);
   }
-  timer = setTimeout(show, EVERY);
+  if (!document.hidden) timer = setTimeout(show, view[0] === "measures" ? SELDOM : EVERY);
 }
 
 document.querySelector("#leave").addEventListener("click", () => {

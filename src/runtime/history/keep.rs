@@ -8,7 +8,8 @@ use crate::engine::history::{Chunk, Grain, Place, Sum, chunks, grain_key, roll, 
 use crate::engine::project::{CHUNKS, SAMPLES};
 use crate::engine::series::Series;
 use crate::runtime::append::append;
-use crate::runtime::history::{read, series_of};
+use crate::runtime::history::read::{self, Reading, Stored};
+use crate::runtime::history::series_of;
 use crate::runtime::index::{series_stream, shelf_of};
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, StreamId, Version, codec};
 use jiff::{SignedDuration, Timestamp};
@@ -26,10 +27,10 @@ const FORGOTTEN: usize = 100;
 pub struct Keeping {
     /// All that was measured before is in chunks.
     through: Option<Timestamp>,
-    /// The latest instant it was asked at.
+    /// When it was asked last.
     latest: Option<Timestamp>,
-    /// The clock went back to then: chunks from there on may lack what was measured since.
-    again: Option<Timestamp>,
+    /// The clock went back to then, and had been there: chunks in between may lack what is measured now.
+    again: Option<(Timestamp, Timestamp)>,
 }
 
 /// What came of one look.
@@ -50,92 +51,100 @@ pub enum KeepError {
     /// A batch was not taken.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// It was to stop.
+    #[error("the owner ends")]
+    Stopped,
     /// A chunk has no form.
     #[error(transparent)]
     Codec(#[from] codec::CodecError),
 }
 
 impl Keeping {
-    /// Makes the chunks that are due, then lets go those that need not be kept any more.
+    /// Makes the chunks that are due, then lets go those that need not be kept any more; leaves off when it is to stop.
     ///
     /// # Errors
     /// [`KeepError`]; what was made until then stays, and the next look goes on.
-    pub fn look(&mut self, journal: &dyn Journal, now: Timestamp) -> Result<Looked, KeepError> {
+    pub fn look(
+        &mut self,
+        journal: &dyn Journal,
+        now: Timestamp,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Looked, KeepError> {
         let closed = Grain::Sample.begin(now.checked_sub(LATE).unwrap_or(now));
-        if self.latest.is_some_and(|latest| now < latest) {
-            self.went_back(now);
+        let back = self.latest.filter(|latest| now < *latest);
+        self.latest = Some(now);
+        if let Some(latest) = back {
+            self.went_back(now, latest);
         }
-        if self.through == Some(closed) && self.again.is_none_or(|again| again >= closed) {
-            self.latest = self.latest.max(Some(now));
+        if self.through == Some(closed) && back.is_none() {
             return Ok(Looked { through: self.through, gone: 0 });
         }
+        let all = series_of(journal, None, usize::MAX)?;
         let mut pen = Pen::new(journal, now);
-        for series in series_of(journal, None, usize::MAX)? {
-            let key = series.key();
-            if read::end(journal, &key, Grain::Sample, Timestamp::MAX)?.is_some_and(|end| end > now) {
-                self.went_back(now);
+        for series in &all {
+            if let Some(end) =
+                read::end(journal, &series.key(), Grain::Sample, Timestamp::MAX)?.filter(|end| *end > now)
+            {
+                self.went_back(now, end);
             }
-            self.samples(&mut pen, &series, &key, closed)?;
-            self.sums(&mut pen, &series, &key, Grain::FiveMinutes, closed)?;
-            self.sums(&mut pen, &series, &key, Grain::Hour, closed)?;
         }
-        pen.flush()?;
-        // What the clock had been set ahead of is reached again: nothing is measured behind chunks any more.
-        if self.latest.is_none_or(|latest| closed >= latest) {
-            self.again = None;
+        // What is summed up is read from the journal, so finer chunks have to be there before.
+        for grain in Grain::ALL {
+            for series in &all {
+                if stop() {
+                    return Err(KeepError::Stopped);
+                }
+                match grain {
+                    Grain::Sample => self.samples(&mut pen, series, closed)?,
+                    Grain::FiveMinutes | Grain::Hour => self.sums(&mut pen, series, grain, closed)?,
+                }
+            }
+            pen.flush()?;
         }
-        (self.through, self.latest) = (Some(closed), self.latest.max(Some(now)));
+        self.again = self.again.filter(|(_, until)| closed < *until);
+        self.through = Some(closed);
         Ok(Looked { through: self.through, gone: forget(journal, now)? })
     }
 
-    fn went_back(&mut self, now: Timestamp) {
-        let now = Grain::Sample.begin(now);
-        self.again = Some(self.again.map_or(now, |again| again.min(now)));
+    fn went_back(&mut self, now: Timestamp, until: Timestamp) {
+        let from = Grain::Sample.begin(now.checked_sub(LATE).unwrap_or(now));
+        let known = self.again.unwrap_or((from, until));
+        self.again = Some((known.0.min(from), known.1.max(until)));
     }
 
     /// From when on the chunks of a grain are to be made.
     fn begin(&self, pen: &Pen<'_>, key: &[u8], grain: Grain, closed: Timestamp) -> Result<Timestamp, ReadError> {
         let end = read::end(pen.journal, key, grain, closed)?.unwrap_or(Timestamp::MIN);
-        let from = self.again.map_or(end, |again| end.min(grain.begin(again)));
+        let from = self.again.map_or(end, |(again, _)| end.min(grain.begin(again)));
         // What is older would go at once.
         let oldest = pen.now.checked_sub(grain.kept()).unwrap_or(Timestamp::MIN);
         Ok(from.max(grain.begin(oldest)))
     }
 
     /// The samples of each hour that has ended.
-    fn samples(&self, pen: &mut Pen<'_>, series: &Series, key: &[u8], closed: Timestamp) -> Result<(), KeepError> {
-        let grain = Grain::Sample;
+    fn samples(&self, pen: &mut Pen<'_>, series: &Series, closed: Timestamp) -> Result<(), KeepError> {
+        let (grain, key) = (Grain::Sample, &series.key());
         let mut from = self.begin(pen, key, grain, closed)?;
         while let Some(next) = next(pen.journal, key, &[], (from, closed))? {
             let (begin, end) = (grain.begin(next), grain.end(next));
-            let mut by_unit: BTreeMap<Option<String>, Vec<Sum>> = BTreeMap::new();
-            for (unit, sum) in read::samples(pen.journal, key, (begin, end))? {
-                by_unit.entry(unit).or_default().push(sum);
+            let there = by_unit(read::kept(pen.journal, key, grain, (begin, end))?);
+            let mut all = there.clone();
+            for (unit, fresh) in by_unit(read::samples(pen.journal, key, (begin, end))?) {
+                let known = all.remove(&unit).unwrap_or_default();
+                all.insert(unit, union(known, fresh));
             }
-            let mut there: BTreeMap<Option<String>, Vec<Sum>> = BTreeMap::new();
-            for (unit, sum) in read::kept(pen.journal, key, grain, (begin, end))? {
-                there.entry(unit).or_default().push(sum);
+            if all != there {
+                pen.write(&chunks(series, grain, begin, &all))?;
             }
-            for (unit, sums) in there {
-                let fresh = by_unit.remove(&unit).unwrap_or_default();
-                by_unit.insert(unit, union(sums, fresh));
-            }
-            pen.write(&chunks(series, grain, begin, &by_unit))?;
             from = end;
         }
         Ok(())
     }
 
     /// The sums of each stretch that has ended.
-    fn sums(
-        &self,
-        pen: &mut Pen<'_>,
-        series: &Series,
-        key: &[u8],
-        grain: Grain,
-        closed: Timestamp,
-    ) -> Result<(), KeepError> {
+    fn sums(&self, pen: &mut Pen<'_>, series: &Series, grain: Grain, closed: Timestamp) -> Result<(), KeepError> {
         let Some(bin) = grain.bin() else { return Ok(()) };
+        let key = &series.key();
         let finer: &[Grain] = match grain {
             Grain::Sample => &[],
             Grain::FiveMinutes => &[Grain::Sample],
@@ -145,18 +154,27 @@ impl Keeping {
         let mut from = self.begin(pen, key, grain, closed)?;
         while let Some(next) = next(pen.journal, key, finer, (from, closed))? {
             let (begin, end) = (grain.begin(next), grain.end(next));
-            let mut by_unit: BTreeMap<Option<String>, Vec<Sum>> = BTreeMap::new();
-            for (unit, sum) in read::stored(pen.journal, key, (begin, end), usize::MAX)?.into_iter().rev() {
-                by_unit.entry(unit).or_default().push(sum);
+            let stored = Reading::new(pen.journal, key.clone(), end)?.stored((begin, end), usize::MAX)?;
+            let mut sums = by_unit(stored.into_iter().rev().collect());
+            for all in sums.values_mut() {
+                *all = roll(all, bin);
             }
-            for sums in by_unit.values_mut() {
-                *sums = roll(sums, bin);
+            if sums != by_unit(read::kept(pen.journal, key, grain, (begin, end))?) {
+                pen.write(&chunks(series, grain, begin, &sums))?;
             }
-            pen.write(&chunks(series, grain, begin, &by_unit))?;
             from = end;
         }
         Ok(())
     }
+}
+
+/// In the order of time, by unit.
+fn by_unit(stored: Vec<Stored>) -> BTreeMap<Option<String>, Vec<Sum>> {
+    let mut all: BTreeMap<Option<String>, Vec<Sum>> = BTreeMap::new();
+    for (unit, sum) in stored {
+        all.entry(unit).or_default().push(sum);
+    }
+    all
 }
 
 /// When the first of what is stored within a stretch of time is of: a sample, or a chunk of one of these grains.

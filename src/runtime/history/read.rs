@@ -11,25 +11,106 @@ use crate::engine::series::{Point, Series};
 use crate::model::measure::convert;
 use crate::store::{Journal, KeyValue, ReadError, Row, codec};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sample or sum in the unit it is stored in.
 pub type Stored = (Option<String>, Sum);
 
-/// The samples of a series from an instant (included) to another, or what they were summed up to: at most so many, the newest
-/// first, in the unit asked for. Those in units that are another thing are left out.
-///
-/// # Errors
-/// [`ReadError`] when the index can't be read.
-pub fn stretch(
-    journal: &dyn Journal,
-    series: &Series,
-    unit: Option<&str>,
-    (from, to): (Timestamp, Timestamp),
-    most: usize,
-) -> Result<Vec<Sum>, ReadError> {
-    let stored = stored(journal, &series.key(), (from, to), most)?;
-    Ok(stored.into_iter().filter_map(|stored| in_unit(stored, unit)).collect())
+/// One series, read again and again: what of it is kept is looked up once, and each chunk is unpacked once.
+pub struct Reading<'a> {
+    journal: &'a dyn Journal,
+    series: Vec<u8>,
+    /// From when to when each grain has all there was.
+    kept: Vec<(Grain, Timestamp, Timestamp)>,
+    unpacked: BTreeMap<(Grain, Timestamp), Vec<Stored>>,
+}
+
+impl<'a> Reading<'a> {
+    /// A series, by [`Series::key`], as far as it is asked for up to an instant.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index can't be read.
+    pub fn new(journal: &'a dyn Journal, series: Vec<u8>, until: Timestamp) -> Result<Self, ReadError> {
+        let mut kept = Vec::new();
+        for grain in Grain::ALL {
+            // A chunk of the future, from when the clock was ahead, says nothing of what is before it.
+            if let Some(end) = end(journal, &series, grain, until)?
+                && let Some(begin) = begin(journal, &series, grain)?
+            {
+                kept.push((grain, begin, end));
+            }
+        }
+        Ok(Self { journal, series, kept, unpacked: BTreeMap::new() })
+    }
+
+    /// The samples from an instant (included) to another, or what they were summed up to: at most so many, the newest first, in
+    /// the unit asked for. Those in units that are another thing are left out.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index can't be read.
+    pub fn stretch(
+        &mut self,
+        unit: Option<&str>,
+        time: (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Vec<Sum>, ReadError> {
+        Ok(self.stored(time, most)?.into_iter().filter_map(|stored| in_unit(stored, unit)).collect())
+    }
+
+    /// The same in the units that are stored.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index can't be read.
+    pub fn stored(&mut self, (from, to): (Timestamp, Timestamp), most: usize) -> Result<Vec<Stored>, ReadError> {
+        let edges = self.kept.iter().flat_map(|(_, begin, end)| [*begin, *end]);
+        let edges: BTreeSet<Timestamp> = edges.filter(|edge| *edge > from && *edge < to).chain([from, to]).collect();
+        let edges: Vec<Timestamp> = edges.into_iter().collect();
+        let mut found = Vec::new();
+        for pair in edges.windows(2).rev() {
+            let left = most - found.len();
+            if left == 0 {
+                break;
+            }
+            found.extend(self.segment((pair[0], pair[1]), left)?);
+        }
+        Ok(found)
+    }
+
+    /// What is stored of a stretch that no source begins or ends in, the newest first.
+    fn segment(&mut self, (from, to): (Timestamp, Timestamp), most: usize) -> Result<Vec<Stored>, ReadError> {
+        let (first, last) = (at(&self.series, from), at(&self.series, to));
+        let rows = self.journal.scan(SAMPLES, &first, &last, true, most)?;
+        let mut best: Vec<Stored> = rows.iter().filter_map(|row| sample(&self.series, row)).collect();
+        // The finest grain that has all of it knows no less than those made from it.
+        let whole = |(_, begin, end): &&(Grain, Timestamp, Timestamp)| *begin <= from && to <= *end;
+        let Some((grain, ..)) = self.kept.iter().find(whole).copied().filter(|_| rows.len() < most) else {
+            return Ok(best);
+        };
+        let sums = self.unpacked(grain, (from, to))?;
+        // Of one that is only partly within it is not known how many of its samples are.
+        let within = |sum: &Sum| grain.bin().is_none_or(|bin| sum.at.checked_add(bin).is_ok_and(|end| end <= to));
+        let count: u64 = sums.iter().filter(|(_, sum)| within(sum)).map(|(_, sum)| u64::from(sum.count)).sum();
+        if count > best.len() as u64 || (best.is_empty() && !sums.is_empty()) {
+            best = sums.into_iter().rev().take(most).collect();
+        }
+        Ok(best)
+    }
+
+    /// What the chunks of a grain have of a stretch of time, in the order of time.
+    fn unpacked(&mut self, grain: Grain, (from, to): (Timestamp, Timestamp)) -> Result<Vec<Stored>, ReadError> {
+        let (mut begin, mut found) = (grain.begin(from), Vec::new());
+        while begin < to {
+            let end = grain.end(begin);
+            let chunk = match self.unpacked.entry((grain, begin)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(kept(self.journal, &self.series, grain, (begin, end))?),
+            };
+            found.extend(chunk.iter().filter(|(_, sum)| sum.at >= from && sum.at < to).cloned());
+            begin = end;
+        }
+        Ok(found)
+    }
 }
 
 /// The last sample up to an instant, in the unit asked for.
@@ -58,41 +139,6 @@ pub fn newest(journal: &dyn Journal, series: &[u8], now: Timestamp) -> Result<Op
         Some(sample) if !is_behind(journal, series, sample.1.at, now)? => Some(sample),
         older => last_kept(journal, series, now)?.into_iter().chain(older).max_by_key(|(_, sum)| sum.last_at),
     })
-}
-
-/// As [`stretch`], in the units that are stored.
-///
-/// # Errors
-/// [`ReadError`] when the index can't be read.
-pub fn stored(
-    journal: &dyn Journal,
-    series: &[u8],
-    (from, to): (Timestamp, Timestamp),
-    most: usize,
-) -> Result<Vec<Stored>, ReadError> {
-    let mut kept = Vec::new();
-    for grain in Grain::ALL {
-        if let Some(end) = end(journal, series, grain, Timestamp::MAX)?
-            && end > from
-            && let Some(begin) = begin(journal, series, grain)?
-        {
-            kept.push((grain, begin, end));
-        }
-    }
-    let edges = kept.iter().flat_map(|(_, begin, end)| [*begin, *end]).filter(|edge| *edge > from && *edge < to);
-    let edges: BTreeSet<Timestamp> = edges.chain([from, to]).collect();
-    let edges: Vec<Timestamp> = edges.into_iter().collect();
-    let mut found = Vec::new();
-    for pair in edges.windows(2).rev() {
-        let left = most - found.len();
-        if left == 0 {
-            break;
-        }
-        let whole = |(_, begin, end): &&(Grain, Timestamp, Timestamp)| *begin <= pair[0] && pair[1] <= *end;
-        let grains: Vec<Grain> = kept.iter().filter(whole).map(|(grain, ..)| *grain).collect();
-        found.extend(segment(journal, series, (pair[0], pair[1]), &grains, left)?);
-    }
-    Ok(found)
 }
 
 /// The end of the last whole chunk of a grain that begins before an instant.
@@ -155,33 +201,6 @@ pub fn samples(
 ) -> Result<Vec<Stored>, ReadError> {
     let rows = journal.scan(SAMPLES, &at(series, from), &at(series, to), false, usize::MAX)?;
     Ok(rows.iter().filter_map(|row| sample(series, row)).collect())
-}
-
-/// What is stored of a stretch that no source begins or ends in, the newest first.
-fn segment(
-    journal: &dyn Journal,
-    series: &[u8],
-    (from, to): (Timestamp, Timestamp),
-    grains: &[Grain],
-    most: usize,
-) -> Result<Vec<Stored>, ReadError> {
-    let rows = journal.scan(SAMPLES, &at(series, from), &at(series, to), true, most)?;
-    let mut best: Vec<Stored> = rows.iter().filter_map(|row| sample(series, row)).collect();
-    if rows.len() == most {
-        return Ok(best);
-    }
-    let mut count = best.len() as u64;
-    for grain in grains {
-        let sums = kept(journal, series, *grain, (from, to))?;
-        // Of one that is only partly within it is not known how many of its samples are.
-        let within = |sum: &Sum| grain.bin().is_none_or(|bin| sum.at.checked_add(bin).is_ok_and(|end| end <= to));
-        let more: u64 = sums.iter().filter(|(_, sum)| within(sum)).map(|(_, sum)| u64::from(sum.count)).sum();
-        if more > count || (best.is_empty() && !sums.is_empty()) {
-            (best, count) = (sums.into_iter().rev().collect(), more);
-        }
-    }
-    best.truncate(most);
-    Ok(best)
 }
 
 /// Whether something younger than that instant is kept of the series.

@@ -1,6 +1,6 @@
 //! What was measured is known as long as it is promised, whichever runs go and whenever, and wherever it is stopped.
 
-use super::keep::Keeping;
+use super::keep::{KeepError, Keeping};
 use super::{read, series_of};
 use crate::base::address::Place;
 use crate::base::ids::{RunId, StepId};
@@ -85,7 +85,8 @@ fn below(seed: &mut u64, most: i64) -> i64 {
 
 /// What is known of a stretch, the oldest first.
 fn known(journal: &dyn Journal, mount: &str, from: i64, to: i64) -> Vec<Sum> {
-    let mut sums = read::stretch(journal, &series(mount), Some("%"), (at(from), at(to)), usize::MAX).expect("it reads");
+    let mut reading = read::Reading::new(journal, series(mount).key(), at(to)).expect("it reads");
+    let mut sums = reading.stretch(Some("%"), (at(from), at(to)), usize::MAX).expect("it reads");
     sums.reverse();
     assert!(sums.is_sorted_by_key(|sum| sum.at), "in the order of time");
     sums
@@ -115,7 +116,7 @@ fn whatever_goes_what_was_measured_is_known() {
         truth.extend(mounts.iter().map(|mount| (now, *mount, value, level)));
         // Now and then nobody looks for days.
         if round % 200 < 190 {
-            let looked = keeping.look(&journal, at(now)).expect("kept");
+            let looked = keeping.look(&journal, at(now), &|| false).expect("kept");
             let through = looked.through.expect("known").as_second() - START;
             assert!(through <= now && through > now - 2 * HOUR);
             runs.retain(|(when, run)| {
@@ -164,13 +165,13 @@ fn what_is_kept_grows_coarser_and_goes() {
     let mut keeping = Keeping::default();
     let first = measured(&journal, 10, &[("/", 1.0, "%", Level::Ok)]);
     let second = measured(&journal, 20, &[("/", 3.0, "%", Level::Warning)]);
-    keeping.look(&journal, at(2 * HOUR)).expect("kept");
+    keeping.look(&journal, at(2 * HOUR), &|| false).expect("kept");
     for run in [first, second] {
         forget(&journal, run);
     }
     let mut grains = Vec::new();
     for day in 0..1_200 {
-        keeping.look(&journal, at(2 * HOUR + day * DAY)).expect("kept");
+        keeping.look(&journal, at(2 * HOUR + day * DAY), &|| false).expect("kept");
         let streams = journal.streams("series/").expect("streams");
         let there = Grain::ALL.map(|grain| {
             streams.iter().filter(|(name, _)| name.as_str().contains(&format!("/{}/", grain.as_str()))).count()
@@ -260,14 +261,14 @@ fn wherever_it_is_stopped_it_goes_on_and_no_run_goes_before() {
     };
     let whole = Memory::new(projection());
     fill(&whole);
-    Keeping::default().look(&whole, at(3 * HOUR)).expect("kept");
+    Keeping::default().look(&whole, at(3 * HOUR), &|| false).expect("kept");
     let chunks = |journal: &dyn Journal| journal.scan(CHUNKS, &[], &[], false, usize::MAX).expect("rows");
     assert!(chunks(&whole).len() > 15, "several parts of each hour");
     for taken in 0..8 {
         let journal = Stops { inner: Memory::new(projection()), left: AtomicUsize::new(taken) };
         fill(&journal);
         let mut keeping = Keeping::default();
-        let stopped = keeping.look(&journal, at(3 * HOUR));
+        let stopped = keeping.look(&journal, at(3 * HOUR), &|| false);
         let before = total(&known(&journal, "/", 0, 2 * HOUR));
         assert_eq!(before.0, 2 * HOUR.unsigned_abs(), "half written chunks take the place of nothing");
         journal.left.store(usize::MAX, Ordering::Relaxed);
@@ -277,7 +278,7 @@ fn wherever_it_is_stopped_it_goes_on_and_no_run_goes_before() {
         }
         // The same process, or the next one.
         let mut next = if taken % 2 == 0 { keeping } else { Keeping::default() };
-        let looked = next.look(&journal, at(3 * HOUR)).expect("kept");
+        let looked = next.look(&journal, at(3 * HOUR), &|| false).expect("kept");
         assert_eq!(looked.through, Some(at(2 * HOUR)));
         assert_eq!(chunks(&journal), chunks(&whole), "after {taken} batches");
     }
@@ -289,16 +290,16 @@ fn a_clock_that_goes_back_loses_no_sample() {
         let journal = Memory::new(projection());
         let mut keeping = Keeping::default();
         let mut runs = vec![measured(&journal, 10 * HOUR, &[("/", 1.0, "%", Level::Ok)])];
-        keeping.look(&journal, at(12 * HOUR)).expect("kept");
+        keeping.look(&journal, at(12 * HOUR), &|| false).expect("kept");
         // It had been nine hours ahead, and what was measured then stays where it was put.
         for hour in 3..16 {
             runs.push(measured(&journal, hour * HOUR + 60, &[("/", 2.0, "%", Level::Ok)]));
             if restart && hour == 3 {
                 keeping = Keeping::default();
             }
-            keeping.look(&journal, at(hour * HOUR + 120)).expect("kept");
+            keeping.look(&journal, at(hour * HOUR + 120), &|| false).expect("kept");
         }
-        let looked = keeping.look(&journal, at(17 * HOUR)).expect("kept");
+        let looked = keeping.look(&journal, at(17 * HOUR), &|| false).expect("kept");
         assert_eq!(looked.through, Some(at(16 * HOUR)));
         for run in runs {
             forget(&journal, run);
@@ -316,11 +317,12 @@ fn units_stay_apart_and_come_back_in_the_one_that_is_asked_for() {
         measured(&journal, 30, &[("/", 7.0, "%", Level::Ok)]),
     ];
     let asked = |unit| {
-        let found = read::stretch(&journal, &series("/"), Some(unit), (at(0), at(DAY)), usize::MAX).expect("it reads");
+        let mut reading = read::Reading::new(&journal, series("/").key(), at(DAY)).expect("it reads");
+        let found = reading.stretch(Some(unit), (at(0), at(DAY)), usize::MAX).expect("it reads");
         found.iter().map(Sum::mean).collect::<Vec<_>>()
     };
     assert_eq!((asked("ms"), asked("%"), asked("B")), (vec![500.0, 2_000.0], vec![7.0], Vec::new()));
-    Keeping::default().look(&journal, at(2 * HOUR)).expect("kept");
+    Keeping::default().look(&journal, at(2 * HOUR), &|| false).expect("kept");
     for run in runs {
         forget(&journal, run);
     }
@@ -348,4 +350,34 @@ fn rebuilt(journal: &Memory, project: Project) -> Memory {
         append(&again, Batch { appends: vec![(stream, events)], ..Batch::default() }).expect("taken");
     }
     again
+}
+
+#[test]
+fn looked_at_each_minute_a_step_of_the_clock_writes_nothing_twice() {
+    let journal = Memory::new(projection());
+    let mut keeping = Keeping::default();
+    let look = |keeping: &mut Keeping, secs: i64| keeping.look(&journal, at(secs), &|| false).expect("kept");
+    let written = || journal.streams("series/").expect("streams").iter().map(|(_, version)| *version).sum::<u64>();
+    let mut runs = Vec::new();
+    let minute = |keeping: &mut Keeping, secs: i64, runs: &mut Vec<RunId>| {
+        runs.push(measured(&journal, secs, &[("/", 1.0, "%", Level::Ok)]));
+        look(keeping, secs);
+    };
+    for secs in (0..2 * HOUR + 6 * 60).step_by(60) {
+        minute(&mut keeping, secs, &mut runs);
+    }
+    // Back over the full hour that is in a chunk already, by seven minutes.
+    for secs in (2 * HOUR - 50..30 * HOUR).step_by(60) {
+        minute(&mut keeping, secs, &mut runs);
+    }
+    // 29 hours, one of them made again, and the first day.
+    assert!(written() <= 29 + 1 + 2, "{} events", written());
+    let count = runs.len() as u64;
+    let closed = look(&mut keeping, 31 * HOUR).through.expect("known");
+    assert_eq!(closed, at(30 * HOUR));
+    for run in runs {
+        forget(&journal, run);
+    }
+    assert_eq!(total(&known(&journal, "/", 0, 31 * HOUR)).0, count, "and none is lost");
+    assert!(matches!(Keeping::default().look(&journal, at(40 * HOUR), &|| true), Err(KeepError::Stopped)));
 }
