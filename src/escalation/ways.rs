@@ -23,6 +23,8 @@ pub struct Fact {
     pub words: String,
     /// Whether it was a drill, not a page about trouble.
     pub drill: bool,
+    /// Whether the person has yet to say that it has arrived: it mends no way that fails.
+    pub waits: bool,
 }
 
 /// What became known.
@@ -89,14 +91,18 @@ pub fn of_incident(incident: &Incident) -> Vec<Fact> {
     facts
 }
 
-/// What a drill says of ways. With `within`, a page that went out and that nobody confirmed in that time is a failure.
+/// What a drill says of ways. With `within`, a page that went out and that nobody confirmed in that time is a failure, and
+/// until somebody did it mends nothing.
 #[must_use]
 pub fn of_drill(drill: &Drill, within: Option<Span>, now: Timestamp) -> Vec<Fact> {
     let mut facts = Vec::new();
     for page in drill.pages.values() {
         let way = || page.way.clone();
         if let Some((fate, note, at)) = &page.fate {
-            let settled = fact(way(), *fate, note, *at, true);
+            let mut settled = fact(way(), *fate, note, *at, true);
+            if let (Some(settled), PageFate::Accepted) = (&mut settled, fate) {
+                settled.waits = within.is_some() && page.confirmed.is_none();
+            }
             let good = matches!(settled, Some(Fact { what: What::Good(_), .. }));
             facts.extend(settled);
             let late = within.and_then(|within| at.checked_add(SignedDuration::from(within)).ok().zip(Some(within)));
@@ -105,12 +111,12 @@ pub fn of_drill(drill: &Drill, within: Option<Span>, now: Timestamp) -> Vec<Fact
                 && page.confirmed.as_ref().is_none_or(|(confirmed, _)| *confirmed > by)
             {
                 let words = format!("it went out, and nobody said within {within} that it had arrived");
-                facts.push(Fact { way: way(), at: by, what: What::Bad, words, drill: true });
+                facts.push(Fact { way: way(), at: by, what: What::Bad, words, drill: true, waits: false });
             }
         }
         if let Some((at, actor)) = &page.confirmed {
             let words = format!("confirmed by {} ({})", actor.id, actor.via.as_str());
-            facts.push(Fact { way: way(), at: *at, what: What::Confirmed, words, drill: true });
+            facts.push(Fact { way: way(), at: *at, what: What::Confirmed, words, drill: true, waits: false });
         }
     }
     facts
@@ -122,15 +128,19 @@ fn fact(way: Way, fate: PageFate, note: &str, at: Timestamp, drill: bool) -> Opt
         PageFate::Failed => What::Bad,
         PageFate::Withdrawn => return None,
     };
-    Some(Fact { way, at, what, words: note.to_owned(), drill })
+    Some(Fact { way, at, what, words: note.to_owned(), drill, waits: false })
 }
 
 /// What is known of each way by these facts, in whatever order they come.
 #[must_use]
 pub fn standings(facts: impl IntoIterator<Item = Fact>) -> BTreeMap<Way, Standing> {
     let mut known: BTreeMap<Way, Standing> = BTreeMap::new();
-    for fact in facts {
+    let (waiting, sure): (Vec<Fact>, Vec<Fact>) = facts.into_iter().partition(|fact| fact.waits);
+    for fact in sure.into_iter().chain(waiting) {
         let standing = known.entry(fact.way.clone()).or_default();
+        if fact.waits && standing.fails() {
+            continue;
+        }
         if matches!(fact.what, What::Confirmed | What::Good(PageFate::Read)) {
             standing.confirmed = standing.confirmed.max(Some(fact.at));
         }
@@ -146,15 +156,19 @@ pub fn standings(facts: impl IntoIterator<Item = Fact>) -> BTreeMap<Way, Standin
 }
 
 impl Standing {
+    fn fails(&self) -> bool {
+        let good = self.good.as_ref().map(|good| good.at);
+        self.bad.as_ref().is_some_and(|bad| good.is_none_or(|good| bad.at > good))
+    }
+
     /// How the way is.
     #[must_use]
     pub fn state(&self, now: Timestamp, stale_after: Span) -> State {
-        match (&self.good, &self.bad) {
-            (None, None) => State::Untried,
-            (None, Some(_)) => State::Fails,
-            (Some(good), Some(bad)) if bad.at > good.at => State::Fails,
-            (Some(good), _) if now.duration_since(good.at) > SignedDuration::from(stale_after) => State::Stale,
-            (Some(_), _) => State::Works,
+        match &self.good {
+            _ if self.fails() => State::Fails,
+            None => State::Untried,
+            Some(good) if now.duration_since(good.at) > SignedDuration::from(stale_after) => State::Stale,
+            Some(_) => State::Works,
         }
     }
 }
@@ -202,6 +216,9 @@ mod tests {
         let said = drill(&[(2, settled(PageFate::Accepted)), (5, confirmed())]);
         let late = drill(&[(2, settled(PageFate::Accepted)), (30, confirmed())]);
         let silent = drill(&[]);
+        let again = drill(&[(40, settled(PageFate::Accepted))]);
+        let there = drill(&[(40, settled(PageFate::Delivered))]);
+        let said_again = drill(&[(40, settled(PageFate::Accepted)), (41, confirmed())]);
         for (drills, within, hour, want) in [
             (vec![], None, 10, State::Untried),
             (vec![&silent], None, 10, State::Untried),
@@ -216,6 +233,11 @@ mod tests {
             (vec![&good], day, 26, State::Fails),
             (vec![&said], day, 90, State::Works),
             (vec![&late], day, 31, State::Works),
+            (vec![&good, &again], day, 41, State::Fails),
+            (vec![&again, &good], day, 41, State::Fails),
+            (vec![&good, &there], day, 41, State::Works),
+            (vec![&good, &again], None, 41, State::Works),
+            (vec![&bad, &said_again], day, 42, State::Works),
             (vec![&bad, &said], None, 10, State::Works),
         ] {
             let drills: Vec<Drill> = drills.into_iter().cloned().collect();

@@ -6,6 +6,7 @@ use crate::base::arg::Landing;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::lang::decode::Ctx;
 use crate::lang::keys::settings::SETTINGS;
+use crate::lang::keys::syntax;
 use crate::lang::yaml::{self, Node, NodeKind};
 use crate::model::shape::{Key, Shape};
 use std::collections::BTreeMap;
@@ -140,7 +141,7 @@ impl Listing<'_> {
         let variable = key.variables.iter().find(set).and_then(|name| Some((*name, self.env.get(*name)?)));
         let (value, origin, masked) = match (variable, key.default) {
             (Some((name, text)), _) => {
-                let (text, masked) = of_variable(text, key.hidden);
+                let (text, masked) = of_text(text, &key.shape, key.hidden);
                 (Some(text), Origin::Variable(name.to_owned()), masked)
             }
             (None, Some(text)) => (Some(text.to_owned()), Origin::Default, false),
@@ -170,14 +171,15 @@ fn shown(node: &Node, shape: &Shape, hidden: bool) -> (String, bool) {
             });
             joined(each, "{ ", " }")
         }
-        NodeKind::Scalar(scalar) => {
-            let text = scalar.text.trim();
-            if hidden {
-                return covered(text);
-            }
-            if matches!(shape, Shape::Text(Landing::Url)) { host_alone(text) } else { without_userinfo(text) }
-        }
+        NodeKind::Scalar(scalar) => of_text(scalar.text.trim(), shape, hidden),
     }
+}
+
+/// A text of that shape: of a URL the host at most, where what is behind it may open something.
+fn of_text(text: &str, shape: &Shape, hidden: bool) -> (String, bool) {
+    let template = matches!(shape, Shape::Text(Landing::Url));
+    let url = matches!(shape, Shape::Syntax(syntax) if syntax.name == syntax::URL.name);
+    if (template && !hidden) || (url && hidden) { host_alone(text) } else { of_variable(text, hidden) }
 }
 
 /// What may stand behind a key of a map of that shape, and whether that may be a secret.
@@ -229,8 +231,14 @@ fn is_name_alone(hole: &str) -> bool {
 
 /// A URL of which only the beginning is shown: what is behind the host may open something.
 fn host_alone(text: &str) -> (String, bool) {
+    let Some(start) = text.find("://").map(|at| at + 3) else { return covered(text) };
+    let host = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    if text[host..].contains('@') {
+        // A password with a `/` in it, or a path with an `@`: nobody can say where the host is.
+        let (rest, _) = covered(&text[start..]);
+        return (format!("{}{rest}", &text[..start]), true);
+    }
     let (text, masked) = without_userinfo(text);
-    let Some(start) = text.find("://").map(|at| at + 3) else { return covered(&text) };
     match text[start..].find(['/', '?', '#']).map(|at| start + at) {
         Some(end) if end + 1 < text.len() => {
             let (rest, more) = covered(&text[end..]);
@@ -240,21 +248,13 @@ fn host_alone(text: &str) -> (String, bool) {
     }
 }
 
-/// A text without somebody's name and password in a URL.
+/// A text without somebody's name and password in a URL. A password may hold anything: what ends it is the last `@`.
 fn without_userinfo(text: &str) -> (String, bool) {
-    let (mut out, mut rest, mut masked) = (String::new(), text, false);
-    while let Some(at) = rest.find("://").map(|at| at + 3) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'')).unwrap_or(rest.len());
-        if let Some(user) = rest[..end].rfind('@') {
-            out.push_str(HIDDEN);
-            masked = true;
-            rest = &rest[user..];
-        }
+    let start = text.find("://").map(|at| at + 3);
+    match start.zip(text.rfind('@')) {
+        Some((start, end)) if start <= end => (format!("{}{HIDDEN}{}", &text[..start], &text[end..]), true),
+        Some(_) | None => (text.to_owned(), false),
     }
-    out.push_str(rest);
-    (out, masked)
 }
 
 #[cfg(test)]
@@ -314,6 +314,7 @@ channels:
 secrets: [ { env: {} }, { command: [vault, hunter8] }, { age: secrets.age, identity: key.txt } ]
 dead_man: { url: \"https://watch.example/hunter9\", every: 1m }
 http: { public_url: \"https://a:hunter10@steps.example/x\" }
+telemetry: { endpoint: \"https://collector.example:4318/hunter12?key=hunter13\" }
 ";
         let all = listed(text, &[("OTEL_EXPORTER_OTLP_HEADERS", "x=hunter11")]);
         let whole = all.join("\n");
@@ -334,10 +335,32 @@ http: { public_url: \"https://a:hunter10@steps.example/x\" }
             "dead_man.every = 1m (line 10)",
             "http.public_url = https://***@steps.example/x (line 11)",
             "telemetry.headers = *** ($OTEL_EXPORTER_OTLP_HEADERS)",
+            "telemetry.endpoint = https://collector.example:4318/*** (line 12)",
         ] {
             assert!(all.contains(&line.to_owned()), "`{line}` is not among {all:#?}");
         }
         assert!(!whole.contains("channels.own.tls"), "it means nothing there: {whole}");
+    }
+
+    #[test]
+    fn of_a_url_what_may_open_something_is_not_shown() {
+        let name = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        for (url, want) in [
+            ("http://collector:4318", "http://collector:4318"),
+            ("http://collector:4318/", "http://collector:4318/"),
+            ("https://collector/hunter1", "https://collector/***"),
+            ("https://collector?key=hunter1", "https://collector/***"),
+            ("https://u:hunter1@collector/hunter2", "https://***@collector/***"),
+            ("https://u:hunter1/hunter2@collector/hunter3", "https://***"),
+            ("https://collector/hunter1@hunter2", "https://***"),
+        ] {
+            let all = listed("# nothing\n", &[(name, url)]);
+            let line = format!("telemetry.endpoint = {want} (${name})");
+            assert!(all.contains(&line), "`{line}` is not among {all:#?}");
+        }
+        let public = listed("http: { public_url: 'https://u:hunter1/hunter2@steps.example/x' }\n", &[]);
+        let line = "http.public_url = https://***@steps.example/x (line 1)".to_owned();
+        assert!(public.contains(&line), "{public:#?}");
     }
 
     /// A key whose name sounds like a secret, and where text may stand that is not a path, is not shown.

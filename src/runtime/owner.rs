@@ -181,8 +181,12 @@ fn export(config: &Config, journal: &Arc<dyn Journal>, tally: &Arc<Tally>) -> Op
 
 /// The host of a URL: what is behind it may open something.
 fn shown(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let host = url[start..].split(['/', '?', '#']).next().unwrap_or_default();
+    let whole = &url[url.find("://").map_or(0, |at| at + 3)..];
+    let host = whole.split(['/', '?', '#']).next().unwrap_or_default();
+    if whole[host.len()..].contains('@') {
+        // A password with a `/` in it, or a path with an `@`: nobody can say where the host is.
+        return "***";
+    }
     host.rsplit('@').next().unwrap_or_default()
 }
 

@@ -237,6 +237,20 @@ impl Schedules {
         self.set_look(id, now.checked_add(SOON).ok());
     }
 
+    /// What the journal holds of a schedule can't be read: it is not here any more, and whoever waits for it hears why.
+    pub fn lose(&mut self, id: &ScheduleId, why: &str) {
+        self.set_look(id, None);
+        let Some(held) = self.all.remove(id) else { return };
+        self.in_flight -= usize::from(held.flight);
+        let asked = held.inbox.into_iter().filter_map(|(_, heard)| heard);
+        for heard in held.after.told.into_iter().map(|(heard, _)| heard).chain(asked) {
+            heard.badly(Obstacle::Failed(format!("schedule `{id}` can't be read: {why}")));
+        }
+        if !held.live.is_empty() {
+            self.strays.insert(id.clone(), held.live);
+        }
+    }
+
     /// A run has begun; it may be one of a schedule.
     pub fn began(&mut self, started: &Started) {
         let Some(id) = schedule_of(started) else { return };
@@ -374,4 +388,36 @@ pub struct World<'a> {
     pub row: &'a dyn Fn(Instant) -> Result<Option<Had>, String>,
     /// How a run ended: whether well, and when.
     pub ended: &'a dyn Fn(RunId) -> Option<(bool, Timestamp)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang;
+    use tokio::sync::oneshot;
+
+    #[test]
+    fn one_that_can_not_be_read_keeps_no_place_and_who_waits_for_it_hears() {
+        let text = "runbook: tick\ntriggers: [ { id: fast, every: 1m } ]\nsteps: [ { id: a, shell: 'true' } ]\n";
+        let book = lang::load(&[("runbooks/tick.yaml".to_owned(), text.into())]).book;
+        let armed = Armed::all(&book, Digest::of_parts(&[b"it"]), &BTreeMap::new()).remove(0);
+        let id = armed.spec.id.clone();
+        let mut all = Schedules::default();
+        all.arm(armed, Schedule::default);
+        let (on_its_way, first) = oneshot::channel();
+        all.ask(&id, Input::Tick, Some(Heard::Done(on_its_way)));
+        let world =
+            World { ready: &|_| Ok(()), called: &|_| None, has_row: &|_| false, row: &|_| Ok(None), ended: &|_| None };
+        let now = Timestamp::from_second(1_800_000_000).expect("an instant");
+        assert!(all.decide(&id, &world, now).expect("it adds up").is_some());
+        let (waits, second) = oneshot::channel();
+        all.ask(&id, Input::Tick, Some(Heard::Done(waits)));
+        assert_eq!(all.in_flight, 1);
+        all.lose(&id, "it is damaged");
+        assert_eq!((all.in_flight, all.has(&id), all.next_due()), (0, false, None));
+        for mut heard in [first, second] {
+            let why = format!("schedule `{id}` can't be read: it is damaged");
+            assert_eq!(heard.try_recv(), Ok(Err(why)));
+        }
+    }
 }

@@ -10,12 +10,13 @@ use crate::escalation::drill::{Drill, Event, Page, Recorded, Try, Way};
 use crate::escalation::event::PageFate;
 use crate::escalation::fate::of_sent;
 use crate::model::book::{Book, Settings};
+use crate::model::channel::Provider;
 use crate::model::escalation::{Drill as Plan, Escalation};
 use crate::model::message::{Action, Address, Message, Sent, Verb};
 use crate::model::oncall;
 use crate::model::schedule::Dst;
 use crate::runtime::incidents::ladder;
-use crate::runtime::pager::{AttemptNote, DRILL, Job, PageKey, Pager};
+use crate::runtime::pager::{AttemptNote, DRILL, Job, PageKey, Pager, had_no_turn};
 use crate::runtime::{clock, drills, links};
 use crate::schedule::timetable::{Times, Timetable, Verdict};
 use crate::service::duty::Stay;
@@ -95,8 +96,9 @@ impl Service {
     /// The right to begin a drill, one at a time; whoever gets it first takes up what an earlier daemon left.
     async fn beginning(&self, pager: &Pager) -> Result<MutexGuard<'_, bool>, Trouble> {
         let mut taken_up = self.reaching.beginning.lock().await;
-        if !std::mem::replace(&mut *taken_up, true) {
+        if !*taken_up {
             self.take_up_drills(pager)?;
+            *taken_up = true;
         }
         Ok(taken_up)
     }
@@ -130,6 +132,7 @@ impl Service {
                 let actor = Actor::engine("drill");
                 match self.begin_drill(actor, Some(due), (&plan.who, &plan.channels)).await {
                     Ok(_) => {}
+                    Err(Trouble::Store(why)) => tracing::error!(%due, why, "the drill that was due does not begin yet"),
                     Err(why) => {
                         tracing::error!(%due, %why, "the drill that was due is not held");
                         // The next one is; this one is not tried again and again.
@@ -176,7 +179,9 @@ impl Service {
                 let note = "nobody was here to send it".to_owned();
                 let event = Event::Settled { page: number, fate: PageFate::Withdrawn, note, tries: Vec::new() };
                 let recorded = Recorded { at: now, event };
-                drills::keep(self.journal.as_ref(), id, &recorded).map_err(Trouble::Store)?;
+                if let Err(why) = drills::keep(self.journal.as_ref(), id, &recorded) {
+                    tracing::error!(drill = %id, page = number, why, "that a test page is not sent any more can't be written down");
+                }
             }
         }
         Ok(())
@@ -248,7 +253,8 @@ impl Service {
     pub(super) fn drill_page_of(&self, fits: impl Fn(&Way) -> bool) -> Result<Option<DrillOffer>, Trouble> {
         let now = clock::now();
         for (drill, known) in self.known_drills(before(now, links::GOOD_FOR))?.into_iter().rev() {
-            let page = known.pages.into_iter().find(|(_, page)| page.confirmed.is_none() && fits(&page.way));
+            let open = |page: &Page| page.confirmed.is_none() && went_out(page) && fits(&page.way);
+            let page = known.pages.into_iter().find(|(_, page)| open(page));
             if let Some((number, page)) = page {
                 return Ok(Some(DrillOffer { drill, number, page, closed: None }));
             }
@@ -276,6 +282,14 @@ impl Service {
     }
 }
 
+/// Whether a page left this house, as far as that is known.
+fn went_out(page: &Page) -> bool {
+    page.fate.as_ref().is_some_and(|(fate, ..)| match fate {
+        PageFate::Accepted | PageFate::Delivered | PageFate::Read => true,
+        PageFate::Failed | PageFate::Withdrawn => false,
+    })
+}
+
 /// The instant so long before another.
 fn before(at: Timestamp, time: SignedDuration) -> Timestamp {
     at.checked_sub(time).unwrap_or(Timestamp::MIN)
@@ -287,7 +301,8 @@ pub(super) fn table(plan: &Plan) -> Timetable {
     Timetable { times, zone: plan.zone.clone(), dst: Dst::Once, except: Vec::new() }
 }
 
-/// Every way to these people, over these channels; nobody named is everybody, no channel named is every one.
+/// Every way to these people, over these channels; nobody named is everybody, no channel named is every one but those that
+/// open something with each page.
 fn ways(book: &Book, who: &[String], channels: &[Name], now: Timestamp) -> Result<Vec<Way>, Trouble> {
     let policy: &Escalation = ladder(book);
     let mut people: Vec<Name> = Vec::new();
@@ -302,8 +317,7 @@ fn ways(book: &Book, who: &[String], channels: &[Name], now: Timestamp) -> Resul
         people = policy.contacts.keys().cloned().collect();
     }
     let ways: Vec<Way> = people.iter().flat_map(|who| ways_of(policy, &book.settings, who)).collect();
-    let ways: Vec<Way> =
-        ways.into_iter().filter(|way| channels.is_empty() || channels.contains(&way.channel)).collect();
+    let ways: Vec<Way> = ways.into_iter().filter(|way| is_meant(&book.settings, channels, &way.channel)).collect();
     match ways.len() {
         0 => Err(Trouble::Input("there is no way to anybody meant: escalation.yaml has no address of theirs on a channel of stepladder.yaml".into())),
         count if count > MAX_DRILL => Err(Trouble::Input(format!(
@@ -311,6 +325,13 @@ fn ways(book: &Book, who: &[String], channels: &[Name], now: Timestamp) -> Resul
         ))),
         _ => Ok(ways),
     }
+}
+
+/// Whether a drill goes over that channel. Nothing resolves the alert that `PagerDuty` makes of a test page: only where it
+/// is named.
+fn is_meant(settings: &Settings, channels: &[Name], channel: &Name) -> bool {
+    let opens = || settings.channels.get(channel).is_some_and(|own| own.get(Provider::Pagerduty.key()).is_some());
+    if channels.is_empty() { !opens() } else { channels.contains(channel) }
 }
 
 /// Every way to a person over the channels of the book.
@@ -352,7 +373,11 @@ fn settle(
 ) {
     let Some(journal) = journal.upgrade() else { return };
     let reaching = Arc::clone(reaching);
-    let (fate, note) = of_sent(sent, &[]);
+    let (mut fate, note) = of_sent(sent, &[]);
+    if had_no_turn(sent, notes) {
+        // That says nothing of the way.
+        fate = PageFate::Withdrawn;
+    }
     let tries = notes.iter().map(|note| Try {
         at: note.at,
         took: u64::try_from(note.took.as_millis()).unwrap_or(u64::MAX),

@@ -77,7 +77,7 @@ impl Service {
                         row.run
                     );
                     bad.entry(format!("{QUEUED}{}", row.runbook))
-                        .or_insert_with(|| tale(&row.runbook, title, text, &way));
+                        .or_insert_with(|| tale(&row.runbook, title, &text, &way));
                 }
                 RunState::Running => {
                     let limit = match usual.get(&row.runbook) {
@@ -92,7 +92,7 @@ impl Service {
                         );
                         let way = format!("`stepladder logs -f {}` shows what it does.", row.run);
                         bad.entry(format!("{SLOW}{}", row.runbook))
-                            .or_insert_with(|| tale(&row.runbook, title, text, &way));
+                            .or_insert_with(|| tale(&row.runbook, title, &text, &way));
                     }
                 }
                 RunState::Queued | RunState::Waiting | RunState::Stranded | RunState::Quarantined | RunState::Ended => {
@@ -150,12 +150,12 @@ fn unplanned(book: &Book, now: Timestamp) -> Standings {
         let text = "Nothing that this trigger is due at will come, or a calendar leaves out all of it.".to_owned();
         let way =
             format!("`stepladder next {runbook}` says why; mend its time or its calendar, or take the trigger out.");
-        (format!("{UNPLANNED}{}", spec.id), tale(&runbook, title, text, &way))
+        (format!("{UNPLANNED}{}", spec.id), tale(&runbook, title, &text, &way))
     })
     .collect()
 }
 
-fn tale(runbook: &str, title: String, text: String, way: &str) -> Tale {
+fn tale(runbook: &str, title: String, text: &str, way: &str) -> Tale {
     let labels = [("component", "stepladder"), ("runbook", runbook)];
     Tale {
         // The key is put in where it is told.

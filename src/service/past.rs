@@ -181,7 +181,7 @@ fn edges(asked: &PastAsked, zone: &TimeZone) -> Result<(Option<SignedDuration>, 
 
 fn no_measure(book: &Book, all: &[Series], measure: &str) -> Trouble {
     let stored = all.iter().map(|series| series.name.as_str());
-    let known: Vec<&str> = stored.chain(book.thresholds.keys().map(|name| name.as_str())).collect();
+    let known: Vec<&str> = stored.chain(book.thresholds.keys().map(crate::base::ids::StepId::as_str)).collect();
     let hint = match closest(measure, known.iter().copied()) {
         Some(near) => format!(": did you mean `{near}`?"),
         None if known.is_empty() => ": nothing was measured yet, and `thresholds.yaml` names none".into(),

@@ -19,6 +19,8 @@ pub enum Fault {
     After,
     /// There is no space; nothing was written.
     Full,
+    /// The journal is behind; nothing was written.
+    Busy,
     /// The journal breaks; nothing is written from now on.
     Broken,
 }
@@ -122,6 +124,7 @@ impl Memory {
         let fault = (self.faults)(number);
         match fault {
             Some(Fault::Before) => return Err(AppendError::Unknown("a fault on purpose".into())),
+            Some(Fault::Busy) => return Err(AppendError::Busy("a fault on purpose".into())),
             Some(Fault::Full) => return Err(AppendError::Full("a fault on purpose".into())),
             Some(Fault::Broken) => {
                 state.broken = true;

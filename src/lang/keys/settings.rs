@@ -29,7 +29,8 @@ const TELEMETRY: &[Key] = &[
         Shape::Syntax(&syntax::URL),
         "The collector; `/v1/traces` is added. Nothing is sent where there is none.",
     )
-    .variables(defaults::OTLP_ENDPOINT),
+    .variables(defaults::OTLP_ENDPOINT)
+    .hidden(),
     key("headers", Shape::Map(&Shape::Text(Landing::Header)), "Headers of each request, such as a token.")
         .variables(defaults::OTLP_HEADERS)
         .hidden(),

@@ -6,7 +6,7 @@ use crate::model::message::Sent;
 use crate::runtime::clock;
 use crate::runtime::pager::breaker::{Breaker, Verdict};
 use crate::runtime::pager::queue::{Queue, Waiting};
-use crate::runtime::pager::{AttemptNote, Job, PageKey, ProviderState, Shared, patience};
+use crate::runtime::pager::{AttemptNote, Job, NO_TURN, PageKey, ProviderState, Shared, patience};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -115,11 +115,8 @@ impl Lane {
         loop {
             let (own, now) = (shared.limits(&channel).1, Instant::now());
             let per_minute = own.map_or(DRILLS.0, |own| (own / DRILLS.1).clamp(1, DRILLS.0));
-            let next = if before.state().is_idle(now) {
-                self.state().next((1, Some(per_minute)), now)
-            } else {
-                self.state().overdue(now)
-            };
+            let idle = before.state().is_idle(now);
+            let next = self.state().next_behind(idle, (1, Some(per_minute)), now);
             self.act(next, &shared).await;
         }
     }
@@ -209,18 +206,20 @@ impl State {
         passes && self.queue.len() == 0 && self.in_flight == 0 && self.paused.is_none_or(|until| until <= now)
     }
 
-    /// The lane before this one has something to do: its turn comes later, unless it has waited too long.
-    fn overdue(&mut self, now: Instant) -> Next {
+    /// What is to be done of test pages: nothing unless the lane before this one is idle, and never one that has waited too
+    /// long.
+    fn next_behind(&mut self, idle: bool, limits: (usize, Option<u64>), now: Instant) -> Next {
         self.queue.bring_due(now);
-        let Some(first) = self.queue.first() else { return Next::Wait(self.queue.next_due()) };
-        if first.until < now
-            && let Some(waiting) = self.queue.take()
-        {
+        if let Some(waiting) = self.queue.take_late(now) {
             self.failed += 1;
-            let reason = "not tried in time: its channel always had something else to do".to_owned();
+            let reason = format!("{NO_TURN}its channel had something else to do, or too many were before it");
             return Next::GiveUp(waiting, Sent::Later { reason, after: None });
         }
-        Next::Wait(Some(now + LOOK))
+        match (idle, self.queue.urgency()) {
+            (true, _) => self.next(limits, now),
+            (false, None) => Next::Wait(self.queue.next_due()),
+            (false, Some(_)) => Next::Wait(Some(now + LOOK)),
+        }
     }
 
     /// Nothing is sent now. A page whose time ends before is given up at once, so that another way is tried.
@@ -229,7 +228,7 @@ impl State {
             if waiting.until < until {
                 self.failed += 1;
                 let why = self.last_error.as_deref().unwrap_or("too many requests");
-                let reason = format!("not tried in time: its provider wants nothing for a while ({why})");
+                let reason = format!("{NO_TURN}its provider wants nothing for a while ({why})");
                 return Next::GiveUp(waiting, Sent::Later { reason, after: None });
             }
             self.queue.put_later(until, waiting);
@@ -360,6 +359,19 @@ mod simulated {
             let key = PageKey(key.into());
             let tried = self.state.trying.contains(&key);
             self.state.queue.withdraw(&key, tried);
+        }
+
+        /// What it does so many seconds after the start as a lane of test pages, with the one before it idle or not.
+        pub(in crate::runtime::pager) fn behind(&mut self, idle: bool, seconds: u64) -> String {
+            let now = self.start + Duration::from_secs(seconds);
+            match self.state.next_behind(idle, (1, Some(20)), now) {
+                Next::Try(waiting) => format!("{} is tried", waiting.job.key.0),
+                Next::GiveUp(waiting, sent) => {
+                    let unproved = super::super::had_no_turn(&sent, &waiting.notes);
+                    format!("{} is given up, had no turn: {unproved}", waiting.job.key.0)
+                }
+                Next::Wait(_) => "waits".to_owned(),
+            }
         }
 
         /// Lets time go by up to so many milliseconds after the start.

@@ -102,6 +102,18 @@ pub fn urgency(severity: &str) -> u8 {
     digits.parse().unwrap_or(3)
 }
 
+/// How the reason begins of a page whose time was over before it had its turn.
+const NO_TURN: &str = "not tried in time: ";
+
+/// Whether a page was given up because its time was over before it had its turn: nothing is known of its way by that.
+#[must_use]
+pub fn had_no_turn(sent: &Sent, notes: &[AttemptNote]) -> bool {
+    match sent {
+        Sent::Later { reason, .. } => notes.is_empty() && reason.starts_with(NO_TURN),
+        Sent::Accepted { .. } | Sent::Delivered { .. } | Sent::Refused { .. } => false,
+    }
+}
+
 /// The urgency of test pages: everything else is more urgent.
 pub const DRILL: u8 = u8::MAX;
 

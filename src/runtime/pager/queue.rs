@@ -73,21 +73,29 @@ impl Queue {
         self.ready.keys().next().map(|(urgency, _, _)| *urgency)
     }
 
-    /// The first page, left where it is.
-    pub(super) fn first(&self) -> Option<&Waiting> {
-        self.ready.values().next()
+    /// A page whose time is over.
+    pub(super) fn take_late(&mut self, now: Instant) -> Option<Waiting> {
+        let late = self.ready.iter().find(|(_, waiting)| waiting.until < now).map(|(place, _)| *place)?;
+        let waiting = self.ready.remove(&late)?;
+        self.left(late.0);
+        Some(waiting)
     }
 
     /// The first page.
     pub(super) fn take(&mut self) -> Option<Waiting> {
         let ((urgency, turn, _), waiting) = self.ready.pop_first()?;
         self.current.insert(urgency, turn);
+        self.left(urgency);
+        Some(waiting)
+    }
+
+    /// One of that urgency is gone.
+    fn left(&mut self, urgency: u8) {
         if self.ready.keys().all(|(known, _, _)| *known != urgency) {
             // Nobody waits: everybody begins anew.
             self.turns.retain(|(known, _), _| *known != urgency);
             self.current.remove(&urgency);
         }
-        Some(waiting)
     }
 
     /// Takes a page out, wherever it is; one that is being tried is not tried again.

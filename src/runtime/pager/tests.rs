@@ -132,6 +132,25 @@ fn the_breaker_opens_fails_fast_and_closes_by_a_probe() {
 }
 
 #[test]
+fn a_test_page_never_goes_out_late() {
+    let put = || {
+        let mut lane = lane(0, |_, _| accepted());
+        lane.put(page("drill", "drill", DRILL));
+        lane
+    };
+    for (idle, seconds, want) in [
+        (true, 3_599, "drill is tried"),
+        (false, 3_599, "waits"),
+        (true, 3_601, "drill is given up, had no turn: true"),
+        (false, 3_601, "drill is given up, had no turn: true"),
+    ] {
+        assert_eq!(put().behind(idle, seconds), want, "{idle} {seconds}");
+    }
+    let broken = later("not tried: its provider fails again and again", None);
+    assert!(!had_no_turn(&broken, &[]), "that says something of the way");
+}
+
+#[test]
 fn nothing_is_tried_once_it_is_not_wanted() {
     let mut lane = lane(10, |_, _| later("no answer", None));
     let wanted = Arc::new(AtomicBool::new(true));

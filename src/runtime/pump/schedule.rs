@@ -245,7 +245,10 @@ impl Pump {
         }
         match ledger::read_schedule(self.journal.as_ref(), id) {
             Ok(state) => self.schedules.reread(id, state, "the journal did not take it; try again", now),
-            Err(why) => tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing"),
+            Err(why) => {
+                self.schedules.lose(id, &why);
+                self.set_schedule_aside(id, why);
+            }
         }
     }
 }
