@@ -9,14 +9,19 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// Looks at the page until what is waited for must be there, and between two of them.
+const LOOKS: usize = 600;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A browser without a window.
 struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    _profile: tempfile::TempDir,
+    /// Where it keeps what it has.
+    profile: Option<tempfile::TempDir>,
 }
 
 impl Browser {
@@ -38,12 +43,7 @@ impl Browser {
         let port = lines
             .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
         std::thread::spawn(move || lines.for_each(drop));
-        let mut browser = Self {
-            driver,
-            port: port.expect("a port"),
-            session: String::new(),
-            _profile: tempfile::tempdir().unwrap(),
-        };
+        let mut browser = Self { driver, port: port.expect("a port"), session: String::new(), profile: None };
         let arguments = [
             "--headless=new",
             // Nobody else is on the machine of a test, and root may not have a sandbox.
@@ -59,9 +59,10 @@ impl Browser {
             "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
-        browser._profile = profile;
+        browser.profile = Some(profile);
         let made = browser.send("POST", "/session", &wanted);
-        browser.session = made["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {made}")).to_owned();
+        let session = made["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {made}"));
+        browser.session.push_str(session);
         Some(browser)
     }
 
@@ -111,21 +112,19 @@ impl Browser {
 
     /// Waits until the page shows this.
     fn until(&self, what: &str) -> String {
-        let begun = Instant::now();
-        loop {
+        for _ in 0..LOOKS {
             let shown = self.shown();
             if shown.contains(what) {
                 return shown;
             }
-            assert!(begun.elapsed() < Duration::from_mins(1), "waited in vain for `{what}`:\n{shown}");
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(PAUSE);
         }
+        panic!("waited in vain for `{what}`:\n{}", self.shown());
     }
 
-    /// The element of that XPath, once it is there.
+    /// The element of that path (`XPath`), once it is there.
     fn element(&self, path: &str) -> String {
-        let begun = Instant::now();
-        loop {
+        for _ in 0..LOOKS {
             let found = self.send(
                 "POST",
                 &format!("/session/{}/element", self.session),
@@ -136,9 +135,13 @@ impl Browser {
             {
                 return id.to_owned();
             }
-            assert!(begun.elapsed() < Duration::from_mins(1), "waited in vain for {path}:\n{}", self.shown());
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(PAUSE);
         }
+        panic!(
+            "waited in vain for {path}:
+{}",
+            self.shown()
+        );
     }
 
     /// Presses a button or follows a link; the page may be drawn anew meanwhile.
@@ -293,11 +296,8 @@ fn a_browser_shows_what_was_measured_and_what_ran_and_says_when_it_knows_nothing
     kill(site.daemon.id(), rustix::process::Signal::STOP);
     browser.until("The daemon does not answer: what stands here is old.");
     kill(site.daemon.id(), rustix::process::Signal::CONT);
-    let begun = Instant::now();
-    while browser.shown().contains("what stands here is old") {
-        assert!(begun.elapsed() < Duration::from_mins(1), "it is not told that the daemon is back");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let old = || browser.shown().contains("what stands here is old");
+    site.home.until("the page says that the daemon is back", || !old());
     site.daemon.end(rustix::process::Signal::KILL);
     let old = browser.until("The daemon does not answer: what stands here is old.");
     assert!(old.contains("nightly"), "{old}");

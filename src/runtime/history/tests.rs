@@ -120,7 +120,7 @@ fn whatever_goes_what_was_measured_is_known() {
             let through = looked.through.expect("known").as_second() - START;
             assert!(through <= now && through > now - 2 * HOUR);
             runs.retain(|(when, run)| {
-                let goes = *when < through && random(&mut seed) % 3 == 0;
+                let goes = *when < through && random(&mut seed).is_multiple_of(3);
                 if goes {
                     forget(&journal, *run);
                 }
@@ -338,13 +338,13 @@ fn a_run_that_goes_takes_no_series_of_others_with_it() {
     measured(&journal, 20, &[("/", 2.0, "%", Level::Ok)]);
     forget(&journal, first);
     assert_eq!(series_of(&journal, None, 9), Ok(vec![series("/")]));
-    let again = rebuilt(&journal, projection());
+    let again = rebuilt(&journal, &projection());
     assert_eq!(series_of(&again, None, 9), Ok(vec![series("/")]), "the index made anew says the same");
 }
 
 /// The same events in a journal whose index is made from them.
-fn rebuilt(journal: &Memory, project: Project) -> Memory {
-    let again = Memory::new(Arc::clone(&project));
+fn rebuilt(journal: &Memory, project: &Project) -> Memory {
+    let again = Memory::new(Arc::clone(project));
     for (stream, _) in journal.streams("").expect("streams") {
         let events = journal.read(&stream, 0).expect("events");
         append(&again, Batch { appends: vec![(stream, events)], ..Batch::default() }).expect("taken");
