@@ -40,7 +40,7 @@ pub fn write(seal: &Seal, token: Token) -> Result<String, String> {
 /// The token by which whoever was sent a page of a drill says that it has arrived.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_drill(seal: &Seal, drill: DrillId, page: u32) -> Result<String, String> {
     signed(seal, &format!("{drill}{DRILL}{}", digits(page)))
 }
