@@ -5,7 +5,7 @@
 
 use crate::base::level::Level;
 use crate::base::limits;
-use crate::engine::series::Series;
+use crate::engine::series::{Series, instant, ordered};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -221,17 +221,16 @@ impl Place {
         let (head, part) = key.split_at_checked(key.len().checked_sub(2)?)?;
         let (head, from) = head.split_at_checked(head.len().checked_sub(8)?)?;
         let (grain, series) = head.split_last()?;
-        let from = Timestamp::from_microsecond((u64::from_be_bytes(from.try_into().ok()?) ^ (1 << 63)).cast_signed());
+        let from = instant(from.try_into().ok()?)?;
         let grain = Grain::ALL.into_iter().find(|known| *known as u8 == *grain)?;
-        Some(Self { series: series.to_vec(), grain, from: from.ok()?, part: u16::from_be_bytes(part.try_into().ok()?) })
+        Some(Self { series: series.to_vec(), grain, from, part: u16::from_be_bytes(part.try_into().ok()?) })
     }
 }
 
 /// The beginning of the keys of all chunks of a series and a grain from that instant on.
 #[must_use]
 pub fn grain_key(series: &[u8], grain: Grain, from: Timestamp) -> Vec<u8> {
-    let ordered = from.as_microsecond().cast_unsigned() ^ (1 << 63);
-    [series, &[grain as u8], &ordered.to_be_bytes()].concat()
+    [series, &[grain as u8], &ordered(from)].concat()
 }
 
 /// What was measured in one stretch of time, by unit, as chunks of at most [`limits::CHUNK_POINTS`] in the order in which they

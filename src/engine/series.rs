@@ -10,6 +10,18 @@ use crate::base::value::json;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
+/// An instant as bytes that are in the order of time; microseconds, as all instants that are stored.
+#[must_use]
+pub fn ordered(at: Timestamp) -> [u8; 8] {
+    (at.as_microsecond().cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The instant of bytes that [`ordered`] made.
+#[must_use]
+pub fn instant(bytes: [u8; 8]) -> Option<Timestamp> {
+    Timestamp::from_microsecond((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed()).ok()
+}
+
 /// A measure and its labels: what one series is known by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Series {
@@ -69,7 +81,6 @@ impl Series {
     /// The beginning of the key of every sample of the series at that instant; in the order of time.
     #[must_use]
     pub fn key_at(&self, at: Timestamp) -> Vec<u8> {
-        let ordered = at.as_microsecond().cast_unsigned() ^ (1 << 63);
-        [self.key().as_slice(), &ordered.to_be_bytes()].concat()
+        [self.key().as_slice(), &ordered(at)].concat()
     }
 }

@@ -7,7 +7,7 @@ use crate::base::level::Level;
 use crate::base::value::Value;
 use crate::engine::history::{Grain, Place, Sum, grain_key};
 use crate::engine::project::{CHUNKS, SAMPLES};
-use crate::engine::series::{Point, Series};
+use crate::engine::series::{Point, Series, instant, ordered};
 use crate::model::measure::convert;
 use crate::store::{Journal, KeyValue, ReadError, Row, codec};
 use jiff::{SignedDuration, Timestamp};
@@ -243,15 +243,14 @@ fn chunk((key, bytes): &KeyValue) -> Vec<Stored> {
 /// A row of samples.
 pub(super) fn sample(series: &[u8], (key, row): &KeyValue) -> Option<Stored> {
     let at = key.get(series.len()..)?.first_chunk::<8>()?;
-    let at = Timestamp::from_microsecond((u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed()).ok()?;
+    let at = instant(*at)?;
     let row: Value = serde_json::from_slice(row).ok()?;
     let sum = Sum::one(at, row.get(0)?.as_f64()?, Level::parse(row.get(1)?.as_str()?)?);
     Some((row.get(2)?.as_str().map(str::to_owned), sum))
 }
 
 pub(super) fn at(series: &[u8], at: Timestamp) -> Vec<u8> {
-    let ordered = at.as_microsecond().cast_unsigned() ^ (1 << 63);
-    [series, &ordered.to_be_bytes()].concat()
+    [series, &ordered(at)].concat()
 }
 
 /// In the unit asked for; `None` where its own is another thing.
