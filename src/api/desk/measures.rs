@@ -1,8 +1,7 @@
 //! The desk's side for what was measured.
 
 use crate::api::desk::{Desk, told};
-use crate::api::wire::{Fault, MeasureAsked, MeasurePast, MeasurePoint, MeasureRow, Problem, Worst};
-use crate::base::level::Level;
+use crate::api::wire::{Fault, MeasureAsked, MeasurePast, MeasurePoint, MeasureRow, Problem};
 use crate::engine::history::Sum;
 use crate::runtime::clock;
 use crate::service::{Latest, PastAsked, PastSeries, Step};
@@ -62,14 +61,8 @@ fn past(past: PastSeries) -> MeasurePast {
 }
 
 fn point(sum: &Sum) -> MeasurePoint {
-    let worst = match sum.worst {
-        Level::Ok => Worst::Ok,
-        Level::Notice => Worst::Notice,
-        Level::Warning => Worst::Warning,
-        Level::Critical => Worst::Critical,
-    };
     let Sum { at, count, min, max, last, .. } = *sum;
-    MeasurePoint { at, count, min, mean: sum.mean(), max, last, worst }
+    MeasurePoint { at, count, min, mean: sum.mean(), max, last, worst: sum.worst.as_str().into() }
 }
 
 /// `mount=/,host=a\,b` as labels.

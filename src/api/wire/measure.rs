@@ -52,7 +52,7 @@ pub struct MeasurePast {
 }
 
 /// One sample, or the samples of one stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MeasurePoint {
     /// When the sample was taken, or the stretch begins.
     pub at: jiff::Timestamp,
@@ -66,23 +66,8 @@ pub struct MeasurePoint {
     pub max: f64,
     /// The last.
     pub last: f64,
-    /// The worst level of them.
-    #[schemars(with = "String")]
-    pub worst: Worst,
-}
-
-/// A level by its word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Worst {
-    /// Nothing to see.
-    Ok,
-    /// Worth knowing.
-    Notice,
-    /// Somebody should look.
-    Warning,
-    /// Somebody must look.
-    Critical,
+    /// The worst level of them: `ok`, `notice`, `warning`, `critical`.
+    pub worst: String,
 }
 
 /// Which samples are asked for.

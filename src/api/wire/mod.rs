@@ -36,7 +36,7 @@ pub use ledger::{
     BackfillReply, BackfillRequest, LedgerRow, Missing, MissingRequest, MissingRow, PauseRequest, Paused, ScheduleRow,
     WhyRequest,
 };
-pub use measure::{MeasureAsked, MeasurePast, MeasurePoint, MeasureRow, Worst};
+pub use measure::{MeasureAsked, MeasurePast, MeasurePoint, MeasureRow};
 pub use outline::{Outline, OutlineStep};
 pub use output::{OutputChunk, OutputRequest, OutputStream};
 pub use problem::{Fault, Problem};

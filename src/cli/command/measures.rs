@@ -1,6 +1,7 @@
 //! `measures`: what was measured last, and what was measured when.
 
-use crate::api::wire::{MeasureAsked, MeasurePast, MeasureRow, Worst};
+use crate::api::wire::{MeasureAsked, MeasurePast, MeasureRow};
+use crate::base::level::Level;
 use crate::base::span::Span;
 use crate::cli::args::Measures;
 use crate::cli::command::next::{Day, instant};
@@ -132,14 +133,14 @@ fn past(series: &MeasurePast, whole: bool, (asked, zone): (&MeasureAsked, &TimeZ
         text = format!("{text}\n  {}", bars(columns(series, (begin, end), wide).into_iter()));
     }
     let value = |value| with_unit(value, unit);
-    let worst = series.points.iter().map(|point| point.worst).max_by_key(|worst| *worst as u8).unwrap_or(Worst::Ok);
+    let worst = series.points.iter().filter_map(|point| Level::parse(&point.worst)).max().unwrap_or_default();
     text = format!(
         "{text}\n  min {}, mean {}, max {}, last {}; worst {}\n",
         value(ends.0),
         value(mean),
         value(ends.1),
         value(last.last),
-        word(worst)
+        worst
     );
     if whole { format!("{text}\n{}", points(series, zone, style)) } else { text }
 }
@@ -168,21 +169,12 @@ fn points(series: &MeasurePast, zone: &TimeZone, style: Style) -> String {
     let head = ["time", "samples", "min", "mean", "max", "last", "worst"];
     let mut cells = vec![head.map(|word| Cell::new(word, Tone::Dim)).to_vec()];
     cells.extend(series.points.iter().map(|point| {
-        let tone = tone(word(point.worst));
+        let tone = tone(&point.worst);
         let values = [point.min, point.mean, point.max, point.last].map(|value| Cell::new(&figure(value), Tone::Plain));
         let begin = [Cell::new(&time(point.at), Tone::Dim), Cell::new(&point.count.to_string(), Tone::Plain)];
-        begin.into_iter().chain(values).chain([Cell::new(word(point.worst), tone)]).collect()
+        begin.into_iter().chain(values).chain([Cell::new(&point.worst, tone)]).collect()
     }));
     table(&cells, style)
-}
-
-fn word(worst: Worst) -> &'static str {
-    match worst {
-        Worst::Ok => "ok",
-        Worst::Notice => "notice",
-        Worst::Warning => "warning",
-        Worst::Critical => "critical",
-    }
 }
 
 fn tone(level: &str) -> Tone {
