@@ -24,6 +24,7 @@ pub mod pump;
 pub mod recall;
 pub mod recover;
 pub mod retention;
+pub mod room;
 pub mod schedules;
 pub mod shelf;
 pub mod spool;

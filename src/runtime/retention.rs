@@ -14,6 +14,7 @@ use crate::model::book::Settings;
 use crate::model::runbook::Keep;
 use crate::runtime::append::append;
 use crate::runtime::index::{group_stream, run_stream};
+use crate::runtime::room::room;
 use crate::runtime::{artifacts, clock, history, incidents, recover, spool};
 use crate::store::disk::{DiskJournal, torn};
 use crate::store::{AppendError, Batch, Forget, Guard, Journal, ReadError, Row};
@@ -246,12 +247,6 @@ impl Retention {
     }
 }
 
-/// Whether as much is free where the data is as must be.
-fn has_room(data: &Path, least: u64) -> bool {
-    let free = rustix::fs::statvfs(data).map(|at| at.f_bavail.saturating_mul(at.f_frsize));
-    free.is_ok_and(|free| free >= least)
-}
-
 fn look(
     journal: &DiskJournal,
     keeping: &Keeping,
@@ -259,7 +254,7 @@ fn look(
     data: &Path,
 ) {
     let now = clock::now();
-    let kept = if has_room(data, keeping.min_free) {
+    let kept = if room(data).is_none_or(|room| room.bytes >= keeping.min_free) {
         match samples.look(journal, now, stop) {
             Ok(kept) => kept,
             Err(history::keep::KeepError::Stopped) => return,

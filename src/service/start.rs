@@ -16,6 +16,7 @@ use crate::model::step::StepKind;
 use crate::runtime::clock;
 use crate::runtime::index::run_stream;
 use crate::runtime::pump::Message;
+use crate::runtime::room::{Room, room};
 use crate::runtime::shelf::{BUNDLE, PLAN};
 use crate::service::plan::Plan;
 use crate::service::select::select;
@@ -231,15 +232,14 @@ impl Service {
     }
 
     pub(super) fn has_space(&self, least: u64) -> Result<(), Trouble> {
-        match rustix::fs::statvfs(&self.data) {
-            Ok(at) if at.f_bavail.saturating_mul(at.f_frsize) < least => {
-                Err(Trouble::NoSpace { free: at.f_bavail.saturating_mul(at.f_frsize), least })
-            }
-            // A file system without a table of them says that it has none at all.
-            Ok(at) if at.f_files > 0 && at.f_favail < limits::MIN_INODES as u64 => {
-                Err(Trouble::NoInodes { free: at.f_favail, least: limits::MIN_INODES as u64 })
-            }
-            Ok(_) | Err(_) => Ok(()),
+        let Some(Room { bytes, files }) = room(&self.data) else { return Ok(()) };
+        let inodes = limits::MIN_INODES as u64;
+        if bytes < least {
+            return Err(Trouble::NoSpace { free: bytes, least });
+        }
+        match files.filter(|free| *free < inodes) {
+            Some(free) => Err(Trouble::NoInodes { free, least: inodes }),
+            None => Ok(()),
         }
     }
 

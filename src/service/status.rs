@@ -5,6 +5,7 @@ use crate::base::ids::RunId;
 use crate::engine::run::RunPhase;
 use crate::lang::set::{self, Setting};
 use crate::runtime::accepted::{Accepted, BOOK_FILE, Refused, Stand, Taken};
+use crate::runtime::room::room;
 use crate::runtime::shelf::Texts;
 use crate::service::trouble::may;
 use crate::service::{RUNNING, RunState, Runs, Service, Stay, Trouble};
@@ -135,8 +136,7 @@ impl Service {
     /// What is looked up of the machine and of the book when somebody asks.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        let at = rustix::fs::statvfs(&self.data).ok();
-        let free = at.map(|at| at.f_bavail.saturating_mul(at.f_frsize));
+        let free = room(&self.data).map(|room| room.bytes);
         let book = self.current_book().ok();
         let ladder = book.as_ref().and_then(|book| book.escalation.as_ref());
         let severities = ladder.map(|ladder| ladder.severities.keys().cloned().collect()).unwrap_or_default();

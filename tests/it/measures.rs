@@ -91,6 +91,22 @@ fn what_is_not_there_is_said_with_what_is() {
     );
 }
 
+/// Where hardly anything is free, runs that need not be kept make room, with what they measured.
+#[test]
+fn without_room_runs_go_with_their_samples() {
+    let home = weeks();
+    fs::write(home.path("stepladder.yaml"), "timezone: UTC\nkeep: { min_free: 1000000TiB, runs: 3 }\n").unwrap();
+    let refused = home.run(&["run", "look"]);
+    assert!(
+        refused.status.code() == Some(3) && said(&refused).contains("no new runs are started"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(home.rows().len(), 3);
+    let left = points(&home.run(&["measures", "used", "--from", "2020-01-01", "--step", "30d", "--json"]));
+    assert_eq!(total(&left), (3, 58.0, 60.0));
+}
+
 #[test]
 fn a_daemon_says_the_same() {
     let home = weeks();
