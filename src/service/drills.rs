@@ -16,7 +16,7 @@ use crate::model::message::{Action, Address, Message, Sent, Verb};
 use crate::model::oncall;
 use crate::model::schedule::Dst;
 use crate::runtime::incidents::ladder;
-use crate::runtime::pager::{AttemptNote, DRILL, Job, PageKey, Pager, had_no_turn};
+use crate::runtime::pager::{AttemptNote, DRILL, Job, Outcome, PageKey, Pager};
 use crate::runtime::{clock, drills, links};
 use crate::schedule::timetable::{Times, Timetable, Verdict};
 use crate::service::duty::Stay;
@@ -85,7 +85,8 @@ impl Service {
         let ways = ways(&book, who, channels, now)?;
         let drill = DrillId::of(clock::new_run(now));
         let begun = Recorded { at: now, event: Event::Begun { actor, due, ways: ways.clone() } };
-        drills::begin(self.journal.as_ref(), drill, &begun).map_err(Trouble::Store)?;
+        let journal = Arc::clone(&self.journal);
+        apart(move || drills::begin(journal.as_ref(), drill, &begun).map_err(Trouble::Store)).await?;
         for (number, way) in (1..).zip(&ways) {
             self.send_test_page(&pager, (drill, number), way, now, false);
         }
@@ -97,7 +98,8 @@ impl Service {
     async fn beginning(&self, pager: &Pager) -> Result<MutexGuard<'_, bool>, Trouble> {
         let mut taken_up = self.reaching.beginning.lock().await;
         if !*taken_up {
-            self.take_up_drills(pager)?;
+            let (service, pager) = (self.clone(), pager.clone());
+            apart(move || service.take_up_drills(&pager)).await?;
             *taken_up = true;
         }
         Ok(taken_up)
@@ -145,10 +147,8 @@ impl Service {
                 wait = wait.min(until);
             }
         }
-        // Pages must not wait for what is read here.
         let service = self.clone();
-        let told = tokio::task::spawn_blocking(move || service.tell_unreachable()).await;
-        told.map_err(|error| Trouble::Stopped(error.to_string()))??;
+        apart(move || service.tell_unreachable()).await?;
         Ok(wait)
     }
 
@@ -199,7 +199,9 @@ impl Service {
             address: Address { channel: way.channel.clone(), to: way.address.clone() },
             urgency: DRILL,
             compose: Box::new(move || Some(message.clone())),
-            told: Some(Arc::new(move |_, sent, notes| settle((&journal, &reaching), (drill, number), &sent, &notes))),
+            told: Some(Arc::new(move |_, outcome, notes| {
+                settle((&journal, &reaching), (drill, number), &outcome, &notes);
+            })),
         });
     }
 
@@ -235,7 +237,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Trouble::Input`] with a sentence for whoever says so.
-    pub fn confirm_drill(&self, offer: &DrillOffer, by: Option<&str>) -> Result<String, Trouble> {
+    pub async fn confirm_drill(&self, offer: &DrillOffer, by: Option<&str>) -> Result<String, Trouble> {
         if let Some(why) = &offer.closed {
             return Err(Trouble::Input(why.clone()));
         }
@@ -243,7 +245,8 @@ impl Service {
         let actor = Actor { id: by.unwrap_or(&who).to_owned(), via: Via::Link, role: Role::Operator };
         let event = Event::Confirmed { page: offer.number, actor };
         let recorded = Recorded { at: clock::now(), event };
-        if drills::keep(self.journal.as_ref(), offer.drill, &recorded).map_err(Trouble::Store)? {
+        let (journal, drill) = (Arc::clone(&self.journal), offer.drill);
+        if apart(move || drills::keep(journal.as_ref(), drill, &recorded).map_err(Trouble::Store)).await? {
             return Ok(format!("Thank you, {who}: {} reaches you.", offer.page.way.channel));
         }
         Err(Trouble::Input("this link was used before: it is known that it has arrived".into()))
@@ -280,6 +283,14 @@ impl Service {
         }
         Ok(false)
     }
+}
+
+/// Does what waits for the disk where no page waits for it.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Trouble::Stopped(error.to_string())))
 }
 
 /// Whether a page left this house, as far as that is known.
@@ -368,16 +379,15 @@ fn test_page(drill: DrillId, number: u32, begun: Timestamp, action: Option<Actio
 fn settle(
     (journal, reaching): (&Weak<dyn Journal>, &Arc<Reaching>),
     (drill, page): (DrillId, u32),
-    sent: &Sent,
+    outcome: &Outcome,
     notes: &[AttemptNote],
 ) {
     let Some(journal) = journal.upgrade() else { return };
     let reaching = Arc::clone(reaching);
-    let (mut fate, note) = of_sent(sent, &[]);
-    if had_no_turn(sent, notes) {
-        // That says nothing of the way.
-        fate = PageFate::Withdrawn;
-    }
+    let (fate, note) = match outcome {
+        Outcome::Said(sent) => of_sent(sent, &[]),
+        Outcome::NoTurn(why) => (PageFate::Withdrawn, why.clone()),
+    };
     let tries = notes.iter().map(|note| Try {
         at: note.at,
         took: u64::try_from(note.took.as_millis()).unwrap_or(u64::MAX),

@@ -16,6 +16,7 @@ use crate::runtime::clock;
 use crate::runtime::index::{USED, used_stream};
 use crate::runtime::links::{self, GOOD_FOR, Token};
 use crate::runtime::pump::{About, Message};
+use crate::service::drills::apart;
 use crate::service::incidents::heard_sentence;
 use crate::service::{Act, DrillOffer, IncidentView, Service, Trouble};
 use crate::store::{AppendError, Batch, Guard, Row, codec};
@@ -92,7 +93,7 @@ impl Service {
     /// [`Trouble::Input`] with a sentence for whoever pressed it.
     pub async fn take_offer(&self, text: &str, by: Option<&str>) -> Result<String, Trouble> {
         let offer = match self.offer(text)? {
-            Offered::Drill(offer) => return self.confirm_drill(&offer, by),
+            Offered::Drill(offer) => return self.confirm_drill(&offer, by).await,
             Offered::Incident(offer) => *offer,
         };
         if let Some(why) = offer.closed {
@@ -165,7 +166,7 @@ impl Service {
                 let token = token.ok_or_else(|| Trouble::NoHook(format!("replies/{channel}")))?;
                 twilio_inbound::verify(&token, &posted.url, &posted.body, &posted.signature).map_err(unproved)?;
                 if twilio_inbound::is_status(&posted.body) {
-                    return self.heard_fate(channel, &posted.body);
+                    return self.heard_fate(channel, &posted.body).await;
                 }
                 let read = if provider == Provider::Voice {
                     twilio_inbound::key(&posted.url, &posted.body)
@@ -191,7 +192,7 @@ impl Service {
     }
 
     /// What became of a message, as its provider says of its own accord.
-    fn heard_fate(&self, channel: &str, body: &[u8]) -> Result<String, Trouble> {
+    async fn heard_fate(&self, channel: &str, body: &[u8]) -> Result<String, Trouble> {
         let (id, sent) = twilio_inbound::status(body).map_err(Trouble::Unreadable)?;
         let Some(sent) = sent else { return Ok(String::new()) };
         let shown = self.paging.as_ref().map(|paging| paging.board.all()).unwrap_or_default();
@@ -204,14 +205,14 @@ impl Service {
             })?;
             Some((opened.id, found.page.number))
         });
-        match page {
-            Some((incident, page)) => {
-                let (fate, note) = of_sent(&sent, &[]);
-                let input = Input::Settled { page, fate, note };
-                self.send(Message::About(About::Incident { id: incident, input, told: None }))?;
-            }
-            // Of neither: it was a `notify`, or is over for long.
-            None => drop(self.drill_fate(channel, &id, &sent)?),
+        if let Some((incident, page)) = page {
+            let (fate, note) = of_sent(&sent, &[]);
+            let input = Input::Settled { page, fate, note };
+            self.send(Message::About(About::Incident { id: incident, input, told: None }))?;
+        } else {
+            // Of no drill either: it was a `notify`, or is over for long.
+            let (service, channel) = (self.clone(), channel.to_owned());
+            apart(move || service.drill_fate(&channel, &id, &sent)).await?;
         }
         Ok(String::new())
     }
@@ -250,7 +251,7 @@ impl Service {
         if found.is_none() && verb == Verb::Acknowledge {
             let theirs = |way: &Way| is_theirs((&way.channel, &way.address), channel, from);
             if let Some(offer) = self.drill_page_of(theirs)? {
-                return self.confirm_drill(&offer, None);
+                return self.confirm_drill(&offer, None).await;
             }
         }
         let none = || Trouble::Input("no open incident was sent to this number".into());

@@ -1,7 +1,7 @@
 //! What became of a message that its provider had only accepted: providers that can be asked are, for a while.
 
 use crate::model::message::{Address, Message, Sent};
-use crate::runtime::pager::{PageKey, Settled, Shared};
+use crate::runtime::pager::{Outcome, PageKey, Settled, Shared};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Shared {
                 tokio::time::sleep(wait).await;
                 match fate(message.clone(), to.clone(), id.clone()).await {
                     Some(sent @ (Sent::Delivered { .. } | Sent::Refused { .. })) => {
-                        told(key, sent, Vec::new());
+                        told(key, Outcome::Said(sent), Vec::new());
                         break;
                     }
                     Some(Sent::Accepted { .. } | Sent::Later { .. }) | None => {}

@@ -6,7 +6,7 @@ use crate::model::message::Sent;
 use crate::runtime::clock;
 use crate::runtime::pager::breaker::{Breaker, Verdict};
 use crate::runtime::pager::queue::{Queue, Waiting};
-use crate::runtime::pager::{AttemptNote, Job, NO_TURN, PageKey, ProviderState, Shared, patience};
+use crate::runtime::pager::{AttemptNote, Job, Outcome, PageKey, ProviderState, Shared, patience};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,7 +60,7 @@ enum Next {
     /// Tries this page.
     Try(Waiting),
     /// Gives this page up without a try.
-    GiveUp(Waiting, Sent),
+    GiveUp(Waiting, Outcome),
     /// Waits until something changes, or that instant.
     Wait(Option<Instant>),
 }
@@ -127,7 +127,7 @@ impl Lane {
                 let (lane, shared, handle) = (Arc::clone(self), Arc::clone(shared), shared.handle.clone());
                 drop(handle.spawn(async move { lane.attempt(waiting, &shared).await }));
             }
-            Next::GiveUp(waiting, sent) => tell(waiting, sent, shared),
+            Next::GiveUp(waiting, outcome) => tell(waiting, outcome, shared),
             Next::Wait(None) => self.wake.notified().await,
             Next::Wait(Some(at)) => drop(tokio::time::timeout_at(at, self.wake.notified()).await),
         }
@@ -152,15 +152,21 @@ impl Lane {
                 let hears = (waiting.job.key.clone(), Arc::clone(told));
                 shared.follow(hears, message, waiting.job.address.clone(), id.clone());
             }
-            tell(waiting, sent, shared);
+            tell(waiting, Outcome::Said(sent), shared);
         }
     }
 }
 
+/// The end of a page whose time is over.
+fn over(waiting: &Waiting, why: &str) -> Outcome {
+    let reason = format!("not tried in time: {why}");
+    if waiting.notes.is_empty() { Outcome::NoTurn(reason) } else { Outcome::Said(Sent::Later { reason, after: None }) }
+}
+
 /// Whoever hears of a page hears what became of it.
-fn tell(waiting: Waiting, sent: Sent, shared: &Shared) {
+fn tell(waiting: Waiting, outcome: Outcome, shared: &Shared) {
     let Waiting { job, notes, .. } = waiting;
-    job.told.as_ref().unwrap_or(&shared.settled)(job.key, sent, notes);
+    job.told.as_ref().unwrap_or(&shared.settled)(job.key, outcome, notes);
 }
 
 impl State {
@@ -185,7 +191,7 @@ impl State {
             self.failed += 1;
             let why = self.last_error.as_deref().unwrap_or("it did not answer");
             let reason = format!("not tried: its provider fails again and again ({why})");
-            return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+            return Next::GiveUp(waiting, Outcome::Said(Sent::Later { reason, after: None }));
         }
         self.in_flight += 1;
         self.tries += 1;
@@ -212,8 +218,8 @@ impl State {
         self.queue.bring_due(now);
         if let Some(waiting) = self.queue.take_late(now) {
             self.failed += 1;
-            let reason = format!("{NO_TURN}its channel had something else to do, or too many were before it");
-            return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+            let outcome = over(&waiting, "its channel had something else to do, or too many were before it");
+            return Next::GiveUp(waiting, outcome);
         }
         match (idle, self.queue.urgency()) {
             (true, _) => self.next(limits, now),
@@ -228,8 +234,8 @@ impl State {
             if waiting.until < until {
                 self.failed += 1;
                 let why = self.last_error.as_deref().unwrap_or("too many requests");
-                let reason = format!("{NO_TURN}its provider wants nothing for a while ({why})");
-                return Next::GiveUp(waiting, Sent::Later { reason, after: None });
+                let outcome = over(&waiting, &format!("its provider wants nothing for a while ({why})"));
+                return Next::GiveUp(waiting, outcome);
             }
             self.queue.put_later(until, waiting);
         }
@@ -366,8 +372,8 @@ mod simulated {
             let now = self.start + Duration::from_secs(seconds);
             match self.state.next_behind(idle, (1, Some(20)), now) {
                 Next::Try(waiting) => format!("{} is tried", waiting.job.key.0),
-                Next::GiveUp(waiting, sent) => {
-                    let unproved = super::super::had_no_turn(&sent, &waiting.notes);
+                Next::GiveUp(waiting, outcome) => {
+                    let unproved = matches!(outcome, Outcome::NoTurn(_));
                     format!("{} is given up, had no turn: {unproved}", waiting.job.key.0)
                 }
                 Next::Wait(_) => "waits".to_owned(),
@@ -383,8 +389,12 @@ mod simulated {
                         self.begin(waiting);
                         continue;
                     }
-                    Next::GiveUp(waiting, sent) => {
+                    Next::GiveUp(waiting, Outcome::Said(sent)) => {
                         self.tell(&waiting, &sent);
+                        continue;
+                    }
+                    Next::GiveUp(waiting, Outcome::NoTurn(reason)) => {
+                        self.tell(&waiting, &Sent::Later { reason, after: None });
                         continue;
                     }
                     Next::Wait(wake) => wake,

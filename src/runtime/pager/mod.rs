@@ -37,7 +37,7 @@ pub struct PageKey(pub String);
 pub type Compose = Box<dyn Fn() -> Option<Message> + Send + Sync>;
 
 /// Hears what became of a page, once.
-pub type Settled = Arc<dyn Fn(PageKey, Sent, Vec<AttemptNote>) + Send + Sync>;
+pub type Settled = Arc<dyn Fn(PageKey, Outcome, Vec<AttemptNote>) + Send + Sync>;
 
 /// Tries once to send.
 pub type SendOnce = Arc<dyn Fn(Message, Address) -> BoxFuture<'static, Sent> + Send + Sync>;
@@ -102,16 +102,13 @@ pub fn urgency(severity: &str) -> u8 {
     digits.parse().unwrap_or(3)
 }
 
-/// How the reason begins of a page whose time was over before it had its turn.
-const NO_TURN: &str = "not tried in time: ";
-
-/// Whether a page was given up because its time was over before it had its turn: nothing is known of its way by that.
-#[must_use]
-pub fn had_no_turn(sent: &Sent, notes: &[AttemptNote]) -> bool {
-    match sent {
-        Sent::Later { reason, .. } => notes.is_empty() && reason.starts_with(NO_TURN),
-        Sent::Accepted { .. } | Sent::Delivered { .. } | Sent::Refused { .. } => false,
-    }
+/// What became of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// What its channel said last.
+    Said(Sent),
+    /// Its time was over before it was tried, and why: nothing is known of its way by that.
+    NoTurn(String),
 }
 
 /// The urgency of test pages: everything else is more urgent.
@@ -149,7 +146,7 @@ impl Pager {
     /// An outbox that sends over the channels of a place. Must be called within a runtime.
     ///
     /// `settled` is called in the sending task for each page that was not withdrawn: `Accepted` and `Delivered`
-    /// say that it is sent, `Refused` and `Later` that it was given up, and why. It is called again, without tries, where a
+    /// say that it is sent, `Refused`, `Later` and `NoTurn` that it was given up, and why. It is called again, without tries, where a
     /// provider that had accepted a page says later what became of it.
     #[must_use]
     pub fn new(world: World, settled: Settled) -> Self {

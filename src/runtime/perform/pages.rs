@@ -3,7 +3,7 @@
 use crate::act::Seal;
 use crate::base::ids::IncidentId;
 use crate::escalation::decide::Input;
-use crate::escalation::event::Page;
+use crate::escalation::event::{Page, PageFate};
 use crate::escalation::fate::of_sent;
 use crate::escalation::words::{Links, words};
 use crate::model::book::Settings;
@@ -11,7 +11,7 @@ use crate::model::message::{Address, Sent, Verb};
 use crate::runtime::incidents::board::Board;
 use crate::runtime::incidents::ladder;
 use crate::runtime::links;
-use crate::runtime::pager::{AttemptNote, Job, PageKey, Pager, urgency};
+use crate::runtime::pager::{AttemptNote, Job, Outcome, PageKey, Pager, urgency};
 use crate::runtime::pump::{About, Message, Post};
 use std::sync::Arc;
 
@@ -78,14 +78,18 @@ fn key(incident: IncidentId, page: u32) -> PageKey {
 }
 
 /// What the outbox calls with what became of a page.
-pub(super) fn told(key: &PageKey, sent: &Sent, notes: &[AttemptNote], sender: &Post) {
+pub(super) fn told(key: &PageKey, outcome: &Outcome, notes: &[AttemptNote], sender: &Post) {
     let Some((incident, page)) = key.0.split_once('/') else { return };
     let (Ok(id), Ok(page)) = (IncidentId::parse(incident), page.parse()) else { return };
     let earlier = notes.iter().rev().skip(1).rev().filter_map(|note| match &note.sent {
         Sent::Later { reason, .. } | Sent::Refused { reason } => Some(reason.clone()),
         Sent::Accepted { .. } | Sent::Delivered { .. } => None,
     });
-    let (fate, note) = of_sent(sent, &earlier.collect::<Vec<_>>());
+    let (fate, note) = match outcome {
+        Outcome::Said(sent) => of_sent(sent, &earlier.collect::<Vec<_>>()),
+        // Whoever waits for it is told by another way now.
+        Outcome::NoTurn(why) => (PageFate::Failed, why.clone()),
+    };
     let input = Input::Settled { page, fate, note };
     let _ = sender.send(Message::About(About::Incident { id, input, told: None }));
 }
