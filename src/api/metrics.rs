@@ -1,5 +1,7 @@
 //! The page of metrics, in the text format of Prometheus (0.0.4).
 
+mod book;
+
 use crate::api::present::run_state;
 use crate::escalation::decide::next_breach;
 use crate::escalation::drill::Way;
@@ -99,6 +101,7 @@ pub(super) fn own(status: &Status, counts: &Counts, gauges: &Gauges) -> String {
     family(&mut page, "book_files", "gauge", "Files of the book that count", &[(vec![], number(status.files))]);
     let broken = [(vec![], number(status.broken.len() as u64))];
     family(&mut page, "book_broken_files", "gauge", "Files of the book that do not count as they are", &broken);
+    book::findings(&mut page, &status.broken);
     page
 }
 
