@@ -11,10 +11,18 @@ use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use crate::store::{Batch, Guard, StreamId, Version, codec};
 use jiff::Timestamp;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// What every token begins with, so that a search for leaked ones finds it.
 const BEGINS: &str = "slt_";
+
+/// The file in the data directory with the token that a daemon makes by itself, and the token's name.
+const FIRST_TOKEN: &str = "http-token";
+const FIRST: &str = "first";
 
 /// A token, without what opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +44,19 @@ pub struct Token {
 #[derive(Debug, Default)]
 pub struct Access {
     read: Mutex<(Version, Vec<Token>)>,
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_apart(file: &Path, text: &str) -> io::Result<()> {
+    let beside = file.with_extension("new");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    made.write_all(text.as_bytes())?;
+    made.sync_all()?;
+    fs::rename(&beside, file)
 }
 
 fn stream() -> StreamId {
@@ -67,6 +88,28 @@ impl Service {
         Ok(token)
     }
 
+    /// Makes the token `first` where there never was one, and leaves it in `http-token` of the data directory, which nobody but the user that
+    /// serves can read: who can may do everything over the socket as well. `None` = there is one, or was.
+    ///
+    /// # Errors
+    /// [`Trouble`] when it can't be kept, or the file not be written.
+    pub fn first_token(&self) -> Result<Option<PathBuf>, Trouble> {
+        let cannot = |why: String| Trouble::Store(format!("the first token can't be made: {why}"));
+        if self.journal.version(&stream()).map_err(|error| cannot(error.to_string()))? > 0 {
+            return Ok(None);
+        }
+        let file = self.data.join(FIRST_TOKEN);
+        let token = self.create_token(Actor::engine("http"), FIRST, Role::Admin)?;
+        let written = write_apart(&file, &format!("{token}\n"));
+        written.map_err(|error| {
+            cannot(format!(
+                "{}: {error}; `stepladder token revoke {FIRST}` and `stepladder token create NAME` make another",
+                file.display()
+            ))
+        })?;
+        Ok(Some(file))
+    }
+
     /// Takes a token's right away, at once.
     ///
     /// # Errors
@@ -76,7 +119,12 @@ impl Service {
         if !self.read_tokens()?.iter().any(|token| token.name == name && token.revoked.is_none()) {
             return Err(Trouble::NoToken(name.to_owned()));
         }
-        self.keep_token(&TokenEvent { at: clock::now(), actor, name: name.into(), change: TokenChange::Revoked })
+        self.keep_token(&TokenEvent { at: clock::now(), actor, name: name.into(), change: TokenChange::Revoked })?;
+        if name == FIRST {
+            // It opens nothing any more, whether the file goes or not.
+            drop(fs::remove_file(self.data.join(FIRST_TOKEN)));
+        }
+        Ok(())
     }
 
     /// Every token there ever was, oldest first.

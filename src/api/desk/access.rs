@@ -6,6 +6,7 @@ use crate::base::actor::{Actor, Role};
 use crate::base::limits::MAX_ROWS;
 use crate::model::access::Deed;
 use crate::service::Token;
+use std::path::PathBuf;
 
 impl Desk {
     /// Makes a token.
@@ -18,6 +19,14 @@ impl Desk {
         let parsed = Role::parse(&role).ok_or_else(|| Problem::new(Fault::Input, unknown()))?;
         let token = self.service.create_token(actor, &name, parsed).map_err(told)?;
         Ok(TokenReply { name, role, token })
+    }
+
+    /// Makes the first token where there never was one; the file it is in.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    pub fn first_token(&self) -> Result<Option<PathBuf>, Problem> {
+        self.service.first_token().map_err(told)
     }
 
     /// Takes a token's right away.

@@ -1,5 +1,6 @@
 //! The daemon: an owner that stays. It drives every run, answers on the socket, and ends when it is told to.
 
+use crate::api::wire::{Fault, Problem};
 use crate::api::{Desk, http};
 use crate::base::actor::Actor;
 use crate::cli::door::Purpose;
@@ -129,6 +130,14 @@ async fn beat(desk: &Desk, patience: Duration, manager: &Manager) {
 async fn listen(home: &Home, desk: &Desk) -> Result<Option<http::Http>, Trouble> {
     let Some(listen) = home.listen() else { return Ok(None) };
     let (http, address) = http::listen(desk.clone(), &listen).await.map_err(Trouble::new)?;
+    let first = desk.clone();
+    let first = tokio::task::spawn_blocking(move || first.first_token()).await;
+    match first.unwrap_or_else(|error| Err(Problem::new(Fault::Internal, error.to_string()))) {
+        Ok(Some(file)) => tracing::info!(file = %file.display(), "the token `first` was made: it may do everything"),
+        Ok(None) => {}
+        // Whoever has a token comes in, and others can be made.
+        Err(problem) => tracing::error!(why = %problem.detail, "there is no first token"),
+    }
     tracing::info!(%address, tls = listen.tls.is_some(), "HTTP is served; `stepladder token create NAME` lets somebody in");
     Ok(Some(http))
 }
