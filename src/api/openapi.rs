@@ -1,7 +1,8 @@
 //! The API as an OpenAPI document, made from the table of routes and the shapes that are sent.
 
 use crate::api::route::GROUPS;
-use crate::api::route::table::{Body, Door, Group, Header, Make, Route, Verb};
+use crate::api::route::once;
+use crate::api::route::table::{Body, Door, Group, Header, Key, Make, Route, Verb};
 use crate::api::wire::{Fault, Problem};
 use crate::base::actor::Role;
 use crate::base::value::{Map, Value, json};
@@ -281,6 +282,9 @@ fn refusals(route: &Route) -> BTreeMap<u16, Vec<Fault>> {
     }
     if route.body.is_some() {
         all.extend([Fault::BadRequest, Fault::TooLarge]);
+    }
+    if route.key == Key::Layer {
+        all.extend(once::FAULTS);
     }
     all.extend(route.faults);
     let mut by_status: BTreeMap<u16, Vec<Fault>> = BTreeMap::new();

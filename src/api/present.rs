@@ -256,6 +256,7 @@ pub fn problem(trouble: &Trouble) -> Problem {
         Trouble::Serving { .. } => Fault::Serving,
         Trouble::NoDaemon => Fault::NoDaemon,
         Trouble::NoClock => Fault::NoClock,
+        Trouble::InDoubt(_) => Fault::InDoubt,
         Trouble::Stopped(_) => Fault::Stopped,
         Trouble::Store(_) => Fault::Store,
         Trouble::NoHook(_) => Fault::NoHook,

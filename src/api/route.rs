@@ -5,6 +5,7 @@ mod incidents;
 mod intake;
 mod keeping;
 mod measures;
+pub(super) mod once;
 mod page;
 mod people;
 mod replies;
@@ -56,7 +57,7 @@ pub(super) const GROUPS: &[Group] = &[
 /// The router, made from the table.
 pub(super) fn routes(desk: Desk) -> Router {
     let all = GROUPS.iter().flat_map(|group| group.routes);
-    all.fold(Router::new(), |router, route| router.route(route.path, route.handler()))
+    all.fold(Router::new(), |router, route| router.route(route.path, route.handler(&desk)))
         .fallback(async || Problem::new(Fault::NoRoute, "there is nothing under this path"))
         .with_state(desk)
 }

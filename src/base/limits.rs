@@ -204,6 +204,8 @@ limits! {
     MAX_KNOWN_ALERTS = 50_000, "alerts of other systems that are known at a time", "a storm; the oldest that are over go first";
     /// Bytes of an idempotency key.
     MAX_IDEMPOTENCY_KEY = 255, "bytes of an idempotency key", "what other APIs allow";
+    /// Bytes of an answer that is given again to who sends its idempotency key again.
+    MAX_KEPT_ANSWER = 16 * 1024, "bytes of an answer that is given again to who sends its idempotency key again", "an event holds it, escaped";
     /// Tokens of the HTTP API that open something.
     MAX_TOKENS = 1_000, "tokens of the HTTP API that open something", "more than anybody can look through and revoke";
     /// Series in one list or on `/metrics`.

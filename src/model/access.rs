@@ -47,15 +47,37 @@ pub struct Deed {
     pub status: u16,
 }
 
-/// The run that a caller's idempotency key means: an event of the streams `keys`.
+/// What is known of a caller's idempotency key: an event of the streams `keys`. The newest of a key counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reserved {
-    /// When it was asked for first.
+pub struct KeyNote {
+    /// When it came to be known.
     pub at: Timestamp,
     /// The key and who sent it, as a hash.
     pub key: Digest,
     /// What was asked for, as a hash.
     pub request: Digest,
-    /// The run.
-    pub run: RunId,
+    /// What became of it.
+    pub outcome: KeyUse,
+}
+
+/// What came of a request with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyUse {
+    /// It means this run, which may not have begun yet.
+    Run(RunId),
+    /// What it asks for was begun.
+    Begun,
+    /// It was done.
+    Done(KeptAnswer),
+    /// It was refused, and nothing was done.
+    Refused,
+}
+
+/// What was answered to a request with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// JSON, or nothing; `None` where it was too long to keep.
+    pub body: Option<String>,
 }

@@ -59,7 +59,7 @@ fn folds(journal: &dyn Journal, stream: &StreamId) -> Option<Result<(), String>>
         ("used", _) => each(|event| codec::decode_used(event).map(drop)),
         ("alerts", _) => each(|event| codec::decode_noted(event).map(drop)),
         ("audit", _) => each(|event| codec::decode_deed(event).map(drop)),
-        ("keys", _) => each(|event| codec::decode_reserved(event).map(drop)),
+        ("keys", _) => each(|event| codec::decode_key(event).map(drop)),
         ("book", "files") => each(|event| codec::decode_acceptance(event).map(drop)),
         ("book", "silences") => each(|event| codec::decode_silence(event).map(drop)),
         ("book", "tokens") => each(|event| codec::decode_token(event).map(drop)),

@@ -219,6 +219,7 @@ fn reason(trouble: &Trouble) -> &'static str {
         | Trouble::Serving { .. }
         | Trouble::NoDaemon
         | Trouble::NoClock
+        | Trouble::InDoubt(_)
         | Trouble::Stopped(_)
         | Trouble::Store(_) => "not-served",
     }

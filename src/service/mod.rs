@@ -62,7 +62,7 @@ pub use incidents::verb_label;
 pub use incidents::{IncidentView, OpenIncident};
 pub use intake::Delivered;
 pub use measures::{Latest, Measured};
-pub use once::{Keyed, Once};
+pub use once::{Claim, Claimed, Keyed, Once};
 pub use past::{PastAsked, PastSeries, Step};
 pub use reach::{Person, Reach, Reaching};
 pub use replies::{Offer, Offered, Posted};

@@ -126,6 +126,9 @@ pub enum Trouble {
     /// The owner ended meanwhile.
     #[error("{0}")]
     Stopped(String),
+    /// Whether what was asked for is done, or will be, can't be said.
+    #[error("{0}")]
+    InDoubt(&'static str),
     /// Nobody is called by this path.
     #[error("{0}")]
     NoHook(String),

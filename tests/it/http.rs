@@ -38,8 +38,11 @@ impl Site {
         Self::over(Home::new(runbooks), http)
     }
 
+    /// In the place of the daemon that was there before, where there was one.
     pub(crate) fn over(home: Home, http: &str) -> Self {
         let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
+        let settings: String =
+            settings.lines().filter(|line| !line.starts_with("http:")).map(|line| format!("{line}\n")).collect();
         fs::write(home.path("stepladder.yaml"), format!("{settings}http: {{ listen: \"127.0.0.1:0\"{http} }}\n"))
             .unwrap();
         let log = fs::File::create(home.path("log")).unwrap();
@@ -233,9 +236,6 @@ fn what_is_done_is_written_down_and_a_token_is_kept_as_a_hash() {
     assert_eq!(site.ask("GET /api/v1/runs", &operator, "").status, 401);
     let Site { home, daemon, .. } = site;
     drop(daemon.end(Signal::KILL));
-    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
-    let rest: Vec<&str> = settings.lines().filter(|line| !line.starts_with("http:")).collect();
-    fs::write(home.path("stepladder.yaml"), rest.join("\n") + "\n").unwrap();
     let site = Site::over(home, "");
     assert_eq!(site.ask("GET /api/v1/runs", &operator, "").status, 401);
     assert_eq!(site.ask("GET /api/v1/runs", &admin, "").status, 200);
@@ -322,12 +322,140 @@ fn a_start_with_a_key_is_one_run() {
     assert_eq!(site.home.lines("did"), 12);
     let Site { home, daemon, .. } = site;
     drop(daemon.end(Signal::KILL));
-    let settings = fs::read_to_string(home.path("stepladder.yaml")).unwrap();
-    let rest: Vec<&str> = settings.lines().filter(|line| !line.starts_with("http:")).collect();
-    fs::write(home.path("stepladder.yaml"), rest.join("\n") + "\n").unwrap();
     let site = Site::over(home, "");
     assert_eq!(start(&site, &one, "k1", "noop"), (200, run));
     assert_eq!(site.home.lines("did"), 12);
+}
+
+/// Who turns HTTP on finds a token, once.
+#[test]
+fn a_first_token_is_left_for_the_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::open(&[("noop", NOOP)], "");
+    let file = site.home.path(".stepladder/http-token");
+    let token = fs::read_to_string(&file).unwrap().trim().to_owned();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(site.ask("GET /api/v1/audit", &token, "").status, 200, "it may do everything");
+    let log = fs::read_to_string(site.home.path("log")).unwrap();
+    assert!(log.contains("http-token") && !log.contains(&token), "{log}");
+    let copy = site.home.path("copy");
+    assert_eq!(site.home.run(&["store", "backup", copy.to_str().unwrap()]).status.code(), Some(0));
+    let holds = std::process::Command::new("grep").args(["-r", &token]).arg(&copy).output().unwrap();
+    assert!(holds.stdout.is_empty() && copy.join("format").exists(), "{}", text(&holds.stdout));
+    assert_eq!(site.home.run(&["token", "revoke", "first"]).status.code(), Some(0));
+    assert_eq!(site.ask("GET /api/v1/runs", &token, "").status, 401);
+    assert!(!file.exists());
+    let Site { home, daemon, .. } = site;
+    drop(daemon.end(Signal::TERM));
+    let site = Site::over(home, "");
+    assert!(!site.home.path(".stepladder/http-token").exists(), "it was taken away, and does not come back");
+}
+
+/// What starts no run, asked for again with its key.
+#[test]
+fn an_act_with_a_key_is_done_once() {
+    let site = Site::open(&[("noop", NOOP)], "");
+    let (one, two) = (site.token("operator"), site.token("admin"));
+    let viewer = site.token("viewer");
+    let ask = |site: &Site, token: &str, (key, line): (&str, &str), body: &str| {
+        site.with(line, &[("authorization", &format!("Bearer {token}")), ("idempotency-key", key)], body)
+    };
+    let add = "POST /api/v1/silences";
+    let body = |why: &str| format!(r#"{{"match":{{"service":"a"}},"until":"2099-01-01T00:00:00Z","reason":"{why}"}}"#);
+    let silences = |site: &Site| site.ask("GET /api/v1/silences", &one, "").json().as_array().unwrap().len();
+    let first = ask(&site, &one, ("k", add), &body("x"));
+    assert_eq!(first.status, 201, "{first:?}");
+    for _ in 0..2 {
+        let again = ask(&site, &one, ("k", add), &body("x"));
+        assert_eq!((again.status, &again.body), (201, &first.body));
+    }
+    assert_eq!(silences(&site), 1);
+    // The key is of this request and this caller.
+    let refused = [
+        ask(&site, &one, ("k", add), &body("y")),
+        ask(&site, &one, ("k", "POST /api/v1/schedules/noop/pause"), &body("x")),
+        ask(&site, &one, ("k", "POST /api/v1/runs"), &body("x")),
+        ask(&site, &one, ("", add), &body("x")),
+        ask(&site, &one, (&"k".repeat(256), add), &body("x")),
+    ];
+    for refused in &refused {
+        assert!(refused.status == 422 || refused.json()["type"] == "bad-request", "{refused:?}");
+    }
+    assert_eq!(ask(&site, &viewer, ("v", add), &body("x")).status, 403);
+    assert_eq!(silences(&site), 1);
+    assert_ne!(ask(&site, &two, ("k", add), &body("x")).body, first.body);
+    assert_eq!(silences(&site), 2);
+    // What was refused was not done, and is looked at anew.
+    let id = first.json()["silence"].as_str().unwrap().to_owned();
+    let retry = "POST /api/v1/runs/00000000000000000000000000/retry";
+    assert_eq!([0; 2].map(|_| ask(&site, &one, ("r", retry), "").status), [404; 2]);
+    // Without words, and again without.
+    let end = format!("DELETE /api/v1/silences/{id}");
+    assert_eq!([0; 2].map(|_| ask(&site, &one, ("e", &end), "").status), [204; 2]);
+    assert_eq!(ask(&site, &one, ("f", &end), "").status, 404);
+    // Several at once: one does it, the others hear the same, or that it is being done.
+    for round in 0..10 {
+        let key = format!("at-once-{round}");
+        let all: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let asks: Vec<_> = (0..6).map(|_| scope.spawn(|| ask(&site, &one, (&key, add), &body("x")))).collect();
+            asks.into_iter().map(|ask| ask.join().unwrap()).map(|answer| (answer.status, answer.body)).collect()
+        });
+        let mut done: Vec<_> = all.iter().filter(|(status, _)| *status == 201).collect();
+        assert!(all.iter().all(|(status, _)| [201, 409].contains(status)) && !done.is_empty(), "{all:?}");
+        done.dedup();
+        assert_eq!(done.len(), 1, "{all:?}");
+        assert_eq!(silences(&site), 2 + round);
+    }
+}
+
+/// A daemon that dies in the middle of keyed requests: what was answered is answered so again, and nothing is done twice.
+#[test]
+fn no_act_with_a_key_is_done_twice_over_a_kill() {
+    let mut site = Site::open(&[("noop", NOOP)], "");
+    let token = site.token("operator");
+    let bearer = format!("Bearer {token}");
+    let mut known: Vec<(u16, String)> = Vec::new();
+    for round in 0..6 {
+        let add = |key: usize| {
+            let headers = [("authorization", bearer.as_str()), ("idempotency-key", &format!("{round}-{key}"))];
+            let body =
+                format!(r#"{{"match":{{"service":"{round}-{key}"}},"until":"2099-01-01T00:00:00Z","reason":"x"}}"#);
+            let answer = site.with("POST /api/v1/silences", &headers, &body);
+            (answer.status, answer.body)
+        };
+        let process = site.daemon.id();
+        let first: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let asks: Vec<_> = (0..8).map(|key| scope.spawn(move || add(key))).collect();
+            std::thread::sleep(Duration::from_millis(round * 2));
+            kill(process, Signal::KILL);
+            asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+        });
+        let Site { home, daemon, .. } = site;
+        drop(daemon.end(Signal::KILL));
+        site = Site::over(home, "");
+        let list = site.ask("GET /api/v1/silences", &token, "").json();
+        let count = |key: usize| {
+            let service = format!("{round}-{key}");
+            list.as_array().unwrap().iter().filter(|row| row["match"]["service"] == service.as_str()).count()
+        };
+        for (key, (status, body)) in first.iter().enumerate() {
+            let headers = [("authorization", bearer.as_str()), ("idempotency-key", &format!("{round}-{key}"))];
+            let ask =
+                format!(r#"{{"match":{{"service":"{round}-{key}"}},"until":"2099-01-01T00:00:00Z","reason":"x"}}"#);
+            let again = site.with("POST /api/v1/silences", &headers, &ask);
+            match status {
+                201 => assert_eq!((again.status, &again.body, count(key)), (201, body, 1), "{again:?}"),
+                _ => assert!([201, 409].contains(&again.status) && count(key) <= 1, "{again:?}"),
+            }
+            known.push((again.status, again.body));
+        }
+        let after = site.ask("GET /api/v1/silences", &token, "").json();
+        let services: Vec<&str> =
+            after.as_array().unwrap().iter().filter_map(|row| row["match"]["service"].as_str()).collect();
+        let once: std::collections::BTreeSet<&str> = services.iter().copied().collect();
+        assert_eq!(services.len(), once.len(), "{services:?}");
+    }
+    assert_eq!(known.len(), 48);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::api::desk::{Desk, reply, told};
 use crate::api::present;
 use crate::api::wire::{BookTexts, BrokenFile, Problem, Reloaded, SettingRow, StartReply, StartRequest, Status};
 use crate::base::actor::Actor;
-use crate::service::{Broken, Keyed, Watched};
+use crate::model::access::KeptAnswer;
+use crate::service::{Broken, Claim, Claimed, Keyed, Watched};
 use std::time::Duration;
 
 impl Desk {
@@ -42,6 +43,27 @@ impl Desk {
         let wish = present::start(asked, actor);
         let Keyed { run, runbook, again } = self.service.start_once(wish, key, request).await.map_err(told)?;
         Ok((reply(run, &runbook), again))
+    }
+
+    /// Claims a key for a request that starts no run. `request` is all that makes it this one.
+    ///
+    /// # Errors
+    /// When the key was used for something else, or it is not known what came of it.
+    pub async fn claim_key(&self, actor: &Actor, key: &str, request: &[&[u8]]) -> Result<Claim, Problem> {
+        self.service.claim_key(actor, key, request).await.map_err(told)
+    }
+
+    /// Keeps what was answered to a request with a key; `None` where it was refused and nothing was done.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    pub async fn settle_key(&self, claimed: Claimed, answer: Option<KeptAnswer>) -> Result<(), Problem> {
+        self.service.settle_key(claimed, answer).await.map_err(told)
+    }
+
+    /// Says that nobody knows what came of a request with a key.
+    pub async fn lose_key(&self, claimed: Claimed) {
+        self.service.lose_key(claimed).await;
     }
 
     /// Whether the thread that drives the runs answers.

@@ -1,6 +1,6 @@
 //! The routes of the daemon itself: its book, its tokens, its audit, its data directory, its own description.
 
-use super::table::{Door, Route};
+use super::table::{Door, Key, Route};
 use crate::api::desk::Desk;
 use crate::api::openapi;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, blocking, read};
@@ -50,7 +50,9 @@ pub(super) const ACCESS: &[Route] = &[
         .door(ADMIN)
         .json::<Vec<TokenRow>>(200, "The tokens, without what opens them."),
     Route::post("/api/v1/tokens", "createToken", "Make a token", || post(create_token))
+        .more("A name is given once, so asking twice makes one; there is no `Idempotency-Key`, since the answer is kept nowhere.")
         .door(ADMIN)
+        .key(Key::Nobody)
         .body::<TokenRequest>()
         .json::<TokenReply>(201, "The token, which is told this once.")
         .faults(&[Fault::Input, Fault::NoOwner, Fault::Stopped, Fault::NoSpace]),

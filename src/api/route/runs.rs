@@ -1,7 +1,7 @@
 //! The routes of runs.
 
 use super::sent;
-use super::table::{Header, Route};
+use super::table::{Header, Key, Route};
 use crate::api::desk::Desk;
 use crate::api::route::{Answered, AnyQuery, From, actor, asked, bad, blocking, read};
 use crate::api::wire::{
@@ -62,6 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
         .faults(&[Fault::NoRun, Fault::Input]),
     Route::post("/api/v1/runs", "startRun", "Start a run", || post(start))
         .more("A runbook may ask for a higher role (`allow: { start: … }`).")
+        .key(Key::Route)
         .headers(KEY)
         .body::<StartRequest>()
         .json::<StartReply>(201, "The run was started: it is durable.")

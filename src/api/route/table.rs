@@ -2,9 +2,11 @@
 //! from these, so a route that is served is described, and one that is described is served.
 
 use crate::api::desk::Desk;
+use crate::api::route::once;
 use crate::api::wire::Fault;
 use crate::base::actor::Role;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -47,6 +49,17 @@ pub(in crate::api) enum Door {
     Proof,
     /// Whoever has the link.
     Link,
+}
+
+/// Who makes a request with an `Idempotency-Key` happen once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Key {
+    /// Nobody: there is nothing to do, or what is sent says it, or who asks hears it a second time.
+    Nobody,
+    /// The route.
+    Route,
+    /// The layer around it.
+    Layer,
 }
 
 /// A header that a route reads.
@@ -104,6 +117,8 @@ pub(in crate::api) struct Route {
     pub(in crate::api) query: Option<Make>,
     /// The headers it reads.
     pub(in crate::api) headers: &'static [Header],
+    /// Who makes it happen once.
+    pub(in crate::api) key: Key,
     /// What is sent.
     pub(in crate::api) body: Option<Make>,
     /// Words that a parameter of the path may be, where not every text will do.
@@ -134,6 +149,7 @@ impl Route {
             door: Door::Token(Role::Viewer),
             query: None,
             headers: &[],
+            key: Key::Nobody,
             body: None,
             words: None,
             limit: None,
@@ -160,7 +176,7 @@ impl Route {
         about: &'static str,
         handler: fn() -> MethodRouter<Desk>,
     ) -> Self {
-        Self::new(Verb::Post, path, id, about, handler).door(Door::Token(Role::Operator))
+        Self::new(Verb::Post, path, id, about, handler).key(Key::Layer).door(Door::Token(Role::Operator))
     }
 
     /// An end, for operators.
@@ -170,7 +186,7 @@ impl Route {
         about: &'static str,
         handler: fn() -> MethodRouter<Desk>,
     ) -> Self {
-        Self::new(Verb::Delete, path, id, about, handler).door(Door::Token(Role::Operator))
+        Self::new(Verb::Delete, path, id, about, handler).key(Key::Layer).door(Door::Token(Role::Operator))
     }
 
     /// With more to say.
@@ -179,9 +195,22 @@ impl Route {
         self
     }
 
-    /// Behind another door.
+    /// Behind another door; whoever needs no token has keys of other kinds.
     pub(super) const fn door(mut self, door: Door) -> Self {
         self.door = door;
+        match door {
+            Door::Token(_) => self,
+            Door::Open | Door::Socket | Door::Sender | Door::Proof | Door::Link => self.key(Key::Nobody),
+        }
+    }
+
+    /// That is made to happen once by somebody else.
+    pub(super) const fn key(mut self, key: Key) -> Self {
+        self.key = key;
+        self.headers = match key {
+            Key::Layer => once::KEY,
+            Key::Nobody | Key::Route => &[],
+        };
         self
     }
 
@@ -257,8 +286,13 @@ impl Route {
     }
 
     /// What answers it.
-    pub(super) fn handler(&self) -> MethodRouter<Desk> {
-        let handler = (self.handler)();
+    pub(super) fn handler(&self, desk: &Desk) -> MethodRouter<Desk> {
+        let handler = match (self.key, self.door) {
+            (Key::Layer, Door::Token(least)) => {
+                (self.handler)().route_layer(from_fn_with_state((desk.clone(), least), once::pass))
+            }
+            (Key::Layer | Key::Nobody | Key::Route, _) => (self.handler)(),
+        };
         match self.limit {
             Some(bytes) => handler.layer(DefaultBodyLimit::max(bytes)),
             None => handler,

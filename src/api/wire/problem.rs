@@ -76,6 +76,8 @@ pub enum Fault {
     NoDaemon,
     /// Only a daemon starts things by itself.
     NoClock,
+    /// A key of which nobody knows what it did.
+    InDoubt,
     /// The body has too many bytes.
     TooLarge,
     /// Another host was asked for.
@@ -134,6 +136,7 @@ impl Fault {
             Self::Serving => ("serving", 409, "the runs are already served"),
             Self::NoDaemon => ("no-daemon", 409, "no daemon serves this book"),
             Self::NoClock => ("no-clock", 409, "nothing starts by itself"),
+            Self::InDoubt => ("in-doubt", 409, "it is not known whether this was done"),
             Self::TooLarge => ("payload-too-large", 413, "the body is too large"),
             Self::WrongHost => ("wrong-host", 421, "another host was asked for"),
             Self::BadRunbook => ("bad-runbook", 422, "the runbook does not pass its checks"),

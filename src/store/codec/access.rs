@@ -3,7 +3,7 @@
 use crate::base::actor::{Actor, Role, Via};
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
-use crate::model::access::{Deed, Reserved, TokenChange, TokenEvent};
+use crate::model::access::{Deed, KeptAnswer, KeyNote, KeyUse, TokenChange, TokenEvent};
 use crate::store::codec::CodecError;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -86,25 +86,63 @@ struct ReservedV1 {
     run: String,
 }
 
-/// The event as bytes.
+/// Version 2 of what is known of a key, of requests that start no run: never edited, only followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KeyV2 {
+    v: u32,
+    at: Timestamp,
+    key: String,
+    request: String,
+    event: KeyKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyKind {
+    Begun,
+    Done,
+    Refused,
+}
+
+/// The event as bytes: version 1 where it means a run.
 ///
 /// # Errors
 /// [`CodecError::Unstorable`], in theory.
-pub fn encode_reserved(reserved: &Reserved) -> Result<Vec<u8>, CodecError> {
-    let Reserved { at, key, request, run } = reserved;
-    let (key, request, run) = (key.to_string(), request.to_string(), run.to_string());
-    write(&ReservedV1 { v: 1, at: *at, key, request, run })
+pub fn encode_key(note: &KeyNote) -> Result<Vec<u8>, CodecError> {
+    let KeyNote { at, key, request, outcome } = note;
+    let (at, key, request) = (*at, key.to_string(), request.to_string());
+    let (event, status, body) = match outcome {
+        KeyUse::Run(run) => return write(&ReservedV1 { v: 1, at, key, request, run: run.to_string() }),
+        KeyUse::Begun => (KeyKind::Begun, None, None),
+        KeyUse::Done(KeptAnswer { status, body }) => (KeyKind::Done, Some(*status), body.clone()),
+        KeyUse::Refused => (KeyKind::Refused, None, None),
+    };
+    write(&KeyV2 { v: 2, at, key, request, event, status, body })
 }
 
 /// The event of these bytes.
 ///
 /// # Errors
 /// [`CodecError::Newer`] or [`CodecError::Malformed`].
-pub fn decode_reserved(bytes: &[u8]) -> Result<Reserved, CodecError> {
-    let ReservedV1 { v: _, at, key, request, run } = read(bytes)?;
+pub fn decode_key(bytes: &[u8]) -> Result<KeyNote, CodecError> {
     let digest = |text: &str| Digest::parse(text).ok_or_else(|| unknown(text));
-    let run = RunId::parse(&run).map_err(|_| unknown(&run))?;
-    Ok(Reserved { at, key: digest(&key)?, request: digest(&request)?, run })
+    if super::version_of(bytes)? != 2 {
+        let ReservedV1 { v: _, at, key, request, run } = read(bytes)?;
+        let run = RunId::parse(&run).map_err(|_| unknown(&run))?;
+        return Ok(KeyNote { at, key: digest(&key)?, request: digest(&request)?, outcome: KeyUse::Run(run) });
+    }
+    let read = serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let KeyV2 { v: _, at, key, request, event, status, body } = read;
+    let outcome = match event {
+        KeyKind::Begun => KeyUse::Begun,
+        KeyKind::Done => KeyUse::Done(KeptAnswer { status: status.ok_or_else(|| unknown("done"))?, body }),
+        KeyKind::Refused => KeyUse::Refused,
+    };
+    Ok(KeyNote { at, key: digest(&key)?, request: digest(&request)?, outcome })
 }
 
 /// The event as bytes.
@@ -193,9 +231,20 @@ mod tests {
         let golden = format!(
             r#"{{"v":1,"at":"2026-11-24T23:00:00Z","key":"{hash}","request":"{hash}","run":"00000000010000000000000002"}}"#
         );
-        let reserved = Reserved { at, key: hash, request: hash, run: RunId::new(1, 2) };
-        assert_eq!(decode_reserved(golden.as_bytes()), Ok(reserved.clone()));
-        assert_eq!(encode_reserved(&reserved), Ok(golden.into_bytes()));
+        let noted = |outcome| KeyNote { at, key: hash, request: hash, outcome };
+        let mut goldens = vec![(golden, noted(KeyUse::Run(RunId::new(1, 2))))];
+        let of =
+            |rest: &str| format!(r#"{{"v":2,"at":"2026-11-24T23:00:00Z","key":"{hash}","request":"{hash}",{rest}}}"#);
+        let done = |body: Option<&str>| KeyUse::Done(KeptAnswer { status: 201, body: body.map(ToOwned::to_owned) });
+        goldens.push((of(r#""event":"begun""#), noted(KeyUse::Begun)));
+        goldens.push((of(r#""event":"done","status":201,"body":"{}""#), noted(done(Some("{}")))));
+        goldens.push((of(r#""event":"done","status":201"#), noted(done(None))));
+        goldens.push((of(r#""event":"refused""#), noted(KeyUse::Refused)));
+        for (golden, note) in goldens {
+            assert_eq!(decode_key(golden.as_bytes()), Ok(note.clone()));
+            assert_eq!(encode_key(&note), Ok(golden.into_bytes()));
+        }
+        assert!(matches!(decode_key(br#"{"v":3}"#), Err(CodecError::Newer { found: 3 })));
         assert!(matches!(decode_deed(br#"{"v":2}"#), Err(CodecError::Newer { found: 2 })));
     }
 }

@@ -18,7 +18,7 @@ mod silence;
 mod used;
 mod v1;
 
-pub use access::{decode_deed, decode_reserved, decode_token, encode_deed, encode_reserved, encode_token};
+pub use access::{decode_deed, decode_key, decode_token, encode_deed, encode_key, encode_token};
 pub use alert::{decode_noted, encode_noted};
 pub use book::{decode_acceptance, encode_acceptance};
 pub use drill::{decode_drill, encode_drill};
