@@ -1,4 +1,4 @@
-//! Every way a secret's value is likely to be written: as is, URL, JSON, shell, hex, base64.
+//! Every way a secret's value is likely to be written: as is, URL, JSON, HTML, shell, hex, base64.
 //!
 //! Values shorter than [`MIN_MASKED`] bytes are not masked: they would turn ordinary output into
 //! stars and are no secrets worth the name. The same holds for each line of a longer value.
@@ -37,6 +37,7 @@ fn encodings(value: &str, add: &mut dyn FnMut(String)) {
     }
     url(value, add);
     json(value, add);
+    html(value, add);
     shell(value, add);
     add(hex(value.as_bytes(), "", false));
     add(hex(value.as_bytes(), "", true));
@@ -51,10 +52,38 @@ fn encodings(value: &str, add: &mut dyn FnMut(String)) {
     }
 }
 
-/// Percent-encoded, with the reserved characters kept (a whole URL) and encoded (a part of one), in
-/// both cases of the digits, and with `+` for a space as forms do.
+/// What is kept as it is when a text becomes part of a URL, beside letters and digits.
+const KEPT_IN_URLS: &[&str] = &[
+    // RFC 3986's unreserved; with the slash as Python keeps it; PHP's and Java's form fields.
+    "-_.~",
+    "-_.~/",
+    "-_.",
+    "-_.*",
+    // JavaScript's `encodeURIComponent` and `encodeURI`.
+    "-_.!~*'()",
+    "-_.!~*'();,/?:@&=+$#",
+    // Go's path segment, path, user and fragment.
+    "-_.~$&+:=@",
+    "-_.~$&+,/:;=@",
+    "-_.~$&+,;=",
+    "-_.~$&+,/:;=?@!()*",
+    // A segment, a path and a query as RFC 3986 allows them.
+    "-_.~!$&'()*+,;=:@",
+    "-_.~!$&'()*+,;=:@/",
+    "-_.~!$&'()*+,;=:@/?",
+    // Browsers: component, user, path, query, query of https, fragment.
+    "-_.~!'()*",
+    "-_.~!$&'()*+,%",
+    "-_.~!$&'()*+,;=:@/[]|\\%",
+    "-_.~!$&'()*+,;=:@/?[]|\\^`{}%",
+    "-_.~!$&()*+,;=:@/?[]|\\^`{}%",
+    "-_.~!#$&'()*+,;=:@/?[]|\\^{}%",
+    "-_.~!#$&'()*+,/:;=?@",
+];
+
+/// Percent-encoded as everybody does it, in both cases of the digits, and with `+` for a space as forms do.
 fn url(value: &str, add: &mut dyn FnMut(String)) {
-    for kept in ["-_.~", "-_.~!*'()", "-_.~!#$&'()*+,/:;=?@", "-_.*"] {
+    for kept in KEPT_IN_URLS {
         for upper in [true, false] {
             let encoded: String = value.bytes().fold(String::new(), |mut text, byte| {
                 if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) {
@@ -70,25 +99,39 @@ fn url(value: &str, add: &mut dyn FnMut(String)) {
     }
 }
 
-/// As the inside of a JSON string: as we write it, with `\/`, and in plain ASCII. Twice over, too,
-/// for JSON that is a string of JSON.
+/// As the inside of a JSON string: as we write it, in plain ASCII, with `\/`, with what HTML minds as numbers (Go, PHP,
+/// .NET) in both cases of the digits. Twice over, too, for JSON that is a string of JSON.
 fn json(value: &str, add: &mut dyn FnMut(String)) {
-    let plain = json_inside(value);
-    let ascii = plain.chars().fold(String::new(), |mut text, c| {
-        if c.is_ascii() {
-            text.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(text, "\\u{unit:04x}");
-            }
+    add(json_inside(&json_inside(value)));
+    for minded in ["", "<>&", "<>&'", "<>&\"", "<>&'\"", "<>&'\"+`"] {
+        for (upper, ascii) in [(false, false), (false, true), (true, false), (true, true)] {
+            let text = value.chars().fold(String::new(), |mut text, c| {
+                if minded.contains(c) || (ascii && !c.is_ascii()) {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        let _ = if upper { write!(text, "\\u{unit:04X}") } else { write!(text, "\\u{unit:04x}") };
+                    }
+                } else {
+                    text.push_str(&json_inside(c.encode_utf8(&mut [0; 4])));
+                }
+                text
+            });
+            add(text.replace('/', "\\/"));
+            add(text);
         }
-        text
-    });
-    add(plain.replace('/', "\\/"));
-    add(ascii.replace('/', "\\/"));
-    add(json_inside(&plain));
-    add(ascii);
-    add(plain);
+    }
+}
+
+/// As HTML and XML write it, quotes as they are or in one of their guises.
+fn html(value: &str, add: &mut dyn FnMut(String)) {
+    let plain = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for double in ["\"", "&quot;", "&#34;", "&#x22;", "&#034;"] {
+        for single in ["'", "&#39;", "&#x27;", "&apos;", "&#039;"] {
+            let text = plain.replace('"', double).replace('\'', single);
+            // Handlebars minds these, too.
+            add(text.replace('`', "&#x60;").replace('=', "&#x3D;"));
+            add(text);
+        }
+    }
 }
 
 fn json_inside(value: &str) -> String {
@@ -112,6 +155,12 @@ fn shell(value: &str, add: &mut dyn FnMut(String)) {
     add(escaped(&|c| "\\\"$`".contains(c)));
     add(escaped(&|c| c.is_ascii() && !c.is_ascii_alphanumeric() && !"_-./:=+,@%".contains(c)));
     add(escaped(&|c| c.is_ascii() && !c.is_ascii_alphanumeric()));
+    // `printf %q` of bash: a tilde and a hash are marked at the beginning only.
+    let marked = escaped(&|c| c.is_ascii() && !c.is_ascii_alphanumeric() && !"_-./:=+@%~#".contains(c));
+    add(if value.starts_with(['~', '#']) { format!("\\{marked}") } else { marked });
+    // A quote doubled: SQL, YAML, CSV, PowerShell.
+    add(value.replace('\'', "''"));
+    add(value.replace('"', "\"\""));
     add(escaped(&|c| "\\'".contains(c)).replace('\n', "\\n").replace('\t', "\\t").replace('\r', "\\r"));
 }
 
@@ -167,6 +216,39 @@ mod tests {
         ] {
             assert!(found.iter().any(|variant| variant == text), "{way}: {text} not in {found:#?}");
         }
+    }
+
+    #[test]
+    fn what_other_programs_make_of_a_value_is_known() {
+        let aws = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEX=";
+        let odd = "p!a'(b)*~c/d:e@f+g=h&i,j;k$l#m";
+        let marked = "Tr0ub4dor&3<zz>!\"'+";
+        for (way, value, text) in [
+            ("quote of Python", aws, "wJalrXUtnFEMI/K7MDENG%2BbPxRfiCYEX%3D"),
+            ("PathEscape of Go", aws, "wJalrXUtnFEMI%2FK7MDENG+bPxRfiCYEX="),
+            ("QueryEscape of Go", aws, "wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEX%3D"),
+            ("encodeURI", odd, "p!a'(b)*~c/d:e@f+g=h&i,j;k$l#m"),
+            ("a path in a browser", "a b?c#d{e}\"f/g", "a%20b%3Fc%23d%7Be%7D%22f/g"),
+            ("a query in a browser", "a b?c#d{e}\"f/g", "a%20b?c%23d{e}%22f/g"),
+            ("bash, %q", odd, "p\\!a\\'\\(b\\)\\*~c/d:e@f+g=h\\&i\\,j\\;k\\$l#m"),
+            ("bash, %q at the beginning", "~#home&1", "\\~#home\\&1"),
+            ("JSON of Go", marked, "Tr0ub4dor\\u00263\\u003czz\\u003e!\\\"'+"),
+            ("JSON of .NET", marked, "Tr0ub4dor\\u00263\\u003Czz\\u003E!\\u0022\\u0027\\u002B"),
+            ("HTML", marked, "Tr0ub4dor&amp;3&lt;zz&gt;!&quot;&#39;+"),
+            ("HTML of Python", marked, "Tr0ub4dor&amp;3&lt;zz&gt;!&quot;&#x27;+"),
+            ("HTML of Go", marked, "Tr0ub4dor&amp;3&lt;zz&gt;!&#34;&#39;+"),
+            ("XML", marked, "Tr0ub4dor&amp;3&lt;zz&gt;!\"'+"),
+            ("SQL", marked, "Tr0ub4dor&3<zz>!\"\'\'+"),
+        ] {
+            let found = variants(value);
+            assert!(found.iter().any(|variant| variant == text), "{way}: {text} not in {found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_value_has_few_guises() {
+        let count = variants("0123456789abcdefABCDEF").len();
+        assert!(count < 20, "{count} texts to look for");
     }
 
     #[test]
