@@ -87,7 +87,7 @@ async fn dispatch(request: &Request, world: &World, filled: &Filled) -> Result<D
             Err(Failure::lasting(FailureKind::Start, what))
         }
         Kind::Http => http::perform(&args, world).await,
-        Kind::Tcp => tcp::perform(&args, world).await,
+        Kind::Tcp => tcp::perform(&args, world, request.timeout.map(Duration::from)).await,
         Kind::Dns => dns::perform(&args, world).await,
         Kind::Tls => tls::perform(&args, world).await,
         Kind::Sip => sip::perform(&args, world, request.timeout.map(Duration::from)).await,

@@ -24,7 +24,7 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     refuse_everything(args)?;
     let (stream, _) = connect(&target).await?;
     let talk = async {
-        let made = MultiplexedConnection::new_with_config(&settings(args)?, stream, AsyncConnectionConfig::new()).await;
+        let made = MultiplexedConnection::new_with_config(&settings(args)?, stream, patient()).await;
         let (connection, driver) = made.map_err(|error| failure(&target, &error))?;
         // The driver moves the bytes; it ends with the connection.
         tokio::select! {
@@ -33,6 +33,11 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         }
     };
     talk.await
+}
+
+/// The library waits half a second for an answer; how long a step waits is for its `timeout` to say.
+fn patient() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_response_timeout(None)
 }
 
 fn settings(args: &Args) -> Result<RedisConnectionInfo, Failure> {

@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long a silent peer is listened to when nothing particular is expected of it.
+/// How long a silent peer is listened to where nobody says how long the step may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure> {
+pub(super) async fn perform(args: &Args, world: &World, timeout: Option<Duration>) -> Result<Done, Failure> {
     let target = Target::parse(&args.need("connect")?, None)?;
     let start = (world.ticks)();
     let (mut stream, address) = connect(&target).await?;
@@ -28,7 +28,8 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
         stream.write_all(send.as_bytes()).await.map_err(broken)?;
     }
     if args.has("send") || !wanted.is_empty() {
-        text = listen(&mut stream, &wanted).await;
+        let left = timeout.map(|timeout| timeout.saturating_sub(timeout / 20).saturating_sub(world.since(start)));
+        text = listen(&mut stream, &wanted, left).await;
     }
     let verdict = Verdict::of(args, |entry| {
         let mut problems: Vec<String> = latency(entry, took)?.into_iter().collect();
@@ -40,12 +41,15 @@ pub(super) async fn perform(args: &Args, world: &World) -> Result<Done, Failure>
     verdict.end(&target.to_string(), output)
 }
 
-/// What the peer says, until everything wanted was said, it closed, it fell silent or said too much.
-async fn listen(stream: &mut TcpStream, wanted: &[String]) -> String {
+/// What the peer says, until everything wanted was said, it closed, it fell silent or said too much. Where something is wanted
+/// and the step has a timeout, silence lasts nearly as long as that: what was heard can still be told.
+async fn listen(stream: &mut TcpStream, wanted: &[String], left: Option<Duration>) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
+    let until = left.filter(|_| !wanted.is_empty()).map(|left| tokio::time::Instant::now() + left);
     while bytes.len() < MAX_OUTPUT_VALUE {
-        match tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await {
+        let silence = until.unwrap_or_else(|| tokio::time::Instant::now() + PATIENCE);
+        match tokio::time::timeout_at(silence, stream.read(&mut buffer)).await {
             Ok(Ok(read)) if read > 0 => bytes.extend_from_slice(&buffer[..read]),
             Ok(Ok(_) | Err(_)) | Err(_) => break,
         }

@@ -202,6 +202,10 @@ limits! {
     MAX_PIECE = 4 * 1024 * 1024, "bytes of output sent in one answer", "whoever wants more asks for the next";
     /// Alerts of other systems that are known at a time.
     MAX_KNOWN_ALERTS = 50_000, "alerts of other systems that are known at a time", "a storm; the oldest that are over go first";
+    /// Seconds that a step without `timeout` waits for somebody else.
+    MAX_ANSWER_SECS = 300, "seconds that a step without `timeout` waits for somebody else", "a peer that accepts and says nothing must not hold a run for ever";
+    /// Seconds that a step `sql` without `timeout` takes.
+    MAX_STATEMENT_SECS = 3600, "seconds that a step `sql` without `timeout` takes", "statements that clean up are long, and none is for ever";
     /// Bytes of an idempotency key.
     MAX_IDEMPOTENCY_KEY = 255, "bytes of an idempotency key", "what other APIs allow";
     /// Bytes of an answer that is given again to who sends its idempotency key again.

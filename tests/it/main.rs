@@ -55,6 +55,7 @@ mod order;
 mod overdue;
 mod owner;
 mod page;
+mod patience;
 mod pinned;
 mod reading;
 mod reload;

@@ -91,7 +91,11 @@ pub(crate) const RUNBOOK: &[Key] = &[
         Shape::Either(&[Shape::Name, Shape::Record(CONCURRENCY)]),
         "Exclusion: held from start to end. `concurrency: NAME` is short for `{ group: NAME }`.",
     ),
-    key("timeout", Shape::Duration, "Bounds the run, waits included."),
+    key(
+        "timeout",
+        Shape::Duration,
+        "Bounds the run from when its steps begin, their waits included. Waiting for its `concurrency` group does not count.",
+    ),
     key("cleanup_timeout", Shape::Duration, "Bounds `undo`, `on_failure` and `finally` together. 10m unless said."),
     key("incident", Shape::Record(INCIDENT), "What opens and closes an incident by itself."),
     key(

@@ -60,7 +60,11 @@ pub(crate) const STEP: &[Key] = &[
         Shape::Expr,
         "Runs only when this is true; else the step is `skipped`. A condition that asks about failing waits for all steps above, however they end.",
     ),
-    key("timeout", Shape::Duration, "Bounds one attempt."),
+    key(
+        "timeout",
+        Shape::Duration,
+        "Bounds one attempt. Without it a step that asks somebody else ends after 5m, `sql` after 1h; everything else takes what it takes.",
+    ),
     key(
         "retry",
         Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]),
@@ -145,7 +149,11 @@ pub(crate) const STEP: &[Key] = &[
 
 /// The keys of `defaults:`.
 pub(crate) const DEFAULTS: &[Key] = &[
-    key("timeout", Shape::Duration, "Bounds one attempt."),
+    key(
+        "timeout",
+        Shape::Duration,
+        "Bounds one attempt. Without it a step that asks somebody else ends after 5m, `sql` after 1h; everything else takes what it takes.",
+    ),
     key("retry", Shape::Either(&[Shape::Int(1, 1_000), Shape::Record(RETRY)]), "Attempts after a failure."),
     key(
         "allow_failure",

@@ -26,7 +26,7 @@ pub(super) const TCP: KindSpec = KindSpec {
                 key(
                     "text",
                     Shape::Many(&Shape::Text(Landing::Plain)),
-                    "Texts that must be answered, within the first 64 KiB.",
+                    "Texts that must be answered, within the first 64 KiB. They are waited for as long as the step's `timeout` lets; without one until nothing was said for 2 s.",
                 ),
                 LATENCY,
                 LEVEL,

@@ -1,18 +1,60 @@
 //! What is said of a request that was not answered in time.
 
+use crate::base::limits::{MAX_ANSWER_SECS, MAX_STATEMENT_SECS};
+use crate::base::span::Span;
 use crate::base::value::Value;
+use crate::model::kind::Kind;
 use crate::model::perform::{Failure, Reply, Request};
 use crate::model::policy::FailureKind;
+use std::time::Duration;
 
 /// The reply of a request whose time is up.
 pub(in crate::runtime) fn timed_out(request: &Request) -> Reply {
-    let limit = request.timeout.map_or(String::new(), |limit| format!(" after {limit}"));
+    let limit = match (request.timeout, unless_said(&request.kind)) {
+        (Some(limit), _) => format!(" after {limit}"),
+        (None, Some(limit)) => {
+            let limit = Span::from_secs(limit.as_secs());
+            format!(" after {limit}, which is how long it waits without a `timeout`")
+        }
+        (None, None) => String::new(),
+    };
     let whom = match address(&request.params.shown()) {
         Some(at) if at.starts_with(&request.kind) => at,
         Some(at) => format!("{} {at}", request.kind),
         None => request.kind.clone(),
     };
     Reply::Failed(Failure::new(FailureKind::Timeout, format!("{whom} did not answer in time{limit}")))
+}
+
+/// How long an attempt may take where its step does not say: whoever waits for somebody else does not wait for ever.
+pub(in crate::runtime) fn unless_said(kind: &str) -> Option<Duration> {
+    match Kind::parse(kind)? {
+        Kind::Http
+        | Kind::Tcp
+        | Kind::Dns
+        | Kind::Tls
+        | Kind::Sip
+        | Kind::Redis
+        | Kind::Prometheus
+        | Kind::Scrape
+        | Kind::Livekit => Some(Duration::from_secs(MAX_ANSWER_SECS as u64)),
+        Kind::Sql => Some(Duration::from_secs(MAX_STATEMENT_SECS as u64)),
+        // A child, a backup, an archive take what they take; whoever speaks to people and systemd has bounds of its own.
+        Kind::Shell
+        | Kind::Exec
+        | Kind::Script
+        | Kind::System
+        | Kind::Logs
+        | Kind::Service
+        | Kind::Files
+        | Kind::Backup
+        | Kind::Restore
+        | Kind::Report
+        | Kind::Notify
+        | Kind::Escalate
+        | Kind::Resolve
+        | Kind::Silence => None,
+    }
 }
 
 /// Names of parameters that say whom a request asks.
@@ -37,6 +79,16 @@ fn address(params: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use crate::base::value::json;
+
+    #[test]
+    fn whoever_asks_somebody_else_does_not_wait_for_ever() {
+        let asks = ["http", "tcp", "dns", "tls", "sip", "redis", "prometheus", "scrape", "livekit"];
+        assert!(asks.iter().all(|kind| unless_said(kind) == Some(Duration::from_mins(5))));
+        assert_eq!(unless_said("sql"), Some(Duration::from_hours(1)));
+        for kind in ["shell", "exec", "script", "backup", "restore", "files", "notify", "none"] {
+            assert_eq!(unless_said(kind), None, "{kind}");
+        }
+    }
 
     #[test]
     fn whom_a_request_asks_is_said_without_a_password() {

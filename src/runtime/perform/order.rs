@@ -7,6 +7,7 @@ use crate::keeper::protocol::Spawn;
 use crate::model::perform::{Failure, Request};
 use crate::model::policy::FailureKind;
 use crate::runtime::keeper::Ahead;
+use crate::runtime::perform::late::unless_said;
 use crate::runtime::{clock, spool, step_host};
 use jiff::Timestamp;
 use std::path::Path;
@@ -118,5 +119,5 @@ pub(super) fn left(request: &Request, deadline: Option<Timestamp>) -> Option<Dur
         deadline.map(|deadline| Duration::try_from(deadline.duration_since(clock::now())).unwrap_or_default());
     let whole = request.timeout.map(Duration::from);
     // Whichever is shorter: a clock that was set back must not give a step more than its timeout.
-    [by_clock, whole].into_iter().flatten().min()
+    [by_clock, whole].into_iter().flatten().min().or_else(|| unless_said(&request.kind))
 }
