@@ -4,7 +4,8 @@ use crate::base::value::{Value, json, plain};
 use bytes::{BufMut, BytesMut};
 use std::error::Error;
 use std::fmt::Write as _;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use std::net::IpAddr;
+use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 type Anything = Box<dyn Error + Sync + Send>;
 
@@ -39,8 +40,19 @@ impl<'a> FromSql<'a> for Raw {
                 json!(midnight.to_string()[..10])
             }
             Type::UUID => json!(uuid(raw)),
+            Type::BYTEA => json!(raw.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"))),
+            Type::INET | Type::CIDR => json!(address(ty, raw).ok_or("an address that is cut short")?),
+            Type::INTERVAL => json!(interval(raw).ok_or("an interval that is cut short")?),
+            Type::TIME => json!(of_day(i64::from_sql(&Type::INT8, raw)?)),
             _ if ty.name() == "void" => Value::Null,
-            _ => json!(format!("({} of {} bytes)", ty.name(), raw.len())),
+            _ => match ty.kind() {
+                Kind::Array(of) => array(of, raw)?,
+                Kind::Domain(of) => Self::from_sql(of, raw)?.0,
+                Kind::Enum(_) => json!(text()),
+                Kind::Simple | Kind::Pseudo | Kind::Range(_) | Kind::Multirange(_) | Kind::Composite(_) | _ => {
+                    json!(format!("({} of {} bytes: cast it to text in the statement)", ty.name(), raw.len()))
+                }
+            },
         }))
     }
 
@@ -51,6 +63,77 @@ impl<'a> FromSql<'a> for Raw {
     fn accepts(_: &Type) -> bool {
         true
     }
+}
+
+/// An array: the number of its dimensions, whether it has NULLs, the type, and of each dimension its length and first index;
+/// then all values with their lengths. Several dimensions are lists of lists.
+fn array(of: &Type, raw: &[u8]) -> Result<Value, Anything> {
+    let mut rest = raw;
+    let mut word = || -> Result<i32, Anything> {
+        let (bytes, left) = rest.split_at_checked(4).ok_or("an array that is cut short")?;
+        rest = left;
+        Ok(i32::from_be_bytes(bytes.try_into()?))
+    };
+    let dimensions = word()?;
+    let (_nulls, _of) = (word()?, word()?);
+    let mut lengths = Vec::new();
+    for _ in 0..dimensions {
+        lengths.push(usize::try_from(word()?)?);
+        let _first = word()?;
+    }
+    let mut values = Vec::new();
+    while !rest.is_empty() {
+        let (bytes, left) = rest.split_at_checked(4).ok_or("an array that is cut short")?;
+        rest = left;
+        let Ok(length) = usize::try_from(i32::from_be_bytes(bytes.try_into()?)) else {
+            values.push(Value::Null);
+            continue;
+        };
+        let (value, left) = rest.split_at_checked(length).ok_or("an array that is cut short")?;
+        rest = left;
+        values.push(Raw::from_sql(of, value)?.0);
+    }
+    for length in lengths.iter().skip(1).rev().filter(|length| **length > 0) {
+        values = values.chunks(*length).map(|part| Value::from(part.to_vec())).collect();
+    }
+    Ok(Value::from(values))
+}
+
+/// Family, bits of the network, whether it is one, bytes of the address.
+fn address(ty: &Type, raw: &[u8]) -> Option<String> {
+    let (bits, bytes) = (*raw.get(1)?, raw.get(4..)?);
+    let address: IpAddr = match <[u8; 4]>::try_from(bytes) {
+        Ok(four) => four.into(),
+        Err(_) => <[u8; 16]>::try_from(bytes).ok()?.into(),
+    };
+    let one = if address.is_ipv4() { 32 } else { 128 };
+    Some(if bits == one && *ty == Type::INET { address.to_string() } else { format!("{address}/{bits}") })
+}
+
+/// Microseconds, days and months, as ISO 8601 has them.
+fn interval(raw: &[u8]) -> Option<String> {
+    let micros = i64::from_be_bytes(*raw.first_chunk()?);
+    let days = i32::from_be_bytes(*raw.get(8..)?.first_chunk()?);
+    let months = i32::from_be_bytes(*raw.get(12..)?.first_chunk()?);
+    let span = jiff::Span::new().try_months(months).ok()?.try_days(days).ok()?;
+    // All parts of a span have one sign here; those of PostgreSQL may differ.
+    let parts = [(months, i64::from(days)), (0, micros)];
+    let mixed = (months < 0 || days < 0 || micros < 0) && (months > 0 || days > 0 || micros > 0);
+    if mixed {
+        let [(months, days), (_, micros)] = parts;
+        return Some(format!("{months} months {days} days {micros} microseconds"));
+    }
+    let seconds = jiff::SignedDuration::from_micros(micros);
+    let (hours, rest) = (seconds.as_secs() / 3600, seconds.as_secs() % 3600);
+    let span = span.try_hours(hours).ok()?.try_minutes(rest / 60).ok()?.try_seconds(rest % 60).ok()?;
+    Some(span.try_microseconds(micros % 1_000_000).ok()?.to_string())
+}
+
+/// Microseconds since midnight as a time of day.
+fn of_day(micros: i64) -> String {
+    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:06}").trim_end_matches('0').to_owned() };
+    format!("{:02}:{:02}:{:02}{fraction}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 fn instant(raw: &[u8]) -> Result<jiff::Timestamp, Anything> {
