@@ -141,7 +141,8 @@ fn script(args: &Args) -> Result<Vec<String>, Failure> {
 
 /// The key of a step that is the same over its attempts, by which what is done twice is known to be one.
 pub(super) fn key(request: &Request) -> String {
-    let place = request.place.to_string();
+    // Passes of a group are attempts, too.
+    let place = request.place.of_first_pass().to_string();
     let key = Digest::of_parts(&[request.run.as_bytes(), place.as_bytes()]).to_string();
     key[..32].to_owned()
 }

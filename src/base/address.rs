@@ -150,6 +150,23 @@ impl Place {
         &self.0
     }
 
+    /// The same place in the first pass of every group around it.
+    #[must_use]
+    pub fn of_first_pass(&self) -> Self {
+        let first = |segment: &Segment| match segment.lane {
+            Lane::Body(_) => Segment { lane: Lane::Body(1), ..segment.clone() },
+            Lane::Recover
+            | Lane::OnError
+            | Lane::Undo
+            | Lane::OnFailure
+            | Lane::Finally
+            | Lane::Until(_)
+            | Lane::Try(_)
+            | Lane::Round(_) => segment.clone(),
+        };
+        Self(self.0.iter().map(first).collect())
+    }
+
     /// The innermost segment.
     #[must_use]
     pub fn last(&self) -> &Segment {

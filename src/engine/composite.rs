@@ -153,13 +153,27 @@ impl<'a> Turn<'a> {
         }
         match (&result.failure, stopped, halt) {
             (None, true, halt) => {
-                let reason = halt.map_or_else(|| "a step inside it was stopped".into(), |halt| halt.reason.clone());
+                let reason = halt.map_or_else(|| self.why_inside(place), |halt| halt.reason.clone());
                 self.end(place, step, ended(Outcome::Cancelled, Some(reason)))
             }
             (None, false, _) => self.succeeded(place, step, &result, pass.recovered, pass.level),
             (Some(failure), _, Some(_)) if !timed_out => self.end(place, step, super::conclude::failed(step, failure)),
             (Some(failure), _, _) => self.failed(place, step, failure),
         }
+    }
+
+    /// Why something inside was cancelled, where nobody asked for that from out here.
+    fn why_inside(&self, place: &Place) -> String {
+        let cancelled = self.run.inside(place).filter_map(|(at, step)| {
+            let ended = step.ended().filter(|ended| ended.outcome == Outcome::Cancelled)?;
+            Some((at, ended.reason.as_deref()?))
+        });
+        // The innermost says it; those around it only pass it on.
+        let innermost = cancelled.min_by_key(|(at, _)| std::cmp::Reverse(at.segments().len()));
+        innermost.map_or_else(
+            || "a step inside it was stopped".into(),
+            |(at, reason)| format!("`{at}` was stopped: {reason}"),
+        )
     }
 
     fn walk_group(&mut self, place: &Place, open: &Open, halt: Option<&Halt>) -> Result<Option<Pass>, IllegalEvent> {

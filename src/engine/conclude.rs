@@ -147,6 +147,13 @@ impl<'a> Turn<'a> {
             let planned = Some(Planned::Unknown(format!("what `{}` does is not done", step.id)));
             return self.end(place, step, StepEnded { level, planned, ..ended(outcome, Some(reason)) });
         }
+        if stopped {
+            let result = AttemptResult { output, stopped, findings: findings.into_iter().collect(), ..nothing() };
+            self.emit_step(place, StepEvent::Attempted { number: attempt, result: Box::new(result) })?;
+            // Stopped from here, or for a reason of its own, such as a group that is full.
+            let why = self.why_stopped(place).unwrap_or(reason);
+            return self.end(place, step, ended(Outcome::Cancelled, Some(why)));
+        }
         let (samples, problem) =
             if failure.is_none() { self.samples(place, step, &output) } else { (Vec::new(), None) };
         if !self.questions.is_empty() {
@@ -154,7 +161,7 @@ impl<'a> Turn<'a> {
         }
         let failure = failure.or(problem);
         let findings = findings.into_iter().collect();
-        let result = AttemptResult { output, failure, stopped, findings, samples, usage: None };
+        let result = AttemptResult { output, failure, stopped: false, findings, samples, usage: None };
         self.attempted(place, step, attempt, &result)
     }
 

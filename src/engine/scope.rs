@@ -12,8 +12,10 @@ use crate::expr::{Read, Scope, Unknown};
 use crate::model::graph::Graph;
 use crate::model::perform::Failure;
 use crate::model::runbook::Runbook;
+use crate::model::step::Step;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Takes note of what a template or expression reads.
 pub type Found<'a> = &'a dyn Fn(&[Read]);
@@ -358,27 +360,44 @@ pub fn reason(book: &Runbook, run: &Run) -> String {
         }
         (None, RunPhase::Queued { .. } | RunPhase::At(_)) => {}
     }
-    let steps = book.steps.steps.iter().filter_map(|step| {
-        let ended = run.step_ended(&Place::root(Lane::Body(1), step.id.clone()))?;
-        Some((step, ended))
-    });
-    let (mut failed, mut lifted) = (None, None);
-    for (step, ended) in steps {
+    let (mut failed, mut stopped) = (None, None);
+    for (step, ended) in ended_in(run, &book.steps.steps, Lane::Body(1)) {
         if is_bad(step, ended) {
             failed = failed.or_else(|| Some(why_failed(step.id.as_str(), ended)));
-        } else if ended.level > Level::Notice {
-            let worse = lifted.as_ref().is_none_or(|(level, _)| ended.level > *level);
-            if worse {
-                let failure = ended.failure.as_ref().map(|failure| failure.message.clone());
-                let why = failure.or_else(|| ended.reason.clone());
-                lifted = Some((
-                    ended.level,
-                    format!("`{}` is {}{}", step.id, ended.level, why.map_or(String::new(), |why| format!(": {why}"))),
-                ));
-            }
+        } else if ended.outcome == Outcome::Cancelled {
+            let why = ended.reason.as_deref().unwrap_or("no reason was given");
+            stopped = stopped.or_else(|| Some(format!("`{}` was cancelled: {why}", step.id)));
         }
     }
-    failed.or_else(|| lifted.map(|(_, reason)| reason)).unwrap_or_else(|| "every step did what it says".into())
+    let lifted = || {
+        let main = lifted(run, &book.steps.steps, Lane::Body(1));
+        let last = lifted(run, &book.finally.steps, Lane::Finally);
+        let last = last.filter(|(level, _)| main.as_ref().is_none_or(|(before, _)| level > before));
+        last.map(|(_, reason)| format!("in `finally`: {reason}")).or_else(|| main.map(|(_, reason)| reason))
+    };
+    failed.or(stopped).or_else(lifted).unwrap_or_else(|| "every step did what it says".into())
+}
+
+/// The steps of a list of the runbook that have ended, in the order written.
+fn ended_in<'a>(
+    run: &'a Run,
+    steps: &'a [Arc<Step>],
+    lane: Lane,
+) -> impl Iterator<Item = (&'a Arc<Step>, &'a StepEnded)> {
+    steps.iter().filter_map(move |step| Some((step, run.step_ended(&Place::root(lane, step.id.clone()))?)))
+}
+
+/// The worst level past notice of a list of steps, and the first that has it, in a line.
+fn lifted(run: &Run, steps: &[Arc<Step>], lane: Lane) -> Option<(Level, String)> {
+    let mut worst: Option<(Level, String)> = None;
+    for (step, ended) in ended_in(run, steps, lane).filter(|(_, ended)| ended.level > Level::Notice) {
+        if worst.as_ref().is_none_or(|(level, _)| ended.level > *level) {
+            let why = ended.failure.as_ref().map(|failure| failure.message.clone()).or_else(|| ended.reason.clone());
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
+            worst = Some((ended.level, format!("`{}` is {}{why}", step.id, ended.level)));
+        }
+    }
+    worst
 }
 
 fn why_failed(id: &str, ended: &StepEnded) -> String {
