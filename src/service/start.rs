@@ -3,6 +3,7 @@
 use crate::act::Seal;
 use crate::base::actor::Actor;
 use crate::base::ids::{Name, RunId};
+use crate::base::level::{Level, Outcome};
 use crate::base::limits::{self, MAX_SECRET};
 use crate::base::value::{Map, Value};
 use crate::diagnostic::{Severity, closest};
@@ -136,13 +137,22 @@ impl Service {
             return Ok(begun);
         }
         let old = self.run(old)?;
-        if old.ended().is_none() {
+        let Some(ended) = old.ended() else {
             return Err(Trouble::Input(format!("run `{}` has not ended; cancel it first or wait", old.started.run)));
-        }
+        };
+        let ended_well = ended.outcome == Outcome::Succeeded && ended.level == Level::Ok;
         let runbook = self.pinned(&old)?;
         may(&actor, runbook.allow.start, "start", runbook.name.as_str())?;
         let now = (self.files)().map_err(Trouble::Book)?;
         self.has_space(now.loaded.book.settings.min_free)?;
+        if ended_well {
+            let runbook = &runbook.name;
+            let why = format!(
+                "nothing failed in run `{}`, so there is nothing to try again: `stepladder run {runbook}` starts a new one",
+                old.started.run
+            );
+            return Err(Trouble::Input(why));
+        }
         let now = clock::now();
         let run = new.unwrap_or_else(|| clock::new_run(now));
         let before = &old.started;

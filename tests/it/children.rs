@@ -112,13 +112,29 @@ fn output_past_the_limit_is_said() {
     let logs = home.run(&["logs", "last", "a"]);
     assert!(text(&logs.stderr).contains(&format!("`a` {said}; the end of it:")), "{}", text(&logs.stderr));
     assert!(logs.stdout.starts_with(b"xxx") && logs.stdout.ends_with(b"xx\nthe end\n"), "kept, and its end");
-    assert_eq!(logs.stdout.len(), (1 << 20) + (64 << 10));
+    let mark = "\n[... 1.8 MiB that is not kept ...]\n";
+    assert!(text(&logs.stdout).contains(mark), "what is missing is marked where it is missing");
+    assert_eq!(logs.stdout.len(), (1 << 20) + mark.len() + (64 << 10));
     let detail: Value = serde_json::from_slice(&home.run(&["show", "last", "--json"]).stdout).unwrap();
     let events = detail["events"].as_array().unwrap();
     let ended = events.iter().find(|event| event["event"] == "attempt_ended").unwrap();
     assert_eq!((&ended["unkept"][0]["kept"], &ended["unkept"][0]["more"]), (&1_048_576.into(), &1_951_433.into()));
     let stdout = ended["output"]["stdout"].as_str().unwrap();
     assert!(stdout.len() == 64 << 10 && stdout.ends_with("xx\nthe end\n"), "the last 64 KiB");
+}
+
+/// What is past the limit and still in the event is all there, and is there once.
+#[test]
+fn output_a_little_past_the_limit_is_whole() {
+    for (limit, lines) in [("64KiB", 17_000), ("0B", 3)] {
+        let home = Home::new(&[("count", &format!("steps: [ {{ id: a, shell: 'seq 1 {lines}' }} ]\n"))]);
+        fs::write(home.path("stepladder.yaml"), format!("timezone: UTC\noutput_limit: {limit}\n")).unwrap();
+        assert_eq!(home.run(&["run", "count"]).status.code(), Some(0));
+        let logs = home.run(&["logs", "last", "a"]);
+        let all: String = (1..=lines).map(|line| format!("{line}\n")).collect();
+        assert!(text(&logs.stdout) == all, "{limit}: {} of {} bytes", logs.stdout.len(), all.len());
+        assert_eq!(text(&logs.stderr), "", "{limit}");
+    }
 }
 
 /// A line as long as a book is shown as a line, and is whole in the logs.

@@ -131,7 +131,7 @@ fn each_role_may_do_what_it_may_and_nothing_else() {
         ("POST /api/v1/book/reload", "", [401, 403, 200, 200]),
         ("POST /api/v1/runs", r#"{"runbook":"noop"}"#, [401, 403, 201, 201]),
         ("POST /api/v1/runs", r#"{"runbook":"guarded"}"#, [401, 403, 403, 201]),
-        (&format!("POST /api/v1/runs/{run}/retry"), "", [401, 403, 201, 201]),
+        (&format!("POST /api/v1/runs/{run}/retry"), "", [401, 403, 422, 422]),
         // It has ended: who may not hears that, who may hears this.
         (&format!("POST /api/v1/runs/{run}/cancel"), "", [401, 409, 409, 409]),
         (&format!("POST /api/v1/runs/{run}/answer"), r#"{"place":"a","answer":"go"}"#, [401, 409, 409, 409]),

@@ -240,6 +240,9 @@ fn a_failed_run_is_retried_from_where_it_failed() {
     assert_eq!(again.status.code(), Some(0), "{}{}", text(&again.stdout), text(&again.stderr));
     assert_eq!(home.lines("a"), 1, "what had succeeded is taken over, not done again");
     assert_eq!(fs::read_to_string(home.path("c")).unwrap(), "0\n");
+    let well = home.run(&["retry", "last"]);
+    let said = text(&well.stderr);
+    assert!(well.status.code() == Some(3) && said.contains("nothing failed in run"), "{said}");
 }
 
 /// A secret goes everywhere it may go, and is found nowhere afterwards.

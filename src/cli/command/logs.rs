@@ -52,6 +52,7 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
         json: args.json,
         headed: None,
         printed: false,
+        open: false,
         terminal: settings.out_terminal,
         named: args.step.is_none() || args.follow,
     };
@@ -74,10 +75,11 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
             output::aside(&format!("`{0}` was run {1}: `stepladder logs {1}`", attempt.place, short(child)));
             continue;
         }
-        if !whole(door, &run, attempt, &mut printer).await? {
+        let spooled = whole(door, &run, attempt, &mut printer).await?;
+        if !spooled {
             printer.value(attempt)?;
         }
-        printer.unkept(attempt)?;
+        printer.unkept(attempt, spooled)?;
         printer.artifacts(attempt, door.data());
     }
     if !printer.printed && attempts.iter().all(|attempt| attempt.child.is_none()) {
@@ -220,7 +222,7 @@ async fn follow(door: &Door, run: &str, args: &Logs, printer: &mut Printer) -> R
                 }
             }
             if !attempt.unkept.is_empty() && told.insert((attempt.place.clone(), attempt.number)) {
-                printer.unkept(attempt)?;
+                printer.unkept(attempt, true)?;
             }
         }
         if open {
@@ -244,6 +246,8 @@ struct Printer {
     headed: Option<(String, u32, OutputStream)>,
     /// Whether anything was.
     printed: bool,
+    /// Whether the last line of it has no end yet.
+    open: bool,
 }
 
 impl Printer {
@@ -253,7 +257,12 @@ impl Printer {
             return output::line(&serde_json::to_string(chunk).map_err(|reason| Trouble::new(reason.to_string()))?);
         }
         self.head(&chunk.place, chunk.attempt, chunk.stream)?;
-        if self.terminal { output::data(&harmless(&chunk.text)) } else { output::data(&chunk.text) }
+        self.data(&chunk.text)
+    }
+
+    fn data(&mut self, text: &str) -> Result<(), Trouble> {
+        self.open = !text.is_empty() && !text.ends_with('\n');
+        if self.terminal { output::data(&harmless(text)) } else { output::data(text) }
     }
 
     fn head(&mut self, place: &str, attempt: u32, stream: OutputStream) -> Result<(), Trouble> {
@@ -268,20 +277,28 @@ impl Printer {
         output::line(&format!("{gap}==> {place}{attempt}{stream} <=="))
     }
 
-    /// How much more an attempt printed than is kept, and the end of it, which its event has.
-    fn unkept(&mut self, attempt: &Attempt) -> Result<(), Trouble> {
+    /// How much more an attempt printed than is kept, and the end of it, which its event has and what was printed before has
+    /// not. What lies between the two is marked where it is missing.
+    fn unkept(&mut self, attempt: &Attempt, spooled: bool) -> Result<(), Trouble> {
         for unkept in &attempt.unkept {
             self.printed = true;
             let message = harmless(&format!("`{}` {}", attempt.place, unkept.message));
             let text = attempt.ended.as_ref().and_then(|output| output.get(&unkept.stream)).map(plain);
             let text = text.unwrap_or_default();
             let end = end_of(&text, unkept.more);
+            let lost = unkept.more.saturating_sub(end.len() as u64);
             if self.json || end.is_empty() || unkept.why.is_some() {
                 output::aside(&message);
-                continue;
+            } else if lost == 0 && spooled {
+                self.data(end)?;
+            } else if lost > 0 && spooled {
+                output::aside(&format!("{message}; the end of it:"));
+                let gap = if self.open { "\n" } else { "" };
+                self.data(&format!("{gap}[... {} that is not kept ...]\n", show_size(lost)))?;
+                self.data(end)?;
+            } else if lost > 0 {
+                output::aside(&format!("{message}; that was the end of it"));
             }
-            output::aside(&format!("{message}; the end of it:"));
-            if self.terminal { output::data(&harmless(end)) } else { output::data(end) }?;
         }
         Ok(())
     }
