@@ -20,6 +20,8 @@ macro_rules! limits {
 }
 
 limits! {
+    /// By how much the wall clock is set before anybody minds, in milliseconds.
+    CLOCK_SET = 500, "milliseconds by which the wall clock is set unnoticed", "what keeps clocks right sets them by more, or slews, which moves both clocks; smaller ones add up until they are seen";
     /// Longest file of a book, in bytes.
     MAX_FILE = 1024 * 1024, "bytes of one file", "a runbook is written by people; a megabyte is a mistake or an attack";
     /// Nodes of one YAML document after aliases are expanded.

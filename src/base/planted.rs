@@ -99,6 +99,8 @@ bugs! {
     NeverStops = 18, "a response that takes too long is not stopped", "incidents";
     /// A called run is no deeper than its caller.
     NoDepth = 18, "runs that call one another never end", "simulator";
+    /// Timeouts that no child holds are counted by the wall clock, whoever sets it.
+    CountsByWall = 19, "a timeout passes because somebody set the clock", "simulator";
 }
 
 #[cfg(feature = "planted")]

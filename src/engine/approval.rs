@@ -261,8 +261,7 @@ impl<'a> Turn<'a> {
         fields.extend(poll.filled());
         let notes = poll.votes.iter().filter(|(_, vote)| !vote.note.is_empty());
         let notes: Vec<String> = notes.map(|(_, vote)| format!("{}: {}", vote.who(), vote.note)).collect();
-        let waited = self.now.as_millisecond() - poll.since.as_millisecond();
-        let tenths = waited.max(0) / 100;
+        let tenths = self.own_now().after(poll.waits_since).millis() / 100;
         json!({
             "approved": true,
             "lapsed": lapsed,
@@ -288,7 +287,7 @@ impl<'a> Turn<'a> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "tenths of a second, far below 2^52")]
-fn tenths_as_seconds(tenths: i64) -> f64 {
+fn tenths_as_seconds(tenths: u64) -> f64 {
     tenths as f64 / 10.0
 }
 

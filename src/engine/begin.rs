@@ -165,9 +165,9 @@ impl<'a> Turn<'a> {
     /// How long an attempt that begins now may take: the step's timeout, and what is left of its `retry.for`.
     pub(super) fn longest(&self, place: &Place, step: &Step) -> Option<Span> {
         let first = |run: &&StepRun| run.tries == 0 || matches!(run.phase, StepPhase::Recovering);
-        let began = self.run.steps.get(place).filter(|run| !first(run)).map_or(self.now, |run| run.turn_began);
+        let began = self.run.steps.get(place).filter(|run| !first(run)).map_or(self.own_now(), |run| run.turn_began);
         let within = step.retry.as_ref().and_then(|retry| retry.within);
-        let left = within.map(|within| retry::left(within, began, self.now)).filter(|left| *left > Span::ZERO);
+        let left = within.map(|within| retry::left(within, began, self.own_now())).filter(|left| *left > Span::ZERO);
         [step.timeout, left].into_iter().flatten().min()
     }
 

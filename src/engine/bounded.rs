@@ -36,7 +36,12 @@ pub(super) fn bounded(mut event: Event) -> Event {
             | StepEvent::Rest { .. }
             | StepEvent::TimedOut => {}
         },
-        Event::Started(_) | Event::Queued { .. } | Event::Admitted | Event::TimedOut | Event::Entered(_) => {}
+        Event::Started(_)
+        | Event::Queued { .. }
+        | Event::Admitted
+        | Event::TimedOut
+        | Event::Entered(_)
+        | Event::ClockSet { .. } => {}
     }
     event
 }

@@ -89,7 +89,7 @@ impl<'a> Turn<'a> {
         halt: Option<&Halt>,
     ) -> Result<(), IllegalEvent> {
         let mut timed_out = open.timed_out;
-        if !timed_out && open.deadline.is_some_and(|deadline| deadline <= self.now) {
+        if !timed_out && open.deadline.is_some_and(|deadline| deadline <= self.own_now()) {
             self.emit_step(place, StepEvent::TimedOut)?;
             timed_out = true;
         }
@@ -295,8 +295,8 @@ fn twice(items: &[Value]) -> Option<String> {
 
 /// What was over, where a pass was cut off: the step's timeout, or all the time its attempts have together.
 fn too_long(step: &Step, open: &Open) -> String {
-    let took = open.deadline.map(|deadline| deadline.duration_since(open.since));
-    let timeout = step.timeout.filter(|timeout| took.is_none_or(|took| jiff::SignedDuration::from(*timeout) <= took));
+    let took = open.deadline.map(|deadline| deadline.after(open.since));
+    let timeout = step.timeout.filter(|timeout| took.is_none_or(|took| *timeout <= took));
     let within = step.retry.as_ref().and_then(|retry| retry.within);
     match (timeout, within) {
         (None, Some(within)) => format!("`retry.for` of {within} has passed"),

@@ -9,6 +9,7 @@ use crate::engine::begin::nothing;
 use crate::engine::decide::Effect;
 use crate::engine::event::{Answer, AttemptResult, Ended, Planned, Stage, StepEnded, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::reckon::Own;
 use crate::engine::retry::{self, Next};
 use crate::engine::run::{RunPhase, Running, StepPhase};
 use crate::engine::scope;
@@ -17,7 +18,6 @@ use crate::model::measure::figure;
 use crate::model::perform::{Failure, Finding, Reply, Usage};
 use crate::model::policy::{FailureKind, OnInterrupt};
 use crate::model::step::Step;
-use jiff::Timestamp;
 use std::sync::Arc;
 
 impl<'a> Turn<'a> {
@@ -205,8 +205,9 @@ impl<'a> Turn<'a> {
     /// An attempt failed: again, recover, or give up.
     pub(super) fn failed(&mut self, place: &Place, step: &'a Arc<Step>, failure: &Failure) -> Result<(), IllegalEvent> {
         let recovered = self.run.steps.get(place).is_none_or(|run| run.recovering);
-        let reason = match self.next_attempt(place, step, failure, self.now) {
+        let reason = match self.next_attempt(place, step, failure, self.own_now()) {
             Next::At(until) => {
+                let until = self.run.wall(until);
                 if let Some(group) = step.mutex.clone().filter(|_| planted::has(Bug::MutexPerAttempt)) {
                     self.order(Effect::Release { group, place: Some(place.clone()) });
                 }
@@ -223,7 +224,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Whether a step that failed at `now` is tried again, and when.
-    fn next_attempt(&self, place: &Place, step: &Step, failure: &Failure, now: Timestamp) -> Next {
+    fn next_attempt(&self, place: &Place, step: &Step, failure: &Failure, now: Own) -> Next {
         let (Some(run), Some(policy)) = (self.run.steps.get(place), retry::policy(step.retry.as_ref(), failure)) else {
             return Next::NoMore;
         };
@@ -312,7 +313,7 @@ impl<'a> Turn<'a> {
         let sum = self.walk(Some(place), Lane::OnError, halt)?;
         if sum.done {
             let failure = self.last_failure(place);
-            let gave_up = self.run.steps.get(place).map_or(self.now, |run| run.touched);
+            let gave_up = self.run.steps.get(place).map_or(self.own_now(), |run| run.touched);
             let reason = match self.next_attempt(place, step, &failure, gave_up) {
                 Next::Refused(reason) => Some(reason),
                 Next::At(_) | Next::NoMore => None,
@@ -334,7 +335,7 @@ impl<'a> Turn<'a> {
         running: &Running,
         halt: Option<&Halt>,
     ) -> Result<(), IllegalEvent> {
-        let late = running.child.is_some() && running.deadline.is_some_and(|deadline| deadline <= self.now);
+        let late = running.child.is_some() && running.deadline.is_some_and(|deadline| deadline <= self.own_now());
         match (running.child, halt) {
             (Some(child), Some(halt)) => self.order(Effect::CancelChild { child, reason: halt.reason.clone() }),
             (Some(child), None) if late && !running.timed_out => {

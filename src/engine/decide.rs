@@ -4,6 +4,7 @@ use crate::base::actor::Actor;
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::base::planted::{self, Bug};
+use crate::base::timekeeping::Reckoning;
 use crate::engine::approval::{self, Ballot};
 use crate::engine::call::Given;
 use crate::engine::event::{Answer, Ended, Event, Recorded, StepEvent};
@@ -22,6 +23,14 @@ use jiff::Timestamp;
 pub enum Input {
     /// Time has passed, or the run was just loaded: look what is due.
     Tick,
+    /// The run counts by another clock from now on: somebody set the wall clock, or the machine was started again.
+    ClockSet {
+        /// By this one.
+        reckoning: Reckoning,
+        /// How far wall time was ahead, in milliseconds, when the run was first seen in that boot; `None` = as far as now. It
+        /// counts where the run's own events say nothing of that boot.
+        before_ms: Option<i64>,
+    },
     /// A group or mutex is held now: the run's own (`None`) or a step's.
     Granted {
         /// The step that waited for it.
@@ -206,12 +215,19 @@ pub fn decide(
     Err(Undecided::Asks(questions))
 }
 
-/// The events and effects with which a run goes on that was just loaded: everything not yet done is ordered again.
+/// The events and effects with which a run goes on that was just loaded and hears this first: everything not yet done is
+/// ordered again.
 ///
 /// # Errors
 /// As [`decide`].
-pub fn resume(book: &Runbook, run: &mut Run, known: &Known, now: Timestamp) -> Result<Decision, Undecided> {
-    let mut decision = decide(book, run, Input::Tick, known, now)?;
+pub fn resume(
+    book: &Runbook,
+    run: &mut Run,
+    first: Input,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Decision, Undecided> {
+    let mut decision = decide(book, run, first, known, now)?;
     let outstanding = outstanding(book, run);
     for effect in outstanding {
         if !decision.effects.contains(&effect) {
@@ -242,7 +258,7 @@ pub fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
                     place: place.clone(),
                     attempt: running.attempt,
                     request: request.clone(),
-                    deadline: running.deadline,
+                    deadline: running.deadline.map(|deadline| run.wall(deadline)),
                 }),
                 (None, Some(child)) => {
                     effects.extend(crate::engine::call::child_start(book, run, place, running.attempt, child));
@@ -266,6 +282,7 @@ pub fn outstanding(book: &Runbook, run: &Run) -> Vec<Effect> {
 fn take(turn: &mut Turn<'_>, input: Input) -> Result<(), IllegalEvent> {
     match input {
         Input::Tick => Ok(()),
+        Input::ClockSet { reckoning, before_ms } => turn.reckon(&reckoning, before_ms),
         Input::Granted { place: None } => match &turn.run.phase {
             RunPhase::Queued { .. } => turn.emit(Event::Admitted),
             RunPhase::At(_) | RunPhase::Ended(_) => Ok(()),

@@ -5,6 +5,7 @@ use crate::base::address::{Lane, Place};
 use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
+use crate::base::timekeeping::Reckoning;
 use crate::base::value::{Map, Value};
 use crate::model::perform::{Failure, Finding, Request, Usage};
 use jiff::Timestamp;
@@ -44,6 +45,14 @@ pub enum Event {
     TimedOut,
     /// The steps are through; a part of the ending begins.
     Entered(Stage),
+    /// Somebody set the wall clock, or the machine was started again: from here on dates are by that clock, and spans go on
+    /// as if nothing had been.
+    ClockSet {
+        /// How far it was set, in milliseconds, forward counts up. 0 after a start of the machine: nobody can say.
+        by_ms: i64,
+        /// By which clock it counts from now on.
+        reckoning: Reckoning,
+    },
     /// Something about one execution of one step.
     Step {
         /// Which.
@@ -103,6 +112,8 @@ pub struct Started {
     pub selection: Selection,
     /// The run it repeats, with the steps taken over as they ended there (`retry`).
     pub repeats: Option<RunId>,
+    /// By which clock it counts; `None` = nobody could say.
+    pub reckoning: Option<Reckoning>,
 }
 
 /// The caller of a run.

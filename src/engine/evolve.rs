@@ -5,6 +5,7 @@
 
 use crate::base::planted::{self, Bug};
 use crate::engine::event::{Event, Recorded, Stage};
+use crate::engine::reckon::Own;
 use crate::engine::run::{Run, RunPhase, Stop};
 use crate::engine::step_table::step;
 use crate::engine::walked::Walked;
@@ -35,7 +36,9 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
             latest: recorded.at,
             phase: RunPhase::At(Stage::Steps),
             asked: false,
-            since: recorded.at,
+            set_ms: 0,
+            reckoning: started.reckoning.clone(),
+            since: Own::of(recorded.at),
             stop: None,
             steps: std::collections::BTreeMap::new(),
             spent: std::collections::BTreeMap::new(),
@@ -47,6 +50,7 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
         | Event::CancelAsked { .. }
         | Event::TimedOut
         | Event::Entered(_)
+        | Event::ClockSet { .. }
         | Event::Step { .. }
         | Event::Ended(_) => Err(IllegalEvent { version: 1, event: name(&recorded.event), state: "nothing".into() }),
     }
@@ -85,7 +89,7 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
         }
         (Event::Admitted, RunPhase::Queued { .. }) => {
             run.phase = RunPhase::At(Stage::Steps);
-            run.since = at;
+            run.since = run.own(at);
             true
         }
         (Event::CancelAsked { actor, reason }, RunPhase::At(_) | RunPhase::Queued { .. }) => {
@@ -98,7 +102,7 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
         }
         (Event::Entered(stage), RunPhase::At(before)) if stage > before => {
             if *before == Stage::Steps {
-                run.since = at;
+                run.since = run.own(at);
             }
             run.phase = RunPhase::At(*stage);
             true
@@ -107,7 +111,11 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
             run.phase = RunPhase::Ended(ended.clone());
             true
         }
-        (Event::Step { place, event }, RunPhase::At(_)) => step(run, place, event, at),
+        (Event::ClockSet { by_ms, reckoning }, RunPhase::At(_) | RunPhase::Queued { .. }) => {
+            run.set(*by_ms, reckoning);
+            true
+        }
+        (Event::Step { place, event }, RunPhase::At(_)) => step(run, place, event, run.moment(at)),
         (
             Event::Started(_)
             | Event::Queued { .. }
@@ -115,6 +123,7 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
             | Event::CancelAsked { .. }
             | Event::TimedOut
             | Event::Entered(_)
+            | Event::ClockSet { .. }
             | Event::Step { .. }
             | Event::Ended(_),
             RunPhase::Queued { .. } | RunPhase::At(_) | RunPhase::Ended(_),

@@ -7,6 +7,7 @@
 //! `start` makes the first event (`redone` says what a repeated run can't take over); `turn` walks the lists (`walked` remembers them); `gate` says whether a step may begin;
 //! `begin` (with what `around` gives), `call`, `composite`, `rounds` do what the kinds ask, `rehearse` only says it, and `unknown` is what follows from that; `approval` asks people; `conclude` retries, recovers and ends;
 //! `measure` takes samples, `judge` gives them their level, with `baseline` and what is known of their [`series`]; [`history`] is what is kept of them;
+//! `reckon` is the clock its spans are counted by;
 //! `stages` takes the run from its steps through undo and handlers to its end, and `tells` is what that says to incidents.
 
 pub mod approval;
@@ -28,6 +29,7 @@ mod judge;
 mod measure;
 pub(crate) mod plot;
 pub mod project;
+pub mod reckon;
 mod redone;
 pub mod rehearse;
 mod retry;

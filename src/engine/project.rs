@@ -91,6 +91,7 @@ pub fn project(run: RunId, version: u64, recorded: &Recorded) -> Vec<Put> {
         | Event::CancelAsked { .. }
         | Event::TimedOut
         | Event::Entered(_)
+        | Event::ClockSet { .. }
         | Event::Step { .. } => Vec::new(),
     }
 }

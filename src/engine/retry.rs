@@ -3,9 +3,9 @@
 use crate::base::address::Place;
 use crate::base::digest::Digest;
 use crate::base::span::Span;
+use crate::engine::reckon::Own;
 use crate::model::perform::Failure;
 use crate::model::policy::{FailureKind, Retry};
-use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
 
 /// What is known when an attempt has failed.
@@ -17,13 +17,13 @@ pub(super) struct Attempted<'a> {
     /// Which attempt of this turn, from 1.
     pub(super) nth: u32,
     /// When the first attempt of this turn began.
-    pub(super) began: Timestamp,
+    pub(super) began: Own,
     /// How long an attempt may take, where the step says so.
     pub(super) timeout: Option<Span>,
     /// When the run has to end.
-    pub(super) run_ends: Option<Timestamp>,
+    pub(super) run_ends: Option<Own>,
     /// Now.
-    pub(super) now: Timestamp,
+    pub(super) now: Own,
 }
 
 /// How often a step is tried that the machine had no room to start, where its own `retry` says nothing of it.
@@ -56,7 +56,7 @@ pub(super) fn policy<'a>(own: Option<&'a Retry>, failure: &Failure) -> Option<Co
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     /// Another one, then.
-    At(Timestamp),
+    At(Own),
     /// None: there are no more.
     NoMore,
     /// None, though there are more: why, in a line.
@@ -64,9 +64,8 @@ pub(super) enum Next {
 }
 
 /// How much is left of `within`, which began to count at `began`.
-pub(super) fn left(within: Span, began: Timestamp, now: Timestamp) -> Span {
-    let passed = u64::try_from(now.as_millisecond() - began.as_millisecond()).unwrap_or(0);
-    Span::from_millis(within.millis().saturating_sub(passed))
+pub(super) fn left(within: Span, began: Own, now: Own) -> Span {
+    Span::from_millis(within.millis().saturating_sub(now.after(began).millis()))
 }
 
 /// Why a failure is not tried again whatever the time; `None` = it is.
@@ -101,14 +100,13 @@ pub(super) fn next(policy: &Retry, failure: &Failure, attempted: &Attempted<'_>)
     }
     let asked = failure.retry_after.map(Span::from_secs);
     let pause = asked.unwrap_or_else(|| jittered(policy, attempted));
-    let later = |at: Timestamp, span: Span| at.checked_add(SignedDuration::from(span)).unwrap_or(Timestamp::MAX);
-    let due = later(attempted.now, pause);
-    let within = policy.within.map(|within| (within, later(attempted.began, within)));
+    let due = attempted.now.later(pause);
+    let within = policy.within.map(|within| (within, attempted.began.later(within)));
     if let Some((within, end)) = within.filter(|(_, end)| due >= *end) {
         let over = if attempted.now >= end { "is over" } else { "would be over" };
         return Next::Refused(format!("not tried again: `retry.for` of {within} {over}"));
     }
-    let ends = [attempted.timeout.map(|timeout| later(due, timeout)), within.map(|(_, end)| end)];
+    let ends = [attempted.timeout.map(|timeout| due.later(timeout)), within.map(|(_, end)| end)];
     let ends = ends.into_iter().flatten().min();
     match attempted.run_ends {
         Some(limit) if due >= limit || attempted.timeout.and(ends).is_some_and(|end| end > limit) => {
@@ -138,19 +136,20 @@ mod tests {
     use super::*;
     use crate::base::address::Lane;
     use crate::base::ids::StepId;
+    use jiff::Timestamp;
 
     fn policy(attempts: u32, backoff: u64, cap: u64) -> Retry {
         let (backoff, cap) = (Span::from_secs(backoff), Span::from_secs(cap));
         Retry { attempts, backoff, cap, jitter: false, within: None, on: Vec::new(), unless: None }
     }
 
-    fn waits(policy: &Retry, failure: &Failure, seed: u64) -> Vec<Option<i64>> {
+    fn waits(policy: &Retry, failure: &Failure, seed: u64) -> Vec<Option<u64>> {
         let place = Place::root(Lane::Body(1), StepId::parse("x").expect("id"));
-        let began = Timestamp::UNIX_EPOCH;
+        let began = Own::of(Timestamp::UNIX_EPOCH);
         let wait = |nth| {
             let attempted = Attempted { seed, place: &place, nth, began, timeout: None, run_ends: None, now: began };
             match next(policy, failure, &attempted) {
-                Next::At(due) => Some(due.as_millisecond()),
+                Next::At(due) => Some(due.after(began).millis()),
                 Next::NoMore | Next::Refused(_) => None,
             }
         };
@@ -196,12 +195,12 @@ mod tests {
     #[test]
     fn an_attempt_begins_where_it_can_end_and_says_why_it_does_not() {
         let place = Place::root(Lane::Body(1), StepId::parse("x").expect("id"));
-        let at = |seconds| Timestamp::from_second(seconds).expect("instant");
+        let at = |seconds| Own::of(Timestamp::from_second(seconds).expect("instant"));
         let says = |policy: &Retry, failure: &Failure, timeout: Option<u64>, run_ends: i64| {
             let (timeout, run_ends) = (timeout.map(Span::from_secs), Some(at(run_ends)));
             let attempted = Attempted { seed: 1, place: &place, nth: 1, began: at(0), timeout, run_ends, now: at(10) };
             match next(policy, failure, &attempted) {
-                Next::At(due) => due.as_second().to_string(),
+                Next::At(due) => (due.after(at(0)).millis() / 1_000).to_string(),
                 Next::NoMore => "no more".into(),
                 Next::Refused(why) => why,
             }

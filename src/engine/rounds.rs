@@ -57,10 +57,10 @@ impl Turn<'_> {
     ) -> Result<Option<Pass>, IllegalEvent> {
         let through = |cancelled| Some(Pass { cancelled, ..Pass::good(json!({})) });
         match wait {
-            Wait::Span(_) | Wait::Until(_) => Ok(match (open.until, halt) {
-                (_, Some(_)) => through(true),
-                (Some(until), None) if until > self.now && !self.run.started.dry => None,
-                (Some(_) | None, None) => through(false),
+            Wait::Span(_) | Wait::Until(_) => Ok(match halt {
+                Some(_) => through(true),
+                None if self.waits_on(wait, open) && !self.run.started.dry => None,
+                None => through(false),
             }),
             Wait::Probe { every, probe, .. } => {
                 let Some(sum) = self.lane(place, open, Lane::Until, halt)? else { return Ok(None) };
@@ -81,6 +81,14 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether a `wait` by the clock is not over: for a length of time by the run's own clock, for an instant by the wall clock.
+    fn waits_on(&self, wait: &Wait, open: &Open) -> bool {
+        match wait {
+            Wait::Until(_) => open.until.is_some_and(|until| until > self.now),
+            Wait::Span(_) | Wait::Probe { .. } => open.lasts.is_some_and(|end| end > self.own_now()),
+        }
+    }
+
     /// One list of a composite in rounds: waits for the pause before it, walks it, and says what it came to.
     fn lane(
         &mut self,
@@ -97,7 +105,7 @@ impl Turn<'_> {
                 lane(1)
             }
         };
-        if open.rest.is_some_and(|rest| rest > self.now) {
+        if open.rest.is_some_and(|rest| rest > self.own_now()) {
             return Ok(halt.map(|_| Sum { done: true, cancelled: true, ..Sum::default() }));
         }
         if open.rest.is_some() {
@@ -132,7 +140,7 @@ impl Turn<'_> {
         open: &Open,
         halt: Option<&Halt>,
     ) -> Result<Option<Pass>, IllegalEvent> {
-        let over = open.until.is_some_and(|until| until <= self.now);
+        let over = open.lasts.is_some_and(|end| end <= self.own_now());
         if over && open.rest.is_some() && halt.is_none() {
             return Ok(Some(self.watched(watch, open.tally, Level::Ok)));
         }
@@ -162,10 +170,10 @@ impl Turn<'_> {
     /// The next round starts on the beat set when the watch was opened, so that slow rounds do not add up.
     fn rest_for_next_round(&mut self, place: &Place, watch: &Watch, open: &Open, at: Lane) -> Result<(), IllegalEvent> {
         let Lane::Round(n) = at else { return Ok(()) };
-        let every = i64::try_from(watch.every.millis().max(1)).unwrap_or(i64::MAX);
-        let passed = self.now.as_millisecond() - open.since.as_millisecond();
-        let beat = open.since.as_millisecond() + (passed / every + 1) * every;
-        let until = Timestamp::from_millisecond(beat).unwrap_or(Timestamp::MAX);
+        let every = watch.every.millis().max(1);
+        let passed = self.own_now().after(open.since).millis();
+        let beat = open.since.later(Span::from_millis((passed / every + 1).saturating_mul(every)));
+        let until = self.run.wall(beat);
         self.emit_step(place, StepEvent::Lane(Lane::Round(n + 1)))?;
         self.emit_step(place, StepEvent::Rest { until })
     }

@@ -4,8 +4,10 @@ use crate::base::actor::Actor;
 use crate::base::address::{Lane, Place};
 use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
+use crate::base::timekeeping::Reckoning;
 use crate::base::value::Value;
 use crate::engine::event::{AttemptResult, Ended, Sought, Stage, Started, StepEnded, Vote};
+use crate::engine::reckon::Own;
 use crate::engine::walked::Walked;
 use crate::model::perform::Request;
 use jiff::Timestamp;
@@ -21,14 +23,18 @@ pub struct Run {
     pub started: Started,
     /// When it was asked for.
     pub began: Timestamp,
-    /// When anything last happened to it: no later event is dated earlier.
+    /// When anything last happened to it, as the clock is set now: no later event is dated earlier.
     pub latest: Timestamp,
     /// Which part of it is at work.
     pub phase: RunPhase,
     /// Whether it has asked for its concurrency group.
     pub asked: bool,
+    /// By which clock it counts; `None` = nobody could say.
+    pub reckoning: Option<Reckoning>,
+    /// How far the wall clock was set since it began, in milliseconds, forward counts up.
+    pub(super) set_ms: i64,
     /// When the part at work began; timeouts count from here.
-    pub since: Timestamp,
+    pub since: Own,
     /// What was asked to stop it, first wish first.
     pub stop: Option<Stop>,
     /// Every execution of every step that is not merely waiting.
@@ -79,8 +85,10 @@ pub struct StepRun {
     pub phase: StepPhase,
     /// When it first did anything but wait.
     pub began: Timestamp,
+    /// The same by the run's own clock.
+    pub begun: Own,
     /// When anything last happened to it.
-    pub touched: Timestamp,
+    pub touched: Own,
     /// The version of the run at that moment: the order of beginnings.
     pub order: u64,
     /// Attempts of a leaf, passes of a composite, so far.
@@ -90,7 +98,7 @@ pub struct StepRun {
     /// The first attempt of this turn; a turn ends with `recover`.
     pub turn: u32,
     /// When the first attempt of this turn began: `retry.for` counts from here.
-    pub turn_began: Timestamp,
+    pub turn_began: Own,
     /// The items of a `foreach`, kept for whoever asks after its end.
     pub items: Vec<Value>,
     /// The last attempt that ended.
@@ -154,6 +162,8 @@ pub struct Poll {
     pub sought: Sought,
     /// Since when.
     pub since: Timestamp,
+    /// The same by the run's own clock.
+    pub waits_since: Own,
     /// What was said so far, each with its instant.
     pub votes: Vec<(Timestamp, Vote)>,
     /// What could not be delivered of the message to those who may; `None` = they were not told yet.
@@ -170,7 +180,7 @@ pub struct Running {
     /// What was asked; `None` for a child run.
     pub request: Option<Box<Request>>,
     /// When it times out.
-    pub deadline: Option<Timestamp>,
+    pub deadline: Option<Own>,
     /// The child run.
     pub child: Option<RunId>,
     /// Whether its timeout has passed (a child run is being cancelled).
@@ -183,15 +193,17 @@ pub struct Open {
     /// Which pass, from 1.
     pub pass: u32,
     /// When this pass began.
-    pub since: Timestamp,
+    pub since: Own,
     /// The list at work; `None` for a `foreach` (its items are) and a `wait` for an instant.
     pub lane: Option<Lane>,
     /// When it times out.
-    pub deadline: Option<Timestamp>,
-    /// When a `wait` is over or a `watch` ends.
+    pub deadline: Option<Own>,
+    /// When a `wait` is over or a `watch` ends, as the wall clock was to show it: so where an instant was asked for.
     pub until: Option<Timestamp>,
+    /// The same by the run's own clock: so where a length was asked for.
+    pub lasts: Option<Own>,
     /// It pauses until then.
-    pub rest: Option<Timestamp>,
+    pub rest: Option<Own>,
     /// Whether its timeout has passed.
     pub timed_out: bool,
     /// What its rounds came to.
@@ -246,16 +258,6 @@ impl Run {
     #[must_use]
     pub fn step_ended(&self, place: &Place) -> Option<&StepEnded> {
         self.steps.get(place).and_then(StepRun::ended)
-    }
-
-    /// The earliest instant behind `seen` at which anything is due by itself, timeouts of children included.
-    #[must_use]
-    pub fn next_due(&self, seen: Option<Timestamp>) -> Option<Timestamp> {
-        if self.ended().is_some() {
-            return None;
-        }
-        let new = |due: &Timestamp| seen.is_none_or(|seen| *due > seen);
-        self.steps.values().flat_map(StepRun::due).filter(new).min()
     }
 
     /// Whether the execution at `place` takes up one of its list's `parallel` places: it does in work,
@@ -332,26 +334,5 @@ impl StepRun {
     #[must_use]
     pub fn verdict(&self) -> Option<(Outcome, Level)> {
         self.ended().map(|ended| (ended.outcome, ended.level))
-    }
-
-    fn due(&self) -> Vec<Timestamp> {
-        match &self.phase {
-            StepPhase::Backoff { until } => vec![*until],
-            StepPhase::Polling(poll) => poll.sought.until.into_iter().collect(),
-            StepPhase::Running(running) if !running.timed_out => {
-                running.child.and(running.deadline).into_iter().collect()
-            }
-            StepPhase::Open(open) => {
-                let deadline = open.deadline.filter(|_| !open.timed_out);
-                [deadline, open.until, open.rest].into_iter().flatten().collect()
-            }
-            StepPhase::Held { .. }
-            | StepPhase::Asked { .. }
-            | StepPhase::Ready
-            | StepPhase::Running(_)
-            | StepPhase::Recovering
-            | StepPhase::Erring
-            | StepPhase::Ended(_) => Vec::new(),
-        }
     }
 }

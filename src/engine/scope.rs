@@ -285,7 +285,7 @@ fn step_value(run: &StepRun) -> Value {
         "skipped": is(&[Outcome::Skipped]),
         "level": verdict.map_or(Level::Ok, |(_, level)| level).as_str(),
         "attempts": run.tries,
-        "duration_ms": run.touched.as_millisecond() - run.began.as_millisecond(),
+        "duration_ms": run.touched.after(run.begun).millis(),
         "output": run.output(),
         "reason": run.ended().and_then(|ended| ended.reason.clone()),
     });

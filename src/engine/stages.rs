@@ -4,11 +4,11 @@ use crate::base::address::{Lane, Place};
 use crate::base::ids::{Name, RunId};
 use crate::base::level::{Level, Outcome};
 use crate::base::planted::{self, Bug};
-use crate::base::span::Span;
 use crate::base::value::{Map, Value};
 use crate::engine::decide::Effect;
 use crate::engine::event::{Ended, Event, Stage, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::reckon::Own;
 use crate::engine::run::{Run, RunPhase, StepPhase, Stop};
 use crate::engine::scope;
 use crate::engine::tells;
@@ -16,6 +16,7 @@ use crate::engine::turn::{Halt, Sum, Turn};
 use crate::engine::unknown;
 use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
+use crate::model::step::{StepKind, Wait};
 use jiff::Timestamp;
 
 impl Turn<'_> {
@@ -28,7 +29,7 @@ impl Turn<'_> {
                 None => Ok(()),
             };
         }
-        if self.run.stop.is_none() && self.run_ends().is_some_and(|end| end <= self.now) {
+        if self.run.stop.is_none() && self.run_ends().is_some_and(|end| end <= self.own_now()) {
             self.emit(Event::TimedOut)?;
         }
         while let RunPhase::At(stage) = self.run.phase {
@@ -173,13 +174,13 @@ impl Turn<'_> {
     }
 
     /// When the run times out.
-    pub(super) fn run_ends(&self) -> Option<Timestamp> {
+    pub(super) fn run_ends(&self) -> Option<Own> {
         run_ends(self.book, self.run)
     }
 
     /// That `undo`, `on_failure` and `finally` took too long, if they did.
     fn cleanup_late(&self) -> Option<String> {
-        let late = cleanup_ends(self.book, self.run).is_some_and(|end| end <= self.now);
+        let late = cleanup_ends(self.book, self.run).is_some_and(|end| end <= self.own_now());
         late.then(|| format!("the `cleanup_timeout` of {} has passed", self.book.cleanup_timeout))
     }
 
@@ -256,30 +257,57 @@ impl Turn<'_> {
     }
 }
 
-fn later(at: Timestamp, span: Span) -> Option<Timestamp> {
-    at.checked_add(jiff::SignedDuration::from(span)).ok()
-}
-
-fn run_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
+/// When a run times out.
+fn run_ends(book: &Runbook, run: &Run) -> Option<Own> {
     match run.phase {
-        RunPhase::At(Stage::Steps) => book.timeout.and_then(|timeout| later(run.since, timeout)),
+        RunPhase::At(Stage::Steps) => book.timeout.map(|timeout| run.since.later(timeout)),
         RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally)
         | RunPhase::Queued { .. }
         | RunPhase::Ended(_) => None,
     }
 }
 
-fn cleanup_ends(book: &Runbook, run: &Run) -> Option<Timestamp> {
+fn cleanup_ends(book: &Runbook, run: &Run) -> Option<Own> {
     match run.phase {
-        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally) => later(run.since, book.cleanup_timeout),
+        RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally) => Some(run.since.later(book.cleanup_timeout)),
         RunPhase::At(Stage::Steps) | RunPhase::Queued { .. } | RunPhase::Ended(_) => None,
     }
 }
 
-/// When a run is next to be looked at by itself.
+/// When a run is next to be looked at by itself, timeouts of children included.
 #[must_use]
 pub(super) fn next_due(book: &Runbook, run: &Run, seen: Option<Timestamp>) -> Option<Timestamp> {
-    let ends = run_ends(book, run).filter(|_| run.stop.is_none());
+    if run.ended().is_some() {
+        return None;
+    }
     let new = |due: &Timestamp| seen.is_none_or(|seen| *due > seen);
-    [run.next_due(seen), ends, cleanup_ends(book, run)].into_iter().flatten().filter(new).min()
+    let ends = run_ends(book, run).filter(|_| run.stop.is_none());
+    let ends = [ends, cleanup_ends(book, run)].into_iter().flatten().map(|end| run.wall(end));
+    let steps = run.steps.iter().flat_map(|(place, step)| due(book, run, place, &step.phase)).flatten();
+    steps.chain(ends).filter(new).min()
+}
+
+/// When something is due by itself of an execution: instants as they were given, the end of what lasts as the clock is set now.
+fn due(book: &Runbook, run: &Run, place: &Place, phase: &StepPhase) -> [Option<Timestamp>; 3] {
+    let wall = |own: Own| run.wall(own);
+    match phase {
+        StepPhase::Backoff { until } => [Some(*until), None, None],
+        StepPhase::Polling(poll) => [poll.sought.until, None, None],
+        StepPhase::Running(running) if !running.timed_out => {
+            [running.child.and(running.deadline).map(wall), None, None]
+        }
+        StepPhase::Open(open) => {
+            let instant =
+                matches!(book.step(place.step()).map(|step| &step.kind), Some(StepKind::Wait(Wait::Until(_))));
+            let until = if instant { open.until } else { open.lasts.map(wall) };
+            [open.deadline.filter(|_| !open.timed_out).map(wall), until, open.rest.map(wall)]
+        }
+        StepPhase::Held { .. }
+        | StepPhase::Asked { .. }
+        | StepPhase::Ready
+        | StepPhase::Running(_)
+        | StepPhase::Recovering
+        | StepPhase::Erring
+        | StepPhase::Ended(_) => [None; 3],
+    }
 }

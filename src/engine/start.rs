@@ -78,6 +78,7 @@ pub fn start(book: &Runbook, ask: Ask, now: Timestamp) -> Result<Recorded, Canno
         dry: ask.dry,
         selection: ask.selection,
         repeats: ask.repeats,
+        reckoning: None,
     };
     Ok(Recorded { at: now, event: Event::Started(Box::new(started)) })
 }

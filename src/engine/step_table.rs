@@ -6,24 +6,24 @@ use crate::base::address::{Lane, Place};
 use crate::base::level::Outcome;
 use crate::base::planted::{self, Bug};
 use crate::engine::event::{Answer, StepEvent};
+use crate::engine::reckon::Moment;
 use crate::engine::run::{Open, Poll, Run, Running, StepPhase, StepRun, Tally};
-use jiff::Timestamp;
 
 /// The table of one step; `false` = not in it.
-pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestamp) -> bool {
+pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, when: Moment) -> bool {
     let order = run.version + 1;
     run.walked.moved(place);
     let before = run.spent_at(place);
     let Some(step) = run.steps.get_mut(place) else {
-        return first(event, at, before).is_some_and(|phase| {
-            run.steps.insert(place.clone(), StepRun { before, ..fresh(phase, event, at, order) });
+        return first(event, when, before).is_some_and(|phase| {
+            run.steps.insert(place.clone(), StepRun { before, ..fresh(phase, event, when, order) });
             true
         });
     };
-    match next(step, event, at) {
+    match next(step, event, when) {
         Some(phase) => {
             step.phase = phase;
-            step.touched = at;
+            step.touched = when.own();
             if let StepEvent::Lane(lane) = event {
                 forget_rounds(run, place, *lane);
             } else if let StepEvent::Opened { items, .. } = event {
@@ -35,7 +35,7 @@ pub(super) fn step(run: &mut Run, place: &Place, event: &StepEvent, at: Timestam
     }
 }
 
-fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> StepRun {
+fn fresh(phase: StepPhase, event: &StepEvent, when: Moment, order: u64) -> StepRun {
     let (tries, items) = if let StepEvent::Attempt { number, .. } = event {
         (*number, None)
     } else if let StepEvent::Opened { pass, items, .. } = event {
@@ -45,13 +45,14 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
     };
     StepRun {
         phase,
-        began: at,
-        touched: at,
+        began: when.at,
+        begun: when.own(),
+        touched: when.own(),
         order,
         tries,
         before: 0,
         turn: tries.max(1),
-        turn_began: at,
+        turn_began: when.own(),
         items: items.unwrap_or_default(),
         last: None,
         recovering: false,
@@ -61,20 +62,28 @@ fn fresh(phase: StepPhase, event: &StepEvent, at: Timestamp, order: u64) -> Step
 }
 
 /// What a waiting step may become.
-fn first(event: &StepEvent, at: Timestamp, before: u32) -> Option<StepPhase> {
+fn first(event: &StepEvent, when: Moment, before: u32) -> Option<StepPhase> {
     // Streams of the first release count from 1 in every pass.
     let next = |number: u32| number == before + 1 || number == 1;
     match event {
-        StepEvent::Held { mutex, holder } => Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at }),
+        StepEvent::Held { mutex, holder } => {
+            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: when.at })
+        }
         StepEvent::Asked { question, known } => {
-            Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt: None })
+            Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: when.at, attempt: None })
         }
         StepEvent::Sought(sought) => {
             let sought = (**sought).clone();
-            Some(StepPhase::Polling(Box::new(Poll { sought, since: at, votes: Vec::new(), told: None })))
+            Some(StepPhase::Polling(Box::new(Poll {
+                sought,
+                since: when.at,
+                waits_since: when.own(),
+                votes: Vec::new(),
+                told: None,
+            })))
         }
-        StepEvent::Attempt { number, .. } if next(*number) => attempt(event, at),
-        StepEvent::Opened { pass, .. } if next(*pass) => opened(event, at),
+        StepEvent::Attempt { number, .. } if next(*number) => attempt(event, when),
+        StepEvent::Opened { pass, .. } if next(*pass) => opened(event, when),
         StepEvent::TakenOver(ended) | StepEvent::Ended(ended) => Some(StepPhase::Ended(ended.clone())),
         StepEvent::Attempt { .. }
         | StepEvent::Opened { .. }
@@ -91,20 +100,20 @@ fn first(event: &StepEvent, at: Timestamp, before: u32) -> Option<StepPhase> {
 }
 
 /// What a step that has begun may become.
-fn next(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn next(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     match step.phase {
-        StepPhase::Running(_) => from_running(step, event, at),
-        StepPhase::Open(_) => from_open(step, event),
-        StepPhase::Held { .. } | StepPhase::Asked { .. } => from_wait(step, event, at),
-        StepPhase::Polling(_) => from_polling(step, event, at),
-        StepPhase::Ready | StepPhase::Backoff { .. } | StepPhase::Recovering => from_ready(step, event, at),
+        StepPhase::Running(_) => from_running(step, event, when),
+        StepPhase::Open(_) => from_open(step, event, when),
+        StepPhase::Held { .. } | StepPhase::Asked { .. } => from_wait(step, event, when),
+        StepPhase::Polling(_) => from_polling(step, event, when),
+        StepPhase::Ready | StepPhase::Backoff { .. } | StepPhase::Recovering => from_ready(step, event, when),
         StepPhase::Erring => ended(event),
         StepPhase::Ended(_) => None,
     }
 }
 
 /// From a wait for a person or a mutex.
-fn from_wait(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn from_wait(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     match (&step.phase, event) {
         (StepPhase::Held { since, .. }, StepEvent::Held { mutex, holder }) => {
             Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: *since })
@@ -120,18 +129,18 @@ fn from_wait(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<Ste
             Answer::Again | Answer::Succeeded | Answer::Failed => Some(StepPhase::Ready),
             Answer::Go | Answer::Stop => None,
         },
-        (StepPhase::Held { .. }, _) => again(step, event, at).or_else(|| ended(event)),
+        (StepPhase::Held { .. }, _) => again(step, event, when).or_else(|| ended(event)),
         (_, _) => ended(event),
     }
 }
 
 /// From a wait for the yes of people: nobody votes twice, and they are told once.
-fn from_polling(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn from_polling(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     let StepPhase::Polling(poll) = &mut step.phase else { return None };
     if let StepEvent::Voted(vote) = event {
         let first = poll.vote_of(vote.who()).is_none();
         return first.then(|| {
-            poll.votes.push((at, (**vote).clone()));
+            poll.votes.push((when.at, (**vote).clone()));
             StepPhase::Polling(poll.clone())
         });
     }
@@ -142,14 +151,14 @@ fn from_polling(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<
         });
     }
     let begins = matches!(event, StepEvent::Attempt { .. });
-    if begins { again(step, event, at) } else { ended(event) }
+    if begins { again(step, event, when) } else { ended(event) }
 }
 
 /// From between two things: an attempt is judged, a pause is over, recovery is through.
-fn from_ready(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn from_ready(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     match (&step.phase, event) {
         (StepPhase::Ready, StepEvent::Held { mutex, holder }) => {
-            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: at })
+            Some(StepPhase::Held { mutex: mutex.clone(), holder: *holder, since: when.at })
         }
         (StepPhase::Ready, StepEvent::Backoff { until }) => Some(StepPhase::Backoff { until: *until }),
         (StepPhase::Ready, StepEvent::Lane(Lane::Recover)) => {
@@ -157,13 +166,13 @@ fn from_ready(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<St
             Some(StepPhase::Recovering)
         }
         (StepPhase::Ready | StepPhase::Recovering, StepEvent::Lane(Lane::OnError)) => Some(StepPhase::Erring),
-        (_, _) => again(step, event, at).or_else(|| ended(event)),
+        (_, _) => again(step, event, when).or_else(|| ended(event)),
     }
 }
 
 /// The next attempt or pass, whose number must be the next one.
-fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
-    let phase = attempt(event, at).or_else(|| opened(event, at))?;
+fn again(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
+    let phase = attempt(event, when).or_else(|| opened(event, when))?;
     let number = match &phase {
         StepPhase::Running(running) => running.attempt,
         StepPhase::Open(open) => open.pass,
@@ -179,7 +188,7 @@ fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPha
     if number != step.tries + 1 && number != step.tries.max(step.before) + 1 {
         return None;
     }
-    begin_try(step, number, at);
+    begin_try(step, number, when);
     if let StepEvent::Opened { items, .. } = event {
         step.items = items.clone().unwrap_or_default();
     }
@@ -187,7 +196,7 @@ fn again(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPha
 }
 
 /// From an attempt under way.
-fn from_running(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn from_running(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     let StepPhase::Running(running) = &mut step.phase else { return None };
     if let StepEvent::Attempted { number, result } = event {
         let own = running.attempt == *number || planted::has(Bug::AnyAttempt);
@@ -196,7 +205,7 @@ fn from_running(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<
     }
     if let StepEvent::Asked { question, known } = event {
         let attempt = Some(running.attempt);
-        return Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: at, attempt });
+        return Some(StepPhase::Asked { question: question.clone(), known: known.clone(), since: when.at, attempt });
     }
     if matches!(event, StepEvent::TimedOut) && !running.timed_out {
         running.timed_out = true;
@@ -206,18 +215,18 @@ fn from_running(step: &mut StepRun, event: &StepEvent, at: Timestamp) -> Option<
 }
 
 /// From an open composite.
-fn from_open(step: &mut StepRun, event: &StepEvent) -> Option<StepPhase> {
+fn from_open(step: &mut StepRun, event: &StepEvent, when: Moment) -> Option<StepPhase> {
     let StepPhase::Open(open) = &mut step.phase else { return None };
     if let StepEvent::Attempted { number, result } = event {
         let own = open.pass == *number;
         step.last = own.then(|| result.clone()).or(step.last.take());
         return own.then_some(StepPhase::Ready);
     }
-    within(open, event).map(|()| StepPhase::Open(open.clone()))
+    within(open, event, when).map(|()| StepPhase::Open(open.clone()))
 }
 
 /// What may happen inside an open composite.
-fn within(open: &mut Open, event: &StepEvent) -> Option<()> {
+fn within(open: &mut Open, event: &StepEvent, when: Moment) -> Option<()> {
     match event {
         StepEvent::Lane(lane @ (Lane::Until(_) | Lane::Try(_) | Lane::Round(_))) => {
             open.lane = Some(*lane);
@@ -232,7 +241,7 @@ fn within(open: &mut Open, event: &StepEvent) -> Option<()> {
             Some(())
         }
         StepEvent::Rest { until } => {
-            open.rest = Some(*until);
+            open.rest = Some(when.own_of(*until));
             Some(())
         }
         StepEvent::TimedOut if !open.timed_out => {
@@ -260,10 +269,10 @@ fn ended(event: &StepEvent) -> Option<StepPhase> {
     if let StepEvent::Ended(ended) = event { Some(StepPhase::Ended(ended.clone())) } else { None }
 }
 
-fn begin_try(step: &mut StepRun, number: u32, at: Timestamp) {
+fn begin_try(step: &mut StepRun, number: u32, when: Moment) {
     if matches!(step.phase, StepPhase::Recovering) || step.tries == 0 {
         step.turn = number;
-        step.turn_began = at;
+        step.turn_began = when.own();
     }
     if matches!(step.phase, StepPhase::Held { .. }) {
         step.holds = true;
@@ -271,26 +280,27 @@ fn begin_try(step: &mut StepRun, number: u32, at: Timestamp) {
     step.tries = number;
 }
 
-fn attempt(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn attempt(event: &StepEvent, when: Moment) -> Option<StepPhase> {
     let StepEvent::Attempt { number, request, deadline, child } = event else { return None };
     Some(StepPhase::Running(Running {
         attempt: *number,
-        since: at,
+        since: when.at,
         request: request.clone(),
-        deadline: *deadline,
+        deadline: deadline.map(|deadline| when.own_of(deadline)),
         child: *child,
         timed_out: false,
     }))
 }
 
-fn opened(event: &StepEvent, at: Timestamp) -> Option<StepPhase> {
+fn opened(event: &StepEvent, when: Moment) -> Option<StepPhase> {
     let StepEvent::Opened { pass, deadline, until, items } = event else { return None };
     Some(StepPhase::Open(Open {
         pass: *pass,
-        since: at,
+        since: when.own(),
         lane: items.is_none().then_some(Lane::Body(*pass)),
-        deadline: *deadline,
+        deadline: deadline.map(|deadline| when.own_of(deadline)),
         until: *until,
+        lasts: until.map(|until| when.own_of(until)),
         rest: None,
         timed_out: false,
         tally: Tally::default(),

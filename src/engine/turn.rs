@@ -100,9 +100,9 @@ impl<'a> Turn<'a> {
         Decision { events: self.events, effects: self.effects }
     }
 
-    /// Records an event; the state moves with it. Where the clock was set back, it is dated like the one before.
+    /// Records an event; the state moves with it. Where the clock was set back unnoticed, it is dated like the one before.
     pub(super) fn emit(&mut self, event: Event) -> Result<(), IllegalEvent> {
-        let recorded = Recorded { at: self.now.max(self.run.latest), event: bounded(event) };
+        let recorded = Recorded { at: self.now.max(self.run.earliest(&event)), event: bounded(event) };
         evolve(self.run, &recorded)?;
         self.events.push(recorded);
         Ok(())

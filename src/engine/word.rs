@@ -12,6 +12,7 @@ pub(super) fn name(event: &Event) -> String {
         Event::CancelAsked { .. } => "cancel asked",
         Event::TimedOut => "timed out",
         Event::Entered(_) => "entered",
+        Event::ClockSet { .. } => "clock set",
         Event::Ended(_) => "ended",
     };
     text.into()

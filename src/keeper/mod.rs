@@ -27,6 +27,7 @@ pub use process::boot_id;
 pub use record::{part, read_exit};
 pub use startup::{build, main_loop};
 pub use sys::timekeeping;
+pub use turn::boot_clock;
 
 /// The hidden first argument that makes the binary a keeper.
 pub const ARGUMENT: &str = "keeper";

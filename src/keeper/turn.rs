@@ -45,7 +45,8 @@ enum Source {
 }
 
 /// Now, on the clock that goes on while the machine sleeps.
-pub(crate) fn boot_clock() -> Duration {
+#[must_use]
+pub fn boot_clock() -> Duration {
     let now = rustix::time::clock_gettime(ClockId::Boottime);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -6,6 +6,8 @@
 
 mod flight;
 mod holding;
+mod live;
+mod reckon;
 mod reread;
 mod runs;
 mod sweep;
@@ -17,7 +19,8 @@ pub use sweep::{Repair, Suspects, Witness};
 use crate::base::address::Place;
 use crate::base::ids::{Name, RunId};
 use crate::base::planted::{self, Bug};
-use crate::engine::decide::{Decision, Effect, Input, next_due};
+use crate::base::timekeeping::Reckoning;
+use crate::engine::decide::{Decision, Effect, Input};
 use crate::engine::event::{Ended, Parent, Recorded};
 use crate::engine::evolve::replay;
 use crate::engine::group::{Answer, Group, GroupEvent};
@@ -26,6 +29,7 @@ use crate::model::policy::Full;
 use crate::model::runbook::Runbook;
 use crate::runtime::recall::Recall;
 use jiff::Timestamp;
+use live::Live;
 use runs::Runs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -79,27 +83,6 @@ enum Origin {
     Group,
 }
 
-struct Live {
-    book: Arc<Runbook>,
-    run: Run,
-    inbox: VecDeque<Work>,
-    flight: Option<u64>,
-    /// When it was last looked at without anything coming of it, and its version then.
-    seen: Option<(Timestamp, u64)>,
-}
-
-impl Live {
-    fn new(book: Arc<Runbook>, run: Run) -> Self {
-        Self { book, run, inbox: VecDeque::new(), flight: None, seen: None }
-    }
-
-    /// When it is next to be looked at by itself.
-    fn next_due(&self) -> Option<Timestamp> {
-        let seen = self.seen.filter(|(_, version)| *version == self.run.version).map(|(at, _)| at);
-        next_due(&self.book, &self.run, seen)
-    }
-}
-
 struct InFlight {
     flight: Flight,
     effects: Vec<Effect>,
@@ -120,6 +103,8 @@ pub struct Driver {
     /// Runs that are set aside, each with its reason.
     quarantined: BTreeMap<RunId, String>,
     recall: Recall,
+    /// By which clock runs count.
+    reckoning: Option<Reckoning>,
 }
 
 impl Driver {
@@ -135,13 +120,16 @@ impl Driver {
     }
 
     /// Takes a run that an earlier owner left, and goes on with it.
-    pub fn restore(&mut self, book: Arc<Runbook>, mut run: Run, now: Timestamp) -> Vec<Order> {
+    pub fn restore(&mut self, book: Arc<Runbook>, run: Run, now: Timestamp) -> Vec<Order> {
         let id = run.started.run;
-        match self.recall.resume(&book, &mut run, now) {
+        let mut live = Live::new(book, run, self.lead_ms());
+        let first = self.news(&live).unwrap_or(Input::Tick);
+        match self.recall.resume(&live.book, &mut live.run, &first, now) {
             Ok(decision) => {
-                let base = run.version - decision.events.len() as u64;
-                let seen = decision.events.is_empty().then_some((now, run.version));
-                self.runs.insert(id, Live { seen, ..Live::new(book, run) });
+                let version = live.run.version;
+                let base = version - decision.events.len() as u64;
+                live.seen = decision.events.is_empty().then_some((now, version));
+                self.runs.insert(id, live);
                 self.depart(id, base, decision, Origin::Resumed, now)
             }
             Err(illegal) => self.quarantine(id, illegal.to_string()),
@@ -150,6 +138,7 @@ impl Driver {
 
     /// Starts a run with its first events; what follows from them is in the same batch.
     pub fn start(&mut self, book: Arc<Runbook>, first: Vec<Recorded>, now: Timestamp) -> Vec<Order> {
+        let first = self.dated(first);
         self.begin(book, first.clone(), Origin::Started(first), now)
     }
 
@@ -161,7 +150,7 @@ impl Driver {
         row: ScheduleEvents,
         now: Timestamp,
     ) -> Vec<Order> {
-        self.begin(book, vec![first], Origin::Due(row), now)
+        self.begin(book, self.dated(vec![first]), Origin::Due(row), now)
     }
 
     fn begin(&mut self, book: Arc<Runbook>, first: Vec<Recorded>, origin: Origin, now: Timestamp) -> Vec<Order> {
@@ -173,7 +162,7 @@ impl Driver {
         match self.recall.decide(&book, &mut run, Input::Tick, now) {
             Ok(mut decision) => {
                 decision.events.splice(0..0, first);
-                self.runs.insert(id, Live::new(book, run));
+                self.runs.insert(id, Live::new(book, run, self.lead_ms()));
                 self.depart(id, 0, decision, origin, now)
             }
             Err(illegal) => self.quarantine(id, illegal.to_string()),
@@ -285,6 +274,7 @@ impl Driver {
 
     /// Decides everything that waits for a run, unless a batch of it is in flight.
     fn turn(&mut self, id: RunId, now: Timestamp) -> Vec<Order> {
+        let news = self.runs.get(&id).and_then(|live| self.news(live));
         let Some(live) = self.runs.get_mut(&id) else { return Vec::new() };
         if live.flight.is_some() {
             return Vec::new();
@@ -292,7 +282,7 @@ impl Driver {
         let base = live.run.version;
         let mut all = Decision::default();
         let works: Vec<Work> = live.inbox.drain(..).collect();
-        for work in works.iter().cloned() {
+        for work in news.map(Work::Input).into_iter().chain(works.iter().cloned()) {
             let input = match work {
                 Work::Input(input) => input,
                 Work::Ask { group, place, limit, full } => {

@@ -5,7 +5,7 @@ use crate::act::{Say, Seal, Secrets, World};
 use crate::lang::set::Setting;
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
-use crate::runtime::clock;
+use crate::runtime::clock::{self, BootClock};
 use crate::runtime::incidents::board::Board;
 use crate::runtime::index::projection;
 use crate::runtime::keeper::KeeperClient;
@@ -127,6 +127,7 @@ impl Owner {
         let (journal, shelf) = (Arc::clone(&opened.journal), Arc::clone(&opened.shelf));
         let pump = Pump::new(journal, shelf, Box::new(hands), sender.clone(), node, on_broken);
         let mut pump = pump.about(Arc::clone(&board), config.env.clone());
+        pump.boot = BootClock::here();
         let exporting = export(config, &opened.journal, &pump.tally).map(|(telemetry, exporting)| {
             pump.telemetry = telemetry;
             exporting

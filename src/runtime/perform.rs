@@ -115,6 +115,8 @@ impl Perform for Hands {
     fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool) {
         let shared = Arc::clone(&self.shared);
         let key = key(run, &request);
+        // What begins now has all of its time, whatever the clock was set to since it was ordered.
+        let deadline = deadline.filter(|_| again);
         match act::seat(&request) {
             Seat::Here => {
                 // Held over the start: a read that ends at once takes itself off the list after it was put there.
@@ -140,8 +142,8 @@ impl Perform for Hands {
         }
     }
 
-    fn prepare(&self, run: RunId, request: &Request, deadline: Option<Timestamp>) {
-        self.shared.prepare(run, request, deadline);
+    fn prepare(&self, run: RunId, request: &Request) {
+        self.shared.prepare(run, request);
     }
 
     fn expect_children(&self) {
@@ -270,7 +272,8 @@ impl Shared {
         let left = left(&request, deadline);
         let reply = match left {
             Some(left) => {
-                tokio::time::timeout(left, act::perform(&request, &world)).await.unwrap_or_else(|_| timed_out(&request))
+                let done = clock::within(left, Box::pin(act::perform(&request, &world))).await;
+                done.unwrap_or_else(|| timed_out(&request))
             }
             None => act::perform(&request, &world).await,
         };

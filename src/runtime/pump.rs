@@ -14,6 +14,7 @@ mod depth;
 mod effect;
 mod feed;
 mod incident;
+mod look;
 mod message;
 mod owed;
 mod post;
@@ -32,6 +33,7 @@ pub use trouble::Tidings;
 
 use crate::base::ids::RunId;
 use crate::engine::event::Event;
+use crate::runtime::clock::{BootClock, LOOK};
 use crate::runtime::driver::{Driver, Order, Repair, Suspects};
 use crate::runtime::incidents::Incidents;
 use crate::runtime::incidents::board::Board;
@@ -67,6 +69,10 @@ pub struct Pump {
     pub sender: Post,
     /// The clock.
     pub clock: Clock,
+    /// The clock beside it that nobody sets; `None` = whether the other was set is not known.
+    pub boot: Option<BootClock>,
+    /// When it was last looked at.
+    looked: Timestamp,
     /// This node.
     pub node: String,
     /// The runs.
@@ -129,8 +135,6 @@ pub struct Pump {
 
 /// What is said of what comes too late.
 const ENDING: &str = "the owner is shutting down";
-/// The longest the clock is not looked at: steps of it, suspend and a late machine are seen by then.
-const LOOK: Duration = Duration::from_secs(1);
 /// Messages whose batches go to the journal together.
 const TOGETHER: usize = 256;
 
@@ -154,6 +158,8 @@ impl Pump {
             perform,
             sender,
             clock,
+            boot: None,
+            looked: Timestamp::UNIX_EPOCH,
             node,
             driver,
             schedules: Schedules::default(),
@@ -217,7 +223,7 @@ impl Pump {
 
     /// Takes up what an earlier owner left.
     pub fn begin(&mut self) {
-        let now = (self.clock)();
+        let now = self.look();
         let orders = recover::recover(&mut self.driver, self.journal.as_ref(), &self.shelf, now);
         for run in self.driver.runs() {
             self.schedules.began(&run.started);
@@ -236,7 +242,7 @@ impl Pump {
     /// Looks at everything that is due.
     pub fn tick(&mut self) -> Next {
         if self.stopping.is_none() {
-            let now = (self.clock)();
+            let now = self.look();
             self.try_held(now);
             let orders = self.driver.tick(now);
             self.carry_out(orders);
@@ -273,7 +279,7 @@ impl Pump {
     }
 
     fn heed(&mut self, message: Message) -> Next {
-        let now = (self.clock)();
+        let now = self.look();
         match message {
             Message::Stop(done) => {
                 self.settle_debts(now, true);

@@ -46,8 +46,14 @@ impl Recall {
     ///
     /// # Errors
     /// [`IllegalEvent`], as there.
-    pub fn resume(&self, book: &Runbook, run: &mut Run, now: Timestamp) -> Result<Decision, IllegalEvent> {
-        self.knowing(|known| decide::resume(book, run, known, now))
+    pub fn resume(
+        &self,
+        book: &Runbook,
+        run: &mut Run,
+        first: &Input,
+        now: Timestamp,
+    ) -> Result<Decision, IllegalEvent> {
+        self.knowing(|known| decide::resume(book, run, first.clone(), known, now))
     }
 
     fn knowing(

@@ -28,6 +28,7 @@ fn put(journal: &Memory, day: u64, state: &str, parent: Option<RunId>) -> RunId 
         | Event::CancelAsked { .. }
         | Event::TimedOut
         | Event::Entered(_)
+        | Event::ClockSet { .. }
         | Event::Step { .. } => None,
     });
     let mut payloads: Vec<_> = events.map(|event| codec::encode(&Recorded { at, event }).expect("stored")).collect();

@@ -126,6 +126,7 @@ impl Tally {
                 | Event::CancelAsked { .. }
                 | Event::TimedOut
                 | Event::Entered(_)
+                | Event::ClockSet { .. }
                 | Event::Step { .. } => {}
             }
         }

@@ -9,6 +9,7 @@ use crate::base::value::{Map, Value};
 use crate::engine::approval::{Ballot, judge};
 use crate::engine::decide::Input;
 use crate::engine::event::{Answer, Event, Sought, StepEvent, Vote};
+use crate::engine::reckon::Own;
 use crate::engine::run::{Poll, Run, StepPhase};
 use crate::model::book::Book;
 use crate::model::input::{Input as Field, InputType};
@@ -132,7 +133,7 @@ impl Service {
             ((**poll).clone(), false)
         } else if let StepPhase::Asked { question, since, attempt: None, .. } = phase {
             let sought = Sought { message: question.clone(), by: approvers(runbook), quorum: 1, until: None };
-            (Poll { sought, since: *since, votes: Vec::new(), told: None }, true)
+            (Poll { sought, since: *since, waits_since: Own::of(*since), votes: Vec::new(), told: None }, true)
         } else {
             return None;
         };

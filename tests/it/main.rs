@@ -18,6 +18,7 @@ mod children;
 mod circles;
 mod cli;
 mod clock_changes;
+mod clock_set;
 mod combinations;
 mod complete;
 mod config;

@@ -7,14 +7,18 @@ use crate::tools::there;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
+
+/// What moves a clock. The program `faketime` stays in front of what it starts; its library does not.
+pub(crate) fn library() -> PathBuf {
+    let all = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    all.into_iter().find(|path| path.exists()).expect("the library of faketime")
+}
 
 /// A daemon whose clock is so far on.
 fn later(home: &Home, offset: &str) -> Daemon {
     let log = fs::File::create(home.path("log")).unwrap();
-    // The program `faketime` stays in front of what it starts; its library does not.
-    let library =
-        fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
-    let library = library.into_iter().find(|path| path.exists()).expect("the library of faketime");
+    let library = library();
     let mut command = home.command(&["serve"]);
     command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let child = command.stderr(log).spawn().unwrap();

@@ -137,6 +137,7 @@ fn line(event: &Event) -> String {
         Event::CancelAsked { actor, reason } => format!("cancel asked by {}: {reason}", actor.id),
         Event::TimedOut => "the run timed out".into(),
         Event::Entered(stage) => format!("entered {stage:?}"),
+        Event::ClockSet { by_ms, .. } => format!("the clock was set by {by_ms} ms"),
         Event::Step { place, event } => format!("{place}: {}", step_line(event)),
         Event::Ended(ended) => {
             let outputs =

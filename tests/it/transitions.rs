@@ -12,6 +12,7 @@ use stepladder::base::actor::Actor;
 use stepladder::base::address::{Lane, Place};
 use stepladder::base::ids::{Name, RunId};
 use stepladder::base::level::{Level, Outcome};
+use stepladder::base::timekeeping::Reckoning;
 use stepladder::base::value::{Map, Value};
 use stepladder::engine::event::{
     Answer, AttemptResult, Ended, Event, Recorded, Selection, Sought, Stage, Started, StepEnded, StepEvent, Vote,
@@ -49,6 +50,7 @@ fn started() -> Event {
         dry: false,
         selection: Selection::default(),
         repeats: None,
+        reckoning: None,
     }))
 }
 
@@ -143,6 +145,8 @@ fn events() -> Vec<(String, Event)> {
             })),
         ),
     ];
+    let reckoning = Reckoning { boot: "b".into(), lead_ms: 0 };
+    events.push(("clock set".into(), Event::ClockSet { by_ms: 0, reckoning }));
     for stage in [Stage::Steps, Stage::Undo, Stage::OnFailure, Stage::Finally] {
         events.push((format!("entered {stage:?}"), Event::Entered(stage)));
     }

@@ -33,6 +33,7 @@ impl From<&Event> for What {
             Event::CancelAsked { actor, reason } => Self::CancelAsked { actor: who(actor), reason: reason.clone() },
             Event::TimedOut => Self::RunTimedOut,
             Event::Entered(stage) => Self::StageEntered { stage: stage_word(*stage).into() },
+            Event::ClockSet { by_ms, reckoning: _ } => Self::RunClockSet { by_ms: *by_ms },
             Event::Step { place, event } => step(place.to_string(), event),
             Event::Ended(ended) => ended.as_ref().into(),
         }

@@ -76,6 +76,12 @@ pub enum What {
         /// Which.
         stage: String,
     },
+    /// Somebody set the wall clock, or the machine was started again: dates are by the clock as it is now, timeouts count on
+    /// as if nothing had been.
+    RunClockSet {
+        /// How far it was set, in milliseconds, forward counts up; 0 after a start of the machine, when nobody can say.
+        by_ms: i64,
+    },
     /// A step waits for its mutex.
     StepHeld {
         /// Where.

@@ -1,7 +1,7 @@
 //! The fold: what the events of a run add up to.
 
 use super::node::{End, Node, Polling, State, artifacts};
-use super::words::{between, human, short};
+use super::words::{between, human, moved, short};
 use crate::api::wire::{Outline, What, WireEvent, WireFailure};
 use crate::base::address::{Lane, Place};
 use crate::base::value::{Value, plain};
@@ -20,6 +20,8 @@ pub struct View {
     pub(super) cancel: Option<(String, String)>,
     pub(super) timed_out: bool,
     pub(super) ended: Option<RunEnd>,
+    /// The last event that said that the clock was set.
+    clock_set: Option<u64>,
     pub(super) nodes: BTreeMap<Place, Node>,
     /// Which lists of a place (or of the runbook) anything happened in.
     pub(super) lanes: BTreeMap<Option<Place>, BTreeSet<Lane>>,
@@ -81,6 +83,7 @@ impl View {
             cancel: None,
             timed_out: false,
             ended: None,
+            clock_set: None,
             nodes: BTreeMap::new(),
             lanes: BTreeMap::new(),
         }
@@ -176,7 +179,11 @@ impl View {
                 self.ended = Some(RunEnd { at, outcome, level, reason, outputs });
                 self.queued = None;
             }
-            What::StageEntered { .. } | What::Unknown => {}
+            What::RunClockSet { by_ms } if self.clock_set.is_none_or(|seen| seen < event.seq) => {
+                self.clock_set = Some(event.seq);
+                self.set_by(*by_ms);
+            }
+            What::RunClockSet { .. } | What::StageEntered { .. } | What::Unknown => {}
             What::StepHeld { place, .. }
             | What::StepAsked { place, .. }
             | What::StepAnswered { place, .. }
@@ -198,6 +205,15 @@ impl View {
                 }
             }
         }
+    }
+
+    /// The clock was set: what has lasted so far goes on being as long as it was.
+    fn set_by(&mut self, by_ms: i64) {
+        let queued = self.queued.as_mut().map(|queued| &mut queued.since);
+        for at in self.started.iter_mut().chain(queued) {
+            *at = moved(*at, by_ms);
+        }
+        self.nodes.values_mut().filter(|node| node.end().is_none()).for_each(|node| node.set_by(by_ms));
     }
 
     fn apply_step(&mut self, place: Place, at: Timestamp, what: &What) {
@@ -280,6 +296,7 @@ impl Node {
             | What::CancelAsked { .. }
             | What::RunTimedOut
             | What::StageEntered { .. }
+            | What::RunClockSet { .. }
             | What::RunEnded { .. }
             | What::Unknown => {}
         }

@@ -1,5 +1,6 @@
 //! What is known of one execution of one step.
 
+use super::words::moved;
 use crate::api::wire::{WireFailure, WireFinding, WireMeasure};
 use crate::base::span::show_size;
 use crate::base::value::{Value, plain};
@@ -100,6 +101,23 @@ impl Node {
             findings: Vec::new(),
             artifacts: Vec::new(),
             failure: None,
+        }
+    }
+
+    /// The clock was set: dates of what lasts move with it. Instants that are waited for stay as they were asked for.
+    pub(super) fn set_by(&mut self, by_ms: i64) {
+        self.began = moved(self.began, by_ms);
+        match &mut self.state {
+            State::Running { since, deadline } => {
+                *since = moved(*since, by_ms);
+                *deadline = deadline.map(|deadline| moved(deadline, by_ms));
+            }
+            State::Open { since, .. } | State::Held { since, .. } | State::Asked { since, .. } => {
+                *since = moved(*since, by_ms);
+            }
+            State::Polling(poll) => poll.since = moved(poll.since, by_ms),
+            State::Resting { until } => *until = moved(*until, by_ms),
+            State::Backoff { .. } | State::Between | State::Ended(_) => {}
         }
     }
 

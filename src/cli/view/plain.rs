@@ -33,6 +33,13 @@ fn told(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
         }
         What::CancelAsked { actor, reason } => said(format!("being cancelled by {actor}: {reason}"), Tone::Warning),
         What::RunTimedOut => said("the run passed its timeout".into(), Tone::Bad),
+        What::RunClockSet { by_ms } if *by_ms != 0 => {
+            let way = if *by_ms < 0 { "back" } else { "forward" };
+            said(
+                format!("the clock was set {way} by {}: timeouts count on", human(by_ms.saturating_abs())),
+                Tone::Notice,
+            )
+        }
         What::StageEntered { stage } if stage != "steps" => {
             said(format!("{} begins", stage.replace('_', " ")), Tone::Dim)
         }
@@ -58,6 +65,7 @@ fn told(view: &View, event: &WireEvent, style: Style) -> Vec<Line> {
         }
         What::RunAdmitted
         | What::StageEntered { .. }
+        | What::RunClockSet { .. }
         | What::StepAnswered { .. }
         | What::AttemptStarted { .. }
         | What::AttemptEnded { .. }

@@ -131,6 +131,7 @@ fn event(line: &str) -> WireEvent {
         ("run", "admitted") => What::RunAdmitted,
         ("run", "cancel") => What::CancelAsked { actor: "anna".into(), reason: rest.clone() },
         ("run", "timed_out") => What::RunTimedOut,
+        ("run", "clock_set") => What::RunClockSet { by_ms: first().parse().expect("milliseconds") },
         ("run", "stage") => What::StageEntered { stage: first() },
         ("run", "ended") => {
             let mut words = rest.splitn(3, ' ').map(str::to_owned);

@@ -32,6 +32,11 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> i64 {
     (to.as_millisecond() - from.as_millisecond()).max(0)
 }
 
+/// The same instant after the clock was set by so many milliseconds.
+pub(super) fn moved(at: Timestamp, by_ms: i64) -> Timestamp {
+    at.checked_add(jiff::SignedDuration::from_millis(by_ms)).unwrap_or(at)
+}
+
 /// How long ago, for people; an instant to come is `in …`.
 #[must_use]
 pub fn ago(at: Timestamp, now: Timestamp) -> String {

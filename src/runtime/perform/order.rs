@@ -15,7 +15,7 @@ use std::time::Duration;
 
 impl Shared {
     /// Lets the keeper make ready for a child whose order is on its way to the disk, where it would have to be woken for it.
-    pub(super) fn prepare(&self, run: RunId, request: &Request, deadline: Option<Timestamp>) {
+    pub(super) fn prepare(&self, run: RunId, request: &Request) {
         let id = spool::attempt_id(&request.run, &request.place, request.attempt);
         // Beside others its keeper is awake anyway.
         let alone = {
@@ -26,7 +26,7 @@ impl Shared {
             return;
         }
         // What can't be made ready fails when it is ordered.
-        let order = self.child_order(request, &self.world(run), &Filled::default(), deadline);
+        let order = self.child_order(request, &self.world(run), &Filled::default(), None);
         if let Some(ahead) = order.ok().and_then(|(spawn, stdin)| self.keeper.prepare(spawn, &stdin)) {
             self.state().ahead.insert(id, (request.clone(), ahead));
         }

@@ -127,7 +127,7 @@ impl Pump {
             if wanted && begun.is_some_and(|begun| at > begun) {
                 self.call(&id, key, &came, Some(at), of.started.depth + 1);
                 if !paused {
-                    self.too_deep(&id, &of, (self.clock)());
+                    self.too_deep(&id, &of, self.looked);
                 }
             }
         }

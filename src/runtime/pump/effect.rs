@@ -36,7 +36,7 @@ impl Pump {
             }
             Effect::CancelChild { child, reason } => {
                 let actor = crate::base::actor::Actor::engine("caller");
-                self.driver.input(child, Input::Cancel { actor, reason }, (self.clock)())
+                self.driver.input(child, Input::Cancel { actor, reason }, self.looked)
             }
             Effect::StartChild { place, attempt, child, runbook, inputs } => {
                 let parent = Parent { run, place, attempt };
@@ -49,8 +49,8 @@ impl Pump {
 
     /// Where one batch alone is about to become durable and orders one attempt, whoever performs it can make ready meanwhile.
     pub(super) fn prepare(&self) {
-        if let Some((run, Effect::Perform { request, deadline, .. })) = self.driver.about_to_order() {
-            self.perform.prepare(run, request, *deadline);
+        if let Some((run, Effect::Perform { request, .. })) = self.driver.about_to_order() {
+            self.perform.prepare(run, request);
         }
     }
 
@@ -66,10 +66,10 @@ impl Pump {
         self.telemetry.told(run, &events);
         if events.iter().any(|(_, recorded)| matches!(recorded.event, Event::Ended(_))) {
             self.run_ended(run);
-            self.heed_end(run, &events, (self.clock)());
+            self.heed_end(run, &events, self.looked);
         }
         if events.iter().any(|(_, recorded)| is_about_a_question(&recorded.event)) {
-            self.tell_questions((self.clock)());
+            self.tell_questions(self.looked);
         }
         let Some(followers) = self.followers.get_mut(&run) else { return };
         for (version, event) in events {

@@ -110,7 +110,7 @@ impl Pump {
 
     fn stop_response(&mut self, run: RunId, reason: String) {
         let input = crate::engine::decide::Input::Cancel { actor: Actor::engine("incident"), reason };
-        let orders = self.driver.input(run, input, (self.clock)());
+        let orders = self.driver.input(run, input, self.looked);
         self.carry_out(orders);
     }
 
@@ -326,7 +326,7 @@ impl Pump {
 
     /// Starts a runbook about an incident, under the id that its event names.
     fn respond(&mut self, id: IncidentId, run: RunId, runbook: &Name, part: Part) {
-        let now = (self.clock)();
+        let now = self.looked;
         let started = self.first_of_response(id, run, runbook, part, now);
         match started {
             Ok((book, first)) => {

@@ -21,11 +21,12 @@ use tokio::sync::oneshot;
 
 /// The port to the outside world. Each call returns at once; what comes of it arrives as a message.
 pub trait Perform: Send {
-    /// Perform an attempt. `again` = an earlier owner ordered it and may have done it.
+    /// Perform an attempt. `again` = an earlier owner ordered it and may have done it: only then does it have until `deadline` and
+    /// no longer, else all of its time.
     fn perform(&self, run: RunId, request: Request, deadline: Option<Timestamp>, again: bool);
     /// An attempt is about to be ordered, and its order on its way to the disk. Whatever is done now must be nothing that
     /// anybody outside could notice.
-    fn prepare(&self, _run: RunId, _request: &Request, _deadline: Option<Timestamp>) {}
+    fn prepare(&self, _run: RunId, _request: &Request) {}
     /// A run that starts processes is about to begin: whoever minds them may be called now.
     fn expect_children(&self) {}
     /// Stop an attempt; its reply still comes.

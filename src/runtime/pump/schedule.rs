@@ -144,7 +144,7 @@ impl Pump {
     fn set_schedule_aside(&mut self, id: &ScheduleId, why: String) {
         tracing::error!(schedule = %id, %why, "a schedule is set aside: it starts nothing, everything else goes on");
         self.schedules_aside.insert(id.clone(), why);
-        self.tell_of_all_set_aside((self.clock)());
+        self.tell_of_all_set_aside(self.looked);
     }
 
     fn carry_out_schedule(&mut self, armed: &Armed, planned: Planned, now: Timestamp) {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 impl Pump {
     pub(super) fn speak(&mut self, run: RunId, kind: Kind, request: &Request) {
-        let now = (self.clock)();
+        let now = self.looked;
         let Some(known) = self.driver.run(run).zip(self.driver.book(run)) else { return };
         let (started, runbook) = (known.0.started.clone(), Arc::clone(known.1));
         let own_key = tells::key(&runbook, known.0);

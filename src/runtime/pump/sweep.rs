@@ -83,7 +83,7 @@ impl Pump {
     /// A run is not driven any further: whoever asks for it learns that, and somebody has to look.
     pub(super) fn tell_set_aside(&mut self, run: RunId, why: String) {
         self.tally.set_aside(run, why);
-        let now = (self.clock)();
+        let now = self.looked;
         self.tell_of_all_set_aside(now);
     }
 

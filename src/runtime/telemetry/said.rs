@@ -99,7 +99,8 @@ impl Said {
             | Event::Admitted
             | Event::CancelAsked { .. }
             | Event::TimedOut
-            | Event::Entered(_) => {
+            | Event::Entered(_)
+            | Event::ClockSet { .. } => {
                 return None;
             }
         };

@@ -75,7 +75,9 @@ fn of_run(run: &PlayedRun, event: &Event) -> Option<Line> {
             let level = leveled(ended.level);
             Some(line(whole, format!("run {}{level}", ended.outcome), ended.reason.clone(), bad))
         }
-        Event::Started(_) | Event::Queued { .. } | Event::Admitted | Event::Step { .. } => None,
+        Event::Started(_) | Event::Queued { .. } | Event::Admitted | Event::ClockSet { .. } | Event::Step { .. } => {
+            None
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
 use crate::base::span::Span;
+use crate::base::timekeeping::Reckoning;
 use crate::base::value::{Map, Value, json};
 use crate::engine::event::{
     Answer, AttemptResult, Ended, Event, Parent, Planned, Recorded, Sample, Selection, Sought, Stage, Started,
@@ -35,6 +36,7 @@ kinds! {
     Event::CancelAsked { .. } => "cancel-asked",
     Event::TimedOut => "timed-out",
     Event::Entered(_) => "entered",
+    Event::ClockSet { .. } => "clock-set",
     Event::Ended(_) => "ended",
     Event::Step { event: StepEvent::Held { .. }, .. } => "step-held",
     Event::Step { event: StepEvent::Asked { .. }, .. } => "step-asked",
@@ -111,6 +113,7 @@ fn started() -> Started {
         dry: false,
         selection: Selection { only: vec![id("a"), id("b")], skip: vec![id("c")] },
         repeats: Some(run(3)),
+        reckoning: None,
     }
 }
 
@@ -314,7 +317,9 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
     let keeps = Some(Box::new(Request { artifacts, ..self::request() }));
     let keeps = StepEvent::Attempt { number: 1, request: keeps, deadline: None, child: None };
     let no = Vote { person: None, approve: false, over: true, fields: Map::new(), ..vote() };
+    let reckoning = Reckoning { boot: "3f0c52c4-9d0e-4a55-8d2b-6a2f2c1b7a11".into(), lead_ms: 1_763_000_000_123 };
     let events = vec![
+        ("clock-set", Event::ClockSet { by_ms: -3_600_000, reckoning: reckoning.clone() }),
         ("step-attempt-artifacts", step(keeps)),
         ("step-sought", step(StepEvent::Sought(Box::new(sought(Some(at(60))))))),
         ("step-sought-ever", step(StepEvent::Sought(Box::new(sought(None))))),
@@ -326,6 +331,7 @@ pub(crate) fn added() -> Vec<(&'static str, Recorded)> {
         ("step-voted", step(StepEvent::Voted(Box::new(vote())))),
         ("step-voted-no", step(StepEvent::Voted(Box::new(no)))),
         ("started-sealed", Event::Started(Box::new(Started { sealed: sealed("token"), ..started() }))),
+        ("started-reckoning", Event::Started(Box::new(Started { reckoning: Some(reckoning), ..started() }))),
         ("step-attempt-sealed", step(attempt)),
         ("step-attempted-usage", step(StepEvent::Attempted { number: 1, result: Box::new(used) })),
         ("step-attempted-unkept", step(StepEvent::Attempted { number: 1, result: Box::new(unkept) })),

@@ -9,7 +9,8 @@ use super::world::{Call, Hands, Key, World};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 use stepladder::base::actor::{Actor, Role, Via};
 use stepladder::base::digest::Digest;
 use stepladder::base::ids::{Name, RunId};
@@ -21,6 +22,7 @@ use stepladder::engine::run::Run;
 use stepladder::engine::start::{Ask, start, take_over};
 use stepladder::model::perform::Reply;
 use stepladder::model::runbook::Runbook;
+use stepladder::runtime::clock::BootClock;
 use stepladder::runtime::pump::{Inbox, Message, Next, Pump, post_box};
 use stepladder::runtime::shelf::{BUNDLE, Shelf};
 use stepladder::store::Journal;
@@ -48,6 +50,9 @@ pub(crate) struct Machine {
     shelf: Arc<Shelf>,
     now: u64,
     wall: Arc<AtomicI64>,
+    /// The clock that nobody sets, and how often the machine was started.
+    ticks: Arc<AtomicU64>,
+    boots: u32,
     owner: Owner,
     stale: Option<Owner>,
     world: World,
@@ -100,16 +105,19 @@ impl Machine {
         let store = Store::new(batches);
         let shelf = Arc::new(Shelf::default());
         let wall = Arc::new(AtomicI64::new(BEGAN + i64::try_from(script.seed % 4).unwrap() * 3_600_000));
-        let owner = Owner::open(store.session(), &shelf, &wall);
+        let ticks = Arc::new(AtomicU64::new(0));
+        let owner = Owner::open(store.session(), &shelf, &wall, (1, &ticks));
         Self {
             store,
             shelf,
             now: 0,
             wall,
+            ticks,
+            boots: 1,
             owner,
             stale: None,
             world: World::new(script.seed, replies),
-            watch: Watch::default(),
+            watch: Watch::new(script.is_punctual()),
             deeds: deeds.into(),
             answers: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -219,6 +227,8 @@ impl Machine {
         self.now += by;
         self.wall.fetch_add(i64::try_from(by).unwrap(), Ordering::SeqCst);
         self.store.set_now(self.now);
+        self.ticks.store(self.now, Ordering::SeqCst);
+        self.watch.now = self.now;
     }
 
     /// The next instant at which anything happens by itself.
@@ -339,6 +349,8 @@ impl Machine {
             match call {
                 Call::Perform(run, request, deadline, again) => {
                     self.watch.ordered(run, &request, stale)?;
+                    // What begins now has all of its time.
+                    let deadline = deadline.filter(|_| again);
                     let left = deadline.map(|deadline| u64::try_from(deadline - self.wall()).unwrap_or(0));
                     let whole = request.timeout.map(stepladder::base::span::Span::millis);
                     let left = [left, whole].into_iter().flatten().min();
@@ -459,6 +471,7 @@ impl Machine {
             }
             Deed::Reboot => {
                 self.world.reboot();
+                self.boots += 1;
                 return self.reopen(0);
             }
             Deed::Takeover => return self.take_over(),
@@ -553,7 +566,7 @@ impl Machine {
         for (stream, _, bytes) in self.store.fresh() {
             self.watch.commit(self.store.journal(), stream.as_str(), &bytes)?;
         }
-        let mut next = Owner::open(self.store.session(), &self.shelf, &self.wall);
+        let mut next = Owner::open(self.store.session(), &self.shelf, &self.wall, (self.boots, &self.ticks));
         std::mem::swap(&mut self.owner, &mut next);
         self.repairs.append(&mut next.pump.repairs);
         self.owner.pump.begin();
@@ -562,7 +575,12 @@ impl Machine {
 }
 
 impl Owner {
-    fn open(journal: Arc<Session>, shelf: &Arc<Shelf>, wall: &Arc<AtomicI64>) -> Self {
+    fn open(
+        journal: Arc<Session>,
+        shelf: &Arc<Shelf>,
+        wall: &Arc<AtomicI64>,
+        (boot, ticks): (u32, &Arc<AtomicU64>),
+    ) -> Self {
         let (sender, inbox) = post_box();
         let hands = Hands::default();
         let journal: Arc<dyn Journal> = journal;
@@ -570,6 +588,9 @@ impl Owner {
         let mut pump = Pump::new(journal, Arc::clone(shelf), Box::new(hands.clone()), sender, "sim".into(), broken);
         let wall = Arc::clone(wall);
         pump.clock = Arc::new(move || Timestamp::from_millisecond(wall.load(Ordering::SeqCst)).unwrap());
+        let ticks = Arc::clone(ticks);
+        let now = move || Duration::from_millis(ticks.load(Ordering::SeqCst));
+        pump.boot = Some(BootClock { boot: format!("boot {boot}"), now: Box::new(now) });
         Self { pump, inbox, hands }
     }
 }

@@ -13,6 +13,7 @@ mod machine;
 mod planted;
 mod schedules;
 mod script;
+mod spans;
 mod store;
 mod watch;
 mod world;
@@ -111,6 +112,25 @@ fn pinned_scripts_hold_every_invariant() {
         let script: Script = std::fs::read_to_string(&path).unwrap().parse().unwrap();
         if let Err(why) = check(&script) {
             panic!("{}: {why}", path.display());
+        }
+    }
+}
+
+/// Somebody sets the clock, while an owner looks and while there is none: runs without retries end as they would have.
+#[test]
+fn setting_the_clock_changes_no_end() {
+    for (template, seed) in
+        ["limits", "watch", "undo", "unwind"].into_iter().flat_map(|name| (0..6).map(move |seed| (name, seed)))
+    {
+        let case = |more: &str| -> Script { format!("seed {seed}\nat 0 ms start {template}\n{more}").parse().unwrap() };
+        let calm = check(&case("")).unwrap_or_else(|why| panic!("{template}, seed {seed}: {why}"));
+        for (at, by) in [500, 6_000, 30_000].into_iter().flat_map(|at| [(at, 3_600_000), (at, -3_600_000)]) {
+            for crash in ["", "crash keeping 0", "crash keeping 1", "takeover"] {
+                let crash = if crash.is_empty() { String::new() } else { format!("at {at} ms {crash}") };
+                let script = case(&format!("at {at} ms clock {by}\n{crash}"));
+                let played = check(&script).unwrap_or_else(|why| panic!("{script}: {why}"));
+                assert_eq!(played.ends, calm.ends, "{script}");
+            }
         }
     }
 }

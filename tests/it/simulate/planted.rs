@@ -107,8 +107,7 @@ fn every_planted_bug_is_found() {
 /// Every invariant this release has is undone by one bug at least.
 #[test]
 fn every_invariant_has_a_planted_bug() {
-    let bound = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
-    let without: Vec<u8> =
-        bound.into_iter().filter(|number| Bug::ALL.iter().all(|bug| bug.invariant() != *number)).collect();
+    let bound = 1..=19;
+    let without: Vec<u8> = bound.filter(|number| Bug::ALL.iter().all(|bug| bug.invariant() != *number)).collect();
     assert_eq!(without, [0_u8; 0]);
 }

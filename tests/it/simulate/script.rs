@@ -160,6 +160,24 @@ impl Script {
         Self { seed, items }
     }
 
+    /// Whether nothing in it keeps an owner from being where it should be when it should: a journal that is behind or has no
+    /// room, memory that is lost, a machine started again before it was seen that the clock was set.
+    pub(crate) fn is_punctual(&self) -> bool {
+        let instants = |wanted: fn(&Deed) -> bool| {
+            let deeds = self.items.iter().filter_map(|item| match item {
+                Item::At(at, deed) => Some((*at, deed)),
+                Item::Batch(..) | Item::Reply(..) => None,
+            });
+            deeds.filter(move |(_, deed)| wanted(deed)).map(|(at, _)| at).collect::<Vec<u64>>()
+        };
+        let (reboots, sets) = (instants(|deed| *deed == Deed::Reboot), instants(|deed| matches!(deed, Deed::Clock(_))));
+        let unseen = reboots.iter().any(|reboot| sets.iter().any(|set| set.abs_diff(*reboot) < 1_000));
+        let late = |item: &Item| {
+            matches!(item, Item::Batch(..) | Item::At(_, Deed::Full(_) | Deed::Lose(_) | Deed::LoseHolders))
+        };
+        !unseen && !self.items.iter().any(late)
+    }
+
     /// The same without the n-th item.
     pub(crate) fn without(&self, nth: usize) -> Self {
         let mut less = self.clone();

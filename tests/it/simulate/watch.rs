@@ -3,6 +3,7 @@
 //! A violation is a sentence that begins with the invariant's number.
 
 use super::chance::fold;
+use super::spans::Spans;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stepladder::base::address::Place;
@@ -41,9 +42,18 @@ pub(crate) struct Watch {
     pub(crate) blind: bool,
     pub(crate) hash: u64,
     pub(crate) events: u64,
+    /// The clock that nobody sets.
+    pub(crate) now: u64,
+    /// Whether nothing keeps owners from being punctual.
+    punctual: bool,
+    spans: Spans,
 }
 
 impl Watch {
+    pub(crate) fn new(punctual: bool) -> Self {
+        Self { punctual, ..Self::default() }
+    }
+
     pub(crate) fn knows(&mut self, digest: String, book: Arc<Book>, edition: u32) {
         self.books.insert(digest, (book, edition));
     }
@@ -84,6 +94,7 @@ impl Watch {
         let recorded = codec::decode_fetching(bytes, &mut get).map_err(|error| format!("2: {error}"))?;
         let Some(mut run) = self.runs.remove(&id) else {
             let run = begin(&recorded).map_err(|error| format!("15: {error}"))?;
+            self.spans.began(id, self.now);
             let deeper = |parent: &Run| parent.started.depth + 1 == run.started.depth;
             let caller = run.started.parent.as_ref().map(|parent| self.runs.get(&parent.run));
             if caller.is_some_and(|caller| !caller.is_some_and(deeper)) {
@@ -97,8 +108,11 @@ impl Watch {
         }
         let legal = evolve(&mut run, &recorded).map_err(|error| format!("15: run {id}: {error}"));
         let word = self.word(id, &run, &recorded.event);
+        let (now, slack) = (self.now, self.punctual);
+        let (book, _) = &self.books[&run.started.texts[BUNDLE].to_string()];
+        let spans = self.spans.heed(&book.runbooks[&run.started.runbook], &run, &recorded, (now, slack));
         self.runs.insert(id, run);
-        legal.and(word)
+        legal.and(word).and(spans)
     }
 
     /// What an event may say of itself.
@@ -188,6 +202,11 @@ impl Watch {
         if !self.blind {
             self.exclusion()?;
         }
+        if self.punctual {
+            for run in self.runs.values() {
+                self.spans.overdue(self.runbook(run), run, self.now)?;
+            }
+        }
         if settled && !self.blind { self.reasons() } else { Ok(()) }
     }
 
@@ -260,7 +279,7 @@ impl Watch {
         let asked = unfinished.flat_map(|(id, run)| {
             run.steps.iter().filter_map(move |(place, step)| match &step.phase {
                 StepPhase::Asked { attempt, .. } => {
-                    Some((*id, place.clone(), attempt.is_some(), format!("{id} {place} {}", step.touched)))
+                    Some((*id, place.clone(), attempt.is_some(), format!("{id} {place} {:?}", step.touched)))
                 }
                 _ => None,
             })

@@ -25,6 +25,7 @@ pub(super) enum Event {
     CancelAsked { actor: Actor, reason: String },
     TimedOut,
     Entered(Stage),
+    ClockSet { by_ms: i64, reckoning: Reckoning },
     Step { place: String, event: StepEvent },
     Ended(Box<Ended>),
 }
@@ -75,6 +76,15 @@ pub(super) struct Started {
     pub(super) skip: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) repeats: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reckoning: Option<Reckoning>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reckoning {
+    pub(super) boot: String,
+    pub(super) lead_ms: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -316,7 +326,8 @@ impl Envelope {
             | Event::Admitted
             | Event::CancelAsked { .. }
             | Event::TimedOut
-            | Event::Entered(_) => Vec::new(),
+            | Event::Entered(_)
+            | Event::ClockSet { .. } => Vec::new(),
         }
     }
 }

@@ -3,12 +3,13 @@
 use crate::base::actor;
 use crate::base::address;
 use crate::base::ids::RunId;
+use crate::base::timekeeping;
 use crate::engine::event as domain;
 use crate::model::perform;
 use crate::store::codec::held::Held;
 use crate::store::codec::v1::event::{
-    Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Stage, Started, StepEnded,
-    StepEvent, Tells, Unkept, Usage, Vote,
+    Actor, Answer, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Reckoning, Sample, Stage, Started,
+    StepEnded, StepEvent, Tells, Unkept, Usage, Vote,
 };
 use crate::store::codec::v1::request::{Failure, Finding, words};
 use jiff::Timestamp;
@@ -36,6 +37,9 @@ impl From<&domain::Event> for Event {
             }
             domain::Event::TimedOut => Self::TimedOut,
             domain::Event::Entered(stage) => Self::Entered(stage.into()),
+            domain::Event::ClockSet { by_ms, reckoning } => {
+                Self::ClockSet { by_ms: *by_ms, reckoning: reckoning.into() }
+            }
             domain::Event::Step { place, event } => Self::Step { place: place.to_string(), event: event.into() },
             domain::Event::Ended(ended) => Self::Ended(Box::new((&**ended).into())),
         }
@@ -46,6 +50,13 @@ impl From<&actor::Actor> for Actor {
     fn from(actor: &actor::Actor) -> Self {
         let actor::Actor { id, via, role } = actor;
         Self { id: id.clone(), via: via.as_str().into(), role: role.as_str().into() }
+    }
+}
+
+impl From<&timekeeping::Reckoning> for Reckoning {
+    fn from(reckoning: &timekeeping::Reckoning) -> Self {
+        let timekeeping::Reckoning { boot, lead_ms } = reckoning;
+        Self { boot: boot.clone(), lead_ms: *lead_ms }
     }
 }
 
@@ -68,6 +79,7 @@ impl From<&domain::Started> for Started {
             dry,
             selection,
             repeats,
+            reckoning,
         } = started;
         let domain::Selection { only, skip } = selection;
         Self {
@@ -88,6 +100,7 @@ impl From<&domain::Started> for Started {
             only: only.iter().map(ToString::to_string).collect(),
             skip: skip.iter().map(ToString::to_string).collect(),
             repeats: repeats.as_ref().map(RunId::to_string),
+            reckoning: reckoning.as_ref().map(Reckoning::from),
         }
     }
 }

@@ -5,12 +5,13 @@ use crate::base::address::{self, Place};
 use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name, RunId, StepId};
 use crate::base::level::{Level, Outcome};
+use crate::base::timekeeping;
 use crate::engine::event as domain;
 use crate::model::perform;
 use crate::store::codec::CodecError;
 use crate::store::codec::v1::event::{
-    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Sample, Started, StepEnded, StepEvent, Tells,
-    Unkept, Usage, Vote,
+    Actor, AttemptResult, Ended, Envelope, Event, Lane, Parent, Planned, Reckoning, Sample, Started, StepEnded,
+    StepEvent, Tells, Unkept, Usage, Vote,
 };
 use crate::store::codec::v1::request::Failure;
 use jiff::Timestamp;
@@ -74,6 +75,7 @@ impl TryFrom<Event> for domain::Event {
             Event::CancelAsked { actor, reason } => Self::CancelAsked { actor: actor.try_into()?, reason },
             Event::TimedOut => Self::TimedOut,
             Event::Entered(stage) => Self::Entered(stage.into()),
+            Event::ClockSet { by_ms, reckoning } => Self::ClockSet { by_ms, reckoning: reckoning.into() },
             Event::Step { place: at, event } => Self::Step { place: place(&at)?, event: event.try_into()? },
             Event::Ended(ended) => Self::Ended(Box::new((*ended).try_into()?)),
         })
@@ -88,6 +90,12 @@ impl TryFrom<Actor> for actor::Actor {
         let via = actor::Via::parse(&via).ok_or_else(|| malformed(&format!("`{via}` is no door")))?;
         let role = actor::Role::parse(&role).ok_or_else(|| malformed(&format!("`{role}` is no role")))?;
         Ok(Self { id, via, role })
+    }
+}
+
+impl From<Reckoning> for timekeeping::Reckoning {
+    fn from(Reckoning { boot, lead_ms }: Reckoning) -> Self {
+        Self { boot, lead_ms }
     }
 }
 
@@ -113,6 +121,7 @@ impl TryFrom<Started> for domain::Started {
             only,
             skip,
             repeats,
+            reckoning,
         } = started;
         let digest = |(file, text): (String, String)| {
             let digest = Digest::parse(&text).ok_or_else(|| malformed(&format!("`{text}` is no hash")))?;
@@ -136,6 +145,7 @@ impl TryFrom<Started> for domain::Started {
             dry,
             selection: domain::Selection { only: steps(only)?, skip: steps(skip)? },
             repeats: repeats.as_deref().map(run).transpose()?,
+            reckoning: reckoning.map(timekeeping::Reckoning::from),
         })
     }
 }
