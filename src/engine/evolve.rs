@@ -92,8 +92,12 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
             run.since = run.own(at);
             true
         }
-        (Event::CancelAsked { actor, reason }, RunPhase::At(_) | RunPhase::Queued { .. }) => {
-            run.stop = Some(Stop::Cancelled { actor: actor.clone(), reason: reason.clone() });
+        (Event::CancelAsked { actor, reason }, phase @ (RunPhase::At(_) | RunPhase::Queued { .. })) => {
+            // A run that has passed its timeout has failed, whatever is asked of it from then on.
+            if run.stop != Some(Stop::TimedOut) {
+                let late = matches!(phase, RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally));
+                run.stop = Some(Stop::Cancelled { actor: actor.clone(), reason: reason.clone(), late });
+            }
             true
         }
         (Event::TimedOut, RunPhase::At(_)) if run.stop.is_none() => {

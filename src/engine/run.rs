@@ -73,6 +73,8 @@ pub enum Stop {
         actor: Actor,
         /// Why.
         reason: String,
+        /// Whether its steps had come to their end by then.
+        late: bool,
     },
     /// It passed its own timeout.
     TimedOut,

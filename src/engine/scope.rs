@@ -353,7 +353,13 @@ pub fn failed_steps(book: &Runbook, run: &Run) -> Vec<String> {
 pub fn reason(book: &Runbook, run: &Run) -> String {
     match (&run.stop, &run.phase) {
         (_, RunPhase::Ended(ended)) => return ended.reason.clone(),
-        (Some(Stop::Cancelled { actor, reason }), _) => return format!("cancelled by {}: {reason}", actor.id),
+        (Some(Stop::Cancelled { actor, reason, late }), _) => {
+            let failed = ended_in(run, &book.steps.steps, Lane::Body(1)).find(|(step, ended)| is_bad(step, ended));
+            return match failed.filter(|_| *late) {
+                Some((step, ended)) => why_failed(step.id.as_str(), ended),
+                None => format!("cancelled by {}: {reason}", actor.id),
+            };
+        }
         (Some(Stop::TimedOut), _) => {
             let limit = book.timeout.map_or(String::new(), |limit| format!(" of {limit}"));
             return format!("the run passed its timeout{limit}");

@@ -103,7 +103,8 @@ impl Turn<'_> {
             Stage::Steps => false,
             Stage::Undo => undone && !self.undoable().is_empty(),
             Stage::OnFailure => {
-                failed && !matches!(self.run.stop, Some(Stop::Cancelled { .. })) && !self.book.on_failure.is_empty()
+                let cancelled = matches!(self.run.stop, Some(Stop::Cancelled { late: false, .. }));
+                failed && !cancelled && !self.book.on_failure.is_empty()
             }
             Stage::Finally => !self.book.finally.is_empty(),
         };
@@ -128,6 +129,8 @@ impl Turn<'_> {
             .collect();
         let bad_undo = undone.iter().find(|(_, sum)| sum.failed.is_some() && matches!(self.run.phase, RunPhase::At(_)));
         let outcome = match &self.run.stop {
+            // What failed before somebody asked for its end has failed.
+            Some(Stop::Cancelled { late: true, .. }) if main.failed.is_some() => Outcome::Failed,
             Some(Stop::Cancelled { .. }) => Outcome::Cancelled,
             Some(Stop::TimedOut) => Outcome::Failed,
             None if main.failed.is_some() || finally.failed.is_some() => Outcome::Failed,

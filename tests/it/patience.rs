@@ -1,6 +1,6 @@
 //! How long steps wait for somebody else, and what a run says of what became of it: through the real binary.
 
-use crate::owner::{Home, text};
+use crate::owner::{Home, kill, text};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -102,6 +102,31 @@ fn a_run_says_what_made_it_more_than_ok() {
     let (code, outcome, reason) = came_to(&home, "calls");
     assert_eq!((code, outcome.as_str()), (Some(130), "cancelled"), "{reason}");
     assert!(reason.starts_with("`b` was cancelled: ") && reason.contains("group `g` is held by"), "{reason}");
+}
+
+/// Who interrupts the cleaning up after a failure does not make the failure undone.
+#[test]
+fn what_failed_before_somebody_asked_for_its_end_has_failed() {
+    let waits = |name: &str| {
+        format!("{{ id: {name}, shell: 'touch {name}; while [ ! -e go ]; do sleep 0.02; done; touch {name}-done' }}")
+    };
+    for handler in ["on_failure", "finally"] {
+        let steps = format!("steps: [ {{ id: a, shell: exit 7 }} ]\n{handler}: [ {} ]\n", waits("late"));
+        let home = Home::new(&[("fails", &steps)]);
+        let child = home.start(&["run", "fails", "--json"]);
+        home.until("the handler has begun", || home.path("late").exists());
+        kill(child.id(), rustix::process::Signal::INT);
+        home.until("it was asked for its end", || {
+            let shown: Value = serde_json::from_slice(&home.run(&["show", "last", "--json"]).stdout).unwrap();
+            shown["events"].as_array().unwrap().iter().any(|event| event["event"] == "cancel_asked")
+        });
+        std::fs::write(home.path("go"), "").unwrap();
+        let out = child.wait_with_output().unwrap();
+        let last: Value = serde_json::from_str(text(&out.stdout).lines().last().unwrap()).unwrap();
+        assert_eq!((out.status.code(), &last["outcome"]), (Some(2), &Value::from("failed")), "{handler}: {last}");
+        assert!(last["reason"].as_str().unwrap().starts_with("`a` failed"), "{last}");
+        assert!(home.path("late-done").exists());
+    }
 }
 
 #[test]
