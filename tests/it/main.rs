@@ -49,6 +49,7 @@ mod measures;
 mod monitoring;
 mod mutation;
 mod noise;
+mod older_keeper;
 mod oncall;
 mod openapi;
 mod order;
