@@ -69,6 +69,7 @@ mod sealed;
 mod series;
 mod serve;
 mod shell_values;
+mod silent;
 mod sim;
 mod simulate;
 mod socket;
