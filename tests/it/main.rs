@@ -42,6 +42,7 @@ mod kill;
 mod kinds;
 mod ladder_world;
 mod lang;
+mod leaks;
 mod links;
 mod lost;
 mod main_job;
