@@ -4,7 +4,7 @@ use crate::keeper::launch::keepers;
 use crate::keeper::process::{boot_id, group_lives};
 use crate::keeper::protocol::{Exit, Process};
 use crate::keeper::record::{Logs, Seen, Started, read_record};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::keeper::unminded;
 use std::path::Path;
 
 /// What is known of an attempt.
@@ -31,12 +31,19 @@ pub fn evidence(data_dir: &Path, stem: &Path) -> Evidence {
         return Evidence::Ended(Box::new(exit));
     }
     let Some(seen) = told.seen else { return Evidence::GoneWithoutTrace };
-    let alive = alive(&seen, told.child.as_ref());
+    let alive = match (told.ending, &told.child) {
+        // An owner took it from its keeper, which may be stopped for good: only what it started counts.
+        (Some(_), Some(started)) => lives(started).then(|| started.child.clone()),
+        (Some(_) | None, _) => alive(&seen, told.child.as_ref()),
+    };
     // The keeper may have buried it while we looked.
     match (read_record(stem).and_then(|told| told.exit), alive) {
         (Some(exit), _) => Evidence::Ended(Box::new(exit)),
         (None, Some(process)) => Evidence::Alive(process),
-        (None, None) => Evidence::GoneWithoutTrace,
+        (None, None) => match told.ending {
+            Some(ending) => Evidence::Ended(Box::new(unminded::exit(stem, ending))),
+            None => Evidence::GoneWithoutTrace,
+        },
     }
 }
 
@@ -45,10 +52,13 @@ fn alive(seen: &Seen, started: Option<&Started>) -> Option<Process> {
     if seen.keeper.is_alive() {
         return Some(child.unwrap_or(&seen.keeper).clone());
     }
-    let started = started?;
+    started.filter(|started| lives(started)).map(|started| started.child.clone())
+}
+
+/// Whether anything of what was started is alive.
+pub(crate) fn lives(started: &Started) -> bool {
     let child = &started.child;
-    let lives = child.boot_id == boot_id() && (child.is_alive() || group_lives(child.pid, started.session));
-    lives.then(|| child.clone())
+    child.boot_id == boot_id() && (child.is_alive() || group_lives(child.pid, started.session))
 }
 
 /// Makes a doubt last: the attempt may have been started in an earlier boot, and from now on that does
@@ -64,29 +74,6 @@ pub fn doubt(stem: &Path) -> std::io::Result<()> {
     }
 }
 
-/// How an orphan is told to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Orphan {
-    /// It may tidy up.
-    Term,
-    /// It may not.
-    Kill,
-}
-
-/// Signals the group of an attempt whose keeper is dead; whether anything of it was alive.
-pub fn end_orphan(stem: &Path, how: Orphan) -> bool {
-    let Some(told) = read_record(stem) else { return false };
-    let (Some(seen), Some(started)) = (told.seen, told.child) else { return false };
-    if seen.keeper.is_alive() || alive(&seen, Some(&started)).is_none() {
-        return false;
-    }
-    let signal = match how {
-        Orphan::Term => Signal::TERM,
-        Orphan::Kill => Signal::KILL,
-    };
-    Pid::from_raw(started.child.pid).is_some_and(|group| kill_process_group(group, signal).is_ok())
-}
-
 fn earlier_boot(data_dir: &Path) -> bool {
     let now = boot_id();
     keepers(data_dir).into_iter().any(|(_, keeper)| keeper.keeper.boot_id != now)
@@ -98,6 +85,7 @@ mod tests {
     use crate::keeper::launch::Identity;
     use crate::keeper::protocol::PROTOCOL;
     use crate::keeper::record::{self, Survive};
+    use crate::keeper::unminded::Ending;
 
     fn gone() -> Process {
         // Number 0 is nobody's.
@@ -115,7 +103,8 @@ mod tests {
                 let mut record =
                     Logs::default().claim(&stem, &Seen { attempt: "a".into(), keeper: keeper.clone() }).expect(name);
                 if let Some(child) = child {
-                    record.started(&Started { child, session: 0 }).expect(name);
+                    let started = Started { child, session: 0, deadline_ms: None, grace_ms: 0 };
+                    record.started(&started).expect(name);
                 }
                 if over {
                     record.ended(&exit, Survive::Crash).expect(name);
@@ -132,6 +121,25 @@ mod tests {
         check("number-reused", Some(&gone()), Some(later), false, Evidence::GoneWithoutTrace);
         check("another-boot", Some(&gone()), Some(earlier), false, Evidence::GoneWithoutTrace);
         check("ended", Some(&gone()), Some(me.clone()), true, Evidence::Ended(Box::new(exit.clone())));
+    }
+
+    #[test]
+    fn a_child_that_an_owner_took_from_its_keeper_is_over_when_it_is_gone() {
+        let data = tempfile::tempdir().expect("a directory");
+        let me = Process::now(rustix::process::getpid());
+        for (name, ending, timed_out) in [("late", Ending::TimedOut, true), ("asked", Ending::Stopped, false)] {
+            let stem = data.path().join("spool").join(name);
+            let mut record =
+                Logs::default().claim(&stem, &Seen { attempt: "a".into(), keeper: me.clone() }).expect(name);
+            // The session of nobody, as group 0 has members.
+            record.started(&Started { child: gone(), session: -1, deadline_ms: None, grace_ms: 0 }).expect(name);
+            std::fs::write(record::part(&stem, "stdout"), "so far").expect("written");
+            assert_eq!(evidence(data.path(), &stem), Evidence::Alive(gone()), "its keeper has to say");
+            record::begin_to_end(&stem, ending).expect("written");
+            let Evidence::Ended(exit) = evidence(data.path(), &stem) else { panic!("{name}") };
+            assert_eq!((exit.timed_out, exit.stopped), (timed_out, !timed_out), "{name}");
+            assert_eq!((exit.code, exit.stdout.bytes_kept), (None, 6), "{name}");
+        }
     }
 
     #[test]

@@ -63,7 +63,13 @@ pub fn keepers(data_dir: &Path) -> Vec<(PathBuf, Identity)> {
     let Ok(entries) = fs::read_dir(data_dir.join("keeper")) else { return Vec::new() };
     let mut dirs: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     dirs.sort();
-    dirs.into_iter().filter_map(|dir| record::read(&dir, record::KEEPER).map(|identity| (dir, identity))).collect()
+    dirs.into_iter().filter_map(|dir| identity(&dir).map(|identity| (dir, identity))).collect()
+}
+
+/// What the keeper of that directory says of itself; `None` = nothing yet, or no more.
+#[must_use]
+pub fn identity(dir: &Path) -> Option<Identity> {
+    record::read(dir, record::KEEPER)
 }
 
 /// Takes away the directories of keepers that are dead. Only once the evidence of every attempt was

@@ -219,7 +219,9 @@ impl Minder {
             Ok((pid, pipes)) => {
                 let process = Process::of(pid, self.me.boot_id.clone());
                 let session = self.me.pid;
-                let started = Started { child: process.clone(), session };
+                let deadline = spawn.deadline_ms.map(|ms| now.saturating_add(Duration::from_millis(ms)));
+                let deadline_ms = deadline.and_then(|deadline| u64::try_from(deadline.as_millis()).ok());
+                let started = Started { child: process.clone(), session, deadline_ms, grace_ms: spawn.grace_ms };
                 // Without this record the attempt is told from its keeper; it costs certainty, not truth.
                 let _ = record.started(&started);
                 let child = Child::new(&spawn, (pid, session), pipes, maskers, record, now);

@@ -19,15 +19,17 @@ mod start;
 mod startup;
 mod sys;
 mod turn;
+mod unminded;
 
-pub use evidence::{Evidence, Orphan, doubt, end_orphan, evidence};
-pub use launch::{Identity, clear_dead, connect, keepers, launch, socket};
+pub use evidence::{Evidence, doubt, evidence};
+pub use launch::{Identity, clear_dead, connect, identity, keepers, launch, socket};
 pub use output::{Printed, end, printed};
 pub use process::boot_id;
 pub use record::{part, read_exit};
 pub use startup::{build, main_loop};
 pub use sys::timekeeping;
 pub use turn::boot_clock;
+pub use unminded::{Ending, Unminded, unminded};
 
 /// The hidden first argument that makes the binary a keeper.
 pub const ARGUMENT: &str = "keeper";

@@ -7,6 +7,7 @@
 //! (`docs/decisions/0044-one-log-for-the-attempts-of-a-run.md`).
 
 use crate::keeper::protocol::{Exit, Process};
+use crate::keeper::unminded::Ending;
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,12 @@ pub(crate) struct Seen {
 pub(crate) struct Started {
     pub(crate) child: Process,
     pub(crate) session: i32,
+    /// When its time is up, in milliseconds of the boot-time clock: for whoever ends it where its keeper can't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deadline_ms: Option<u64>,
+    /// From TERM to KILL then.
+    #[serde(default)]
+    pub(crate) grace_ms: u64,
 }
 
 /// What a line tells.
@@ -48,6 +55,7 @@ pub(crate) struct Started {
 enum Tells {
     Seen,
     Child,
+    Ending,
     Exit,
 }
 
@@ -60,8 +68,12 @@ struct Head<'a> {
 
 impl<'a> Head<'a> {
     const OF: &'static [u8] = b"{\"of\":\"";
-    const KINDS: [(Tells, &'static [u8]); 3] =
-        [(Tells::Seen, b"\",\"seen\":"), (Tells::Child, b"\",\"child\":"), (Tells::Exit, b"\",\"exit\":")];
+    const KINDS: [(Tells, &'static [u8]); 4] = [
+        (Tells::Seen, b"\",\"seen\":"),
+        (Tells::Child, b"\",\"child\":"),
+        (Tells::Ending, b"\",\"ending\":"),
+        (Tells::Exit, b"\",\"exit\":"),
+    ];
 
     fn of_line(line: &'a [u8]) -> Option<Self> {
         let rest = line.strip_prefix(Self::OF)?;
@@ -78,6 +90,8 @@ pub(crate) struct Told {
     pub(crate) seen: Option<Seen>,
     /// Once it ran.
     pub(crate) child: Option<Started>,
+    /// Once an owner began to end it in the place of its keeper.
+    pub(crate) ending: Option<Ending>,
     /// Once all was over.
     pub(crate) exit: Option<Exit>,
 }
@@ -103,6 +117,7 @@ struct Span {
 struct Lines {
     seen: Option<Span>,
     child: Option<Span>,
+    ending: Option<Span>,
     exit: Option<Span>,
 }
 
@@ -173,6 +188,7 @@ impl Log {
         match head.tells {
             Tells::Seen => drop(lines.seen.get_or_insert(span)),
             Tells::Child => lines.child = Some(span),
+            Tells::Ending => drop(lines.ending.get_or_insert(span)),
             Tells::Exit => lines.exit = Some(span),
         }
     }
@@ -186,9 +202,15 @@ impl Log {
 
     /// What is said of that attempt; `None` = nothing.
     fn told(&self, name: &str) -> Option<Told> {
-        let Lines { seen, child, exit } = *self.lines.get(name)?;
-        let (seen, child) = (self.at(seen, Tells::Seen), self.at(child, Tells::Child));
-        Some(Told { seen, child, exit: self.at(exit, Tells::Exit) })
+        let Lines { seen, child, ending, exit } = *self.lines.get(name)?;
+        let first = |one: Span| exit.is_none_or(|exit| one.at < exit.at);
+        let ending: Option<Ending> = self.at(ending.filter(|ending| first(*ending)), Tells::Ending);
+        let told = |exit| match ending {
+            Some(ending) => ending.of(exit),
+            None => exit,
+        };
+        let exit = self.at(exit, Tells::Exit).map(told);
+        Some(Told { seen: self.at(seen, Tells::Seen), child: self.at(child, Tells::Child), ending, exit })
     }
 
     fn write<T: Serialize>(&mut self, name: &str, tells: Tells, what: &T) -> io::Result<()> {
@@ -210,7 +232,7 @@ fn line<T: DeserializeOwned>(line: &[u8], tells: Tells) -> Option<T> {
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
     struct Read<T> {
-        #[serde(alias = "child", alias = "exit")]
+        #[serde(alias = "child", alias = "ending", alias = "exit")]
         seen: T,
     }
     let head = Head::of_line(line)?;
@@ -313,6 +335,12 @@ pub(crate) fn read_record(stem: &Path) -> Option<Told> {
     told
 }
 
+/// Writes down that an owner ends the child of that attempt in the place of its keeper, and why.
+pub(crate) fn begin_to_end(stem: &Path, ending: Ending) -> io::Result<()> {
+    let (dir, name) = split(stem);
+    Log::open(dir, false)?.write(&name, Tells::Ending, &ending)
+}
+
 /// The directory of an attempt's log and its name there.
 fn split(stem: &Path) -> (&Path, String) {
     let name = stem.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -386,11 +414,11 @@ mod tests {
         let mut record = logs.claim(&stem, &seen(7)).expect("claimed");
         assert_eq!(again(logs.claim(&stem, &seen(7))), ErrorKind::AlreadyExists);
         assert_eq!(again(Logs::default().claim(&stem, &seen(8))), ErrorKind::AlreadyExists, "by another keeper");
-        let child = Started { child: seen(11).keeper, session: 3 };
+        let child = Started { child: seen(11).keeper, session: 3, deadline_ms: Some(7), grace_ms: 5 };
         record.started(&child).expect("written");
         let exit = Exit { code: Some(4), ..Exit::default() };
         record.ended(&exit, Survive::PowerLoss).expect("written");
-        let whole = Told { seen: Some(seen(7)), child: Some(child.clone()), exit: Some(exit.clone()) };
+        let whole = Told { seen: Some(seen(7)), child: Some(child.clone()), ending: None, exit: Some(exit.clone()) };
         assert_eq!(read_record(&stem), Some(whole));
         assert_eq!(read_record(&stem.with_file_name("a.2")), None, "of another one nothing is said");
 
@@ -419,6 +447,30 @@ mod tests {
         };
         record.ended(&Exit { code: Some(5), ..exit }, Survive::Crash).expect("written");
         assert_eq!(read_exit(&stem).and_then(|exit| exit.code), Some(5));
+    }
+
+    #[test]
+    fn what_an_owner_did_in_its_keepers_place_counts_where_it_came_first() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (first, late) = (folder.path().join("a.1"), folder.path().join("b.1"));
+        let mut logs = Logs::default();
+        // The keeper, going on, knows of no deadline that it kept, and of another reason.
+        let exit = Exit { signal: Some(15), stopped: true, ..Exit::default() };
+        let mut record = logs.claim(&first, &seen(7)).expect("claimed");
+        begin_to_end(&first, Ending::TimedOut).expect("written");
+        begin_to_end(&first, Ending::Stopped).expect("written");
+        assert_eq!(read_record(&first).and_then(|told| told.ending), Some(Ending::TimedOut));
+        record.ended(&exit, Survive::Crash).expect("written");
+        let told = read_exit(&first).expect("ended");
+        assert_eq!((told.signal, told.timed_out, told.stopped), (Some(15), true, false));
+        let mut record = logs.claim(&late, &seen(7)).expect("claimed");
+        record.ended(&exit, Survive::Crash).expect("written");
+        begin_to_end(&late, Ending::TimedOut).expect("written");
+        assert_eq!(read_exit(&late), Some(exit), "it was over before");
+        // An older keeper's record has no deadline.
+        let older = r#"{"child":{"pid":1,"start_time":2,"boot_id":"b"},"session":3}"#;
+        let older: Started = serde_json::from_str(older).expect("defaults");
+        assert_eq!((older.deadline_ms, older.grace_ms), (None, 0));
     }
 
     #[test]

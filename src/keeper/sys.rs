@@ -1,10 +1,13 @@
 //! The few things of the kernel that no safe wrapper covers. With `act/system/clock.rs` the only file that may say `unsafe`.
 //!
-//! All but [`timekeeping`] is called by the keeper, which has one thread.
-#![expect(unsafe_code, reason = "close_range, wait4, clone, adjtimex and signal handlers have no safe wrapper")]
+//! All but [`timekeeping`] and [`signal_group`] is called by the keeper, which has one thread.
+#![expect(
+    unsafe_code,
+    reason = "close_range, wait4, clone, adjtimex, signals to groups by descriptor and signal handlers have no safe wrapper"
+)]
 
 use crate::base::timekeeping::Timekeeping;
-use rustix::process::{Pid, Rlimit};
+use rustix::process::{Pid, Rlimit, Signal};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -198,6 +201,21 @@ fn own_peak_kib() -> u64 {
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse().ok());
     // Where nobody can say, no figure is above it.
     peak.unwrap_or(u64::MAX - SLACK_KIB)
+}
+
+/// Signals the process group of whom that descriptor names, who need not be buried: no number can have gone to another
+/// meanwhile.
+///
+/// # Errors
+/// When nobody is left in it, or the kernel is older than 6.9.
+pub(crate) fn signal_group(leader: &OwnedFd, signal: Signal) -> io::Result<()> {
+    const TO_THE_GROUP: libc::c_uint = 1 << 2;
+    let nothing = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the descriptor is open, and nothing is told with the signal.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, leader.as_raw_fd(), signal.as_raw(), nothing, TO_THE_GROUP)
+    };
+    if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The first of our children that has ended and is not buried, whoever started it.

@@ -528,6 +528,68 @@ fn nothing_is_leaked() {
     until("the burial of all", || fs::read_to_string(&children).is_ok_and(|list| list.trim().is_empty()).then_some(()));
 }
 
+/// Cut off from whoever started it, so that nothing that happens there reaches it, and nothing there is held by it.
+#[test]
+fn a_keeper_holds_nothing_of_whoever_started_it() {
+    let file = fs::File::open("/etc/passwd").expect("there");
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).expect("set");
+    let house = House::new();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::CLOEXEC).expect("set");
+    let mut owner = house.owner();
+    let (pid, proc) = (owner.pid, PathBuf::from(format!("/proc/{}", owner.pid)));
+    let held: Vec<_> = fs::read_dir(proc.join("fd")).expect("alive").flatten().collect();
+    let held: Vec<_> = held.iter().filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(!held.iter().any(|path| path.ends_with("passwd")), "{held:?}");
+    let stat = fs::read_to_string(proc.join("stat")).expect("alive");
+    let fields: Vec<&str> = stat[stat.rfind(')').expect("a name") + 2..].split(' ').collect();
+    assert_eq!(
+        (fields[2], fields[3], fields[17]),
+        (&*pid.to_string(), &*pid.to_string(), "1"),
+        "group, session, threads"
+    );
+    assert_eq!(fs::read_link(proc.join("cwd")).expect("alive"), Path::new("/"));
+    // Its children: nothing to read, and whoever loses its parent comes to the keeper.
+    let adopted = "for i in 1 2 3 4 5 6 7 8 9; do [ \"$(cut -d' ' -f4 /proc/$$/stat)\" = $K ] && exec echo adopted; sleep 0.1; done";
+    let mut spawn = house.spawn("a", "readlink /proc/self/fd/0; (setsid sh -c \"$ADOPTED\" &)");
+    spawn.env.extend([("ADOPTED".into(), adopted.into()), ("K".into(), pid.to_string())]);
+    let exit = owner.run(&spawn);
+    let said = (house.text("a", "stdout"), house.text("a", "stderr"));
+    assert_eq!((exit.code, said), (Some(0), ("/dev/null\nadopted\n".into(), String::new())));
+}
+
+#[test]
+fn a_deadline_needs_no_owner() {
+    let house = House::new();
+    let mut owner = house.owner();
+    let script = "trap '' TERM; echo up; while :; do sleep 0.05; done";
+    owner.spawn(&Spawn { deadline_ms: Some(1000), grace_ms: 200, ..house.spawn("a", script) }, b"").expect("taken");
+    house.said("a", "up");
+    drop(owner);
+    let exit = until("the record", || keeper::read_exit(&house.spool("a")));
+    assert_eq!((exit.signal, exit.timed_out), (Some(9), true));
+}
+
+/// More is told than the socket of an owner holds that does not listen: its children are drained all the same.
+#[test]
+fn nobody_who_does_not_listen_is_waited_for() {
+    let house = House::new();
+    let (mut deaf, mut owner) = (house.owner(), house.owner());
+    let script =
+        |bytes: u32| format!("head -c {bytes} /dev/zero | tr '\\0' x; (head -c 4096 /dev/zero | tr '\\0' y) >&2");
+    for number in 0..100 {
+        // What the one orders is told to both.
+        deaf.say(&Ask::Spawn(Box::new(house.spawn(&format!("a{number}"), &script(4096)))), b"");
+    }
+    deaf.say(&Ask::Spawn(Box::new(Spawn { output_limit: 1000, ..house.spawn("much", &script(20_000_000)) })), b"");
+    let exit = until("the record", || keeper::read_exit(&house.spool("much")));
+    assert_eq!((exit.stdout.bytes_total, exit.stdout.bytes_kept), (20_000_000, 1000));
+    for number in 0..100 {
+        let attempt = format!("a{number}");
+        assert_eq!(owner.ended(&attempt).stdout.bytes_kept, 4096, "{attempt}");
+    }
+    assert_eq!(deaf.ended("a99").code, Some(0), "what it was told has waited for it");
+}
+
 #[test]
 fn a_keeper_without_work_goes_when_told() {
     let house = House::new();

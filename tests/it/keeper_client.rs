@@ -45,6 +45,47 @@ impl House {
         stepladder::keeper::keepers(self.0.path()).pop().expect("a keeper").1.keeper.pid
     }
 
+    fn keepers(&self, name: &str) {
+        for (_, identity) in stepladder::keeper::keepers(self.0.path()) {
+            signal(name, identity.keeper.pid);
+        }
+    }
+
+    /// The number of its child, and of its group.
+    fn child(&self, attempt: &str) -> i32 {
+        let log = std::fs::read_to_string(self.spool(attempt).with_file_name("attempts")).expect("there");
+        let of = format!("{{\"of\":\"{attempt}\",\"child\":");
+        let line = log.lines().find(|line| line.starts_with(&of)).expect("started");
+        let line: serde_json::Value = serde_json::from_str(line).expect("whole");
+        i32::try_from(line["child"]["child"]["pid"].as_i64().expect("a number")).expect("small")
+    }
+
+    /// Who is alive in its group.
+    fn alive_in_group(&self, attempt: &str) -> Vec<i32> {
+        let group = self.child(attempt).to_string();
+        let entries = std::fs::read_dir("/proc").expect("there").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_in = |pid: &i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
+            fields.get(2) == Some(&group.as_str()) && fields[0] != "Z"
+        };
+        pids.filter(is_in).collect()
+    }
+
+    /// How it ended, once its keeper has said so.
+    async fn recorded(&self, attempt: &str) -> stepladder::keeper::protocol::Exit {
+        let recorded = async {
+            loop {
+                match stepladder::keeper::read_exit(&self.spool(attempt)) {
+                    Some(exit) => return exit,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, recorded).await.expect(attempt)
+    }
+
     /// Waits until the child has said so.
     async fn said(&self, attempt: &str, text: &str) {
         let said = async {
@@ -185,5 +226,76 @@ async fn the_end_of_a_keeper_is_survived() {
     client.stop("orphan", Duration::from_secs(20));
     let (attempt, end) = next(&mut reports).await;
     assert_eq!(attempt, "orphan");
-    assert!(matches!(end, End::Lost { known } if known.contains("nothing of it is alive")));
+    assert!(matches!(end, End::Exit(exit) if exit.stopped && exit.code.is_none()), "we ended it ourselves");
+    client.spawn(house.spawn("lost", "echo up; exec sleep 600"), b"");
+    house.said("lost", "up\n").await;
+    let child = house.child("lost");
+    house.keepers("KILL");
+    signal("KILL", child);
+    assert!(matches!(next(&mut reports).await.1, End::Lost { known } if known.contains("nothing of it is alive")));
+}
+
+/// Whoever stopped keepers lets them go on, however the test ends.
+struct Stopped<'a>(&'a House);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.keepers("CONT");
+    }
+}
+
+/// Ignores TERM, as does what it has started.
+const STUBBORN: &str =
+    "trap '' TERM; (exec >/dev/null 2>&1; while :; do sleep 0.1; done) & echo up; while :; do sleep 0.1; done";
+
+#[tokio::test]
+async fn a_stopped_keepers_children_are_ended_when_their_time_is_up_or_somebody_asks() {
+    let house = House::new();
+    let (first, _) = house.client();
+    let spawn =
+        |attempt: &str, script: &str, deadline_ms| Spawn { deadline_ms, grace_ms: 300, ..house.spawn(attempt, script) };
+    let go_on =
+        format!("echo up; while [ ! -e {}/go ]; do sleep 0.05; done; echo more; exit 3", house.0.path().display());
+    let scripts = [("late", STUBBORN, Some(2_000)), ("asked", STUBBORN, None), ("good", go_on.as_str(), Some(600_000))];
+    for (attempt, script, deadline) in scripts {
+        first.spawn(spawn(attempt, script, deadline), b"");
+        house.said(attempt, "up\n").await;
+    }
+    drop(first);
+    let stopped = Stopped(&house);
+    house.keepers("STOP");
+    // An owner that finds them so.
+    let (client, mut reports) = house.client();
+    for (attempt, ..) in scripts {
+        assert_eq!(client.adopt(attempt, &house.spool(attempt)), Adopted::Minded);
+    }
+    client.stop("asked", Duration::from_millis(300));
+    // Ordered, and taken back before anybody could begin it.
+    let ran = house.0.path().join("ran");
+    client.spawn(house.spawn("never", &format!("echo > {}", ran.display())), b"");
+    client.stop("never", Duration::from_secs(20));
+    let mut ends = std::collections::BTreeMap::new();
+    while ends.len() < 3 {
+        let (attempt, end) = next(&mut reports).await;
+        let End::Exit(exit) = end else { panic!("{attempt}: {end:?}") };
+        ends.insert(attempt, (exit.timed_out, exit.stopped));
+    }
+    let want = [("asked", (false, true)), ("late", (true, false)), ("never", (false, true))];
+    assert_eq!(ends, want.map(|(attempt, how)| (attempt.to_owned(), how)).into());
+    for attempt in ["late", "asked"] {
+        assert_eq!(house.alive_in_group(attempt), [0; 0], "{attempt}: nothing of it is alive");
+    }
+    client.spawn(house.spawn("after", "exit 7"), b"");
+    assert_eq!(code(&next(&mut reports).await.1), Some(7), "another keeper takes new ones");
+    // It goes on: what it says of them is what was said, and it has lost nothing of those it still has.
+    drop(stopped);
+    std::fs::write(house.0.path().join("go"), "").expect("written");
+    let (attempt, end) = next(&mut reports).await;
+    assert_eq!((attempt.as_str(), code(&end)), ("good", Some(3)));
+    assert_eq!(printed(&house.spool("good"), "stdout", 0, 99).expect("readable").bytes, b"up\nmore\n");
+    for (attempt, how) in [("late", (true, false)), ("asked", (false, true))] {
+        let exit = house.recorded(attempt).await;
+        assert_eq!((exit.signal, exit.timed_out, exit.stopped), (Some(9), how.0, how.1), "{attempt}");
+    }
+    assert!(!ran.exists() && reports.try_recv().is_err(), "each end once, and what was taken back never began");
 }

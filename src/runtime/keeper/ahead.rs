@@ -50,7 +50,7 @@ impl KeeperClient {
             let seat = state.seats.get(&to).filter(|_| state.current.as_ref() == Some(&to)).cloned();
             seat.map(|seat| {
                 let order = Order::Given { frame: Arc::clone(&whole), to: to.clone(), times: 1 };
-                state.awaited.insert(attempt.clone(), Awaited { stem: stem.clone(), order });
+                state.awaited.insert(attempt.clone(), Awaited::new(stem.clone(), order));
                 (seat, state.forget(&to))
             })
         };

@@ -1,8 +1,9 @@
 //! Asking for children, adopting those of an earlier owner, and hearing the end of each exactly once.
 
-use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Spawn, encode};
-use crate::keeper::{self, Evidence, Orphan};
+use crate::keeper::protocol::{Ask, BadFrame, Exit, PROTOCOL, Process, Spawn, encode};
+use crate::keeper::{self, Ending, Evidence};
 use crate::runtime::keeper::ear::hear;
+use crate::runtime::keeper::instead::Asked;
 use crate::runtime::keeper::seat::Seat;
 use crate::runtime::keeper::silence::watch;
 use crate::runtime::keeper::watchdog::Watchdog;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// How often the evidence is looked at where no keeper would tell.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
+/// The same in the end where one does.
+const LOOK_BESIDE: Duration = Duration::from_secs(2);
 /// How often an order is given: the second time for a keeper that went, idle, just when it was asked.
 const ORDERS: u32 = 2;
 
@@ -81,9 +84,9 @@ pub struct KeeperClient {
 
 pub(super) struct Shared {
     program: PathBuf,
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
     pub(super) reports: Box<dyn Hears>,
-    /// For what is rare and has to wait: looking again, a grace.
+    /// For what is rare and has to wait: looking again.
     pub(super) runtime: tokio::runtime::Handle,
     state: Mutex<State>,
     /// Held while a keeper is started, so that there is one.
@@ -100,6 +103,8 @@ pub(super) struct State {
     pub(super) awaited: BTreeMap<String, Awaited>,
     /// Which keepers answer.
     pub(super) watchdog: Watchdog,
+    /// Keepers of a newer release that nobody here can speak to.
+    pub(super) newer: Vec<Process>,
     /// Attempts that the keeper of that directory need not remember.
     pub(super) heard: BTreeMap<PathBuf, Vec<String>>,
 }
@@ -108,6 +113,16 @@ pub(super) struct State {
 pub(super) struct Awaited {
     pub(super) stem: PathBuf,
     pub(super) order: Order,
+    /// Whether somebody looks at its evidence again and again.
+    watched: bool,
+    /// Whether it is to end.
+    pub(super) asked: Option<Asked>,
+}
+
+impl Awaited {
+    pub(super) fn new(stem: PathBuf, order: Order) -> Self {
+        Self { stem, order, watched: false, asked: None }
+    }
 }
 
 /// Who gave an order.
@@ -146,10 +161,15 @@ impl KeeperClient {
         let client = Self { shared: Arc::new(shared) };
         drop(client.shared.runtime.spawn(watch(Arc::downgrade(&client.shared))));
         let build = keeper::build(program);
-        for (dir, identity) in keeper::keepers(data_dir) {
+        for (dir, identity) in keeper::keepers(data_dir).into_iter().filter(|(_, identity)| identity.keeper.is_alive())
+        {
+            if identity.protocol > PROTOCOL {
+                client.shared.not_understood(&dir, &identity);
+                continue;
+            }
             let takes_new = identity.build == build && identity.protocol == PROTOCOL;
             // One that does not answer is dead or about to be; its attempts speak for themselves.
-            if identity.keeper.is_alive() && client.shared.connect(&dir).is_ok() && takes_new {
+            if client.shared.connect(&dir).is_ok() && takes_new {
                 client.shared.state().current = Some(dir);
             }
         }
@@ -172,7 +192,7 @@ impl KeeperClient {
     /// Takes over an attempt that an earlier owner ordered.
     #[must_use]
     pub fn adopt(&self, attempt: &str, stem: &Path) -> Adopted {
-        let awaited = Awaited { stem: stem.into(), order: Order::Adopted };
+        let awaited = Awaited::new(stem.into(), Order::Adopted);
         self.shared.state().awaited.insert(attempt.into(), awaited);
         match self.shared.look(attempt, stem) {
             Looked::Told => Adopted::Minded,
@@ -191,14 +211,14 @@ impl KeeperClient {
     pub fn stop(&self, attempt: &str, grace: Duration) {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         self.shared.tell_all(&Ask::Stop { attempt: attempt.into(), grace_ms });
-        let Some(stem) = self.shared.state().awaited.get(attempt).map(|awaited| awaited.stem.clone()) else { return };
+        let stem = {
+            let mut state = self.shared.state();
+            let Some(awaited) = state.awaited.get_mut(attempt) else { return };
+            awaited.ask(Ending::Stopped, grace);
+            awaited.stem.clone()
+        };
         // Without its keeper a child is ours to end.
-        if keeper::end_orphan(&stem, Orphan::Term) {
-            self.shared.runtime.spawn(async move {
-                tokio::time::sleep(grace).await;
-                keeper::end_orphan(&stem, Orphan::Kill);
-            });
-        }
+        self.shared.stand_in(attempt, &stem);
     }
 
     /// Every attempt of an earlier owner was adopted: what dead keepers left is of no more use.
@@ -244,7 +264,7 @@ impl Shared {
             let mut state = self.state();
             let forget = state.forget(&dir);
             let order = Order::Given { frame: Arc::clone(frame), to: dir, times };
-            state.awaited.insert(attempt, Awaited { stem, order });
+            state.awaited.insert(attempt, Awaited::new(stem, order));
             forget
         };
         // Together: the keeper wakes up once.
@@ -313,16 +333,22 @@ impl Shared {
         Looked::Told
     }
 
-    /// Looks again and again until the attempt is over or somebody else has reported it.
+    /// Looks again and again until the attempt is over or somebody else has reported it, and ends it where its keeper can't.
     pub(super) fn watch(self: &Arc<Self>, attempt: &str, stem: &Path) {
+        match self.state().awaited.get_mut(attempt) {
+            Some(awaited) if !awaited.watched => awaited.watched = true,
+            Some(_) | None => return,
+        }
         let (shared, attempt, stem) = (Arc::downgrade(self), attempt.to_owned(), stem.to_owned());
         self.runtime.spawn(async move {
+            let mut pause = LOOK;
             loop {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(pause).await;
                 let Some(shared) = shared.upgrade() else { return };
                 if !shared.state().awaited.contains_key(&attempt) || shared.look(&attempt, &stem) != Looked::Alive {
                     return;
                 }
+                pause = if shared.stand_in(&attempt, &stem) { LOOK } else { LOOK_BESIDE.min(pause * 2) };
             }
         });
     }
@@ -337,17 +363,16 @@ impl Shared {
             let with_it = state.awaited.iter().filter(|(_, awaited)| awaited.order.is_with(dir));
             with_it.map(|(attempt, awaited)| (attempt.clone(), awaited.clone())).collect()
         };
-        for (attempt, Awaited { stem, order }) in awaited {
-            match (self.look(&attempt, &stem), order) {
-                (Looked::Alive, _) => self.watch(&attempt, &stem),
+        for (attempt, awaited) in awaited {
+            match (self.look_after(&attempt, &awaited), awaited.order) {
                 (Looked::Nothing, Order::Given { frame, times, .. }) if times < ORDERS => {
-                    self.order(attempt, stem, &frame, times + 1);
+                    self.order(attempt, awaited.stem, &frame, times + 1);
                 }
                 (Looked::Nothing, Order::Given { .. }) => {
                     let why = "two keepers in a row ended before they answered".into();
                     self.report(&attempt, End::NoKeeper { why });
                 }
-                (Looked::Told, _) | (Looked::Nothing, Order::Adopted) => {}
+                (Looked::Told | Looked::Alive, _) | (Looked::Nothing, Order::Adopted) => {}
             }
         }
     }

@@ -39,6 +39,7 @@ impl Shared {
             Tell::Refused { attempt, why } => self.refused(&attempt, why),
             Tell::Ended { attempt, exit } => {
                 self.forget(&attempt, dir);
+                let exit = self.recorded(&attempt, exit);
                 self.report(&attempt, End::Exit(exit));
             }
             Tell::Unknown { why } => tracing::warn!(why, "a keeper did not understand"),

@@ -6,6 +6,7 @@
 mod ahead;
 mod client;
 mod ear;
+mod instead;
 mod seat;
 mod silence;
 mod watchdog;

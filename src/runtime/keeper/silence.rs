@@ -16,7 +16,7 @@ impl KeeperClient {
         let sentence = |dir: &std::path::PathBuf| {
             let name = dir.file_name().unwrap_or_default().to_string_lossy();
             format!(
-                "keeper {name} does not answer: the ends and the timeouts of its children ({} are waited for) are not heard of until it does",
+                "keeper {name} does not answer: the ends of its children ({} are waited for) are not heard of until it does; whose time is up is ended without it",
                 waits(dir)
             )
         };
@@ -59,7 +59,7 @@ impl Shared {
 
     /// It neither starts nor tells: what it has not begun is ordered from another one.
     fn given_up(self: &Arc<Self>, dir: &Path) {
-        tracing::error!(keeper = %dir.display(), "a keeper does not answer: new children go to another one; what it has begun goes on, and its end is told when it answers");
+        tracing::error!(keeper = %dir.display(), "a keeper does not answer: new children go to another one; what it has begun goes on, for its time at most, and its end is told when it answers");
         let orders: Vec<_> = {
             let mut state = self.state();
             state.current = state.current.take().filter(|current| current != dir);
@@ -71,7 +71,7 @@ impl Shared {
         };
         for (attempt, awaited) in orders {
             if let (Looked::Nothing, Order::Given { frame, times, .. }) =
-                (self.look(&attempt, &awaited.stem), awaited.order)
+                (self.look_after(&attempt, &awaited), awaited.order)
             {
                 self.order(attempt, awaited.stem, &frame, times);
             }
