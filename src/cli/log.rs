@@ -23,7 +23,8 @@ pub fn begin(settings: &Settings, command: Option<&Command>) {
     match EnvFilter::try_new(filter) {
         Ok(filter) => {
             let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-            let log = log.with_ansi(settings.err.color);
+            // A log that can't be written any more ends nothing: the disk is full, or whoever read it is gone.
+            let log = log.with_ansi(settings.err.color).log_internal_errors(false);
             // The journal of systemd has the time and the process; it takes the level from the beginning of the line.
             let journal = default.is_some() && settings.env.contains_key("JOURNAL_STREAM");
             drop(match format {

@@ -20,7 +20,7 @@ use crate::runtime::pager::{AttemptNote, DRILL, Job, Outcome, PageKey, Pager};
 use crate::runtime::{clock, drills, links};
 use crate::schedule::timetable::{Times, Timetable, Verdict};
 use crate::service::duty::Stay;
-use crate::service::trouble::may;
+use crate::service::trouble::{apart, may};
 use crate::service::{Reaching, Service, Trouble};
 use crate::store::Journal;
 use jiff::{SignedDuration, Timestamp};
@@ -283,14 +283,6 @@ impl Service {
         }
         Ok(false)
     }
-}
-
-/// Does what waits for the disk where no page waits for it.
-pub(super) async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
-) -> Result<T, Trouble> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Trouble::Stopped(error.to_string())))
 }
 
 /// Whether a page left this house, as far as that is known.

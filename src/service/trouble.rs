@@ -149,6 +149,14 @@ pub enum Trouble {
     Store(String),
 }
 
+/// Does what waits for the disk where no page waits for it.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Trouble::Stopped(error.to_string())))
+}
+
 /// That the actor is at least what that needs.
 pub(super) fn may(actor: &Actor, least: Role, verb: &'static str, what: &str) -> Result<(), Trouble> {
     if actor.role >= least {

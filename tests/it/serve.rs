@@ -70,6 +70,22 @@ fn state(home: &Home) -> String {
     row["outcome"].as_str().or(row["state"].as_str()).unwrap().to_owned()
 }
 
+/// A disk that is full, or a reader of the log that is gone, is no reason to end.
+#[test]
+fn a_daemon_outlives_its_log() {
+    let home = Home::new(&[("noop", "steps: [ { id: a, shell: 'true' } ]\n")]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (reader, gone) = std::io::pipe().unwrap();
+    drop(reader);
+    for log in [std::process::Stdio::from(full), std::process::Stdio::from(gone)] {
+        let daemon = Daemon::started(&home, home.command(&["serve"]).stderr(log).spawn().unwrap());
+        well(&home.run(&["run", "noop"]));
+        assert_eq!(home.owner(), Some(daemon.id()), "it is there still");
+        let out = daemon.end(Signal::TERM);
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+    }
+}
+
 #[test]
 fn a_daemon_stays_and_every_command_finds_it() {
     let home = Home::new(&[("slow", SLOW), ("asks", ASKS), ("noop", "steps: [ { id: a, shell: 'true' } ]\n")]);
