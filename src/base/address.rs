@@ -223,13 +223,13 @@ impl Place {
     pub fn parse(text: &str) -> Result<Self, BadPlace> {
         let bad = || BadPlace(text.into());
         let mut segments = Vec::new();
-        let mut lane = Lane::Body(1);
+        let mut lane = None;
         let parts: Vec<&str> = text.split('/').collect();
         for (index, part) in parts.iter().enumerate() {
-            // A lane is never last and a step may share its word: what follows decides.
+            // A lane is never last, nor behind another: the word is then the id of a step.
             match Lane::parse(part) {
-                Some(found) if index + 1 < parts.len() && lane == Lane::Body(1) => {
-                    lane = found;
+                Some(found) if index + 1 < parts.len() && lane.is_none() => {
+                    lane = Some(found);
                 }
                 _ => {
                     let (id, item) = match part.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
@@ -237,17 +237,13 @@ impl Place {
                         None => (*part, None),
                     };
                     let step = StepId::parse(id).map_err(|_| bad())?;
-                    segments.push(Segment { lane, step, item });
-                    lane = Lane::Body(1);
+                    segments.push(Segment { lane: lane.take().unwrap_or(Lane::Body(1)), step, item });
                 }
             }
         }
         if segments.is_empty() { Err(bad()) } else { Ok(Self(segments)) }
     }
 }
-
-/// Words that name a lane in an address and so can't be ids of steps.
-pub const LANE_WORDS: &[&str] = &["recover", "on_error", "undo", "on_failure", "finally"];
 
 /// A text that is no address of a step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -260,8 +256,12 @@ impl fmt::Display for Place {
             if index > 0 {
                 f.write_str("/")?;
             }
-            if let Some(lane) = segment.lane.show() {
-                write!(f, "{lane}/")?;
+            // A step whose id is the word of a lane is told from that lane by the lane before it.
+            let lane_word = segment.item.is_none() && Lane::parse(segment.step.as_str()).is_some();
+            match segment.lane.show() {
+                Some(lane) => write!(f, "{lane}/")?,
+                None if lane_word && index + 1 < self.0.len() => f.write_str("pass:1/")?,
+                None => {}
             }
             write!(f, "{}", segment.step)?;
             if let Some(item) = segment.item {
@@ -310,6 +310,16 @@ mod tests {
             (fleet.child(Lane::Body(2), id("restart")), "fleet[1]/pass:2/restart"),
             (Place::root(Lane::Finally, id("tidy")), "finally/tidy"),
             (check.child(Lane::Until(3), id("probe")).child(Lane::Undo, id("x")), "check/until:3/probe/undo/x"),
+            (Place::root(Lane::Body(1), id("recover")), "recover"),
+            (check.child(Lane::Recover, id("recover")), "check/recover/recover"),
+            (check.child(Lane::Body(1), id("undo")), "check/undo"),
+            (check.child(Lane::Body(1), id("undo")).child(Lane::Undo, id("x")), "check/pass:1/undo/undo/x"),
+            (
+                Place::root(Lane::Body(1), id("recover")).child(Lane::Until(1), id("probe")),
+                "pass:1/recover/until:1/probe",
+            ),
+            (Place::root(Lane::Body(1), id("undo")).item(2).child(Lane::Body(1), id("x")), "undo[2]/x"),
+            (Place::root(Lane::Finally, id("finally")).child(Lane::Body(1), id("x")), "finally/finally/x"),
         ] {
             assert_eq!(place.to_string(), text);
             assert_eq!(Place::parse(text), Ok(place));

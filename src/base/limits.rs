@@ -98,8 +98,8 @@ limits! {
     MIN_PLOT_POINTS = 8, "points of one plot at least", "fewer are a table";
     /// Bytes of each output stream that expressions and templates see.
     MAX_OUTPUT_VALUE = 64 * 1024, "bytes of output an expression sees", "the whole is on disk; a condition needs a line of it";
-    /// Longest script that fits into an argument.
-    MAX_SCRIPT = 128 * 1024 - 1, "bytes of the body of one `script`", "the longest argument Linux takes, less a byte";
+    /// Longest argument of a child: a script, a line of the shell.
+    MAX_SCRIPT = 128 * 1024 - 1, "bytes of one argument of a child: a `shell` line, an element of `exec`, the body of a `script`", "the longest argument Linux takes, less a byte";
     /// Bytes of a process's output that are read as a value.
     MAX_PARSED = 4 * 1024 * 1024, "bytes of output read as `json`, `lines`, `number` or `kv`", "as much as of a response body; text itself is the last 64 KiB";
     /// Bytes of the answer of a step that is a process of our own.

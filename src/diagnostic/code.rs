@@ -66,6 +66,7 @@ codes! {
     ParallelNeeds = "SL0206", "order between steps that run in parallel";
     RunbookCycle = "SL0207", "runbooks that start one another";
     WaitTooLong = "SL0208", "a wait that may outlast its run";
+    MutexCircle = "SL0209", "mutexes that are waited for in a circle";
     ExprSyntax = "SL0301", "an expression that does not parse";
     ExprType = "SL0302", "an expression whose types do not fit";
     ExprName = "SL0303", "a name that the expression cannot see";
@@ -90,6 +91,7 @@ codes! {
     BadDefault = "SL0509", "a default that its own input would refuse";
     BadSize = "SL0510", "a text that is not an amount of bytes";
     BadUrl = "SL0511", "a text that is not a URL";
+    BadAddress = "SL0512", "a text that is not an address of mail, a host or a path";
     NoBook = "SL0601", "no book here";
     UnreadableFile = "SL0602", "a file that cannot be read";
     DuplicateRunbook = "SL0603", "two runbooks with one name";

@@ -18,7 +18,7 @@ JSON Schemas in `schemas/` and the hover texts of editors read; do not edit (`UP
 - A key in **bold** must be there. `a.b` is the key `b` inside the map of `a`; `a[].b` inside each item; `a.NAME.b` inside each value.
 - Texts may hold templates (`{{ inputs.url }}`) where the type says *templated text*; expressions are rhai.
 - Lengths of time are written `250ms`, `30s`, `5m`, `1h30m`, `7d`, `2w`, `1y`; amounts of bytes `512`, `64MiB`, `1.5GB`.
-- Booleans are `true` and `false`, nothing else. A number with a leading zero (`012`) is text.
+- Booleans are `true` and `false` (which YAML lets you write `True` and `TRUE`, `False` and `FALSE`), nothing else. A number with a leading zero (`012`) is text.
 - `defaults` of a runbook or group is given to every step in it that touches the outside world, at any depth and in its handlers; the step's
   own key wins, then the innermost `defaults`; `env` is merged name by name. Its `timeout` is given to a called runbook and to a `wait`
   for a probe as well, which may never end by themselves; a `wait` for a length of time or until an instant is as long as it says.

@@ -46,6 +46,10 @@ pub struct Loaded {
     pub broken: BTreeSet<(Name, StepId)>,
     /// Codes about names of a file that was not read whole, with that file.
     pub(crate) half: BTreeMap<Code, String>,
+    /// The files that may be the ladder, each behind its rank; the first of them is.
+    pub(crate) ladders: BTreeSet<(u8, FileId)>,
+    /// Tests with a mistake in them: looked at for others, and left out of the book.
+    pub(crate) wrong_tests: BTreeSet<Spot>,
 }
 
 impl Loaded {
@@ -116,7 +120,8 @@ impl Reading {
     pub fn new(files: &[(String, Arc<str>)]) -> Self {
         let mut loaded = Loaded::default();
         for (name, text) in files {
-            loaded.sources.add(name.clone(), Arc::clone(text));
+            let id = loaded.sources.add(name.clone(), Arc::clone(text));
+            loaded.ladders.extend(half::ladder_rank(name).map(|rank| (rank, id)));
         }
         lower::others(&mut loaded);
         let runbooks = lower::runbooks(&loaded);
@@ -126,7 +131,9 @@ impl Reading {
     /// A file that could not be read is a finding of its own; everything else goes on without it.
     pub fn unread(&mut self, file: Unread) {
         self.loaded.half.extend(half::codes(&file.name).iter().map(|code| (*code, file.name.clone())));
+        let rank = half::ladder_rank(&file.name);
         let id = self.loaded.sources.add(file.name, Arc::from(file.text));
+        self.loaded.ladders.extend(rank.map(|rank| (rank, id)));
         let spot = Spot { file: id, start: file.at, end: file.at };
         self.loaded.findings.push(Diagnostic::error(Code::UnreadableFile, spot, file.message).help(file.help));
     }
@@ -186,6 +193,8 @@ impl Checking {
         let wrong: BTreeSet<FileId> = loaded.findings.files_with_errors();
         let files = &loaded.book.files;
         loaded.book.runbooks.retain(|name, _| files.get(name).is_none_or(|file| !wrong.contains(file)));
+        let wrong = &loaded.wrong_tests;
+        loaded.book.tests.retain(|test| !wrong.contains(&test.spot));
         if !loaded.half.is_empty() {
             loaded.findings = half::judged(&loaded.findings, &loaded.sources, &loaded.half);
         }

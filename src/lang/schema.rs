@@ -6,8 +6,10 @@ use crate::base::value::{Map, Value, json};
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::lang::keys::flow::FLOW;
 use crate::lang::keys::step::STEP;
+use crate::lang::keys::trigger::KINDS;
 use crate::lang::keys::{FILES, FileTable};
 use crate::lang::yaml;
+use crate::model::channel::Provider;
 use crate::model::kind::Kind;
 use crate::model::shape::{Key, KindSpec, Shape};
 
@@ -56,11 +58,23 @@ fn step(id: bool) -> Value {
         properties.insert(spec.name.into(), kind);
     }
     let required: &[&str] = if id { &["id"] } else { &[] };
-    json!({ "type": "object", "additionalProperties": false, "required": required, "defaultSnippets": snippets, "properties": properties })
+    let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).chain(FLOW.iter().map(|spec| spec.name)).collect();
+    let mut step = json!({ "type": "object", "additionalProperties": false, "required": required, "defaultSnippets": snippets, "properties": properties });
+    step["oneOf"] = one_of(&names);
+    step
+}
+
+/// Exactly one of these keys.
+fn one_of(keys: &[&str]) -> Value {
+    keys.iter().map(|key| json!({ "required": [key] })).collect()
 }
 
 fn of_kind(spec: &KindSpec) -> Value {
-    let whole = of_shape(&spec.shape, true);
+    let mut whole = of_shape(&spec.shape, true);
+    let asked = Kind::parse(spec.name).map(Kind::one_of).unwrap_or_default();
+    if !asked.is_empty() {
+        whole["oneOf"] = one_of(asked);
+    }
     let short = match (spec.shape, spec.short) {
         (Shape::Record(keys), Some(short)) => keys.iter().find(|key| key.name == short),
         _ => None,
@@ -149,5 +163,15 @@ fn of_shape(shape: &Shape, templated: bool) -> Value {
 fn record(keys: &[Key], templated: bool) -> Value {
     let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     let kind = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };
-    json!({ "type": kind, "additionalProperties": false, "required": required, "properties": properties(keys, templated) })
+    let mut record = json!({ "type": kind, "additionalProperties": false, "required": required, "properties": properties(keys, templated) });
+    // A trigger is set off by one thing, a channel has one provider.
+    let has = |name: &str| keys.iter().any(|key| key.name == name);
+    let providers: Vec<&str> = Provider::ALL.iter().map(|provider| provider.key()).collect();
+    for one in [KINDS, providers.as_slice()] {
+        if one.iter().all(|name| has(name)) {
+            record["type"] = json!("object");
+            record["oneOf"] = one_of(one);
+        }
+    }
+    record
 }

@@ -78,6 +78,14 @@ impl InputType {
         }
     }
 
+    /// The same with its article: `an integer`.
+    #[must_use]
+    pub fn as_a(&self) -> String {
+        let word = self.word();
+        let article = if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {word}")
+    }
+
     /// The value as this type, or a sentence that says why it is none.
     ///
     /// # Errors
@@ -109,7 +117,10 @@ impl InputType {
             (Self::Boolean, Value::Bool(_)) | (Self::List, Value::Array(_)) | (Self::Json, _) => Ok(value.clone()),
             (Self::Boolean, _) => wrong("true or false"),
             (Self::List, _) => wrong("a list"),
-            (Self::Choice(options), Value::String(text)) if options.contains(text) => Ok(value.clone()),
+            // One without options is a mistake of its own, and no value is to blame for it.
+            (Self::Choice(options), Value::String(text)) if options.contains(text) || options.is_empty() => {
+                Ok(value.clone())
+            }
             (Self::Choice(options), _) => Err(format!("must be one of {}", options.join(", "))),
             (Self::Url, Value::String(text)) => is_url(text).map(|()| value.clone()),
             (Self::Url, _) => wrong("a URL"),

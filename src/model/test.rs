@@ -327,7 +327,6 @@ pub fn resolve<'b>(book: &'b Book, runbook: &'b Arc<Runbook>, text: &str) -> Res
             Some(step) => match (&step.kind, part) {
                 (StepKind::Remedy(remedy), "until" | "probe") => Some(&remedy.until),
                 (StepKind::Wait(Wait::Probe { probe, .. }), "until" | "probe") => Some(probe),
-                (_, part) if LISTS.contains(&part) => continue,
                 (StepKind::Call(call), part) => match book.runbooks.get(&call.runbook) {
                     Some(called) => {
                         calls.push(step.id.clone());
@@ -341,6 +340,8 @@ pub fn resolve<'b>(book: &'b Book, runbook: &'b Arc<Runbook>, text: &str) -> Res
         };
         match next {
             Some(step) => found = Some(step),
+            // The list between a step and one inside it may be named. A step may be called by the same word.
+            None if found.is_some() && LISTS.contains(&part) => {}
             None => return Err(no_step(here, found, part)),
         }
     }

@@ -37,7 +37,7 @@ fn page(what: &str, manual: &Manual, width: usize) -> Result<String, Trouble> {
         return Ok(found.join("\n"));
     }
     if upper.strip_prefix("SL").is_some_and(|it| it.len() == 4 && it.bytes().all(|digit| digit.is_ascii_digit())) {
-        return Ok(unassigned(&upper));
+        return Err(unassigned(&upper));
     }
     let codes = Code::ALL.iter().map(|code| code.as_str());
     let names = manual.kinds.iter().map(|kind| kind.name.as_str());
@@ -50,13 +50,12 @@ fn page(what: &str, manual: &Manual, width: usize) -> Result<String, Trouble> {
 }
 
 /// What is said of a code that no finding has: the nearest ones below and above it that some have.
-fn unassigned(code: &str) -> String {
+fn unassigned(code: &str) -> Trouble {
     let above = Code::ALL.partition_point(|known| known.as_str() < code);
     let near = &Code::ALL[above.saturating_sub(NEAR)..(above + NEAR).min(Code::ALL.len())];
-    let near: String = near.iter().map(|code| format!("  {}  {}\n", code.as_str(), code.title())).collect();
-    format!(
-        "{code}: no finding of this release has this code. The nearest:\n\n{near}\n`stepladder explain` lists all of them.\n"
-    )
+    let near: Vec<String> = near.iter().map(|code| format!("{} ({})", code.as_str(), code.title())).collect();
+    Trouble::new(format!("no finding of this release has the code `{code}`"))
+        .help(format!("the nearest are {}; `stepladder explain` lists all of them", near.join(", ")))
 }
 
 /// The page without the title line that we print ourselves.
@@ -216,8 +215,8 @@ mod tests {
             assert!(text.contains(wanted), "{what}: {text}");
             assert!(!text.contains('|') || what != "retry", "{text}");
         }
-        let text = page("SL0013", &manual, 80).expect("a code, if an empty one");
-        assert!(text.contains("no finding") && text.contains("  SL0012  "), "{text}");
+        let trouble = page("SL0013", &manual, 80).expect_err("a code that no finding has").to_string();
+        assert!(trouble.contains("no finding") && trouble.contains("SL0012 ("), "{trouble}");
         assert!(page("SL001", &manual, 80).is_err(), "no code at all");
         let trouble = page("htp", &manual, 80).expect_err("no such thing").to_string();
         assert!(trouble.ends_with("did you mean `http`?"), "{trouble}");

@@ -33,6 +33,9 @@ pub(super) fn check(loaded: &Loaded, outline: &Outline, findings: &mut Diagnosti
 
 /// Reports a runbook that does not exist; whether it did.
 pub(super) fn unknown(loaded: &Loaded, name: &Name, spot: Spot, findings: &mut Diagnostics) -> bool {
+    if loaded.book.runbooks.contains_key(name) {
+        return false;
+    }
     let known = known_runbooks(loaded);
     if known.contains(name.as_str()) {
         return false;
@@ -94,9 +97,9 @@ fn one(loaded: &Loaded, outline: &Outline, step: &Step, call: &Call, findings: &
                 format!("`{}` needs the input `{}`, which is not given", called.name, input.name),
             )
             .help(format!(
-                "write `inputs: {{ {}: … }}` (a {}), or give it a default in `{}`",
+                "write `inputs: {{ {}: … }}` ({}), or give it a default in `{}`",
                 input.name,
-                input.ty.word(),
+                input.ty.as_a(),
                 called.name
             )),
         );

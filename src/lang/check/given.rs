@@ -33,7 +33,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Diagnostics) {
 /// Two tests of one title in one file could not be told apart.
 fn titles(loaded: &Loaded, findings: &mut Diagnostics) {
     let mut seen: BTreeMap<(crate::diagnostic::FileId, &str), Spot> = BTreeMap::new();
-    for test in &loaded.book.tests {
+    for test in loaded.book.tests.iter().filter(|test| !test.title.is_empty()) {
         match seen.get(&(test.spot.file, test.title.as_str())) {
             Some(first) => findings.push(
                 Diagnostic::error(Code::DuplicateKey, test.spot, format!("two tests are called `{}`", test.title))
@@ -118,7 +118,7 @@ impl<'a> Checker<'a> {
             self.runbook.inputs.iter().filter(|input| input.default.is_none() && !is_given(input.name.as_str()))
         {
             let message = format!("`{}` needs the input `{}`, which is not given", self.runbook.name, input.name);
-            let help = format!("write `given: {{ inputs: {{ {}: … }} }}` (a {})", input.name, input.ty.word());
+            let help = format!("write `given: {{ inputs: {{ {}: … }} }}` ({})", input.name, input.ty.as_a());
             self.findings.push(Diagnostic::error(Code::MissingKey, here, message).help(help));
         }
         for (name, _) in &given.env {

@@ -5,6 +5,7 @@ use super::place;
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spot};
 use crate::lang::Loaded;
+use crate::lang::keys::syntax;
 use crate::model::escalation::Escalation;
 use crate::model::param::Param;
 use crate::model::step::{Action, Step, StepKind};
@@ -105,13 +106,23 @@ pub(super) fn channel(loaded: &Loaded, text: &str, spot: Spot) -> Option<Diagnos
     let known: Vec<&str> =
         loaded.book.settings.channels.keys().map(Name::as_str).chain(BUILT_IN.iter().copied()).collect();
     if known.contains(&name) {
-        return None;
+        return mailed(loaded, name, text, spot);
     }
     let finding = Diagnostic::error(Code::UnknownChannel, spot, format!("unknown channel `{name}`")).help(format!(
         "stepladder.yaml declares {}; `terminal` and `file:NAME` are always there",
         shown(&loaded.book.settings.channels.keys().map(Name::as_str).collect::<Vec<_>>())
     ));
     Some(finding.did_you_mean(name, known.iter().copied()))
+}
+
+/// A finding for what is no mail address, behind the name of a channel of mail.
+fn mailed(loaded: &Loaded, name: &str, text: &str, spot: Spot) -> Option<Diagnostic> {
+    let mut channels = loaded.book.settings.channels.iter();
+    let mail = channels.any(|(channel, param)| channel.as_str() == name && param.get("smtp").is_some());
+    let to = text.split_once(':').map(|(_, to)| to.trim()).filter(|to| mail && !to.is_empty() && !to.contains("{{"))?;
+    let bad = to.split(',').find_map(|one| (syntax::MAIL.test)(one).err())?;
+    let help = format!("write it like `{name}:{}`", syntax::MAIL.example);
+    Some(Diagnostic::error(Code::BadAddress, spot, bad).help(help))
 }
 
 fn shown(names: &[&str]) -> String {

@@ -12,7 +12,9 @@ mod given;
 mod idle;
 mod inputs;
 mod ladder;
+mod lengths;
 mod levels;
+mod locks;
 mod measures;
 mod names;
 mod near;
@@ -38,7 +40,7 @@ mod urls;
 mod when;
 
 use crate::base::ids::{Name, StepId};
-use crate::diagnostic::{Diagnostics, Spot};
+use crate::diagnostic::{Diagnostics, FileId, Spot};
 use crate::lang::{Loaded, Mention};
 pub(super) use ladder::severity;
 pub(super) use levels::ahead;
@@ -73,6 +75,7 @@ pub(super) fn runbook(loaded: &Loaded, name: &Name, mentions: &[usize]) -> Diagn
     outside::check(loaded, &outline, &mentions, &mut findings);
     when::check(loaded, &outline, &mut findings);
     idle::check(loaded, &outline, &mut findings);
+    lengths::check(loaded, &outline, &mut findings);
     order::check(loaded, &outline, &mut findings);
     rooted::check(loaded, &outline, &mut findings);
     urls::check(loaded, &outline, &mut findings);
@@ -94,6 +97,7 @@ pub(super) fn book(loaded: &Loaded) -> Diagnostics {
         secrets::check_book(mention, &mut findings);
     }
     calls::cycles(loaded, &mut findings);
+    locks::check(loaded, &mut findings);
     triggers::paths(loaded, &mut findings);
     approvals::unattended(loaded, &mut findings);
     settings::check(loaded, &mut findings);
@@ -132,13 +136,10 @@ fn known_runbooks(loaded: &Loaded) -> BTreeSet<&str> {
             .strip_prefix("runbooks/")
             .and_then(|name| name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")))
     });
-    let unread = files.filter(|name| !loaded.book.runbooks.keys().any(|known| known.as_str() == *name));
+    let names: BTreeSet<&str> = loaded.book.runbooks.keys().map(Name::as_str).collect();
     // A file whose runbook has another name is known by that name.
-    let unread = unread.filter(|name| {
-        !loaded.book.files.values().any(|file| {
-            let stem = loaded.sources.get(*file).name.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
-            stem.is_some_and(|(stem, _)| stem == *name)
-        })
-    });
-    loaded.book.runbooks.keys().map(Name::as_str).chain(unread).collect()
+    let stem = |file: &FileId| Some(loaded.sources.get(*file).name.rsplit('/').next()?.rsplit_once('.')?.0);
+    let read: BTreeSet<&str> = loaded.book.files.values().filter_map(stem).collect();
+    let unread: Vec<&str> = files.filter(|name| !names.contains(name) && !read.contains(name)).collect();
+    names.into_iter().chain(unread).collect()
 }

@@ -43,7 +43,9 @@ pub(super) fn check<'a>(
             Formula::Template(template) => template.check(types),
         };
         for problem in problems.iter().filter(|problem| !lost.iter().any(|read| overlaps(problem, read))) {
-            findings.push(unknown_root_field(outline, mention, problem).unwrap_or_else(|| mention.finding(problem)));
+            let found =
+                unknown_root_field(outline, mention, problem).or_else(|| item_outside(outline, mention, problem));
+            findings.push(found.unwrap_or_else(|| mention.finding(problem)));
         }
     }
 }
@@ -57,7 +59,13 @@ fn unknown_root_field(outline: &Outline, mention: &Mention, problem: &Problem) -
         let help = format!("use `{{{{ inputs.{name} }}}}` in `env:`, or in headers, auth or body of `http`");
         return Some(mention.finding(&Problem { kind: ProblemKind::Secret, message, ..problem.clone() }.help(help)));
     }
+    let nothing = |what: &str, key: &str| {
+        let way = format!("declare some by `{key}`, or take the block out");
+        (format!("this runbook has no {what}: there is nothing to go through"), way)
+    };
     let (what, way) = match root.as_str() {
+        "inputs" | "vars" if name == "*" => nothing(root, &format!("{root}:")),
+        "env" if name == "*" => nothing("names in its `env`", "env:"),
         "inputs" => (format!("unknown input `{name}`"), format!("declare it: `inputs: {{ {name}: text }}`")),
         "vars" => (format!("unknown var `{name}`"), format!("declare it: `vars: {{ {name}: EXPRESSION }}`")),
         "env" => (
@@ -69,6 +77,22 @@ fn unknown_root_field(outline: &Outline, mention: &Mention, problem: &Problem) -
     let help = problem.help.clone().or(Some(way));
     let named = Problem { kind: ProblemKind::Name, message: what, help, ..problem.clone() };
     (problem.kind == ProblemKind::Field).then(|| mention.finding(&named))
+}
+
+/// The item of the step's own list, asked about where there is none yet: before the list is gone through.
+fn item_outside(outline: &Outline, mention: &Mention, problem: &Problem) -> Option<Diagnostic> {
+    let step = outline.get(mention.step.as_ref().filter(|_| mention.key == "when")?)?.step;
+    let item = step.foreach.as_ref()?.item.as_str();
+    let read = mention.what.reads().iter().find(|read| overlaps(problem, read))?;
+    if problem.kind != ProblemKind::Name || read.path.first().is_none_or(|root| root != item) {
+        return None;
+    }
+    let message = format!("`{item}` is no name here: `when` is asked once for the whole, before there is an item");
+    let help = format!(
+        "let `{}` be a group over the list, and give the `when` to a step in it: `steps: [ {{ id: NAME, when: …, … }} ]`",
+        step.id
+    );
+    Some(mention.finding(&Problem { message, ..problem.clone() }.help(help)))
 }
 
 /// Checks what stands in the files of the whole book.

@@ -97,7 +97,21 @@ fn waits(loaded: &Loaded, outline: &Outline, step: &Arc<Step>, findings: &mut Di
         }
         (None, Some(span)) if span > limit => {
             let message = format!("`{}` may take {span}, and the run is stopped after {limit}", step.id);
-            Diagnostic::warning(Code::WaitTooLong, place(loaded, outline, Some(&step.id), "timeout"), message)
+            let spot = place(loaded, outline, Some(&step.id), "timeout");
+            // A probe is waited for until that time is over; what works for itself may well be done before.
+            match step.kind {
+                StepKind::Wait(_) => Diagnostic::error(Code::WaitTooLong, spot, message),
+                StepKind::Act(_)
+                | StepKind::Steps(_)
+                | StepKind::Watch(_)
+                | StepKind::Remedy(_)
+                | StepKind::Call(_)
+                | StepKind::Compute(_)
+                | StepKind::Log { .. }
+                | StepKind::Fail(_)
+                | StepKind::Pass(_)
+                | StepKind::Approval(_) => Diagnostic::warning(Code::WaitTooLong, spot, message),
+            }
         }
         (Some(_) | None, _) => return,
     };

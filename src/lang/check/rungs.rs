@@ -4,6 +4,7 @@ use super::settings::word;
 use crate::base::ids::Name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::Loaded;
+use crate::lang::keys::syntax;
 use crate::model::escalation::Escalation;
 
 /// Checks `escalation.yaml`.
@@ -15,6 +16,7 @@ pub(super) fn check(loaded: &Loaded, ladder: &Escalation, file: FileId, findings
     rungs.routes(findings);
     rungs.severities(findings);
     rungs.phones(findings);
+    rungs.mail(findings);
     rungs.announcements(findings);
     rungs.drill(findings);
 }
@@ -278,6 +280,17 @@ impl<'a> Rungs<'a> {
                     )
                     .help("let it climb sooner to a level with `page:`, announce it, or give it more time"),
                 );
+            }
+        }
+    }
+
+    fn mail(&self, findings: &mut Diagnostics) {
+        for (name, contact) in &self.ladder.contacts {
+            let Some(address) = contact.addresses.get("email") else { continue };
+            if let Err(bad) = (syntax::MAIL.test)(address) {
+                let message = format!("{bad} (at `contacts.{name}.email`)");
+                let finding = Diagnostic::error(Code::BadAddress, self.at(address), message);
+                findings.push(finding.help(format!("write it like `{}`", syntax::MAIL.example)));
             }
         }
     }

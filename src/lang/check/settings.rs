@@ -49,15 +49,12 @@ pub(super) fn says(loaded: &Loaded, key: &str) -> bool {
 
 /// The file that the ladder is written in.
 pub(super) fn ladder_file(loaded: &Loaded) -> Option<FileId> {
-    ladder_files(loaded).into_iter().next()
+    ladder_files(loaded).next()
 }
 
 /// The files that may be the ladder; the first of them is.
-pub(super) fn ladder_files(loaded: &Loaded) -> Vec<FileId> {
-    let rank = crate::lang::half::ladder_rank;
-    let mut found: Vec<_> = loaded.sources.iter().filter_map(|(id, source)| Some((rank(&source.name)?, id))).collect();
-    found.sort_unstable();
-    found.into_iter().map(|(_, id)| id).collect()
+pub(super) fn ladder_files(loaded: &Loaded) -> impl Iterator<Item = FileId> {
+    loaded.ladders.iter().map(|(_, id)| *id)
 }
 
 fn file(loaded: &Loaded, name: &str) -> Option<FileId> {

@@ -89,7 +89,7 @@ fn holidays(rungs: &Rungs<'_>, name: &Name, rotation: &Rotation, findings: &mut 
 
 /// A book has one ladder.
 fn one_ladder(loaded: &Loaded, findings: &mut Diagnostics) {
-    let mut files = ladder_files(loaded).into_iter();
+    let mut files = ladder_files(loaded);
     let Some(first) = files.next() else { return };
     let name = &loaded.sources.get(first).name;
     for other in files {

@@ -257,7 +257,13 @@ impl Ctx {
 
     fn wrong_type(&mut self, node: &Node, shape: &Shape) -> Option<Param> {
         let message = format!("`{}` must be {}, not {}", self.here(), wanted(shape), node.is_a());
-        self.error_help(Code::WrongType, node.spot, message, scalar::shown_as(shape));
+        let help = match (self.path.as_str(), &node.kind) {
+            ("wait.until", NodeKind::Map(..)) => {
+                "`until` is an instant; until a step is good is `probe`: `wait: { probe: { shell: … } }`".to_owned()
+            }
+            _ => scalar::shown_as(shape),
+        };
+        self.error_help(Code::WrongType, node.spot, message, help);
         None
     }
 }

@@ -6,9 +6,11 @@ use crate::base::span::{Span, parse_size};
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lang::decode::{Ctx, wanted};
+use crate::lang::keys::syntax;
 use crate::lang::yaml::{Core, Node, Scalar};
 use crate::model::param::Param;
 use crate::model::shape::{Shape, Syntax};
+use crate::template::Template;
 
 /// So many keys of a map are named.
 const SHOWN_KEYS: usize = 6;
@@ -21,7 +23,7 @@ impl Ctx {
         }
         let whole_template = scalar.text.starts_with("{{") && scalar.text.ends_with("}}");
         match shape {
-            Shape::Text(landing) => self.template(node, scalar, *landing).map(Param::Text),
+            Shape::Text(landing) => self.landing(node, scalar, *landing).map(Param::Text),
             Shape::Any(_) | Shape::Literal | Shape::Prose => Some(text(scalar)),
             Shape::Expr => self.expr(node, scalar).map(Param::Expr),
             Shape::Int(..) | Shape::Number | Shape::Bool if whole_template && self.templated => {
@@ -49,6 +51,21 @@ impl Ctx {
         }
     }
 
+    /// A template; of a URL what is written of it has to be the beginning of one. What kinds of steps call is looked at
+    /// where their steps are known.
+    fn landing(&mut self, node: &Node, scalar: &Scalar, landing: Landing) -> Option<Template> {
+        let template = self.template(node, scalar, landing)?;
+        if landing == Landing::Url
+            && !self.templated
+            && let Err(bad) = syntax::begins_url(&template)
+        {
+            let message = format!("{bad} (at `{}`)", self.here());
+            self.error(Code::BadUrl, node.spot, message);
+            return None;
+        }
+        Some(template)
+    }
+
     /// Texts that are taken as they stand: none may hold a template.
     fn verbatim(&mut self, node: &Node, scalar: &Scalar, shape: &Shape) -> Option<Param> {
         // Braces may stand in a pattern; where it then is none, a template was meant.
@@ -63,6 +80,12 @@ impl Ctx {
                 _ => "write the value itself",
             };
             self.error_help(Code::NotTemplated, node.spot, message, help);
+            return None;
+        }
+        if matches!((shape, scalar.core()), (Shape::Name, Core::Bool(_))) {
+            let message = format!("`{}` must be {}, not true or false", self.here(), wanted(shape));
+            let help = format!("write the name; where `{0}` is one, quote it: `\"{0}\"`", scalar.text);
+            self.error_help(Code::WrongType, node.spot, message, help);
             return None;
         }
         let failed = match shape {
@@ -102,7 +125,7 @@ impl Ctx {
                 let message = format!("{message} (at `{}`)", self.here());
                 // What is wrong with a regular expression is no help with names of files.
                 let names = if let Shape::Syntax(syntax) = shape { Some(syntax) } else { None };
-                match names.filter(|_| code == Code::BadPattern) {
+                match names.filter(|_| matches!(code, Code::BadPattern | Code::BadUrl | Code::BadAddress)) {
                     Some(names) => {
                         let help = format!("write {} like `{}`", names.name, names.example);
                         self.error_help(code, node.spot, message, help);

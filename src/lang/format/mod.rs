@@ -108,6 +108,10 @@ mod tests {
             ),
             ("a:\n  - b: 1\n# why\n    c: 2 # two\n# last\n", "a:\n  - b: 1\n    # why\n    c: 2 # two\n# last\n"),
             ("a:\n# x\n  {b: 1, # one\n  c: 2}\n", "a: { b: 1, # one\n  c: 2 }\n# x\n"),
+            (
+                "steps:\n  - {\n    id: f, # why\n  }\nc: {\n  d: 1, # two\n}\n",
+                "steps:\n  - {\n      id: f, # why\n    }\nc: {\n    d: 1, # two\n  }\n",
+            ),
             ("", ""),
             ("# only\n", "# only\n"),
         ] {

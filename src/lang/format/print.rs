@@ -215,6 +215,10 @@ impl Printer<'_> {
     /// A bracketed collection over several lines: as written, indented anew.
     fn lines_as_written(&mut self, source: &str, indent: usize) {
         let source = source.trim();
+        // A bracket that closes on a line of its own stands further in than the key or dash of the collection, as YAML 1.2
+        // asks, and what is in it further still.
+        let closed = source.lines().last().is_some_and(|line| source.contains('\n') && line.trim().len() == 1);
+        let inner = if closed { indent + 2 } else { indent };
         let open =
             if source.starts_with('{') && !source.starts_with("{ ") && !source.starts_with("{\n") { "{ " } else { "" };
         for (index, line) in source.lines().enumerate() {
@@ -224,7 +228,7 @@ impl Printer<'_> {
                 self.out.push('\n');
                 if !line.is_empty() {
                     let closing = last && line.len() == 1;
-                    self.indent(if closing { indent - 2 } else { indent });
+                    self.indent(if closing { indent } else { inner });
                 }
             }
             let line = if index == 0 && !open.is_empty() { format!("{open}{}", &line[1..]) } else { line.to_owned() };

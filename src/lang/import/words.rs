@@ -1,10 +1,9 @@
 //! Names of runbooks, steps and inputs, made of names that were written more freely.
 
-use crate::base::address::LANE_WORDS;
 use crate::base::ids::{Name, StepId};
 use std::collections::BTreeSet;
 
-/// More words than those of lists of steps that no step may be called by.
+/// Words that no step is called by.
 const KEPT: &[&str] = &["all", "item"];
 /// How much of a long name is kept.
 const LONG: usize = 40;
@@ -22,8 +21,7 @@ impl Names {
     /// An id of a step or an input.
     pub(super) fn id(&mut self, text: &str, otherwise: &str) -> StepId {
         let base = plain(text, '_', otherwise);
-        let fits =
-            StepId::parse(&base).is_ok() && !KEPT.contains(&base.as_str()) && !LANE_WORDS.contains(&base.as_str());
+        let fits = StepId::parse(&base).is_ok() && !KEPT.contains(&base.as_str());
         let base = if fits { base } else { format!("{base}_{otherwise}") };
         self.free(&base, '_', |text| StepId::parse(text).ok())
     }

@@ -1,6 +1,7 @@
 //! The keys of one channel of `stepladder.yaml`: its provider, or what the provider needs.
 
 use crate::base::arg::Landing;
+use crate::lang::keys::syntax;
 use crate::model::defaults;
 use crate::model::shape::{Key, Shape, key, required};
 
@@ -110,7 +111,7 @@ pub(crate) const CHANNEL: &[Key] = &[
     key("username", PLAIN, "The user of the mail server."),
     key("password", PLAIN, "The password of the mail server.").hidden(),
     key("from", Shape::Text(Landing::Header), "The sender of mail."),
-    key("ca", Shape::Verbatim, "A PEM file of certificates that are trusted beside the system's."),
+    key("ca", Shape::Syntax(&syntax::PATH), "A PEM file of certificates that are trusted beside the system's."),
     key("at_once", Shape::Int(1, 100), "How many messages are handed over at the same time.")
         .default(defaults::AT_ONCE),
     key("per_minute", Shape::Int(1, 100_000), "How many a minute; the most urgent ones are not held back by it."),

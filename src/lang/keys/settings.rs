@@ -8,14 +8,14 @@ use crate::model::shape::{Key, Shape, key, required};
 
 const SECRETS: &[Key] = &[
     key("env", Shape::Record(&[]), "The environment of the owner."),
-    key("file", Shape::Verbatim, "A YAML file of names and values, mode 0600."),
+    key("file", Shape::Syntax(&syntax::PATH), "A YAML file of names and values, mode 0600."),
     key("systemd_credentials", Shape::Record(&[]), "Credentials given by systemd."),
     key("command", Shape::List(&Shape::Verbatim), "A command that prints the value; the name is its last argument.")
         .hidden(),
-    key("age", Shape::Verbatim, "A YAML file of names and values, encrypted by age to a key."),
+    key("age", Shape::Syntax(&syntax::PATH), "A YAML file of names and values, encrypted by age to a key."),
     key(
         "identity",
-        Shape::Verbatim,
+        Shape::Syntax(&syntax::PATH),
         "What opens the `age` file: a file (mode 0600), or `$NAME` of a variable that holds the key.",
     )
     .variables(&[defaults::AGE_KEY])
@@ -48,7 +48,7 @@ const TELEMETRY: &[Key] = &[
         .default(defaults::TELEMETRY_TIMEOUT),
     key(
         "ca",
-        Shape::Verbatim,
+        Shape::Syntax(&syntax::PATH),
         "A PEM file of certificates that are trusted beside the system's, relative to the book.",
     )
     .variables(defaults::OTLP_CERTIFICATE),
@@ -59,7 +59,7 @@ pub(crate) const SETTINGS: &[Key] = &[
     key("timezone", Shape::Syntax(&syntax::ZONE), "The IANA zone of triggers and of `date`.")
         .default(defaults::TIMEZONE)
         .live(),
-    key("data", Shape::Verbatim, "The data directory, relative to the book.").default(defaults::DATA),
+    key("data", Shape::Syntax(&syntax::PATH), "The data directory, relative to the book.").default(defaults::DATA),
     key("secrets", Shape::List(&Shape::Record(SECRETS)), "Where secrets come from; the first that has a name wins.")
         .default(defaults::SECRETS),
     key("channels", Shape::Map(&Shape::Record(CHANNEL)), "Channels by name."),
@@ -71,8 +71,8 @@ pub(crate) const SETTINGS: &[Key] = &[
             key(
                 "tls",
                 Shape::Record(&[
-                    required("certificate", Shape::Verbatim, "A PEM file."),
-                    required("key", Shape::Verbatim, "A PEM file."),
+                    required("certificate", Shape::Syntax(&syntax::PATH), "A PEM file."),
+                    required("key", Shape::Syntax(&syntax::PATH), "A PEM file."),
                 ]),
                 "Serve https.",
             ),
@@ -82,17 +82,17 @@ pub(crate) const SETTINGS: &[Key] = &[
     ),
     key(
         "roots",
-        Shape::Map(&Shape::Verbatim),
+        Shape::Map(&Shape::Syntax(&syntax::PATH)),
         "Named directories: the only places `files`, `backup`, `restore` may touch.",
     ),
-    key("allow_hosts", Shape::List(&Shape::Verbatim), "Where values from outside may lead an http step.")
+    key("allow_hosts", Shape::List(&Shape::Syntax(&syntax::HOST)), "Where values from outside may lead an http step.")
         .default(defaults::ALLOW_HOSTS)
         .live(),
     key(
         "calendars",
         Shape::Map(&Shape::Record(&[
             key("dates", Shape::List(&Shape::Syntax(&syntax::DATE)), "Days."),
-            key("ics", Shape::Verbatim, "An iCalendar file, relative to the book."),
+            key("ics", Shape::Syntax(&syntax::PATH), "An iCalendar file, relative to the book."),
         ])),
         "Days on which triggers with `except` do not fire.",
     )

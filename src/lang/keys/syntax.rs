@@ -5,6 +5,7 @@ use crate::diagnostic::Code;
 use crate::lang::keys::escalation::DAYS;
 use crate::model::measure::Band;
 use crate::model::shape::Syntax;
+use crate::template::Template;
 
 /// An IANA time zone; which exist is for the rule about triggers and settings to say.
 pub(crate) const ZONE: Syntax =
@@ -46,6 +47,17 @@ pub(crate) const URL: Syntax =
 /// A host and port.
 pub(crate) const LISTEN: Syntax =
     Syntax { name: "an address and port", example: "127.0.0.1:8320", code: Code::BadUrl, test: listen };
+
+/// An address of mail, a name before it or not.
+pub(crate) const MAIL: Syntax =
+    Syntax { name: "a mail address", example: "bot@company.com", code: Code::BadAddress, test: mail };
+/// A mail server.
+pub(crate) const MAIL_SERVER: Syntax =
+    Syntax { name: "a mail server", example: "smtp.company.com:587", code: Code::BadAddress, test: mail_server };
+/// A host, or every host below a domain.
+pub(crate) const HOST: Syntax = Syntax { name: "a host", example: "*.company.com", code: Code::BadAddress, test: host };
+/// A file or a directory.
+pub(crate) const PATH: Syntax = Syntax { name: "a path", example: "logs", code: Code::BadAddress, test: path };
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands among tests that do refuse")]
 fn any(_: &str) -> Result<(), String> {
@@ -139,9 +151,75 @@ fn address(text: &str) -> Result<(), String> {
 
 fn url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let good =
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    // A password may hold anything, so that nobody can say where the host begins.
+    let (host, port) = if text.contains('@') { (host, None) } else { host_and_port(host) };
+    let port = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    let good = !host.is_empty() && port && !text.contains(|c: char| c.is_whitespace() || c.is_control());
     good.then_some(()).ok_or_else(|| format!("`{text}` is not an http or https URL"))
+}
+
+fn host_and_port(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (text, None),
+    }
+}
+
+/// Whether a text begins as a URL does, as far as it is written: a value in front may be anything.
+pub(crate) fn begins_url(template: &Template) -> Result<(), String> {
+    let text = template.source();
+    match template.literal() {
+        Some(text) => url(text),
+        None if ["http://", "https://", "{{"].iter().any(|start| text.starts_with(start)) => Ok(()),
+        None => Err(format!("`{text}` is not an http or https URL")),
+    }
+}
+
+fn mail(text: &str) -> Result<(), String> {
+    let text = text.trim();
+    let address = match text.strip_suffix('>') {
+        Some(named) => named.rsplit_once('<').map_or("", |(_, address)| address),
+        None => text,
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';');
+    let good = address.rsplit_once('@').is_some_and(|(who, domain)| {
+        !who.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !domain.ends_with('.')
+    });
+    let good = good && !address.contains(odd);
+    good.then_some(()).ok_or_else(|| format!("`{text}` is not a mail address: it has a name, an `@` and a domain"))
+}
+
+fn mail_server(text: &str) -> Result<(), String> {
+    let (host, port) = text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let why = if host.contains("//") || port.is_some_and(|port| port.starts_with("//")) {
+        "it is spoken to as `tls` says, and has no scheme"
+    } else if host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@')) {
+        "it is a host, and a port where that is not the usual one"
+    } else if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
+        "its port is a number up to 65535"
+    } else {
+        return Ok(());
+    };
+    Err(format!("`{text}` is not a mail server: {why}"))
+}
+
+fn host(text: &str) -> Result<(), String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let v6 = name.matches(':').count() > 1 && name.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '.'));
+    let good = v6 || (!name.is_empty() && name.chars().all(part) && !name.starts_with('.'));
+    good.then_some(()).ok_or_else(|| {
+        format!("`{text}` is not a host: it has no scheme, port or path, and `*.` at its beginning is every host below")
+    })
+}
+
+fn path(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("a path of nothing".into());
+    }
+    let odd = text.contains(char::is_control);
+    if odd { Err(format!("`{}` is not a path", text.escape_debug())) } else { Ok(()) }
 }
 
 fn listen(text: &str) -> Result<(), String> {

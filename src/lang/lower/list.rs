@@ -32,12 +32,17 @@ impl Reader {
             return List { parallel: ways.parallel, fail_fast: ways.fail_fast, ..List::default() };
         };
         let Some(items) = self.items(node, word) else { return List::default() };
-        if self.depth >= MAX_NESTING {
+        // The list of the runbook itself is within no group.
+        if self.depth > MAX_NESTING {
             let message = format!("steps within steps deeper than {MAX_NESTING} levels");
             self.ctx.error_help(Code::TooLarge, node.spot, message, "make a runbook of the inner steps and call it");
             return List::default();
         }
         self.depth += 1;
+        let copied = self.copied;
+        if node.alias.is_some() {
+            self.copied = copied.or(Some(node.spot));
+        }
         let mut placed = Vec::with_capacity(items.len());
         for item in items {
             let from = self.ctx.mentions.len();
@@ -49,6 +54,7 @@ impl Reader {
             }
         }
         self.depth -= 1;
+        self.copied = copied;
         let (graph, reads) = order::graph(self, &placed, ways);
         List {
             steps: placed.into_iter().map(|placed| placed.step).collect(),

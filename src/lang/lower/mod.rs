@@ -76,7 +76,12 @@ pub(super) fn others(loaded: &mut Loaded) {
             let zone = loaded.book.settings.timezone.clone();
             let roots: Vec<&Node> = documents.iter().filter_map(|document| document.root.as_ref()).collect();
             let roots: Vec<&Node> = roots.into_iter().filter(|root| !root.is_null()).collect();
-            loaded.book.tests.extend(tests::tests(&mut ctx, &roots, &zone));
+            for (test, whole) in tests::tests(&mut ctx, &roots, &zone) {
+                if !whole {
+                    loaded.wrong_tests.insert(test.spot);
+                }
+                loaded.book.tests.push(test);
+            }
         } else {
             one_document(&mut ctx, &mut documents);
             let root = first(&mut ctx, part, documents);

@@ -33,7 +33,7 @@ pub(super) struct Placed {
 }
 
 /// The word of `after: all`.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 /// The order of a list, and which of its steps can't do without the output of which. What is wrong with it is said; the
 /// order then holds what remains.

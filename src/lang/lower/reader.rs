@@ -37,6 +37,8 @@ pub(super) struct Reader {
     pub(super) strangers: Vec<Stranger>,
     /// Steps without an id so far.
     pub(super) unnamed: usize,
+    /// The alias that what is being read stands at: everything in it has the places of what it is a copy of.
+    pub(super) copied: Option<Spot>,
 }
 
 impl Reader {
@@ -51,6 +53,7 @@ impl Reader {
             depth: 0,
             strangers: Vec::new(),
             unnamed: 0,
+            copied: None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `stepladder.yaml`.
 
 use crate::base::ids::Name;
+use crate::base::span::Span;
 use crate::base::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Sources, Spot};
 use crate::lang::decode::{Ctx, Fields};
 use crate::lang::keys::settings::SETTINGS;
+use crate::lang::keys::syntax;
 use crate::lang::lower::policy::{pairs, span, text};
 use crate::lang::lower::triggers::plain;
 use crate::lang::yaml::Node;
@@ -13,6 +15,7 @@ use crate::model::calendar::Calendar;
 use crate::model::channel::Provider;
 use crate::model::ics;
 use crate::model::param::Param;
+use crate::model::shape::Syntax;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +30,8 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
     }
     let fields = ctx.fields(root, SETTINGS, Some("stepladder.yaml"));
     one_provider(ctx, &fields);
+    mail(ctx, &fields);
+    no_time(ctx, &fields);
     let keep = |key: &str| fields.param("keep").and_then(|keep| keep.get(key));
     let whole = |param: Option<&Param>| param.and_then(Param::value).and_then(Value::as_u64);
     let others = ["http", "calendars", "keep"];
@@ -56,8 +61,46 @@ pub(super) fn settings(ctx: &mut Ctx, root: &Node, sources: &Sources) -> Setting
     }
 }
 
+/// What is said of a mail server and of the addresses of its channel, where no value is put in.
+fn mail(ctx: &mut Ctx, fields: &Fields<'_>) {
+    for (name, channel) in fields.node("channels").and_then(Node::pairs).unwrap_or_default() {
+        if channel.get("smtp").is_none() {
+            continue;
+        }
+        let texts: [(&str, &Syntax, bool); 3] =
+            [("smtp", &syntax::MAIL_SERVER, false), ("from", &syntax::MAIL, false), ("to", &syntax::MAIL, true)];
+        for (key, syntax, many) in texts {
+            let Some(node) = channel.get(key).filter(|node| !node.is_null()) else { continue };
+            let Some(text) = node.name().filter(|text| !text.contains("{{")) else { continue };
+            let each = if many { text.split(',').collect() } else { vec![text] };
+            if let Some(bad) = each.into_iter().find_map(|text| (syntax.test)(text).err()) {
+                let message = format!("{bad} (at `channels.{}.{key}`)", name.name().unwrap_or_default());
+                ctx.error_help(
+                    syntax.code,
+                    node.spot,
+                    message,
+                    format!("write {} like `{}`", syntax.name, syntax.example),
+                );
+            }
+        }
+    }
+}
+
+/// Lengths of time within which nothing could be done.
+fn no_time(ctx: &mut Ctx, fields: &Fields<'_>) {
+    for (outer, key) in [("dead_man", "every"), ("telemetry", "timeout")] {
+        let written = fields.node(outer).and_then(|node| node.get(key));
+        let none = |node: &&Node| node.name().is_some_and(|text| Span::parse(text) == Ok(Span::ZERO));
+        if let Some(node) = written.filter(none) {
+            let message = format!("`{outer}.{key}` is no time at all");
+            ctx.error_help(Code::BadDuration, node.spot, message, "write how long it is, like `1m`");
+        }
+    }
+}
+
 fn dead_man(param: &Param) -> Option<DeadMan> {
-    Some(DeadMan { url: param.get("url")?.clone(), every: param.get("every").and_then(span)? })
+    let every = param.get("every").and_then(span).filter(|every| *every > Span::ZERO)?;
+    Some(DeadMan { url: param.get("url")?.clone(), every })
 }
 
 fn telemetry(param: &Param) -> Telemetry {
@@ -68,7 +111,7 @@ fn telemetry(param: &Param) -> Telemetry {
         headers: pairs(param.get("headers")).to_vec(),
         service: word("service"),
         attributes: attributes.filter_map(|(name, value)| Some((name.clone(), text(value)?.to_owned()))).collect(),
-        timeout: param.get("timeout").and_then(span),
+        timeout: param.get("timeout").and_then(span).filter(|timeout| *timeout > Span::ZERO),
         ca: word("ca"),
     }
 }

@@ -8,7 +8,7 @@ use crate::lang::keys::flow::FLOW;
 use crate::lang::keys::step::{DEFAULTS, FOREACH_ONLY, GROUP_ONLY, STEP};
 use crate::lang::keys::synonym;
 use crate::lang::lower::list::Ways;
-use crate::lang::lower::order::Waits;
+use crate::lang::lower::order::{self, Waits};
 use crate::lang::lower::policy;
 use crate::lang::lower::reader::Reader;
 use crate::lang::yaml::{Core, Node, NodeKind};
@@ -39,6 +39,16 @@ impl Reader {
             self.ctx.error_help(Code::WrongType, node.spot, message, "write `- id: NAME` and its kind below");
             return None;
         }
+        let copied = self.copied;
+        if node.alias.is_some() {
+            self.copied = copied.or(Some(node.spot));
+        }
+        let lowered = self.step_here(node, made_up);
+        self.copied = copied;
+        lowered
+    }
+
+    fn step_here(&mut self, node: &Node, made_up: Option<StepId>) -> Option<(Step, Waits)> {
         let id = self.id_of(node, made_up)?;
         let outer = self.ctx.step.replace(id.clone());
         let raw = node.get("unsafe_raw").and_then(Node::scalar).is_some_and(|raw| raw.core() == Core::Bool(true));
@@ -74,12 +84,11 @@ impl Reader {
             self.unnamed += 1;
             return StepId::parse(&format!("unnamed_{}", self.unnamed)).ok();
         };
-        let taken = crate::base::address::LANE_WORDS.contains(&id.as_str()) || id.as_str() == "all";
-        if taken {
-            let message = format!("`{id}` can't be the id of a step: the language uses the word itself");
+        if id.as_str() == order::ALL {
+            let message = format!("`{id}` can't be the id of a step: `after: {id}` is every step above");
             self.ctx.error(Code::KeptWord, spot, message);
         }
-        self.claim(&id, spot);
+        self.claim(&id, self.copied.unwrap_or(spot));
         Some(id)
     }
 

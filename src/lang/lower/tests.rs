@@ -26,8 +26,9 @@ pub(super) struct Defaults {
     given: Given,
 }
 
-/// The tests of one file.
-pub(super) fn tests(ctx: &mut Ctx, documents: &[&Node], zone: &str) -> Vec<Test> {
+/// The tests of one file, each with whether it could be read whole: what else is wrong with those that could not is
+/// looked for all the same.
+pub(super) fn tests(ctx: &mut Ctx, documents: &[&Node], zone: &str) -> Vec<(Test, bool)> {
     let mut shared = Defaults::default();
     let mut tests = Vec::new();
     for root in documents {
@@ -56,8 +57,8 @@ fn defaults(ctx: &mut Ctx, root: &Node, zone: &str) -> Defaults {
     Defaults { runbook, given: node.get("given").map(|node| given(ctx, node, zone)).unwrap_or_default() }
 }
 
-/// The test of one document; `None` when something is wrong with it, which has been said.
-fn test(ctx: &mut Ctx, root: &Node, zone: &str, shared: &Defaults) -> Option<Test> {
+/// The test of one document, as much of it as could be read, and whether that is all; what is wrong has been said.
+fn test(ctx: &mut Ctx, root: &Node, zone: &str, shared: &Defaults) -> Option<(Test, bool)> {
     let before = ctx.findings.counts().0;
     let fields = ctx.fields(root, TEST, Some("a test"));
     for (key, help) in [
@@ -85,10 +86,9 @@ fn test(ctx: &mut Ctx, root: &Node, zone: &str, shared: &Defaults) -> Option<Tes
     let own = fields.node("given").map(|node| given(ctx, node, zone)).unwrap_or_default();
     let given = if matches!(subject, Some(Subject::Runbook(_))) { own.over(&shared.given) } else { own };
     let expect = fields.node("expect").map(|node| expect(ctx, node)).unwrap_or_default();
-    let good = ctx.findings.counts().0 == before;
-    let test =
-        Test { spot: fields.spot("test", root.spot), title: fields.string("test")?, subject: subject?, given, expect };
-    good.then_some(test)
+    let title = fields.string("test").unwrap_or_default();
+    let test = Test { spot: fields.spot("test", root.spot), title, subject: subject?, given, expect };
+    Some((test, ctx.findings.counts().0 == before))
 }
 
 /// A test that expects nothing could not fail.

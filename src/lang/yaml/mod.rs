@@ -5,6 +5,7 @@
 mod header;
 mod node;
 mod read;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod trouble;

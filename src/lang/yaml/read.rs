@@ -4,7 +4,7 @@ use crate::base::limits::{MAX_DEPTH, MAX_FILE, MAX_NODES};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Spot};
 use crate::lang::yaml::header::with_header;
 use crate::lang::yaml::node::{Node, NodeKind, Scalar, Style};
-use crate::lang::yaml::trouble;
+use crate::lang::yaml::{tag, trouble};
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, Tag};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -155,6 +155,15 @@ impl Reader {
                 self.stream.comments.push(Comment { spot, behind });
             }
             Event::Scalar(value, style, anchor, tag) => {
+                let key =
+                    self.frames.last().and_then(|frame| frame.key.as_ref()).and_then(Node::name).map(str::to_owned);
+                let range = span.tag_span().and_then(|tag| tag.byte_range()).map(|tag| (tag.start, tag.end, spot.end));
+                let range = range.filter(|_| tag.as_deref().is_some_and(|tag| !tag.is_yaml_core_schema()));
+                if let Some((from, meant)) =
+                    range.and_then(|range| Some((range.0, tag::meant(text, range, key.as_deref())?)))
+                {
+                    return self.condition(&meant, from, key.as_deref(), anchor);
+                }
                 let as_text = self.tag(tag.as_deref(), span);
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
@@ -186,6 +195,15 @@ impl Reader {
             // The parser may learn to say more.
             _ => {}
         }
+    }
+
+    /// A condition that YAML takes for a tag: told, and gone on with as the text it was meant to be.
+    fn condition(&mut self, meant: &str, start: usize, key: Option<&str>, anchor: usize) {
+        let spot = Spot { file: self.file, start, end: start + meant.len() };
+        let message = "a value that begins with `!` must be quoted, or YAML reads a tag";
+        let finding = Diagnostic::error(Code::UnsupportedYaml, spot, message);
+        self.findings.push(finding.help(tag::quoted(key, meant)));
+        self.leaf(NodeKind::Scalar(Scalar { text: meant.into(), style: Style::Plain, as_text: true }), spot, anchor);
     }
 
     /// Whether the tag makes a text of whatever it stands at. Tags beyond the core ones are refused.

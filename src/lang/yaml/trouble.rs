@@ -2,6 +2,7 @@
 
 use crate::base::limits::{MAX_DEPTH, MAX_NODES};
 use crate::diagnostic::{Code, Diagnostic, FileId, Spot};
+use crate::lang::yaml::tag;
 use granit_parser::{ErrorKind, ScanError};
 
 /// The error as a finding, and the place whose line is at fault. `open` is the innermost bracket still open.
@@ -14,6 +15,9 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     let (spot, message, help) = if let Some(value) = bare_template(line) {
         let message = "a value that begins with `{{` must be quoted, or YAML reads a map";
         (here, message.to_owned(), format!("write \"{value}\""))
+    } else if let Some((key, value)) = tag::bare(line) {
+        let message = "a value that begins with `!` must be quoted, or YAML reads a tag";
+        (here, message.to_owned(), tag::quoted(Some(key), value))
     } else if let Some(told) = open.and_then(|open| unclosed(kind, text, at, open)) {
         told
     } else if let (true, Some((start, end))) = (is_misplaced(kind), keyless_line_above(text, at)) {
@@ -30,7 +34,7 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     };
     let code = if matches!(kind, ErrorKind::RecursionLimitExceeded) { Code::TooLarge } else { Code::Syntax };
     let mut finding = Diagnostic::error(code, spot, message);
-    let layout = is_indent(kind) && bare_template(line).is_none();
+    let layout = is_indent(kind) && bare_template(line).is_none() && tag::bare(line).is_none();
     if let (true, Some(above)) = (layout, line_above(file, text, spot.start)) {
         finding = finding.note(above, "or this one is");
         if let Some(first) = first_of_block(file, text, spot.start).filter(|first| *first != above) {
