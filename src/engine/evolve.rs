@@ -56,6 +56,14 @@ pub fn begin(recorded: &Recorded) -> Result<Run, IllegalEvent> {
     }
 }
 
+/// Somebody asks for the end. A run that has passed its timeout has failed, whatever is asked of it from then on.
+fn cancel(run: &mut Run, actor: &Actor, reason: &str) {
+    if run.stop != Some(Stop::TimedOut) {
+        let late = matches!(run.phase, RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally));
+        run.stop = Some(Stop::Cancelled { actor: actor.clone(), reason: reason.to_owned(), late });
+    }
+}
+
 /// The run that a whole stream adds up to.
 ///
 /// # Errors
@@ -92,12 +100,8 @@ pub fn evolve(run: &mut Run, recorded: &Recorded) -> Result<(), IllegalEvent> {
             run.since = run.own(at);
             true
         }
-        (Event::CancelAsked { actor, reason }, phase @ (RunPhase::At(_) | RunPhase::Queued { .. })) => {
-            // A run that has passed its timeout has failed, whatever is asked of it from then on.
-            if run.stop != Some(Stop::TimedOut) {
-                let late = matches!(phase, RunPhase::At(Stage::Undo | Stage::OnFailure | Stage::Finally));
-                run.stop = Some(Stop::Cancelled { actor: actor.clone(), reason: reason.clone(), late });
-            }
+        (Event::CancelAsked { actor, reason }, RunPhase::At(_) | RunPhase::Queued { .. }) => {
+            cancel(run, actor, reason);
             true
         }
         (Event::TimedOut, RunPhase::At(_)) if run.stop.is_none() => {

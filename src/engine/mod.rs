@@ -29,6 +29,7 @@ mod judge;
 mod measure;
 pub(crate) mod plot;
 pub mod project;
+mod reason;
 pub mod reckon;
 mod redone;
 pub mod rehearse;

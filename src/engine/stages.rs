@@ -8,6 +8,7 @@ use crate::base::value::{Map, Value};
 use crate::engine::decide::Effect;
 use crate::engine::event::{Ended, Event, Stage, StepEvent};
 use crate::engine::evolve::IllegalEvent;
+use crate::engine::reason;
 use crate::engine::reckon::Own;
 use crate::engine::run::{Run, RunPhase, StepPhase, Stop};
 use crate::engine::scope;
@@ -25,7 +26,7 @@ impl Turn<'_> {
         self.ask_for_group()?;
         if self.is_queued() {
             return match self.run.stop {
-                Some(_) => self.finish_run(Outcome::Cancelled, Level::Ok, scope::reason(self.book, self.run)),
+                Some(_) => self.finish_run(Outcome::Cancelled, Level::Ok, reason::of_run(self.book, self.run)),
                 None => Ok(()),
             };
         }
@@ -64,7 +65,7 @@ impl Turn<'_> {
                     .run
                     .stop
                     .is_some()
-                    .then(|| Halt { outcome: Outcome::Cancelled, reason: scope::reason(self.book, self.run) });
+                    .then(|| Halt { outcome: Outcome::Cancelled, reason: reason::of_run(self.book, self.run) });
                 Ok(self.walk(None, Lane::Body(1), halt.as_ref())?.done)
             }
             Stage::Undo => {
@@ -138,7 +139,7 @@ impl Turn<'_> {
             None if main.recovered => Outcome::Recovered,
             None => Outcome::Succeeded,
         };
-        let mut reason = scope::reason(self.book, self.run);
+        let mut reason = reason::of_run(self.book, self.run);
         if let (Some((place, failure)), None) = (&finally.failed, &main.failed) {
             let message = failure.as_ref().map_or("", |failure| failure.message.as_str());
             reason = format!("`{}` in `finally` failed: {message}", place.step());
@@ -196,7 +197,7 @@ impl Turn<'_> {
         };
         let whole = std::iter::successors(place.parent(), Place::parent).find(late);
         let whole = whole.map(|whole| format!("`{}` took too long", whole.step()));
-        self.cleanup_late().or_else(|| stopped.then(|| scope::reason(self.book, self.run))).or(whole)
+        self.cleanup_late().or_else(|| stopped.then(|| reason::of_run(self.book, self.run))).or(whole)
     }
 
     /// A mutex is held now.

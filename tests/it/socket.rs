@@ -34,6 +34,11 @@ steps:
     shell: 'echo up; sleep 600'
 ";
 
+const FAILS: &str = "\
+runbook: fails
+steps: [ { id: fails, shell: exit 1 } ]
+";
+
 /// An owner that serves its socket until it is dropped.
 struct House {
     data: TempDir,
@@ -46,7 +51,12 @@ struct House {
 impl House {
     fn new() -> Self {
         let data = tempfile::tempdir().expect("a directory");
-        let files = [("stepladder.yaml", ""), ("runbooks/hello.yaml", HELLO), ("runbooks/long.yaml", LONG)];
+        let files = [
+            ("stepladder.yaml", ""),
+            ("runbooks/hello.yaml", HELLO),
+            ("runbooks/long.yaml", LONG),
+            ("runbooks/fails.yaml", FAILS),
+        ];
         let (owner, service) = owner_of(&data, &files);
         let listener = socket::listen(data.path(), None).expect("a socket");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -127,7 +137,7 @@ async fn within<T>(what: impl Future<Output = T>) -> T {
 async fn a_start_whose_answer_was_lost_is_found_and_not_made_again() {
     let house = House::new();
     let run = "01m8qskszec8kd78hpcf3femca".to_owned();
-    let asked = StartRequest { runbook: "hello".into(), run: Some(run.clone()), ..StartRequest::default() };
+    let asked = StartRequest { runbook: "fails".into(), run: Some(run.clone()), ..StartRequest::default() };
     for _ in 0..2 {
         assert_eq!(house.client.start(&asked).await.expect("started").run, run);
     }
