@@ -32,6 +32,7 @@ mod edges;
 mod floors;
 mod golden;
 mod hands;
+mod held;
 mod http;
 mod imports;
 mod incident;
