@@ -40,6 +40,7 @@ mod incident_table;
 mod incidents;
 mod keeper;
 mod keeper_client;
+mod kept;
 mod kill;
 mod kinds;
 mod ladder_world;
