@@ -189,13 +189,13 @@ impl Desk {
         Ok(Carried { events: counts.events, blobs: counts.blobs, unread, ..Carried::default() })
     }
 
-    /// Takes an archive into an empty data directory.
+    /// Takes an archive into an empty data directory; says, too, whether that is held then.
     ///
     /// # Errors
     /// With the line that is not what was written.
-    pub fn import(&self, actor: &Actor, from: &Path) -> Result<Carried, Problem> {
-        let counts = self.service.import(actor, from).map_err(told)?;
-        Ok(Carried { events: counts.events, blobs: counts.blobs, ..Carried::default() })
+    pub fn import(&self, actor: &Actor, from: &Path) -> Result<(Carried, bool), Problem> {
+        let (counts, held) = self.service.import(actor, from).map_err(told)?;
+        Ok((Carried { events: counts.events, blobs: counts.blobs, ..Carried::default() }, held))
     }
 
     /// Copies the data directory.

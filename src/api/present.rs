@@ -186,6 +186,8 @@ pub fn output(service: &Service, request: &OutputRequest) -> Result<OutputChunk,
         bytes: whole.len() as u64,
         text: String::from_utf8_lossy(whole).into_owned(),
         total: piece.total,
+        flaw: piece.flaw,
+        recorded: piece.recorded,
     })
 }
 
@@ -216,8 +218,8 @@ pub fn checkup(found: service::Checkup) -> Checkup {
         service::Grade::Damage => "damage",
     };
     let symptom = |one: service::Symptom| Symptom { grade: grade(one.grade).into(), what: one.what, way: one.way };
-    let service::Checkup { symptoms, streams, events, rows, blobs } = found;
-    Checkup { symptoms: symptoms.into_iter().map(symptom).collect(), streams, events, rows, blobs }
+    let service::Checkup { symptoms, streams, events, rows, blobs, garbage } = found;
+    Checkup { symptoms: symptoms.into_iter().map(symptom).collect(), streams, events, rows, blobs, garbage }
 }
 
 /// A setting.

@@ -37,6 +37,8 @@ struct Spool {
     limit: u64,
     /// The newest of what was not kept, at least [`MAX_OUTPUT_VALUE`] bytes where there were as many.
     rest: Vec<u8>,
+    /// Of what is kept.
+    crc: u32,
     info: StreamInfo,
 }
 
@@ -52,7 +54,8 @@ impl Drain {
     /// Keeps what comes out of `pipe`, in a new file if it must be one. The pipe must not block.
     pub(crate) fn new(pipe: OwnedFd, masker: Masker, (stem, name): (&Path, &str), limit: u64) -> Self {
         let kept = Kept::Held(Vec::new(), Duration::ZERO);
-        let spool = Spool { path: part(stem, name), kept, limit, rest: Vec::new(), info: StreamInfo::default() };
+        let spool =
+            Spool { path: part(stem, name), kept, limit, rest: Vec::new(), crc: 0, info: StreamInfo::default() };
         Self { pipe: Some(pipe), masker, spool }
     }
 
@@ -115,8 +118,9 @@ impl Drain {
         if matches!(&self.spool.kept, Kept::Held(bytes, _) if std::str::from_utf8(bytes).is_err()) {
             self.spool.write_held();
         }
-        if let Kept::Held(bytes, _) = &self.spool.kept {
-            self.spool.info.text = Some(String::from_utf8_lossy(bytes).into_owned());
+        match &self.spool.kept {
+            Kept::Held(bytes, _) => self.spool.info.text = Some(String::from_utf8_lossy(bytes).into_owned()),
+            Kept::Written(_) => self.spool.info.crc = Some(self.spool.crc),
         }
         self.spool.write_end();
         self.spool.info
@@ -129,6 +133,7 @@ impl Spool {
         let room = if self.info.error.is_some() { 0 } else { part.len().min(room) };
         let kept = self.store(&part[..room], now);
         self.info.bytes_kept += kept as u64;
+        self.crc = crc32c::crc32c_append(self.crc, &part[..kept]);
         self.lose(&part[kept..]);
     }
 
@@ -238,6 +243,7 @@ mod tests {
         let line = vec![b'x'; 50_000];
         let (info, kept, end) = drained(folder.path(), 10_000, &[&line, &line, &line, &line, b"end"]);
         assert_eq!((info.bytes_kept, info.bytes_dropped, kept.len()), (10_000, 190_003, 10_000));
+        assert_eq!(info.crc, Some(crc32c::crc32c(&kept)));
         assert_eq!((end.len(), &end[end.len() - 4..]), (MAX_OUTPUT_VALUE, &b"xend"[..]));
         let folder = tempfile::tempdir().expect("a directory");
         let (info, kept, end) = drained(folder.path(), 10, &[b"0123456789"]);

@@ -3,7 +3,7 @@
 use crate::keeper::launch::keepers;
 use crate::keeper::process::{boot_id, group_lives};
 use crate::keeper::protocol::{Exit, Process};
-use crate::keeper::record::{Logs, Seen, Started, read_record};
+use crate::keeper::record::{self, Logs, Seen, Started, read_record};
 use crate::keeper::unminded;
 use std::path::Path;
 
@@ -16,19 +16,26 @@ pub enum Evidence {
     Alive(Process),
     /// It may have been started, nothing of it is alive, and nobody saw its end.
     GoneWithoutTrace,
+    /// It was ordered where this directory was brought from, and nobody here can see what became of it.
+    Elsewhere,
     /// No keeper ever saw it.
     NeverStarted,
 }
 
 /// What is known of the attempt of that stem. `data_dir` says whether a keeper of an earlier boot was at
-/// work, whose last records the loss of power may have taken.
+/// work, whose last records the loss of power may have taken. Where the log has lost something, nothing said is no proof.
 #[must_use]
 pub fn evidence(data_dir: &Path, stem: &Path) -> Evidence {
     let Some(told) = read_record(stem) else {
-        return if earlier_boot(data_dir) { Evidence::GoneWithoutTrace } else { Evidence::NeverStarted };
+        let doubtful = earlier_boot(data_dir) || stem.parent().is_some_and(record::has_lost);
+        return if doubtful { Evidence::GoneWithoutTrace } else { Evidence::NeverStarted };
     };
     if let Some(exit) = told.exit {
         return Evidence::Ended(Box::new(exit));
+    }
+    if told.elsewhere {
+        // Its keeper, and a child of that number, are somebody else's: also on this machine, where it was copied.
+        return Evidence::Elsewhere;
     }
     let Some(seen) = told.seen else { return Evidence::GoneWithoutTrace };
     let alive = match (told.ending, &told.child) {
@@ -74,6 +81,16 @@ pub fn doubt(stem: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Writes down that an attempt was ordered where this directory was brought from, so that nobody here looks for its child
+/// or begins it again.
+///
+/// # Errors
+/// When that can't be written.
+pub fn disown(stem: &Path) -> std::io::Result<()> {
+    doubt(stem)?;
+    record::elsewhere(stem)
+}
+
 fn earlier_boot(data_dir: &Path) -> bool {
     let now = boot_id();
     keepers(data_dir).into_iter().any(|(_, keeper)| keeper.keeper.boot_id != now)
@@ -84,7 +101,7 @@ mod tests {
     use super::*;
     use crate::keeper::launch::Identity;
     use crate::keeper::protocol::PROTOCOL;
-    use crate::keeper::record::{self, Survive};
+    use crate::keeper::record::Survive;
     use crate::keeper::unminded::Ending;
 
     fn gone() -> Process {
@@ -149,7 +166,7 @@ mod tests {
         record::make_dir(&keeper).expect("made");
         let identity =
             |boot_id: String| Identity { protocol: PROTOCOL, build: "b".into(), keeper: Process { boot_id, ..gone() } };
-        let spool = data.path().join("spool");
+        let spool = data.path().join("spool/r/a.1");
         record::replace(&keeper, record::KEEPER, &identity(boot_id())).expect("written");
         assert_eq!(evidence(data.path(), &spool), Evidence::NeverStarted);
         record::replace(&keeper, record::KEEPER, &identity("earlier".into())).expect("written");
@@ -158,6 +175,61 @@ mod tests {
         crate::keeper::clear_dead(data.path());
         assert!(!keeper.exists(), "cleared away");
         assert_eq!(evidence(data.path(), &spool), Evidence::GoneWithoutTrace, "the doubt outlives the directory");
-        assert_eq!(evidence(data.path(), &data.path().join("later")), Evidence::NeverStarted, "and is no one else's");
+        assert_eq!(
+            evidence(data.path(), &spool.with_file_name("later.1")),
+            Evidence::NeverStarted,
+            "and is no one else's"
+        );
+    }
+
+    #[test]
+    fn a_log_that_has_lost_something_proves_nothing() {
+        let data = tempfile::tempdir().expect("a directory");
+        let stem = data.path().join("spool/r/a.1");
+        let (other, log) = (stem.with_file_name("b.1"), stem.with_file_name("attempts"));
+        let seen = Seen { attempt: "a".into(), keeper: gone() };
+        let whole = || {
+            drop(std::fs::remove_dir_all(data.path().join("spool")));
+            drop(Logs::default().claim(&stem, &seen).expect("claimed"));
+            std::fs::read(&log).expect("there")
+        };
+        let bytes = whole();
+        assert_eq!(evidence(data.path(), &stem), Evidence::GoneWithoutTrace);
+        assert_eq!(evidence(data.path(), &other), Evidence::NeverStarted, "the log is whole");
+        for bit in 0..bytes.len() * 8 {
+            let mut bent = whole();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            std::fs::remove_file(&log).expect("there");
+            std::fs::write(&log, &bent).expect("written");
+            assert_eq!(evidence(data.path(), &stem), Evidence::GoneWithoutTrace, "bit {bit}");
+        }
+        whole();
+        std::fs::remove_file(&log).expect("there");
+        assert_eq!(evidence(data.path(), &stem), Evidence::GoneWithoutTrace, "removed");
+        std::fs::write(&log, vec![0; bytes.len()]).expect("written");
+        assert_eq!(evidence(data.path(), &stem), Evidence::GoneWithoutTrace, "zeroed");
+    }
+
+    #[test]
+    fn what_was_ordered_elsewhere_is_looked_for_nowhere() {
+        let data = tempfile::tempdir().expect("a directory");
+        let me = Process::now(rustix::process::getpid());
+        let exit = Exit { code: Some(3), ..Exit::default() };
+        let stem = |name: &str| data.path().join("spool/r").join(name);
+        let mut logs = Logs::default();
+        for name in ["lives.1", "over.1"] {
+            let mut record = logs.claim(&stem(name), &Seen { attempt: "a".into(), keeper: me.clone() }).expect(name);
+            if name == "over.1" {
+                record.ended(&exit, Survive::Crash).expect(name);
+            }
+        }
+        for name in ["lives.1", "over.1", "never.1"] {
+            disown(&stem(name)).expect(name);
+        }
+        for name in ["lives.1", "never.1"] {
+            assert_eq!(evidence(data.path(), &stem(name)), Evidence::Elsewhere, "{name}");
+            assert!(logs.claim(&stem(name), &Seen { attempt: "b".into(), keeper: me.clone() }).is_err(), "{name}");
+        }
+        assert_eq!(evidence(data.path(), &stem("over.1")), Evidence::Ended(Box::new(exit)), "the truth came along");
     }
 }

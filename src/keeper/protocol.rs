@@ -198,6 +198,9 @@ pub struct StreamInfo {
     /// All of them where they are few; else they are in the stream's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Where they are in a file, its checksum (CRC-32C); none of an older keeper, or where it was not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crc: Option<u32>,
     /// Why bytes below the limit are missing.
     pub error: Option<String>,
 }

@@ -6,6 +6,7 @@
 //! because making a file costs more than everything else a short step does
 //! (`docs/decisions/0044-one-log-for-the-attempts-of-a-run.md`).
 
+use crate::keeper::line::{self, Head, Tells};
 use crate::keeper::protocol::{Exit, Process};
 use crate::keeper::unminded::Ending;
 use rustix::fs::{AtFlags, StatxFlags, statx};
@@ -19,6 +20,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// The log of a run's attempts, in the directory of their files.
 const LOG: &str = "attempts";
@@ -26,6 +28,8 @@ const LOG: &str = "attempts";
 pub(crate) const KEEPER: &str = "keeper.json";
 /// Logs that are held open, the newest used.
 const HELD: usize = 16;
+/// Within this time a line that is being written has its end.
+const WRITES: Duration = Duration::from_millis(20);
 /// Bytes of a log that are read at once.
 const PIECE: usize = 256 * 1024;
 
@@ -49,40 +53,6 @@ pub(crate) struct Started {
     pub(crate) grace_ms: u64,
 }
 
-/// What a line tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Tells {
-    Seen,
-    Child,
-    Ending,
-    Exit,
-}
-
-/// How a line begins: whose it is and what it tells, found without reading the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head<'a> {
-    of: &'a str,
-    tells: Tells,
-}
-
-impl<'a> Head<'a> {
-    const OF: &'static [u8] = b"{\"of\":\"";
-    const KINDS: [(Tells, &'static [u8]); 4] = [
-        (Tells::Seen, b"\",\"seen\":"),
-        (Tells::Child, b"\",\"child\":"),
-        (Tells::Ending, b"\",\"ending\":"),
-        (Tells::Exit, b"\",\"exit\":"),
-    ];
-
-    fn of_line(line: &'a [u8]) -> Option<Self> {
-        let rest = line.strip_prefix(Self::OF)?;
-        let (of, rest) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);
-        let tells = Self::KINDS.iter().find(|(_, text)| rest.starts_with(text))?.0;
-        Some(Self { of: std::str::from_utf8(of).ok()?, tells })
-    }
-}
-
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Told {
@@ -92,6 +62,8 @@ pub(crate) struct Told {
     pub(crate) child: Option<Started>,
     /// Once an owner began to end it in the place of its keeper.
     pub(crate) ending: Option<Ending>,
+    /// Whether it was ordered where this directory was brought from.
+    pub(crate) elsewhere: bool,
     /// Once all was over.
     pub(crate) exit: Option<Exit>,
 }
@@ -118,6 +90,7 @@ struct Lines {
     seen: Option<Span>,
     child: Option<Span>,
     ending: Option<Span>,
+    elsewhere: bool,
     exit: Option<Span>,
 }
 
@@ -128,6 +101,10 @@ pub(crate) struct Log {
     file: File,
     /// How far it was read: the end of a line.
     read: u64,
+    /// Whether something in it is not what anybody wrote: a line of any attempt may be lost.
+    bent: bool,
+    /// Whether something stands behind the end of its last line.
+    unended: bool,
     lines: HashMap<Box<str>, Lines>,
 }
 
@@ -144,7 +121,7 @@ impl Log {
             }
             file => file,
         }?;
-        Ok(Self { dir: dir.into(), file, read: 0, lines: HashMap::new() })
+        Ok(Self { dir: dir.into(), file, read: 0, bent: false, unended: false, lines: HashMap::new() })
     }
 
     /// Reads what has been written since, by whomever. False where it is not there any more: who goes on needs another.
@@ -169,6 +146,7 @@ impl Log {
             }
             piece.drain(..whole);
         }
+        self.unended = !piece.is_empty();
         Ok(found.stx_nlink > 0 && found.stx_size >= self.read)
     }
 
@@ -176,9 +154,14 @@ impl Log {
     fn take(&mut self, line: &[u8]) {
         let span = Span { at: self.read, len: line.len() };
         self.read += line.len() as u64;
+        if !line::is_sound(line) {
+            self.bent = true;
+            return;
+        }
         let Some(head) = Head::of_line(line) else { return };
         // Nothing is started under a line that was not written whole.
-        if head.tells == Tells::Seen && self::line::<Seen>(line, head.tells).is_none() {
+        if head.tells == Tells::Seen && line::read::<Seen>(line, head.tells).is_none() {
+            self.bent = true;
             return;
         }
         let lines = match self.lines.get_mut(head.of) {
@@ -189,6 +172,7 @@ impl Log {
             Tells::Seen => drop(lines.seen.get_or_insert(span)),
             Tells::Child => lines.child = Some(span),
             Tells::Ending => drop(lines.ending.get_or_insert(span)),
+            Tells::Elsewhere => lines.elsewhere = true,
             Tells::Exit => lines.exit = Some(span),
         }
     }
@@ -197,12 +181,12 @@ impl Log {
         let span = span?;
         let mut bytes = vec![0; span.len];
         self.file.read_exact_at(&mut bytes, span.at).ok()?;
-        line(&bytes, tells)
+        line::is_sound(&bytes).then(|| line::read(&bytes, tells)).flatten()
     }
 
     /// What is said of that attempt; `None` = nothing.
     fn told(&self, name: &str) -> Option<Told> {
-        let Lines { seen, child, ending, exit } = *self.lines.get(name)?;
+        let Lines { seen, child, ending, elsewhere, exit } = *self.lines.get(name)?;
         let first = |one: Span| exit.is_none_or(|exit| one.at < exit.at);
         let ending: Option<Ending> = self.at(ending.filter(|ending| first(*ending)), Tells::Ending);
         let told = |exit| match ending {
@@ -210,34 +194,13 @@ impl Log {
             None => exit,
         };
         let exit = self.at(exit, Tells::Exit).map(told);
-        Some(Told { seen: self.at(seen, Tells::Seen), child: self.at(child, Tells::Child), ending, exit })
+        let (seen, child) = (self.at(seen, Tells::Seen), self.at(child, Tells::Child));
+        Some(Told { seen, child, ending, elsewhere, exit })
     }
 
     fn write<T: Serialize>(&mut self, name: &str, tells: Tells, what: &T) -> io::Result<()> {
-        // Whatever stands before it, a piece of a line on a disk that was full, say: this is a line of its own, and that
-        // does not become whole, were it only short of its end.
-        let mut bytes = b"#\n{\"of\":".to_vec();
-        serde_json::to_writer(&mut bytes, name)?;
-        bytes.push(b',');
-        serde_json::to_writer(&mut bytes, &tells)?;
-        bytes.push(b':');
-        serde_json::to_writer(&mut bytes, what)?;
-        bytes.extend_from_slice(b"}\n");
-        self.file.write_all(&bytes)
+        self.file.write_all(&line::compose(name, tells, what)?)
     }
-}
-
-/// A line of a log as what it tells; `None` = it tells something else, or can't be read.
-fn line<T: DeserializeOwned>(line: &[u8], tells: Tells) -> Option<T> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    struct Read<T> {
-        #[serde(alias = "child", alias = "ending", alias = "exit")]
-        seen: T,
-    }
-    let head = Head::of_line(line)?;
-    let read: Read<T> = (head.tells == tells).then(|| serde_json::from_slice(line).ok()).flatten()?;
-    Some(read.seen)
 }
 
 /// A log that several attempts of one process write to.
@@ -341,6 +304,36 @@ pub(crate) fn begin_to_end(stem: &Path, ending: Ending) -> io::Result<()> {
     Log::open(dir, false)?.write(&name, Tells::Ending, &ending)
 }
 
+/// Writes down, for good, that the attempt was ordered where this directory was brought from.
+pub(crate) fn elsewhere(stem: &Path) -> io::Result<()> {
+    let (dir, name) = split(stem);
+    let mut log = Log::open(dir, false)?;
+    log.write(&name, Tells::Elsewhere, &true)?;
+    log.file.sync_all()?;
+    // Its name, and that of its directory, may be new.
+    for dir in [Some(dir), dir.parent()].into_iter().flatten() {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Whether a log has lost something that stood in it, so that an attempt of which nothing is said may have been seen all the
+/// same: it can't be read, a line of it is not what was written, or it is gone from the directory that is only ever
+/// made for it.
+#[must_use]
+pub fn has_lost(dir: &Path) -> bool {
+    match Log::open(dir, false) {
+        Ok(mut log) => {
+            if log.refresh().is_ok() && log.unended {
+                // A line that is just being written has its end a moment later.
+                std::thread::sleep(WRITES);
+            }
+            log.refresh().is_err() || log.bent || log.unended
+        }
+        Err(error) => error.kind() != ErrorKind::NotFound || dir.exists(),
+    }
+}
+
 /// The directory of an attempt's log and its name there.
 fn split(stem: &Path) -> (&Path, String) {
     let name = stem.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -351,6 +344,12 @@ fn split(stem: &Path) -> (&Path, String) {
 #[must_use]
 pub fn read_exit(stem: &Path) -> Option<Exit> {
     read_record(stem)?.exit
+}
+
+/// Whether anything is recorded of the attempt of that stem.
+#[must_use]
+pub fn is_recorded(stem: &Path) -> bool {
+    read_record(stem).is_some()
 }
 
 /// A file of an attempt: its stem with that ending.
@@ -418,7 +417,8 @@ mod tests {
         record.started(&child).expect("written");
         let exit = Exit { code: Some(4), ..Exit::default() };
         record.ended(&exit, Survive::PowerLoss).expect("written");
-        let whole = Told { seen: Some(seen(7)), child: Some(child.clone()), ending: None, exit: Some(exit.clone()) };
+        let whole =
+            Told { seen: Some(seen(7)), child: Some(child.clone()), exit: Some(exit.clone()), ..Told::default() };
         assert_eq!(read_record(&stem), Some(whole));
         assert_eq!(read_record(&stem.with_file_name("a.2")), None, "of another one nothing is said");
 

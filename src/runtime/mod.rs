@@ -5,6 +5,7 @@
 //! data directory and brings back what an earlier owner left.
 
 pub mod accepted;
+pub mod adopt;
 pub mod alerts;
 pub mod append;
 pub mod artifacts;

@@ -5,6 +5,7 @@ use crate::act::{Say, Seal, Secrets, World};
 use crate::lang::set::Setting;
 use crate::model::book::Settings;
 use crate::model::escalation::Escalation;
+use crate::runtime::adopt;
 use crate::runtime::clock::{self, BootClock};
 use crate::runtime::incidents::board::Board;
 use crate::runtime::index::projection;
@@ -101,6 +102,13 @@ pub fn open(data: &std::path::Path, adopt: bool) -> Result<Opened, OpenError> {
         tracing::warn!(
             "what stood behind the end of the journal was cut off and is in `{}`: nobody was told of it, unless the device has destroyed the last second",
             disk::SALVAGE
+        );
+    }
+    if journal.is_elsewhere() {
+        let lost = adopt::adopt(&journal, data).map_err(|error| OpenError::io(data, &error))?;
+        tracing::info!(
+            lost,
+            "the data directory is ours from now on; what became of so many attempts nobody here can see"
         );
     }
     let disk = Arc::new(journal);

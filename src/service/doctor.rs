@@ -3,12 +3,16 @@
 //! Looking changes nothing and works beside an owner. Mending is for a data directory that nobody drives.
 
 use crate::base::actor::Actor;
+use crate::base::digest::Digest;
 use crate::base::ids::{Name, RunId};
+use crate::engine::event::Recorded;
+use crate::engine::evolve::replay;
 use crate::engine::group::{GroupEvent, Holder};
 use crate::engine::run::Run;
 use crate::runtime::index::group_stream;
 use crate::runtime::shelf::{BUNDLE, texts};
 use crate::runtime::{recover, retention};
+use crate::service::kept::Kept;
 use crate::service::trouble::admin;
 use crate::service::{Service, Trouble};
 use crate::store::disk::{DiskJournal, Examination, SALVAGE, private_file, torn};
@@ -52,6 +56,8 @@ pub struct Checkup {
     pub rows: u64,
     /// Blobs that were read.
     pub blobs: u64,
+    /// Those that no event names.
+    pub garbage: u64,
 }
 
 impl Checkup {
@@ -83,6 +89,7 @@ impl Service {
             events: found.events,
             rows: found.rows,
             blobs: found.blobs,
+            garbage: found.garbage,
             ..Checkup::default()
         };
         self.journal_symptoms(disk, &found, repair, &mut checkup)?;
@@ -194,20 +201,27 @@ impl Service {
     }
 
     fn run_symptoms(&self, checkup: &mut Checkup) -> Result<(), Trouble> {
-        let mut books = BTreeSet::new();
+        let (mut books, mut kept) = (BTreeSet::new(), Kept::of(self));
         for (stream, id) in self.all_runs()? {
             // What is damaged was said above.
             if self.journal.version(&stream).is_err() || self.journal.read(&stream, 0).is_err() {
                 continue;
             }
-            match recover::read_run(self.journal.as_ref(), id) {
-                Ok(Some(run)) => {
-                    if let Some(digest) = run.started.texts.get(BUNDLE).filter(|digest| books.insert(**digest))
-                        && let Err(error) = texts(self.journal.as_ref(), digest)
-                    {
-                        let way = "runs that are pinned to it can't go on; it can't be mended without a backup";
-                        checkup.say(Grade::Damage, format!("run `{id}`: {error}"), way);
+            let read = recover::read_events(self.journal.as_ref(), id, 0).and_then(|events| {
+                let events: Vec<Recorded> = events.into_iter().map(|(_, recorded)| recorded).collect();
+                let run =
+                    if events.is_empty() { None } else { Some(replay(&events).map_err(|wrong| wrong.to_string())?) };
+                Ok(run.map(|run| (events, run)))
+            });
+            match read {
+                Ok(Some((events, run))) => {
+                    for (name, digest) in run.started.texts.iter().filter(|(_, digest)| books.insert(**digest)) {
+                        if let Err(why) = self.text_symptom(name, digest) {
+                            let way = "runs that are pinned to it can't go on; it can't be mended without a backup";
+                            checkup.say(Grade::Damage, format!("run `{id}`: {why}"), way);
+                        }
                     }
+                    kept.look(id, &events, &run);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -216,7 +230,16 @@ impl Service {
                 }
             }
         }
+        kept.tell(checkup);
         Ok(())
+    }
+
+    /// Whether what a run is pinned to can be had.
+    fn text_symptom(&self, name: &str, digest: &Digest) -> Result<(), String> {
+        if name == BUNDLE {
+            return texts(self.journal.as_ref(), digest).map(drop).map_err(|error| error.to_string());
+        }
+        self.journal.blob(digest).map(drop).map_err(|error| format!("the {name} it follows can't be read: {error}"))
     }
 
     pub(super) fn all_runs(&self) -> Result<Vec<(StreamId, RunId)>, Trouble> {

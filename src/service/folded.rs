@@ -1,5 +1,6 @@
 //! Every stream beside those of runs, read and put together as whoever goes by it does: what the doctor says of them.
 
+use crate::base::digest::Digest;
 use crate::base::ids::{IncidentId, Name};
 use crate::runtime::incidents::past::read_incident;
 use crate::runtime::recover;
@@ -9,6 +10,7 @@ use crate::service::doctor::{Checkup, Grade};
 use crate::service::{Service, Trouble};
 use crate::store::codec::{self, CodecError};
 use crate::store::{Journal, StreamId};
+use std::collections::BTreeSet;
 
 impl Service {
     /// Says which streams do not add up, or hold what no release wrote.
@@ -18,6 +20,14 @@ impl Service {
             // What is damaged was said above.
             if self.journal.version(&stream).is_err() || self.journal.read(&stream, 0).is_err() {
                 continue;
+            }
+            for digest in named(self.journal.as_ref(), &stream) {
+                if !self.journal.has_blob(&digest) {
+                    let what = format!("the blob {digest}, named by `{stream}`, is not there");
+                    let way =
+                        "it can't be mended: what it held is lost, unless a backup has the file `blobs/…` of that name";
+                    checkup.say(Grade::Damage, what, way);
+                }
             }
             match folds(self.journal.as_ref(), &stream) {
                 Some(Ok(())) => {}
@@ -36,6 +46,22 @@ impl Service {
             }
         }
         Ok(())
+    }
+}
+
+/// The blobs that a stream names. Those of runs are fetched where their events are read.
+fn named(journal: &dyn Journal, stream: &StreamId) -> BTreeSet<Digest> {
+    let events = || journal.read(stream, 0).unwrap_or_default();
+    match stream.as_str().split_once('/') {
+        Some(("book", "files")) => {
+            events().iter().filter_map(|event| codec::decode_acceptance(event).ok()).map(|taken| taken.texts).collect()
+        }
+        Some(("incident", id)) => {
+            let incident = IncidentId::parse(id).ok().and_then(|id| read_incident(journal, id).ok().flatten());
+            let opened = incident.and_then(|incident| incident.opened);
+            opened.into_iter().flat_map(|(_, opened)| opened.texts.into_values()).collect()
+        }
+        _ => BTreeSet::new(),
     }
 }
 

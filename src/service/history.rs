@@ -8,7 +8,7 @@ use crate::base::value::Value;
 use crate::engine::event::Recorded;
 use crate::engine::project::{BY_OUTCOME, BY_RUNBOOK, ENDED, STARTED, UNFINISHED};
 use crate::engine::run::RunPhase;
-use crate::keeper::{Printed, printed};
+use crate::keeper::{self, Printed, printed};
 use crate::runtime::index::run_stream;
 use crate::runtime::pump::{Feed, Message, feed};
 use crate::runtime::recover;
@@ -116,6 +116,10 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// How many bytes there are in all by now.
     pub total: u64,
+    /// How what there is differs from what was kept.
+    pub flaw: Option<String>,
+    /// Whether anything is recorded of the attempt.
+    pub recorded: bool,
 }
 
 /// In [`Runs::outcome`]: those that have not ended.
@@ -364,6 +368,14 @@ impl Service {
         let stem = spool::stem(&self.data, &run.to_string(), place, attempt);
         let cannot = |error| Trouble::Store(format!("cannot read `{}.{name}`: {error}", stem.display()));
         let Printed { offset, bytes, total } = printed(&stem, name, from, MAX_PIECE as u64).map_err(cannot)?;
-        Ok(Output { place: place.clone(), attempt, stream, offset, bytes, total })
+        let last = !bytes.is_empty() && offset + bytes.len() as u64 == total;
+        let flaw = match keeper::read_exit(&stem) {
+            // All of it is read once more, and only once: for who reads its end.
+            Some(exit) if last => keeper::flaw_of_bytes(&stem, name, &exit).map_err(cannot)?,
+            Some(exit) => keeper::flaw(&stem, name, &exit).map_err(cannot)?,
+            None => None,
+        };
+        let (flaw, recorded) = (flaw.map(|flaw| flaw.to_string()), keeper::is_recorded(&stem));
+        Ok(Output { place: place.clone(), attempt, stream, offset, bytes, total, flaw, recorded })
     }
 }

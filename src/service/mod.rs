@@ -25,6 +25,7 @@ mod health;
 mod history;
 mod incidents;
 mod intake;
+mod kept;
 mod last_words;
 mod ledger;
 mod measures;

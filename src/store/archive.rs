@@ -253,19 +253,21 @@ fn from_hex(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// Imports an archive into an empty journal. It is read twice: nothing is written before all of it is
-/// verified.
+/// verified, and `begin` is called between the two.
 ///
 /// # Errors
 /// [`ArchiveError`], with the line where there is one.
 pub fn import(
     journal: &dyn Journal,
     open: &mut dyn FnMut() -> io::Result<Box<dyn BufRead>>,
+    begin: &mut dyn FnMut() -> io::Result<()>,
 ) -> Result<Counts, ArchiveError> {
     let there = journal.streams("")?.len();
     if there > 0 {
         return Err(ArchiveError::NotEmpty(there));
     }
     verify(&mut *open()?)?;
+    begin()?;
     let mut counts = Counts::default();
     let mut waiting = Batch::default();
     let mut size = 0;
@@ -365,7 +367,7 @@ mod tests {
     fn import_text(text: &str) -> (Memory, Result<Counts, ArchiveError>) {
         let journal = Memory::new(project());
         let bytes = text.as_bytes().to_vec();
-        let counts = import(&journal, &mut || Ok(Box::new(io::Cursor::new(bytes.clone()))));
+        let counts = import(&journal, &mut || Ok(Box::new(io::Cursor::new(bytes.clone()))), &mut || Ok(()));
         (journal, counts)
     }
 
@@ -381,7 +383,7 @@ mod tests {
         assert_eq!(dump(&imported), dump(&journal));
         assert_eq!(imported.version(&stream("group/\"g")), Ok(3), "with what was forgotten");
         assert_eq!(imported.blob(&Digest::of(b"text")), Ok(b"text".to_vec()));
-        let again = import(&journal, &mut || Ok(Box::new(io::empty())));
+        let again = import(&journal, &mut || Ok(Box::new(io::empty())), &mut || Ok(()));
         assert!(matches!(again, Err(ArchiveError::NotEmpty(2))), "{again:?}");
     }
 

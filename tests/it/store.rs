@@ -168,6 +168,10 @@ fn a_copy_and_an_export_answer_like_what_they_were_made_of() {
         |data: &str| fs::write(book.path("stepladder.yaml"), format!("data: {data}\nkeep: {{ min_free: 1MiB }}\n"));
     for copy in ["one", "two", "three"] {
         settings(copy).expect("written");
+        let held = book.said(&["runs"]);
+        assert!(held.starts_with("3\n") && held.contains("is a copy"), "{copy}: {held}");
+        let adopted = book.said(&["doctor", "--adopt"]);
+        assert!(adopted.starts_with("0\n"), "{copy}: {adopted}");
         let there = ids(&book);
         assert!(there.len() >= 2 && there.iter().all(|run| before.contains(run)), "{there:?}");
         let said = book.said(&["doctor"]);

@@ -80,7 +80,11 @@ fn outputs(run: String) {
     let (place, stream) = ("heal[1]/ask".to_owned(), OutputStream::Stderr);
     frozen("request-output", &OutputRequest { run, place: place.clone(), attempt: 1, stream, from: -2048 });
     let text = "connection refused\n".to_owned();
-    frozen("output", &OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19 });
+    let chunk =
+        OutputChunk { place, attempt: 1, stream, offset: 0, text, bytes: 19, total: 19, flaw: None, recorded: false };
+    frozen("output", &chunk);
+    let flaw = Some("is not whole: 19 of 4096 bytes that were kept are there".into());
+    frozen("output-flawed", &OutputChunk { flaw, recorded: true, ..chunk });
 }
 
 #[test]

@@ -36,6 +36,14 @@ pub struct OutputChunk {
     pub bytes: u64,
     /// How many bytes there are in all by now.
     pub total: u64,
+    /// How what there is differs from what was kept: `is gone …`, `is not whole …`, `is not what was kept …`. By its
+    /// checksum where the text is the end of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<String>,
+    /// Whether anything is recorded of the attempt here. Nothing is of kinds that are no process, and of what an
+    /// archive brought.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 /// The two streams of a child.

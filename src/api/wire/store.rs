@@ -27,6 +27,9 @@ pub struct Checkup {
     pub rows: u64,
     /// Blobs read.
     pub blobs: u64,
+    /// Those of them that no event names.
+    #[serde(default)]
+    pub garbage: u64,
 }
 
 /// Where something is to go, as an absolute path of the owner's machine.

@@ -32,12 +32,13 @@ fn exit(checkup: &Checkup) -> Exit {
 }
 
 fn page(checkup: &Checkup) -> String {
-    let Checkup { symptoms, streams, events, rows, blobs } = checkup;
+    let Checkup { symptoms, streams, events, rows, blobs, garbage } = checkup;
+    let needless = if *garbage > 0 { format!(" ({garbage} of them no event names)") } else { String::new() };
     let mut text: String =
         symptoms.iter().map(|symptom| format!("{}: {}\n  {}\n", symptom.grade, symptom.what, symptom.way)).collect();
     let _ = writeln!(
         text,
-        "read {events} events of {streams} streams, {rows} rows of the index and {blobs} blobs: {}",
+        "read {events} events of {streams} streams, {rows} rows of the index and {blobs} blobs{needless}: {}",
         match symptoms.len() {
             0 => "all is well".to_owned(),
             1 => "one thing is not as it should be".to_owned(),

@@ -32,6 +32,8 @@ struct Attempt {
     ended: Option<Value>,
     /// What it printed that is not kept.
     unkept: Vec<WireUnkept>,
+    /// Whether it was a process that has ended.
+    process: bool,
     /// The run that it was.
     child: Option<String>,
 }
@@ -53,6 +55,7 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
         headed: None,
         printed: false,
         open: false,
+        flawed: false,
         terminal: settings.out_terminal,
         named: args.step.is_none() || args.follow,
     };
@@ -87,7 +90,7 @@ async fn print(door: &Door, args: &Logs, settings: &Settings) -> Result<Exit, Tr
             output::aside(&end);
         }
     }
-    Ok(Exit::Fine)
+    Ok(if printer.flawed { Exit::Warning } else { Exit::Fine })
 }
 
 /// How the named steps ended, for those of which nothing is printed.
@@ -137,13 +140,15 @@ fn attempts(events: &[WireEvent]) -> Vec<Attempt> {
     for event in events {
         if let What::AttemptStarted { place, attempt, child, .. } = &event.what {
             let child = child.clone();
-            attempts.push(Attempt { place: place.clone(), number: *attempt, ended: None, unkept: Vec::new(), child });
+            let (place, number) = (place.clone(), *attempt);
+            attempts.push(Attempt { place, number, ended: None, unkept: Vec::new(), process: false, child });
         }
-        if let What::AttemptEnded { place, attempt, output, failure, unkept, .. } = &event.what {
+        if let What::AttemptEnded { place, attempt, output, failure, unkept, cpu_ms, .. } = &event.what {
             let output = failure.as_ref().map(|failure| &failure.output).filter(|of| !of.is_null()).unwrap_or(output);
             if let Some(found) = attempts.iter_mut().rfind(|it| it.place == *place && it.number == *attempt) {
                 found.ended = Some(output.clone());
                 found.unkept.clone_from(unkept);
+                found.process = cpu_ms.is_some();
             }
         }
     }
@@ -171,11 +176,13 @@ fn fits(place: &str, step: Option<&str>) -> bool {
 
 /// Prints all that is kept of an attempt; whether there was anything.
 async fn whole(door: &Door, run: &str, attempt: &Attempt, printer: &mut Printer) -> Result<bool, Trouble> {
-    let mut any = false;
+    let (mut any, mut recorded) = (false, false);
     for stream in STREAMS {
-        let mut from = 0;
+        let (mut from, mut flaw) = (0, None);
         loop {
             let chunk = door.output(asked(run, attempt, stream, from)).await?;
+            recorded |= chunk.recorded;
+            flaw = chunk.flaw.clone().or(flaw);
             if chunk.bytes == 0 {
                 break;
             }
@@ -183,6 +190,17 @@ async fn whole(door: &Door, run: &str, attempt: &Attempt, printer: &mut Printer)
             from = i64::try_from(chunk.offset + chunk.bytes).unwrap_or(i64::MAX);
             printer.print(&chunk)?;
         }
+        if let Some(flaw) = flaw {
+            printer.flawed = true;
+            let stream = if stream == OutputStream::Stderr { "stderr" } else { "stdout" };
+            output::aside(&harmless(&format!("damaged: {stream} of `{}` {flaw}", attempt.place)));
+        }
+    }
+    if attempt.process && !recorded && !any {
+        output::aside(&harmless(&format!(
+            "what `{}` printed is not here, only what its event has of it: an archive brings no more, or it is lost (`stepladder doctor`)",
+            attempt.place
+        )));
     }
     Ok(any)
 }
@@ -248,6 +266,8 @@ struct Printer {
     printed: bool,
     /// Whether the last line of it has no end yet.
     open: bool,
+    /// Whether something that was kept is not there, or is not what it was.
+    flawed: bool,
 }
 
 impl Printer {
@@ -320,20 +340,22 @@ impl Printer {
             let name = if stream == OutputStream::Stderr { "stderr" } else { "stdout" };
             let text = value.get(name).map(plain).unwrap_or_default();
             if !text.is_empty() {
-                let (place, bytes) = (attempt.place.clone(), text.len() as u64);
-                let chunk =
-                    OutputChunk { place, attempt: attempt.number, stream, offset: 0, text, bytes, total: bytes };
-                self.print(&chunk)?;
+                let place = attempt.place.clone();
+                self.print(&chunk(place, attempt.number, stream, text))?;
             }
         }
         if value.get("stdout").is_none() {
             let text = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
-            let bytes = text.len() as u64;
-            let (place, stream) = (attempt.place.clone(), OutputStream::Stdout);
-            self.print(&OutputChunk { place, attempt: attempt.number, stream, offset: 0, text, bytes, total: bytes })?;
+            self.print(&chunk(attempt.place.clone(), attempt.number, OutputStream::Stdout, text))?;
         }
         Ok(())
     }
+}
+
+/// A text as all of a stream.
+fn chunk(place: String, attempt: u32, stream: OutputStream, text: String) -> OutputChunk {
+    let bytes = text.len() as u64;
+    OutputChunk { place, attempt, stream, offset: 0, text, bytes, total: bytes, flaw: None, recorded: true }
 }
 
 /// The end of a text, at most so many bytes.

@@ -31,14 +31,21 @@ pub async fn run(args: &Store, settings: &Settings) -> Result<Exit, Trouble> {
             Ok(Exit::Failed)
         }
         Carry::Import { file } => {
-            let carried = door.import(&whole(file))?;
+            let (carried, held) = door.import(&whole(file))?;
             output::aside(&format!("{} events and {} blobs are imported", carried.events, carried.blobs));
+            if held {
+                output::aside(
+                    "something in it is unfinished and may be at work where it was exported: the data directory is held until \
+                     `stepladder doctor --adopt`",
+                );
+            }
             Ok(Exit::Fine)
         }
         Carry::Backup { to } => {
             let carried = door.backup(&whole(to)).await?;
             let size = crate::base::span::show_size(carried.bytes);
             output::aside(&format!("{} files, {size}, are in `{}`", carried.files, to.display()));
+            output::aside("whoever opens the copy finds it held until `stepladder doctor --adopt`");
             Ok(Exit::Fine)
         }
     }

@@ -33,11 +33,11 @@ impl Door {
         asked!(self, desk => desk.backup(&self.actor(), &asked), client => client.carry("backup", &asked).await)
     }
 
-    /// Takes an archive into an empty data directory.
+    /// Takes an archive into an empty data directory; says, too, whether that is held then.
     ///
     /// # Errors
     /// With the line that is not what was written; when there is something already, or an owner.
-    pub fn import(&self, from: &Path) -> Result<Carried, Trouble> {
+    pub fn import(&self, from: &Path) -> Result<(Carried, bool), Trouble> {
         match self.home.way() {
             Way::Here(desk) => said(desk.import(&self.actor(), from)),
             Way::There(_) => Err(Trouble::new("another process drives the runs of this data directory")

@@ -327,6 +327,10 @@ impl Shared {
                 let known = "it was started, nothing of it is alive, and its keeper did not live to see its end";
                 self.report(attempt, End::Lost { known: known.into() });
             }
+            Evidence::Elsewhere => {
+                let known = "it was ordered where this data directory was brought from, and nobody here can see what became of it";
+                self.report(attempt, End::Lost { known: known.into() });
+            }
             Evidence::Alive(_) => return Looked::Alive,
             Evidence::NeverStarted => return Looked::Nothing,
         }

@@ -59,7 +59,7 @@ impl Shared {
         }
         match keeper::evidence(&self.data_dir, &awaited.stem) {
             keeper::Evidence::Alive(_) | keeper::Evidence::Ended(_) => false,
-            keeper::Evidence::GoneWithoutTrace | keeper::Evidence::NeverStarted => {
+            keeper::Evidence::GoneWithoutTrace | keeper::Evidence::Elsewhere | keeper::Evidence::NeverStarted => {
                 let exit = Exit { stopped: true, ..Exit::default() };
                 self.report(attempt, End::Exit(Box::new(exit)));
                 true

@@ -7,6 +7,7 @@ use crate::store::StreamId;
 use crate::store::disk::DiskJournal;
 use crate::store::disk::anchor::AnchorFile;
 use crate::store::disk::device::{Disk, Real, read_all};
+use crate::store::disk::directory::text_of_copy;
 use crate::store::disk::frame;
 use crate::store::disk::segment::FOLDER;
 use std::io;
@@ -61,14 +62,14 @@ impl DiskJournal {
         Ok((copied, streams))
     }
 
-    /// Makes the copy a data directory, once everything else is in it.
+    /// Makes the copy a data directory, once everything else is in it: one that is held, on this machine too.
     ///
     /// # Errors
     /// What the system says.
-    pub fn seal_backup(&self, from: &Path, to: &Path, copied: &mut Copied) -> io::Result<()> {
+    pub fn seal_backup(&self, to: &Path, copied: &mut Copied) -> io::Result<()> {
         let disk = Real::new(to);
         disk.sync_dir("")?;
-        put(&disk, "format", &std::fs::read(from.join("format"))?, copied)?;
+        put(&disk, "format", text_of_copy().as_bytes(), copied)?;
         disk.sync_dir("")
     }
 }
@@ -99,6 +100,14 @@ pub fn copy_all(from: &Path, to: &Path, copied: &mut Copied) -> io::Result<()> {
         }
     }
     disk.sync_dir("")
+}
+
+/// Copies one file of a directory.
+///
+/// # Errors
+/// What the system says.
+pub fn copy_file(from: &Path, to: &Path, name: &str, copied: &mut Copied) -> io::Result<()> {
+    put(&Real::new(to), name, &std::fs::read(from.join(name))?, copied)
 }
 
 fn put(disk: &Real, path: &str, bytes: &[u8], copied: &mut Copied) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! Every refusal is a sentence that says what to do.
 
 use crate::base::digest::Digest;
+use crate::store::disk::DiskJournal;
 use crate::store::disk::device::{Disk, is_full, read_all};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -11,6 +12,10 @@ use std::path::Path;
 /// The format this release writes.
 pub const FORMAT: u32 = 1;
 const PATH: &str = "format";
+/// In the place of a machine's id: what may be at work elsewhere, brought here by a copy or an archive.
+const COPY: &str = "copy";
+/// The same as long as an archive is not in the directory whole.
+const IMPORT: &str = "import";
 
 /// Why a data directory can't be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +71,22 @@ pub enum OpenError {
         "the data directory `{directory}` was written on another machine (a restored backup or a clone?): two machines must never drive the same runs; once the other one is gone for good, adopt it with `stepladder doctor --adopt`"
     )]
     OtherMachine {
+        /// The directory.
+        directory: String,
+    },
+    /// It is a copy, or was imported, and may hold what is at work elsewhere.
+    #[error(
+        "the data directory `{directory}` is a copy, made by `stepladder store`: what is unfinished in it may be at work where it was made, and two must never drive the same runs; once nobody drives them there, adopt it with `stepladder doctor --adopt`"
+    )]
+    Copy {
+        /// The directory.
+        directory: String,
+    },
+    /// An import into it did not come to its end.
+    #[error(
+        "the data directory `{directory}` holds a part of an archive: its import did not come to its end; take the directory away and import the archive again"
+    )]
+    HalfImported {
         /// The directory.
         directory: String,
     },
@@ -126,6 +147,17 @@ impl Host {
     }
 }
 
+/// Whose a data directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Ours, and new.
+    New,
+    /// Ours.
+    Ours,
+    /// Brought here from elsewhere: it is to be ours from the moment on at which that is written down.
+    Elsewhere,
+}
+
 /// Makes the directory if it is not there, private, and checks that it is ours.
 pub(crate) fn enter(directory: &Path) -> Result<(), OpenError> {
     let io = |error: io::Error| OpenError::io(directory, &error);
@@ -150,9 +182,9 @@ pub(crate) fn enter(directory: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Checks the format file, or writes it into a directory that has no journal yet. Returns whether the
-/// directory is new.
-pub(crate) fn check_format(disk: &dyn Disk, directory: &Path, host: &Host, adopt: bool) -> Result<bool, OpenError> {
+/// Checks the format file, or writes it into a directory that has no journal yet. Whose it is stays as it is written:
+/// one that is adopted is [`claim`]ed once all that belongs to that is done.
+pub(crate) fn check_format(disk: &dyn Disk, directory: &Path, host: &Host, adopt: bool) -> Result<Standing, OpenError> {
     let io = |error: io::Error| OpenError::io(directory, &error);
     let shown = || directory.display().to_string();
     let foreign = |why: &str| OpenError::Foreign { directory: shown(), why: why.into() };
@@ -168,8 +200,8 @@ pub(crate) fn check_format(disk: &dyn Disk, directory: &Path, host: &Host, adopt
             {
                 return Err(foreign(&format!("it holds `{odd}`; an empty directory is needed")));
             }
-            write_format(disk, host).map_err(io)?;
-            return Ok(true);
+            claim(disk, &host.machine).map_err(io)?;
+            return Ok(Standing::New);
         }
         opened => opened.map_err(io)?,
     };
@@ -183,21 +215,75 @@ pub(crate) fn check_format(disk: &dyn Disk, directory: &Path, host: &Host, adopt
         None => return Err(foreign("its `format` file is not one of stepladder's")),
     }
     let machine = lines.next().and_then(|line| line.strip_prefix("machine ")).unwrap_or_default();
-    if machine == host.machine {
-        return Ok(false);
+    match machine {
+        machine if machine == host.machine => Ok(Standing::Ours),
+        IMPORT => Err(OpenError::HalfImported { directory: shown() }),
+        _ if adopt => Ok(Standing::Elsewhere),
+        COPY => Err(OpenError::Copy { directory: shown() }),
+        _ => Err(OpenError::OtherMachine { directory: shown() }),
     }
-    if !adopt {
-        return Err(OpenError::OtherMachine { directory: shown() });
-    }
-    write_format(disk, host).map_err(io)?;
-    Ok(false)
 }
 
-fn write_format(disk: &dyn Disk, host: &Host) -> io::Result<()> {
+/// Writes down, for good, that the directory is of that machine.
+pub(crate) fn claim(disk: &dyn Disk, machine: &str) -> io::Result<()> {
     drop(disk.remove("format.new"));
     let file = disk.create("format.new")?;
-    file.write_at(0, format!("stepladder data {FORMAT}\nmachine {}\n", host.machine).as_bytes())?;
+    file.write_at(0, text(machine).as_bytes())?;
     file.sync()?;
     disk.rename("format.new", PATH)?;
     disk.sync_dir("")
+}
+
+/// The format file of a copy: whoever opens it is told so.
+pub(crate) fn text_of_copy() -> String {
+    text(COPY)
+}
+
+fn text(machine: &str) -> String {
+    format!("stepladder data {FORMAT}\nmachine {machine}\n")
+}
+
+impl DiskJournal {
+    /// Whether it was brought here from elsewhere and is not ours yet.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.standing == Standing::Elsewhere
+    }
+
+    /// Makes it ours, for good.
+    ///
+    /// # Errors
+    /// What the system says; it is held as before then.
+    pub fn adopt(&self) -> io::Result<()> {
+        claim(&*self.cleaner.disk, &self.machine)
+    }
+
+    /// From here on whoever opens it is told that it holds a part of an archive.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn begin_import(&self) -> io::Result<()> {
+        claim(&*self.cleaner.disk, IMPORT)
+    }
+
+    /// All of the archive is there. Where something in it may be at work elsewhere it is held until a person adopts it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn end_import(&self, imported: Imported) -> io::Result<()> {
+        let machine = match imported {
+            Imported::Over => &self.machine,
+            Imported::AtWork => COPY,
+        };
+        claim(&*self.cleaner.disk, machine)
+    }
+}
+
+/// What an archive brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// Nothing of it goes on.
+    Over,
+    /// Something of it may be at work where it came from.
+    AtWork,
 }

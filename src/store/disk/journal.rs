@@ -5,7 +5,7 @@ use crate::store::disk::anchor::{Anchor, AnchorFile};
 use crate::store::disk::blob::Blobs;
 use crate::store::disk::cleaner::Cleaner;
 use crate::store::disk::device::{Disk, Real};
-use crate::store::disk::directory::{Host, OpenError, check_format, enter};
+use crate::store::disk::directory::{Host, OpenError, Standing, check_format, enter};
 use crate::store::disk::index::Index;
 use crate::store::disk::line::{Line, Upkeep};
 use crate::store::disk::lock::Lock;
@@ -32,7 +32,8 @@ pub struct Settings {
     pub project_version: String,
     /// The machine this runs on.
     pub host: Host,
-    /// Whether a directory of another machine is taken over.
+    /// Whether a directory that was brought here from elsewhere may be opened: it is ours once it is told to be
+    /// ([`DiskJournal::adopt`]).
     pub adopt: bool,
 }
 
@@ -52,6 +53,9 @@ pub struct DiskJournal {
     pub(crate) damage: Vec<Damage>,
     torn: bool,
     pub(crate) cleaner: Arc<Cleaner>,
+    pub(crate) standing: Standing,
+    /// The machine this runs on.
+    pub(crate) machine: String,
     way: Way,
     upkeep: Option<Upkeep>,
     /// Last, so that it is let go of last.
@@ -76,7 +80,8 @@ impl DiskJournal {
         enter(directory)?;
         let lock = Lock::take(directory)?;
         let disk: Arc<dyn Disk> = Arc::new(Real::new(directory));
-        check_format(&*disk, directory, &settings.host, settings.adopt)?;
+        let standing = check_format(&*disk, directory, &settings.host, settings.adopt)?;
+        let machine = settings.host.machine.clone();
         let makers = Makers { project: settings.project_version, host: settings.host };
         let index = Index::new(Some(directory.join("index")), settings.project, makers);
         let io = |error: io::Error| OpenError::io(directory, &error);
@@ -90,7 +95,7 @@ impl DiskJournal {
             clean_up(&cleaner);
         });
         journal.upkeep = Some(upkeep.map_err(io)?);
-        journal.lock = Some(lock);
+        (journal.standing, journal.machine, journal.lock) = (standing, machine, Some(lock));
         Ok(journal)
     }
 
@@ -145,8 +150,21 @@ impl DiskJournal {
         };
         let closed = Way::Line(Line::closed());
         let (damage, torn) = (found.damage, found.torn);
-        let journal =
-            Self { reader, index, blobs, anchor, epoch, damage, torn, cleaner, way: closed, upkeep: None, lock: None };
+        let journal = Self {
+            reader,
+            index,
+            blobs,
+            anchor,
+            epoch,
+            damage,
+            torn,
+            cleaner,
+            standing: Standing::Ours,
+            machine: String::new(),
+            way: closed,
+            upkeep: None,
+            lock: None,
+        };
         Ok((journal, writer))
     }
 

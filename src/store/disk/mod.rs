@@ -43,8 +43,8 @@ mod tests_of_index;
 #[cfg(test)]
 mod tests_of_leftovers;
 
-pub use backup::{Copied, copy_all, private_file};
-pub use directory::{FORMAT, Host, OpenError};
+pub use backup::{Copied, copy_all, copy_file, private_file};
+pub use directory::{FORMAT, Host, Imported, OpenError};
 pub use examine::Examination;
 pub use journal::{DiskJournal, Settings};
 pub use recover::Damage;

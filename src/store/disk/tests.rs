@@ -1,7 +1,7 @@
 //! The disk journal against the conformance suite, on a real file system and on the one in memory.
 
 use crate::store::conformance::{append, batch, dump, project, stream, suite, texts};
-use crate::store::disk::directory::{Host, OpenError, check_format};
+use crate::store::disk::directory::{Host, Imported, OpenError, check_format};
 use crate::store::disk::faulty::Faulty;
 use crate::store::disk::index::Index;
 use crate::store::disk::segment::SEGMENT;
@@ -76,6 +76,40 @@ fn one_owner_at_a_time_and_he_is_named() {
 }
 
 #[test]
+fn a_deleted_lock_makes_no_second_owner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = open(folder.path());
+    std::fs::remove_file(folder.path().join("lock")).expect("removed");
+    for _ in 0..2 {
+        let refused = DiskJournal::open(folder.path(), settings()).err();
+        assert_eq!(refused, Some(OpenError::Held { directory: folder.path().display().to_string(), pid: None }));
+    }
+    drop(first);
+    open(folder.path());
+}
+
+#[test]
+fn a_part_of_an_archive_is_no_data_directory_and_a_whole_one_may_be_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let adopts = || DiskJournal::open(folder.path(), Settings { adopt: true, ..settings() });
+    let opened = || DiskJournal::open(folder.path(), settings());
+    open(folder.path()).begin_import().expect("begun");
+    for refused in [opened(), adopts()] {
+        assert!(matches!(refused.err(), Some(OpenError::HalfImported { .. })));
+    }
+    for (imported, held) in [(Imported::AtWork, true), (Imported::Over, false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = open(folder.path());
+        journal.begin_import().expect("begun");
+        journal.end_import(imported).expect("ended");
+        drop(journal);
+        let refused = DiskJournal::open(folder.path(), settings()).err();
+        assert_eq!(matches!(refused, Some(OpenError::Copy { .. })), held);
+        assert_eq!(refused.is_some(), held);
+    }
+}
+
+#[test]
 fn directories_that_are_not_ours_are_met_with_a_sentence() {
     let refused = |prepare: &dyn Fn(&Path)| {
         let folder = tempfile::tempdir().expect("a folder");
@@ -106,7 +140,13 @@ fn directories_that_are_not_ours_are_met_with_a_sentence() {
     assert_eq!(lost, "`DIR` is no data directory of stepladder: its `format` file is missing");
     let folder = tempfile::tempdir().expect("a folder");
     made(folder.path(), "stepladder data 1\nmachine other\n");
-    drop(DiskJournal::open(folder.path(), Settings { adopt: true, ..settings() }).expect("adopted"));
+    let adopts = || DiskJournal::open(folder.path(), Settings { adopt: true, ..settings() });
+    drop(adopts().expect("looked into"));
+    assert!(matches!(DiskJournal::open(folder.path(), settings()).err(), Some(OpenError::OtherMachine { .. })));
+    let adopted = adopts().expect("opened");
+    assert!(adopted.is_elsewhere(), "until it is written down");
+    adopted.adopt().expect("written");
+    drop(adopted);
     open(folder.path());
 }
 

@@ -1,7 +1,7 @@
 //! A simulator that has never failed proves nothing: each bug on purpose is found, by the harness it names, in seconds.
 
 use super::play;
-use super::script::Script;
+use super::script::{FAULTS, Script};
 use crate::transitions;
 use std::time::Duration;
 use stepladder::base::arg::Landing;
@@ -102,6 +102,16 @@ fn every_planted_bug_is_found() {
     }
     assert!(missed.is_empty(), "these bugs were not found in time: {missed:#?}");
     assert!(Bug::ALL.len() >= 20);
+}
+
+/// What the page about reliability counts is what there is.
+#[test]
+fn the_figures_of_the_page_are_those_of_the_code() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md")).unwrap();
+    let faults = FAULTS.len();
+    for figure in [format!("{} bugs on purpose", Bug::ALL.len()), format!("{faults} kinds of fault")] {
+        assert!(page.contains(&figure), "`docs/reliability.md` does not say `{figure}`");
+    }
 }
 
 /// Every invariant this release has is undone by one bug at least.
