@@ -3,6 +3,7 @@
 //! What is not in the table is a corrupt stream, not a default. `evolve` never thinks: whatever an
 //! event means for the future, `decide` has already decided.
 
+use crate::base::actor::Actor;
 use crate::base::planted::{self, Bug};
 use crate::engine::event::{Event, Recorded, Stage};
 use crate::engine::reckon::Own;

@@ -4,6 +4,7 @@ use crate::base::address::{Lane, Place};
 use crate::base::ids::StepId;
 use crate::base::level::{Level, Outcome};
 use crate::base::value::{Map, Value, json};
+use crate::engine::reason;
 use crate::engine::run::{Run, StepRun, Stop};
 use crate::engine::turn::is_bad;
 use crate::engine::unknown;
@@ -207,7 +208,7 @@ impl<'a> Builder<'a> {
             "dry": started.dry,
             "level": level.as_str(),
             "outcome": if failed.is_empty() { "succeeded" } else { "failed" },
-            "reason": reason(self.book, self.run),
+            "reason": reason::of_run(self.book, self.run),
             "failed_steps": failed,
         });
         if let (Some(first), Value::Object(map)) = (failed.first(), &mut value) {
