@@ -69,6 +69,9 @@ fn output_that_is_not_what_was_kept_is_named() {
         let logs = home.run(&["logs", "last"]);
         assert_eq!(logs.status.code(), Some(1), "{}", said(&logs));
         assert!(text(&logs.stderr).contains(&format!("damaged: stdout of `speak` {says}")), "{}", said(&logs));
+        let shown = home.run(&["show", "last"]);
+        let by_length = !says.ends_with("checksum is another");
+        assert_eq!(text(&shown.stderr).contains(&format!("damaged: stdout of attempt 1 of `speak` {says}")), by_length);
         fs::write(&file, &whole).unwrap();
     }
     assert_eq!(home.run(&["logs", "last"]).status.code(), Some(0));

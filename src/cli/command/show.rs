@@ -1,6 +1,6 @@
 //! `show`: a run as its live view was.
 
-use crate::api::wire::{RunDetail, RunState};
+use crate::api::wire::{OutputRequest, OutputStream, RunDetail, RunState, What};
 use crate::cli::args::Show;
 use crate::cli::called::called;
 use crate::cli::door::{Door, Purpose};
@@ -8,11 +8,14 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::settings::Settings;
 use crate::cli::trouble::Trouble;
-use crate::cli::view::{Line, View, short};
+use crate::cli::view::{Line, View, harmless, short};
 use crate::diagnostic::render::Style;
 use crate::runtime::clock;
 use jiff::Timestamp;
 use std::fmt::Write as _;
+
+/// Attempts whose output is looked at: of a run of thousands `doctor` looks at all.
+const LOOKED_AT: usize = 200;
 
 /// Shows a run.
 pub async fn run(args: &Show, settings: &Settings) -> Result<Exit, Trouble> {
@@ -25,8 +28,28 @@ pub async fn run(args: &Show, settings: &Settings) -> Result<Exit, Trouble> {
         detail.events.iter().for_each(|event| view.apply(event));
         let called = called(&door, &view, settings.out).await;
         output::data(&page(&detail, &view, &called, settings.out, clock::now()))?;
+        say_flaws(&door, &detail).await?;
     }
     Ok(Exit::Fine)
+}
+
+/// Says of which steps the output is not all there that was kept, of those of the first so many attempts.
+async fn say_flaws(door: &Door, detail: &RunDetail) -> Result<(), Trouble> {
+    let ended = detail.events.iter().filter_map(|event| {
+        let What::AttemptEnded { place, attempt, cpu_ms: Some(_), .. } = &event.what else { return None };
+        Some((place, *attempt))
+    });
+    for (place, attempt) in ended.take(LOOKED_AT) {
+        for (stream, name) in [(OutputStream::Stdout, "stdout"), (OutputStream::Stderr, "stderr")] {
+            // From its end on: nothing of it is read.
+            let asked =
+                OutputRequest { run: detail.row.run.clone(), place: place.clone(), attempt, stream, from: i64::MAX };
+            if let Some(flaw) = door.output(asked).await?.flaw {
+                output::aside(&harmless(&format!("damaged: {name} of attempt {attempt} of `{place}` {flaw}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The run as text, with a word on how it stands where it has not ended.
