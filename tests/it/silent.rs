@@ -43,6 +43,13 @@ fn stem(home: &Home, place: &str) -> PathBuf {
     spool::stem(&home.path(".stepladder"), run, &Place::parse(place).unwrap(), 1)
 }
 
+/// How many children are written down as started: what is not yet, nobody but their keeper knows of.
+fn written_down(home: &Home) -> usize {
+    let dirs = fs::read_dir(home.path(".stepladder/spool")).into_iter().flatten().flatten();
+    let logs = dirs.filter_map(|dir| fs::read_to_string(dir.path().join("attempts")).ok());
+    logs.map(|log| log.matches("\"child\":").count()).sum()
+}
+
 fn is_gone(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit(')').next().unwrap().split_ascii_whitespace().next().is_none_or(|state| state == "Z")
@@ -60,7 +67,7 @@ fn a_timeout_is_kept_though_the_keeper_is_stopped() {
         "steps: [ { id: a, timeout: 2s, shell: 'echo $$ >> began; echo up; exec sleep 600' } ]\n",
     )]);
     let run = home.start(&["run", "slow"]);
-    home.until("the child runs", || home.lines("began") == 1);
+    home.until("the child runs", || home.lines("began") == 1 && written_down(&home) == 1);
     let stopped = Stopped::new(&home);
     let out = run.wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(2), "{}", said(&out));
@@ -83,7 +90,7 @@ fn a_cancel_is_obeyed_though_the_keeper_is_stopped() {
         "steps: [ { id: a, shell: 'echo $$ >> began; exec sleep 600' } ]\nfinally: [ { id: z, shell: 'echo >> tidied' } ]\n",
     )]);
     let run = home.start(&["run", "long"]);
-    home.until("the child runs", || home.lines("began") == 1);
+    home.until("the child runs", || home.lines("began") == 1 && written_down(&home) == 1);
     let stopped = Stopped::new(&home);
     kill(run.id(), Signal::INT);
     let out = run.wait_with_output().unwrap();
@@ -113,7 +120,7 @@ fn fifty_children_of_a_killed_keeper_are_waited_for_and_none_runs_twice_at_once(
     let log = || fs::read_to_string(home.path("log")).unwrap_or_default();
     let daemon = Daemon::start(&home);
     let run = home.start(&["run", "many"]);
-    home.until("all fifty have begun", || log().lines().count() == 50);
+    home.until("all fifty have begun", || log().lines().count() == 50 && written_down(&home) == 50);
     let dir = fs::read_dir(home.path(".stepladder/keeper")).unwrap().flatten().next().unwrap().path();
     kill(keeper_pid(&dir), Signal::KILL);
     // Everything else goes on meanwhile, and nothing of these is begun again.
