@@ -47,7 +47,7 @@ fn stem(home: &Home, place: &str) -> PathBuf {
 fn written_down(home: &Home) -> usize {
     let dirs = fs::read_dir(home.path(".stepladder/spool")).into_iter().flatten().flatten();
     let logs = dirs.filter_map(|dir| fs::read_to_string(dir.path().join("attempts")).ok());
-    logs.map(|log| log.matches("\"child\":").count()).sum()
+    logs.map(|log| log.matches("\"child\":{\"child\":").count()).sum()
 }
 
 fn is_gone(pid: &str) -> bool {
